@@ -1,0 +1,17 @@
+//! Releases, evidence, policy, plans and every gate's decision, free of I/O.
+//!
+//! Nothing in this crate reads a clock, a file, the environment or a socket:
+//! time and bytes come in as arguments, verdicts and bytes go out. Adapters
+//! live in `liftlock-io`; `tests/layering.rs` keeps the border.
+
+pub mod digest;
+pub mod exit;
+pub mod failure;
+pub mod json;
+pub mod name;
+pub mod percent;
+pub mod report;
+pub mod span;
+pub mod time;
+pub mod verdict;
+pub mod yaml;
