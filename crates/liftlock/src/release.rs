@@ -1,0 +1,215 @@
+//! `release.json`: one version of one service, named by the digests of its bytes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::json;
+use crate::name::Name;
+use crate::time::Time;
+
+/// The newest version of the format that this code writes and the last major it reads.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A release. Its identity is the digest of the file's bytes together with
+/// the digests of its artifacts; id and version are labels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Release {
+    /// Major version of this format.
+    pub schema_version: u32,
+    /// A label that people use, unique within the service, such as `shop-1.4.2`.
+    pub id: String,
+    /// The service it is a version of.
+    pub service: Name,
+    /// The version as people know it.
+    pub version: String,
+    /// The source commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Artifact name → what it is. Never empty.
+    pub artifacts: BTreeMap<Name, Artifact>,
+    /// Who answers for it: a team or a person.
+    pub owner: String,
+    /// Release notes, or where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// What it does to stored data.
+    #[serde(default)]
+    pub migration: Migration,
+    /// When it was put together.
+    pub created_at: Time,
+    /// The CI run that put it together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_url: Option<String>,
+    /// Who wrote or committed the change, as ids of `people:` or e-mails;
+    /// these may not approve it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authors: Vec<String>,
+}
+
+/// One artifact of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Artifact {
+    /// What it is.
+    pub digest: Digest,
+    /// Where it was when the release was made: a file name or an OCI
+    /// reference. A label, never identity.
+    pub name: String,
+    /// Length in bytes, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
+/// What a release does to stored data, and so whether there is a way back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Migration {
+    /// Nothing.
+    #[default]
+    None,
+    /// Adds what older versions ignore.
+    Expand,
+    /// Removes what older versions need.
+    Contract,
+    /// Changes data so that no older version can read it.
+    Irreversible,
+}
+
+impl Migration {
+    /// Whether the version before this one still works on the data afterwards.
+    #[must_use]
+    pub const fn is_reversible(self) -> bool {
+        matches!(self, Self::None | Self::Expand)
+    }
+}
+
+/// A release together with the digest of the bytes it was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identified {
+    /// The SHA-256 of the file.
+    pub digest: Digest,
+    /// What the file says.
+    pub release: Release,
+}
+
+/// What points at a release in plans, state and records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReleaseRef {
+    /// The label.
+    pub id: String,
+    /// The SHA-256 of `release.json`.
+    pub digest: Digest,
+    /// Artifact name → digest.
+    pub artifacts: BTreeMap<Name, Digest>,
+}
+
+impl Identified {
+    /// Reads `release.json`. Unknown fields are tolerated, newer majors are not.
+    ///
+    /// # Errors
+    ///
+    /// Fails on malformed JSON, a newer major version, an empty owner, id or
+    /// list of artifacts.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        let version: Versioned = json::parse(bytes)?;
+        if version.schema_version != SCHEMA_VERSION {
+            return Err(ParseError::Version(version.schema_version));
+        }
+        let release: Release = json::parse(bytes)?;
+        if release.artifacts.is_empty() {
+            return Err(ParseError::Empty("artifacts"));
+        }
+        if release.owner.trim().is_empty() {
+            return Err(ParseError::Empty("owner"));
+        }
+        if release.id.trim().is_empty() {
+            return Err(ParseError::Empty("id"));
+        }
+        Ok(Self {
+            digest: Digest::of(bytes),
+            release,
+        })
+    }
+
+    /// The short form that plans, state and records hold.
+    #[must_use]
+    pub fn to_ref(&self) -> ReleaseRef {
+        let artifacts = self.release.artifacts.iter();
+        ReleaseRef {
+            id: self.release.id.clone(),
+            digest: self.digest,
+            artifacts: artifacts
+                .map(|(name, artifact)| (name.clone(), artifact.digest))
+                .collect(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    schema_version: u32,
+}
+
+/// The bytes are no `release.json`.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// Malformed or of another shape.
+    #[error(transparent)]
+    Json(#[from] json::ParseError),
+    /// Written by a newer liftlock.
+    #[error("`schema_version` {0} is not {SCHEMA_VERSION}, the one this version reads")]
+    Version(u32),
+    /// A field that must say something is empty.
+    #[error("`{0}` is empty")]
+    Empty(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> serde_json::Value {
+        serde_json::json!({
+            "schema_version": 1, "id": "shop-1", "service": "shop", "version": "1",
+            "artifacts": { "api": { "digest": Digest::of(b"a"), "name": "api" } },
+            "owner": "team-shop", "created_at": "2026-11-23T12:00:00Z",
+        })
+    }
+
+    #[test]
+    fn a_release_is_known_by_the_digest_of_its_bytes() {
+        let bytes = sample().to_string().into_bytes();
+        let read = Identified::parse(&bytes).unwrap();
+        assert_eq!(read.digest, Digest::of(&bytes));
+        assert_eq!(read.release.migration, Migration::None);
+        assert_eq!(read.to_ref().artifacts.len(), 1);
+    }
+
+    #[test]
+    fn newer_majors_and_empty_fields_are_refused_by_name() {
+        let cases = [
+            ("schema_version", serde_json::json!(2), "`schema_version` 2"),
+            ("artifacts", serde_json::json!({}), "`artifacts` is empty"),
+            ("owner", serde_json::json!(" "), "`owner` is empty"),
+            ("id", serde_json::json!(""), "`id` is empty"),
+        ];
+        for (field, value, message) in cases {
+            let mut document = sample();
+            document[field] = value;
+            let error = Identified::parse(document.to_string().as_bytes()).unwrap_err();
+            assert!(error.to_string().starts_with(message), "{field}: {error}");
+        }
+    }
+
+    #[test]
+    fn fields_of_newer_minors_are_tolerated() {
+        let mut document = sample();
+        document["weather"] = serde_json::json!("fine");
+        assert!(Identified::parse(document.to_string().as_bytes()).is_ok());
+    }
+}
