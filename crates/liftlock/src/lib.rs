@@ -4,11 +4,11 @@
 //! time and bytes come in as arguments, verdicts and bytes go out. Adapters
 //! live in `liftlock-io`; `tests/layering.rs` keeps the border.
 
+pub mod crypto;
 pub mod digest;
 pub mod exit;
 pub mod failure;
 pub mod json;
-pub mod key;
 pub mod name;
 pub mod percent;
 pub mod predicate;

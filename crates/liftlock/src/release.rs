@@ -99,7 +99,7 @@ pub struct Identified {
 /// What points at a release in plans, state and records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ReleaseRef {
+pub struct Reference {
     /// The label.
     pub id: String,
     /// The SHA-256 of `release.json`.
@@ -138,9 +138,9 @@ impl Identified {
 
     /// The short form that plans, state and records hold.
     #[must_use]
-    pub fn to_ref(&self) -> ReleaseRef {
+    pub fn reference(&self) -> Reference {
         let artifacts = self.release.artifacts.iter();
-        ReleaseRef {
+        Reference {
             id: self.release.id.clone(),
             digest: self.digest,
             artifacts: artifacts
@@ -187,7 +187,7 @@ mod tests {
         let read = Identified::parse(&bytes).unwrap();
         assert_eq!(read.digest, Digest::of(&bytes));
         assert_eq!(read.release.migration, Migration::None);
-        assert_eq!(read.to_ref().artifacts.len(), 1);
+        assert_eq!(read.reference().artifacts.len(), 1);
     }
 
     #[test]
