@@ -1,1 +1,11 @@
-//! liftlock-io
+//! Everything of liftlock that touches the world, one file per counterpart.
+//!
+//! Nothing in this crate decides: bytes come in, bytes go out, and what they
+//! mean is asked of `liftlock`.
+
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod clock;
+pub mod env;
+pub mod file;
+pub mod random;

@@ -4,6 +4,7 @@
 //! time and bytes come in as arguments, verdicts and bytes go out. Adapters
 //! live in `liftlock-io`; `tests/layering.rs` keeps the border.
 
+pub mod ci;
 pub mod crypto;
 pub mod digest;
 pub mod exit;

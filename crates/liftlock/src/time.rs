@@ -13,6 +13,9 @@ use crate::span::Span;
 pub struct Time(jiff::Timestamp);
 
 impl Time {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(jiff::Timestamp::UNIX_EPOCH);
+
     /// The moment that many milliseconds after 1970-01-01T00:00:00Z.
     ///
     /// # Errors

@@ -1,0 +1,88 @@
+//! The only place that prints: results to stdout, everything else to stderr.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this module is the one that prints"
+)]
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use liftlock::failure::{Failure, Kind};
+use liftlock::report::Told;
+use tracing_subscriber::EnvFilter;
+
+/// Tells a person that work goes on; one line a change of state.
+pub fn progress(line: &str) {
+    eprintln!("{line}");
+}
+
+/// The result itself.
+pub(super) fn result(text: &str) {
+    println!("{}", text.trim_end());
+}
+
+/// What failed, the causes, and what to do.
+pub(super) fn failure(told: &Told) {
+    let mut lines = told.lines.iter();
+    if let Some(first) = lines.next() {
+        eprintln!("error: {first}");
+    }
+    for cause in lines {
+        eprintln!("  cause: {cause}");
+    }
+    if let Some(hint) = &told.hint {
+        eprintln!("  hint: {hint}");
+    }
+}
+
+/// Help and version to stdout with 0, a wrong command line to stderr with 2.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    let code = if error.use_stderr() { 2 } else { 0 };
+    match error.print() {
+        Ok(()) => ExitCode::from(code),
+        Err(_) => ExitCode::from(1),
+    }
+}
+
+/// A panic is a bug of ours, and says nothing about the release: exit 70.
+pub(super) fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("error: a bug in liftlock: {panic}");
+        eprintln!("  hint: report it at https://github.com/liftlock/liftlock/issues");
+        exit_as_bug();
+    }));
+}
+
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "a panic hook has no other way to choose the exit code"
+)]
+fn exit_as_bug() {
+    std::process::exit(70);
+}
+
+/// Starts the log on stderr.
+pub(super) fn log(filter: &str) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        Failure::new(
+            Kind::Usage,
+            format!("`--log {filter}` is no filter: {error}"),
+        )
+    })?;
+    let colour = crate::env::var("NO_COLOR").is_none() && std::io::stderr().is_terminal();
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .without_time()
+        .try_init();
+    match started {
+        Ok(()) => Ok(()),
+        Err(error) => Err(Failure::new(
+            Kind::Bug,
+            format!("the log was started twice: {error}"),
+        )),
+    }
+}
