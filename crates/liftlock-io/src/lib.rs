@@ -9,3 +9,4 @@ pub mod clock;
 pub mod env;
 pub mod file;
 pub mod random;
+pub mod store;

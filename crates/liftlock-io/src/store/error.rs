@@ -1,0 +1,83 @@
+//! Why a store could not answer.
+
+use std::io;
+use std::path::PathBuf;
+
+use liftlock::failure::{Explain, Kind};
+
+use crate::random;
+
+/// Why a store could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A key that no store accepts.
+    #[error("`{0}` is not a key: expected segments of `A-Za-z0-9._-` joined by `/`")]
+    Key(String),
+    /// A document larger than any of ours.
+    #[error("`{0}` is larger than a store may hold")]
+    TooLarge(String),
+    /// No location of a store.
+    #[error(
+        "`{0}` is not a store: expected `file:PATH` or `git+URL#refs/…` with https, ssh or file"
+    )]
+    Location(String),
+    /// A kind of store that this program was built without.
+    #[error("`{0}` is of a kind that this program cannot open")]
+    Unsupported(String),
+    /// The file system refused.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something in the store's folder is neither folder nor plain file.
+    #[error("`{}` is not a plain file", .0.display())]
+    Foreign(PathBuf),
+    /// Others held the store for as long as we may wait.
+    #[error("`{0}` is busy: other writers held it for too long")]
+    Busy(String),
+    /// No random name can be drawn.
+    #[error(transparent)]
+    Random(#[from] random::NoRandomness),
+    /// The store accepted a write that it had to refuse.
+    #[error("store does not honour {0}")]
+    NotHonoured(&'static str),
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Key(_)
+            | Self::TooLarge(_)
+            | Self::Location(_)
+            | Self::Unsupported(_)
+            | Self::Foreign(_)
+            | Self::NotHonoured(_) => Kind::Invalid,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Kind::Credentials
+            }
+            Self::Io { .. } | Self::Busy(_) | Self::Random(_) => Kind::Upstream,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotHonoured(_) => Some(
+                "choose a store with put-if-absent and compare-and-swap, such as `file:PATH` on a local disk or `git+URL#refs/…`"
+                    .to_owned(),
+            ),
+            Self::Busy(_) => Some("run the same command again".to_owned()),
+            Self::Key(_)
+            | Self::TooLarge(_)
+            | Self::Location(_)
+            | Self::Unsupported(_)
+            | Self::Foreign(_)
+            | Self::Random(_)
+            | Self::Io { .. } => None,
+        }
+    }
+}
