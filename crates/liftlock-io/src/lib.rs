@@ -8,5 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod env;
 pub mod file;
+#[cfg(feature = "git")]
+pub mod git;
 pub mod random;
 pub mod store;

@@ -40,6 +40,19 @@ pub enum Error {
     /// Others held the store for as long as we may wait.
     #[error("`{0}` is busy: other writers held it for too long")]
     Busy(String),
+    /// The `git` program failed.
+    #[cfg(feature = "git")]
+    #[error("cannot {action} `{reference}` in `{url}`")]
+    Git {
+        /// What was tried.
+        action: &'static str,
+        /// On which ref.
+        reference: String,
+        /// In which repository.
+        url: String,
+        /// What git said.
+        source: crate::git::Error,
+    },
     /// No random name can be drawn.
     #[error(transparent)]
     Random(#[from] random::NoRandomness),
@@ -61,6 +74,8 @@ impl Explain for Error {
                 Kind::Credentials
             }
             Self::Io { .. } | Self::Busy(_) | Self::Random(_) => Kind::Upstream,
+            #[cfg(feature = "git")]
+            Self::Git { source, .. } => source.kind(),
         }
     }
 
@@ -71,6 +86,8 @@ impl Explain for Error {
                     .to_owned(),
             ),
             Self::Busy(_) => Some("run the same command again".to_owned()),
+            #[cfg(feature = "git")]
+            Self::Git { source, .. } => source.hint(),
             Self::Key(_)
             | Self::TooLarge(_)
             | Self::Location(_)

@@ -90,9 +90,11 @@ impl Store for Folder {
         };
         let most = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_add(1);
         let mut bytes = Vec::new();
-        file.take(most)
-            .read_to_end(&mut bytes)
-            .map_err(io_error("read", &path))?;
+        match file.take(most).read_to_end(&mut bytes) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => return Ok(None),
+            Err(source) => return Err(io_error("read", &path)(source)),
+        }
         if bytes.len() > LARGEST {
             return Err(Error::TooLarge(path.display().to_string()));
         }

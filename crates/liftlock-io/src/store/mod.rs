@@ -2,6 +2,8 @@
 
 mod error;
 mod folder;
+#[cfg(feature = "git")]
+mod git;
 mod location;
 mod probe;
 
@@ -11,6 +13,8 @@ use liftlock::digest::Digest;
 
 pub use error::Error;
 pub use folder::Folder;
+#[cfg(feature = "git")]
+pub use git::Git;
 pub use location::Location;
 pub use probe::probe;
 
@@ -152,6 +156,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 pub fn open(location: &str) -> Result<Box<dyn Store>> {
     match location.parse()? {
         Location::Folder(path) => Ok(Box::new(Folder::new(path))),
+        #[cfg(feature = "git")]
+        Location::Git { url, reference } => Ok(Box::new(Git::new(url, reference))),
+        #[cfg(not(feature = "git"))]
         Location::Git { .. } => Err(Error::Unsupported(location.to_owned())),
     }
 }

@@ -1,0 +1,405 @@
+//! A ref of a git repository: one commit a write, pushed only onto the commit
+//! that was read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::{
+    Error, LARGEST, LARGEST_SCAN, Put, Result, Store, Stored, Swap, Version, check_key, check_write,
+};
+use crate::{clock, git, random};
+
+/// One process of git, and so one round to the remote, may take this long.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Each lost round means that another writer got through.
+const ROUNDS: u32 = 40;
+/// Headers that `cat-file --batch` puts before each document.
+const HEADERS: u64 = 16 * 1024 * 1024;
+
+/// Documents as the files of a tree that a ref points to.
+#[derive(Debug)]
+pub struct Git {
+    url: String,
+    reference: String,
+    scratch: Mutex<Option<Scratch>>,
+}
+
+/// A bare repository of our own that holds what was read and what is written.
+#[derive(Debug)]
+struct Scratch {
+    git: git::Git,
+    tip: Option<String>,
+    drafted: bool,
+    _folder: TempDir,
+}
+
+/// What a write expects to find.
+#[derive(Clone, Copy)]
+enum Expected<'a> {
+    Absent,
+    Version(&'a Version),
+}
+
+/// What became of a push.
+enum Push {
+    Landed,
+    Lost(git::Error),
+}
+
+impl Git {
+    /// A ref that need not exist yet, in a repository that must.
+    #[must_use]
+    pub const fn new(url: String, reference: String) -> Self {
+        Self {
+            url,
+            reference,
+            scratch: Mutex::new(None),
+        }
+    }
+
+    /// The scratch repository, made by the first use.
+    fn open(&self) -> Result<MutexGuard<'_, Option<Scratch>>> {
+        // A thread that panicked left at worst a stale tip, which is read anew.
+        let mut guard = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        if guard.is_none() {
+            let folder = tempfile::tempdir().map_err(|source| Error::Io {
+                action: "create a folder in",
+                path: PathBuf::from("the temporary folder"),
+                source,
+            })?;
+            let limit = u64::try_from(LARGEST_SCAN)
+                .unwrap_or(u64::MAX)
+                .saturating_add(HEADERS);
+            let git = git::Git::new(folder.path(), TIMEOUT, limit);
+            git.ask(&["init", "--quiet", "--bare", "--template="], b"")
+                .map_err(self.failed("prepare"))?;
+            *guard = Some(Scratch {
+                git,
+                tip: None,
+                drafted: false,
+                _folder: folder,
+            });
+        }
+        Ok(guard)
+    }
+
+    /// Runs something on the scratch repository after reading the ref.
+    fn fresh<T>(&self, work: impl FnOnce(&mut Scratch) -> Result<T>) -> Result<T> {
+        let mut guard = self.open()?;
+        let Some(scratch) = guard.as_mut() else {
+            return Err(Error::Busy(self.url.clone()));
+        };
+        self.sync(scratch).map_err(self.failed("read"))?;
+        work(scratch)
+    }
+
+    /// Makes `tip` what the remote's ref is, and its objects ours.
+    fn sync(&self, scratch: &mut Scratch) -> std::result::Result<(), git::Error> {
+        let listed = scratch.git.ask(
+            &["ls-remote", "--refs", "--", &self.url, &self.reference],
+            b"",
+        )?;
+        let listed = String::from_utf8_lossy(&listed);
+        let tip = listed.lines().find_map(|line| {
+            let (object, name) = line.split_once('\t')?;
+            (name == self.reference).then(|| object.to_owned())
+        });
+        if tip.is_some() && tip != scratch.tip {
+            self.fetch(scratch)?;
+            let tip = scratch.git.ask(&["rev-parse", "refs/liftlock/tip"], b"")?;
+            scratch.tip = Some(String::from_utf8_lossy(&tip).trim().to_owned());
+        } else {
+            scratch.tip = tip;
+        }
+        Ok(())
+    }
+
+    /// Without history at first: only what comes after our own commits matters.
+    fn fetch(&self, scratch: &Scratch) -> std::result::Result<(), git::Error> {
+        let target = format!("+{}:refs/liftlock/tip", self.reference);
+        let depth = if scratch.tip.is_none() && !scratch.drafted {
+            "--depth=1"
+        } else {
+            "--no-auto-maintenance"
+        };
+        let arguments = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            depth,
+            "--",
+            &self.url,
+            &target,
+        ];
+        scratch.git.ask(&arguments, b"").map(drop)
+    }
+
+    /// Writes if the expectation holds, as often as other keys get in between.
+    fn write(&self, key: &str, bytes: &[u8], expected: Expected<'_>) -> Result<Option<Version>> {
+        check_write(key, bytes)?;
+        let mut last = None;
+        for round in 0..ROUNDS {
+            let written = self.fresh(|scratch| {
+                let current = scratch.document(key).map_err(self.failed("read"))?;
+                let version = current.map(|stored| stored.version);
+                let holds = match expected {
+                    Expected::Absent => version.is_none(),
+                    Expected::Version(expected) => version.as_ref() == Some(expected),
+                };
+                if !holds {
+                    return Ok(None);
+                }
+                if scratch.collides(key).map_err(self.failed("read"))? {
+                    return Err(Error::Key(key.to_owned()));
+                }
+                let claim = random::token()?;
+                let commit = scratch
+                    .draft(key, bytes, &claim)
+                    .map_err(self.failed("write"))?;
+                self.push(scratch, &commit).map(Some)
+            })?;
+            match written {
+                None => return Ok(None),
+                Some(Push::Landed) => return Ok(Some(Version::of(bytes))),
+                Some(Push::Lost(error)) => last = Some(error),
+            }
+            clock::wait(backoff(round)?);
+        }
+        Err(last.map_or_else(
+            || Error::Busy(self.url.clone()),
+            |error| self.failed("push")(error),
+        ))
+    }
+
+    /// Pushes onto exactly the tip that was read, then reads back. The claim
+    /// in the commit makes it ours alone: pushing a commit that the remote has
+    /// already would count as success for two writers.
+    fn push(&self, scratch: &mut Scratch, commit: &str) -> Result<Push> {
+        let old = scratch.tip.clone().unwrap_or_default();
+        let lease = format!("--force-with-lease={}:{old}", self.reference);
+        let refspec = format!("{commit}:{}", self.reference);
+        let arguments = ["push", "--porcelain", &lease, "--", &self.url, &refspec];
+        let pushed = scratch.git.attempt(&arguments, b"");
+        let complaint = match pushed {
+            Ok(output) if output.success => None,
+            Ok(output) => {
+                let told = String::from_utf8_lossy(&output.stdout).into_owned();
+                Some((is_final(&told, &output.stderr), output.error(&arguments)))
+            }
+            Err(error) => Some((true, error)),
+        };
+        // A push that failed may have landed all the same: the answer got lost.
+        let read = self.sync(scratch);
+        let landed = match read {
+            Ok(()) => scratch.holds(commit).map_err(self.failed("read"))?,
+            Err(error) => {
+                let error = complaint.map_or(error, |(_, pushed)| pushed);
+                return Err(self.failed("push")(error));
+            }
+        };
+        match complaint {
+            _ if landed => Ok(Push::Landed),
+            Some((false, error)) => Ok(Push::Lost(error)),
+            Some((true, error)) => Err(self.failed("push")(error)),
+            None => Err(Error::NotHonoured(
+                "pushes: what it accepted is not on the ref",
+            )),
+        }
+    }
+
+    fn failed(&self, action: &'static str) -> impl FnOnce(git::Error) -> Error {
+        let (reference, url) = (self.reference.clone(), self.url.clone());
+        move |source| Error::Git {
+            action,
+            reference,
+            url,
+            source,
+        }
+    }
+}
+
+impl Store for Git {
+    fn get(&self, key: &str) -> Result<Option<Stored>> {
+        check_key(key)?;
+        self.fresh(|scratch| {
+            let found = scratch.document(key).map_err(self.failed("read"))?;
+            match found {
+                Some(stored) if stored.bytes.len() > LARGEST => {
+                    Err(Error::TooLarge(key.to_owned()))
+                }
+                Some(_) | None => Ok(found),
+            }
+        })
+    }
+
+    fn put_if_absent(&self, key: &str, bytes: &[u8]) -> Result<Put> {
+        let written = self.write(key, bytes, Expected::Absent)?;
+        Ok(written.map_or(Put::Exists, Put::Written))
+    }
+
+    fn swap(&self, key: &str, bytes: &[u8], expected: &Version) -> Result<Swap> {
+        let written = self.write(key, bytes, Expected::Version(expected))?;
+        Ok(written.map_or(Swap::Conflict, Swap::Written))
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        let found = self.fresh(|scratch| scratch.tree().map_err(self.failed("read")))?;
+        let keys = found.into_keys();
+        Ok(keys.filter(|key| key.starts_with(prefix)).collect())
+    }
+
+    fn scan(&self, prefix: &str) -> Result<Vec<(String, Stored)>> {
+        self.fresh(|scratch| {
+            let mut tree = scratch.tree().map_err(self.failed("read"))?;
+            tree.retain(|key, _| key.starts_with(prefix));
+            let (keys, objects): (Vec<String>, Vec<String>) = tree.into_iter().unzip();
+            let found = scratch.contents(&objects).map_err(self.failed("read"))?;
+            let found = found.into_iter().flatten().map(Stored::of);
+            Ok(keys.into_iter().zip(found).collect())
+        })
+    }
+}
+
+impl Scratch {
+    /// One document of the tip.
+    fn document(&self, key: &str) -> std::result::Result<Option<Stored>, git::Error> {
+        let Some(tip) = &self.tip else {
+            return Ok(None);
+        };
+        let found = self.contents(&[format!("{tip}:{key}")])?;
+        Ok(found.into_iter().flatten().next().map(Stored::of))
+    }
+
+    /// The contents of blobs, in order; `None` for what is absent or a folder.
+    fn contents(&self, names: &[String]) -> std::result::Result<Vec<Option<Vec<u8>>>, git::Error> {
+        let arguments = ["cat-file", "--batch"];
+        let answer = self
+            .git
+            .ask(&arguments, (names.join("\n") + "\n").as_bytes())?;
+        let mut rest = answer.as_slice();
+        let mut found = Vec::new();
+        for name in names {
+            let (content, after) = next_object(rest, name).ok_or_else(|| git::Error::Failed {
+                command: "cat-file".to_owned(),
+                complaint: format!("no answer about `{name}`"),
+            })?;
+            found.push(content.map(<[u8]>::to_vec));
+            rest = after;
+        }
+        Ok(found)
+    }
+
+    /// Key → object of every plain file of the tip.
+    fn tree(&self) -> std::result::Result<BTreeMap<String, String>, git::Error> {
+        let Some(tip) = &self.tip else {
+            return Ok(BTreeMap::new());
+        };
+        let listed = self.git.ask(&["ls-tree", "-r", "-z", tip], b"")?;
+        let listed = String::from_utf8_lossy(&listed);
+        let files = listed.split('\0').filter_map(|line| {
+            let (kind, key) = line.split_once('\t')?;
+            let object = kind.strip_prefix("100644 blob ")?;
+            check_key(key).ok()?;
+            Some((key.to_owned(), object.to_owned()))
+        });
+        Ok(files.collect())
+    }
+
+    /// Whether a document would have to become a folder, or the other way round.
+    fn collides(&self, key: &str) -> std::result::Result<bool, git::Error> {
+        let under = format!("{key}/");
+        let tree = self.tree()?;
+        Ok(tree
+            .keys()
+            .any(|other| other.starts_with(&under) || key.starts_with(&format!("{other}/"))))
+    }
+
+    /// Writes one commit on top of the tip and returns its name.
+    fn draft(
+        &mut self,
+        key: &str,
+        bytes: &[u8],
+        claim: &str,
+    ) -> std::result::Result<String, git::Error> {
+        let message = format!("Write {key}\n\nClaim: {claim}\n");
+        let from = self.tip.as_ref().map(|tip| format!("from {tip}\n"));
+        let mut stream = format!(
+            "commit refs/liftlock/draft\nmark :1\ncommitter liftlock <liftlock@localhost> now\n\
+             data {}\n{message}{}M 100644 inline {key}\ndata {}\n",
+            message.len(),
+            from.unwrap_or_default(),
+            bytes.len(),
+        )
+        .into_bytes();
+        stream.extend_from_slice(bytes);
+        stream.extend_from_slice(b"\nget-mark :1\ndone\n");
+        let arguments = [
+            "fast-import",
+            "--quiet",
+            "--force",
+            "--done",
+            "--date-format=now",
+        ];
+        let commit = self.git.ask(&arguments, &stream)?;
+        self.drafted = true;
+        Ok(String::from_utf8_lossy(&commit).trim().to_owned())
+    }
+
+    /// Whether a commit of ours is in the history of the tip.
+    fn holds(&self, commit: &str) -> std::result::Result<bool, git::Error> {
+        let Some(tip) = &self.tip else {
+            return Ok(false);
+        };
+        if tip == commit {
+            return Ok(true);
+        }
+        let arguments = ["merge-base", "--is-ancestor", commit, tip];
+        let output = self.git.attempt(&arguments, b"")?;
+        match output.code {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            Some(_) | None => Err(output.error(&arguments)),
+        }
+    }
+}
+
+/// Takes one answer of `cat-file --batch` off the front: `NAME missing`, or
+/// `OBJECT TYPE SIZE` and the bytes.
+fn next_object<'a>(rest: &'a [u8], name: &str) -> Option<(Option<&'a [u8]>, &'a [u8])> {
+    let end = rest.iter().position(|byte| *byte == b'\n')?;
+    let (header, after) = (rest.get(..end)?, rest.get(end + 1..)?);
+    let header = std::str::from_utf8(header).ok()?;
+    if header == format!("{name} missing") {
+        return Some((None, after));
+    }
+    let mut words = header.split(' ');
+    let (_object, kind, size) = (words.next()?, words.next()?, words.next()?);
+    let size: usize = size.parse().ok()?;
+    let content = after.get(..size)?;
+    let after = after.get(size + 1..)?;
+    Some(((kind == "blob").then_some(content), after))
+}
+
+/// Whether trying again is of no use: the remote's rules said no, or there was
+/// no answer about the ref at all.
+fn is_final(told: &str, complaint: &str) -> bool {
+    let rejected = told.lines().any(|line| line.starts_with('!'));
+    let rules = ["declined", "protected", "prohibited", "denied"];
+    let text = format!("{told}{complaint}");
+    !rejected || rules.iter().any(|rule| text.contains(rule))
+}
+
+/// A random pause, longer with each lost round, a second at the most.
+fn backoff(round: u32) -> Result<Duration> {
+    let token = random::token()?;
+    let random = token
+        .get(..8)
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    let bound = 20_u64.saturating_mul(1 << round.min(6)).min(1_000);
+    Ok(Duration::from_millis(random.unwrap_or_default() % bound))
+}

@@ -1,0 +1,251 @@
+#![cfg(test)]
+//! Whoever comes second must know it, in both kinds of store, whether the
+//! writers are threads of one process or processes of their own.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+
+use liftlock_io::store::{self, Put, Store, Swap};
+
+const RACERS: usize = 6;
+
+/// Each kind of store, empty, with the folder that keeps it alive.
+fn stores() -> Vec<(String, tempfile::TempDir)> {
+    let folder = tempfile::tempdir().unwrap();
+    let location = format!("file:{}", folder.path().join("state").display());
+    let mut all = vec![(location, folder)];
+    if cfg!(feature = "git") {
+        let folder = tempfile::tempdir().unwrap();
+        let location = repository(folder.path());
+        all.push((location, folder));
+    }
+    all
+}
+
+fn repository(folder: &Path) -> String {
+    let path = folder.join("repo.git");
+    let made = git(
+        folder,
+        &["init", "--quiet", "--bare", path.to_str().unwrap()],
+    );
+    assert!(made.status.success());
+    format!("git+file://{}#refs/liftlock/state", path.display())
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new("git")
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// Runs the same thing at the same time, each with a store of its own.
+fn race<T: Send>(location: &str, run: impl Fn(usize, &dyn Store) -> T + Sync) -> Vec<T> {
+    let barrier = std::sync::Barrier::new(RACERS);
+    thread::scope(|scope| {
+        let racers: Vec<_> = (0..RACERS)
+            .map(|racer| {
+                let (run, barrier) = (&run, &barrier);
+                scope.spawn(move || {
+                    let store = store::open(location).unwrap();
+                    barrier.wait();
+                    run(racer, store.as_ref())
+                })
+            })
+            .collect();
+        racers
+            .into_iter()
+            .map(|racer| racer.join().unwrap())
+            .collect()
+    })
+}
+
+#[test]
+fn one_of_many_creates_a_key() {
+    for (location, _kept) in stores() {
+        let outcomes = race(&location, |_, store| {
+            store
+                .put_if_absent("leases/shop.json", b"the same bytes")
+                .unwrap()
+        });
+        let winners = outcomes.iter().filter(|put| **put != Put::Exists).count();
+        assert_eq!(winners, 1, "{location}");
+    }
+}
+
+#[test]
+fn one_of_many_replaces_a_version() {
+    for (location, _kept) in stores() {
+        let store = store::open(&location).unwrap();
+        drop(store.put_if_absent("a", b"0").unwrap());
+        let before = store.get("a").unwrap().unwrap().version;
+        let outcomes = race(&location, |racer, store| {
+            store
+                .swap("a", format!("by {racer}").as_bytes(), &before)
+                .unwrap()
+        });
+        let winners: Vec<usize> = (0..RACERS)
+            .filter(|racer| outcomes[*racer] != Swap::Conflict)
+            .collect();
+        assert_eq!(winners.len(), 1, "{location}");
+        let text = format!("by {}", winners[0]);
+        assert_eq!(store.get("a").unwrap().unwrap().bytes, text.as_bytes());
+    }
+}
+
+#[test]
+fn writers_of_different_keys_all_get_through() {
+    for (location, _kept) in stores() {
+        let outcomes = race(&location, |racer, store| {
+            store.put_if_absent(&format!("k/{racer}"), b"-").unwrap()
+        });
+        assert!(outcomes.iter().all(|put| *put != Put::Exists));
+        let store = store::open(&location).unwrap();
+        assert_eq!(store.list("k/").unwrap().len(), RACERS, "{location}");
+    }
+}
+
+#[test]
+fn a_counter_loses_no_update() {
+    for (location, _kept) in stores() {
+        drop(
+            store::open(&location)
+                .unwrap()
+                .put_if_absent("n", b"0")
+                .unwrap(),
+        );
+        race(&location, |_, store| {
+            let mut left = 2;
+            while left > 0 {
+                let now = store.get("n").unwrap().unwrap();
+                let count: u32 = String::from_utf8(now.bytes).unwrap().parse().unwrap();
+                let next = (count + 1).to_string();
+                if store.swap("n", next.as_bytes(), &now.version).unwrap() != Swap::Conflict {
+                    left -= 1;
+                }
+            }
+        });
+        let store = store::open(&location).unwrap();
+        let total = (RACERS * 2).to_string();
+        assert_eq!(store.get("n").unwrap().unwrap().bytes, total.as_bytes());
+    }
+}
+
+#[test]
+fn the_probe_passes_on_every_kind_even_at_the_same_time() {
+    for (location, _kept) in stores() {
+        race(&location, |_, store| store::probe(store).unwrap());
+        assert_eq!(store::open(&location).unwrap().list("").unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn every_kind_reads_and_lists_alike() {
+    for (location, _kept) in stores() {
+        let store = store::open(&location).unwrap();
+        assert_eq!(store.get("a/b").unwrap(), None);
+        assert!(store.list("").unwrap().is_empty());
+        for key in ["a/c", "a/b", "d"] {
+            drop(store.put_if_absent(key, key.as_bytes()).unwrap());
+        }
+        assert_eq!(store.put_if_absent("d", b"2").unwrap(), Put::Exists);
+        assert_eq!(store.list("").unwrap(), ["a/b", "a/c", "d"], "{location}");
+        let scanned = store.scan("a/").unwrap();
+        assert_eq!(scanned[0].0, "a/b");
+        assert_eq!(scanned[1].1.bytes, b"a/c");
+        assert_eq!(store.get("a").unwrap(), None, "a folder is no document");
+        assert!(
+            store.put_if_absent("d/e", b"-").is_err(),
+            "a document is no folder"
+        );
+        assert!(store.get("../x").is_err());
+    }
+}
+
+/// Not a test of its own: the test below starts it as a process.
+#[test]
+#[ignore = "run by another test"]
+fn racer() {
+    let location = std::env::var_os("RACE_LOCATION").unwrap();
+    let store = store::open(location.to_str().unwrap()).unwrap();
+    let put = store.put_if_absent("one", b"same").unwrap();
+    println!(
+        "outcome:{}",
+        if put == Put::Exists { "lost" } else { "won" }
+    );
+}
+
+#[test]
+fn one_of_many_processes_wins() {
+    for (location, _kept) in stores() {
+        let racers: Vec<_> = (0..RACERS)
+            .map(|_| {
+                Command::new(std::env::current_exe().unwrap())
+                    .args(["--exact", "racer", "--ignored", "--nocapture"])
+                    .env("RACE_LOCATION", &location)
+                    .stdout(std::process::Stdio::piped())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        let told: String = racers
+            .into_iter()
+            .map(|racer| racer.wait_with_output().unwrap())
+            .map(|output| String::from_utf8(output.stdout).unwrap())
+            .collect();
+        assert_eq!(told.matches("outcome:won").count(), 1, "{told}");
+        assert_eq!(told.matches("outcome:lost").count(), RACERS - 1, "{told}");
+    }
+}
+
+#[cfg(feature = "git")]
+#[test]
+fn every_write_is_a_commit_of_its_own_with_a_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = repository(folder.path());
+    let store = store::open(&location).unwrap();
+    drop(store.put_if_absent("a", b"1").unwrap());
+    let version = store.get("a").unwrap().unwrap().version;
+    drop(store.swap("a", b"2", &version).unwrap());
+    let log = git(
+        &folder.path().join("repo.git"),
+        &["log", "--format=%B", "refs/liftlock/state"],
+    );
+    let log = String::from_utf8(log.stdout).unwrap();
+    let claims: std::collections::BTreeSet<&str> = log
+        .lines()
+        .filter(|line| line.starts_with("Claim: "))
+        .collect();
+    assert_eq!(claims.len(), 2, "{log}");
+}
+
+#[cfg(feature = "git")]
+#[test]
+fn a_push_that_the_remote_forbids_is_an_error_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = repository(folder.path());
+    let hook = folder.path().join("repo.git/hooks/pre-receive");
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    std::fs::write(&hook, "#!/bin/sh\necho no writes here >&2\nexit 1\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&hook, mode).unwrap();
+    let store = store::open(&location).unwrap();
+    let error = store.put_if_absent("a", b"1").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot push `refs/liftlock/state`"),
+        "{error}"
+    );
+    assert_eq!(store.get("a").unwrap(), None);
+}
+
+#[cfg(feature = "git")]
+#[test]
+fn a_repository_that_is_not_there_is_named() {
+    let store = store::open("git+file:///nowhere/repo.git#refs/liftlock/state").unwrap();
+    let error = store.get("a").unwrap_err();
+    assert!(error.to_string().contains("/nowhere/repo.git"), "{error}");
+}
