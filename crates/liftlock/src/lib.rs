@@ -5,6 +5,7 @@
 //! live in `liftlock-io`; `tests/layering.rs` keeps the border.
 
 pub mod ci;
+pub mod config;
 pub mod crypto;
 pub mod digest;
 pub mod exit;

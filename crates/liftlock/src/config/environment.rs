@@ -1,0 +1,227 @@
+//! One level of a service: what it demands, how it is filled, moved and judged.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ArtifactKind;
+use super::requirement::Requirement;
+use super::target::{Metrics, Place, Prove, Slots, Target, Traffic};
+use crate::name::Name;
+use crate::percent::Percent;
+use crate::span::Span;
+
+/// An environment as it is written; what is absent is decided by
+/// [`super::effective::Environment`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Environment {
+    /// The environment in which a release must be known good first.
+    pub promotes_from: Option<Name>,
+    /// Preconditions about the release; default `[signature]`.
+    pub requires: Option<Vec<Requirement>>,
+    /// Who has to say yes.
+    pub approval: Option<Approval>,
+    /// How a slot is filled.
+    pub place: Option<Place>,
+    /// How a slot proves what it serves.
+    pub prove: Option<Prove>,
+    /// What splits requests between slots.
+    pub traffic: Option<Traffic>,
+    /// Pointers, moved in this order.
+    pub targets: Option<Vec<Target>>,
+    /// Shares of the canary, rising to 100 %; default 5, 25, 50, 100 %.
+    pub steps: Option<Vec<Percent>>,
+    /// The least time at each step; default 10m.
+    pub bake: Option<Span>,
+    /// How long the release is judged after the pointers moved; default 0s.
+    pub watch: Option<Span>,
+    /// The least number of canary requests at each step; default 100.
+    pub min_requests: Option<u64>,
+    /// How often a look is taken while baking; default 15s.
+    pub look: Option<Span>,
+    /// What to do when there is no sight.
+    pub on_blind: Option<Otherwise>,
+    /// What to do when the sample does not come.
+    pub on_inconclusive: Option<Otherwise>,
+    /// What the service promises.
+    pub slo: Option<Slo>,
+    /// Where the numbers come from.
+    pub metrics: Option<Metrics>,
+    /// How long the right to change the environment lasts without a sign of
+    /// life; default 2m.
+    pub lease: Option<Span>,
+}
+
+/// A quorum.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Approval {
+    /// How many different people have to say yes.
+    pub quorum: u32,
+    /// Who may.
+    pub people: Vec<Name>,
+    /// How long a request stays open, and its approval usable; default 24h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Span>,
+}
+
+/// What happens when sight or sample does not come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Otherwise {
+    /// Wait for one more bake, then go back.
+    #[default]
+    Wait,
+    /// Go back at once when the bake is over.
+    Back,
+}
+
+/// What the service promises, and how sure the judge has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Slo {
+    /// The share of good requests; judges a first release, which has no baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Percent>,
+    /// The chance of a false alarm over the whole rollout; default 1 %.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<Percent>,
+    /// The odds ratio up to which a canary counts as no worse; default 1.25.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+}
+
+type Fault = (&'static str, String);
+
+impl Environment {
+    /// Checks what types alone cannot say; the error names the field.
+    pub(super) fn check(
+        &self,
+        artifacts: Option<&BTreeMap<Name, ArtifactKind>>,
+    ) -> Result<(), Fault> {
+        self.check_steps()?;
+        self.check_approval()?;
+        self.check_ways()?;
+        self.check_targets(artifacts)?;
+        let margin = self.slo.and_then(|slo| slo.margin);
+        match margin {
+            Some(margin) if !(1.0..=10.0).contains(&margin) => {
+                Err(fault("slo.margin", "is an odds ratio: expected 1 to 10"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_steps(&self) -> Result<(), Fault> {
+        let Some(steps) = &self.steps else {
+            return Ok(());
+        };
+        let rises = steps.iter().zip(steps.iter().skip(1)).all(|(a, b)| a < b);
+        let ends = steps.last() == Some(&Percent::FULL);
+        let begins = steps.first().is_some_and(|first| *first > Percent::ZERO);
+        if rises && ends && begins && steps.len() <= 100 {
+            Ok(())
+        } else {
+            Err(fault("steps", "have to rise from above 0% to 100%"))
+        }
+    }
+
+    fn check_approval(&self) -> Result<(), Fault> {
+        let Some(approval) = &self.approval else {
+            return Ok(());
+        };
+        let mut people: Vec<&Name> = approval.people.iter().collect();
+        people.sort();
+        people.dedup();
+        if people.len() != approval.people.len() {
+            return Err(fault("approval.people", "names somebody twice"));
+        }
+        let reachable = usize::try_from(approval.quorum).is_ok_and(|quorum| quorum <= people.len());
+        if approval.quorum == 0 || !reachable {
+            return Err(fault(
+                "approval.quorum",
+                "has to be at least 1 and at most the number of people",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_ways(&self) -> Result<(), Fault> {
+        let one = |ways: &[bool]| ways.iter().filter(|way| **way).count() == 1;
+        if let Some(prove) = &self.prove
+            && !one(&[
+                prove.http.is_some(),
+                prove.files.is_some(),
+                prove.command.is_some(),
+            ])
+        {
+            return Err(fault("prove", "needs exactly one of http, files, command"));
+        }
+        if let Some(traffic) = &self.traffic
+            && !one(&[traffic.haproxy.is_some(), traffic.weights_file.is_some()])
+        {
+            return Err(fault(
+                "traffic",
+                "needs exactly one of haproxy, weights-file",
+            ));
+        }
+        if let Some(metrics) = &self.metrics
+            && !one(&[metrics.counts.is_some(), metrics.prometheus.is_some()])
+        {
+            return Err(fault("metrics", "needs exactly one of counts, prometheus"));
+        }
+        if self
+            .slots()
+            .is_some_and(|slots| slots.stable == slots.canary)
+        {
+            return Err(fault("traffic", "has one slot in both roles"));
+        }
+        let empty = |command: Option<&Vec<String>>| command.is_some_and(Vec::is_empty);
+        if empty(self.place.as_ref().map(|place| &place.command)) {
+            return Err(fault("place.command", "is empty"));
+        }
+        if empty(self.prove.as_ref().and_then(|prove| prove.command.as_ref())) {
+            return Err(fault("prove.command", "is empty"));
+        }
+        Ok(())
+    }
+
+    fn check_targets(&self, artifacts: Option<&BTreeMap<Name, ArtifactKind>>) -> Result<(), Fault> {
+        let Some(artifacts) = artifacts else {
+            return Ok(());
+        };
+        for target in self.targets.iter().flatten() {
+            let artifact = match &target.artifact {
+                Some(name) => artifacts.get(name.as_str()).map(|kind| (name, kind)),
+                None if artifacts.len() == 1 => artifacts.iter().next(),
+                None => return Err(fault("targets", "have to name their `artifact`")),
+            };
+            match artifact {
+                Some((_, ArtifactKind::Registry)) => {}
+                Some((name, ArtifactKind::File)) => {
+                    let why = format!("point a tag at `{name}`, which is a file");
+                    return Err(fault("targets", &why));
+                }
+                None => return Err(fault("targets", "name an artifact that is not there")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The slots at first contact, whatever splits the traffic.
+    #[must_use]
+    pub fn slots(&self) -> Option<&Slots> {
+        let traffic = self.traffic.as_ref()?;
+        let haproxy = traffic.haproxy.as_ref().map(|haproxy| &haproxy.slots);
+        haproxy.or_else(|| traffic.weights_file.as_ref().map(|file| &file.slots))
+    }
+}
+
+fn fault(field: &'static str, why: &str) -> Fault {
+    (field, why.to_owned())
+}

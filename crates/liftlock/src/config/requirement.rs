@@ -1,0 +1,138 @@
+//! What an environment demands of a release before anything moves.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::Name;
+use crate::span::Span;
+
+/// One demand, with the longest age its evidence may have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub struct Requirement {
+    /// What is demanded.
+    pub what: What,
+    /// How old the verdict may be.
+    pub max_age: Option<Span>,
+}
+
+/// What is demanded.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// `release.json` attested by a builder, over every artifact.
+    Signature,
+    /// SLSA provenance by a builder for every artifact.
+    Provenance,
+    /// A pass of the judge for this environment.
+    Approval,
+    /// A pass of the canary's identity in another environment.
+    Canary(Name),
+    /// Any statement by a builder, by the URI of its predicate.
+    Predicate(String),
+}
+
+impl FromStr for What {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let unknown = || ParseError(text.to_owned());
+        match text {
+            "signature" => Ok(Self::Signature),
+            "provenance" => Ok(Self::Provenance),
+            "approval" => Ok(Self::Approval),
+            _ => match text.strip_prefix("canary@") {
+                Some(place) => place
+                    .parse()
+                    .map(Self::Canary)
+                    .map_err(|_error: crate::name::ParseError| unknown()),
+                None if text.starts_with("https://") => Ok(Self::Predicate(text.to_owned())),
+                None => Err(unknown()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signature => formatter.write_str("signature"),
+            Self::Provenance => formatter.write_str("provenance"),
+            Self::Approval => formatter.write_str("approval"),
+            Self::Canary(place) => write!(formatter, "canary@{place}"),
+            Self::Predicate(uri) => formatter.write_str(uri),
+        }
+    }
+}
+
+/// A demand that nobody knows how to check.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown requirement `{0}`: expected signature, provenance, approval, canary@ENVIRONMENT or the https URI of a predicate"
+)]
+pub struct ParseError(String);
+
+/// The two ways to write one: `approval` or `{ canary@staging: { max-age: 24h } }`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Written {
+    /// Without conditions.
+    Plain(String),
+    /// With them; exactly one key.
+    With(BTreeMap<String, Conditions>),
+}
+
+/// What narrows a demand.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Conditions {
+    /// How old the verdict may be.
+    pub max_age: Option<Span>,
+}
+
+impl TryFrom<Written> for Requirement {
+    type Error = ParseError;
+
+    fn try_from(written: Written) -> Result<Self, ParseError> {
+        let (text, max_age) = match written {
+            Written::Plain(text) => (text, None),
+            Written::With(map) => {
+                let all = map.keys().cloned().collect::<Vec<_>>().join(", ");
+                let mut entries = map.into_iter();
+                match (entries.next(), entries.next()) {
+                    (Some((text, conditions)), None) => (text, conditions.max_age),
+                    _ => return Err(ParseError(all)),
+                }
+            }
+        };
+        Ok(Self {
+            what: text.parse()?,
+            max_age,
+        })
+    }
+}
+
+impl From<Requirement> for Written {
+    fn from(requirement: Requirement) -> Self {
+        let text = requirement.what.to_string();
+        match requirement.max_age {
+            None => Self::Plain(text),
+            max_age => Self::With(BTreeMap::from([(text, Conditions { max_age })])),
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Requirement {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Requirement".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Written::json_schema(generator)
+    }
+}

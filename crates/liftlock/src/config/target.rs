@@ -1,0 +1,162 @@
+//! What a promotion moves, and how a slot is filled, proved and watched.
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::Name;
+use crate::span::Span;
+
+/// A pointer that says which digest is live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Target {
+    /// A tag of an OCI repository.
+    pub registry: RegistryTag,
+    /// The artifact it points at; may be left out where there is only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Name>,
+}
+
+/// A tag in a registry or in an image layout folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RegistryTag {
+    /// `HOST/REPOSITORY` or `oci-layout:PATH`.
+    pub image: String,
+    /// The tag that is moved.
+    pub tag: String,
+}
+
+/// Puts a release into a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Place {
+    /// Program and arguments, no shell; `{slot}` is replaced. Gets the
+    /// release's artifacts as JSON on standard input.
+    pub command: Vec<String>,
+    /// How long it may take; default 10m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+}
+
+/// Reads from a slot which digests it really serves. Exactly one way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Prove {
+    /// A URL that answers JSON; `{slot}` is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
+    /// JSON pointer (RFC 6901) to the object artifact → digest; default the whole answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub json: Option<String>,
+    /// A folder with one file per artifact, which are hashed; `{slot}` is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<String>,
+    /// Program and arguments that print the object artifact → digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<Vec<String>>,
+}
+
+/// Splits requests between two slots. Exactly one way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Traffic {
+    /// Weights of two servers, through the runtime socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub haproxy: Option<Haproxy>,
+    /// A JSON file that a proxy or an application reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_file: Option<WeightsFile>,
+    /// What happens to the slots at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+}
+
+/// What happens to the slots at the end of a promotion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// They change roles: the canary's slot is the stable one from then on.
+    #[default]
+    Swap,
+}
+
+/// HAProxy's runtime API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Haproxy {
+    /// Path of the Unix socket, or `HOST:PORT`.
+    pub socket: String,
+    /// The backend that holds both servers.
+    pub backend: String,
+    /// The servers at first contact; the state knows them from then on.
+    pub slots: Slots,
+}
+
+/// A file `{"weights": {SLOT: 0..10000}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WeightsFile {
+    /// Where it is.
+    pub path: String,
+    /// The slots at first contact; the state knows them from then on.
+    pub slots: Slots,
+}
+
+/// Which slot has which role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Slots {
+    /// Serves what is live.
+    pub stable: Name,
+    /// Takes what comes.
+    pub canary: Name,
+}
+
+impl Slots {
+    /// The roles after a promotion.
+    #[must_use]
+    pub fn swapped(&self) -> Self {
+        Self {
+            stable: self.canary.clone(),
+            canary: self.stable.clone(),
+        }
+    }
+}
+
+/// Where the numbers come from that a canary is judged by. Exactly one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Metrics {
+    /// A CSV file `time,baseline_total,baseline_bad,canary_total,canary_bad`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<String>,
+    /// A server that speaks Prometheus' HTTP API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<Prometheus>,
+}
+
+/// Two counters of a Prometheus server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Prometheus {
+    /// Base URL.
+    pub url: String,
+    /// Selector of the counter of all requests; `{slot}` is replaced.
+    pub total: String,
+    /// Selector of the counter of bad requests; `{slot}` is replaced.
+    pub bad: String,
+    /// Width of a row; default 15s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Span>,
+}

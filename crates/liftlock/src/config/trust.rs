@@ -1,0 +1,265 @@
+//! Who may make which link of the chain, and from when until when.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::ParseError;
+use crate::crypto::PublicKey;
+use crate::digest::Digest;
+use crate::name::Name;
+use crate::predicate;
+use crate::time::Time;
+
+/// An identity that makes statements.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Trusted {
+    /// What people call it.
+    pub name: Name,
+    /// What it may say.
+    pub roles: BTreeSet<Role>,
+    /// Its keys.
+    pub keys: Vec<DatedKey>,
+}
+
+/// A person who may answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Person {
+    /// Keys that this person signs answers with.
+    pub keys: Vec<DatedKey>,
+    /// Addresses that commits carry, so that authors are recognised.
+    pub emails: BTreeSet<String>,
+}
+
+/// What an identity may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Signs releases, provenance, SBOMs.
+    Builder,
+    /// Says what a canary did.
+    Canary,
+    /// Says what was promoted or rolled back.
+    Promotion,
+    /// Counts answers.
+    Judge,
+}
+
+impl Role {
+    /// The role that may make statements of a predicate type. Whatever is not
+    /// a verdict of ours is the builder's to say.
+    #[must_use]
+    pub fn of_predicate(uri: &str) -> Option<Self> {
+        match uri {
+            predicate::CANARY => Some(Self::Canary),
+            predicate::PROMOTION | predicate::ROLLBACK => Some(Self::Promotion),
+            predicate::APPROVAL => Some(Self::Judge),
+            predicate::ANSWER => None,
+            _ => Some(Self::Builder),
+        }
+    }
+
+    /// Roles of one group may share an identity; groups never do.
+    const fn group(self) -> u8 {
+        match self {
+            Self::Builder => 0,
+            Self::Canary | Self::Promotion => 1,
+            Self::Judge => 2,
+        }
+    }
+}
+
+/// A public key and the time it counts in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DatedKey {
+    /// The key itself, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PublicKey>,
+    /// Or the file that holds it, relative to the file that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// The first moment it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Time>,
+    /// The last moment it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Time>,
+    /// When it was found to be no longer its owner's alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Time>,
+}
+
+impl DatedKey {
+    /// Whether a signature that has no trusted time counts at `now`.
+    ///
+    /// Without a time that somebody else vouches for, the holder of a revoked
+    /// or expired key could have signed at any moment: only now counts.
+    #[must_use]
+    pub fn counts(&self, now: Time) -> bool {
+        let begun = self.valid_from.is_none_or(|from| from <= now);
+        let lasts = self.valid_until.is_none_or(|until| now <= until);
+        begun && lasts && self.revoked_at.is_none()
+    }
+}
+
+/// Answers who holds a key, and whether it counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keyring {
+    /// The identities.
+    pub trusted: Vec<Trusted>,
+    /// The people.
+    pub people: BTreeMap<Name, Person>,
+}
+
+impl Keyring {
+    /// Every key that counts for a role at `now`.
+    #[must_use]
+    pub fn keys(&self, role: Role, now: Time) -> Vec<PublicKey> {
+        self.trusted
+            .iter()
+            .filter(|trusted| trusted.roles.contains(&role))
+            .flat_map(|trusted| counting(&trusted.keys, now))
+            .collect()
+    }
+
+    /// Every key of people that counts at `now`, with whose it is.
+    #[must_use]
+    pub fn people_keys(&self, now: Time) -> Vec<(Name, PublicKey)> {
+        self.people
+            .iter()
+            .flat_map(|(name, person)| counting(&person.keys, now).map(|key| (name.clone(), key)))
+            .collect()
+    }
+
+    /// The name of whoever holds a key, counting or not.
+    #[must_use]
+    pub fn holder(&self, key: &PublicKey) -> Option<&Name> {
+        let has = |keys: &[DatedKey]| keys.iter().any(|dated| dated.key.as_ref() == Some(key));
+        let trusted = self.trusted.iter().find(|trusted| has(&trusted.keys));
+        let person = || self.people.iter().find(|(_, person)| has(&person.keys));
+        trusted
+            .map(|trusted| &trusted.name)
+            .or_else(|| person().map(|(name, _)| name))
+    }
+
+    /// The person whom an author entry means: by id or by e-mail, in any case.
+    #[must_use]
+    pub fn person(&self, author: &str) -> Option<&Name> {
+        let found = self.people.iter().find(|(name, person)| {
+            name.as_str() == author
+                || person
+                    .emails
+                    .iter()
+                    .any(|email| email.eq_ignore_ascii_case(author))
+        });
+        found.map(|(name, _)| name)
+    }
+}
+
+fn counting(keys: &[DatedKey], now: Time) -> impl Iterator<Item = PublicKey> {
+    keys.iter()
+        .filter(move |dated| dated.counts(now))
+        .filter_map(|dated| dated.key.clone())
+}
+
+/// Refuses identities whose roles overlap, and keys that two hold.
+pub(super) fn check(
+    trusted: &[Trusted],
+    people: Option<&BTreeMap<Name, Person>>,
+) -> Result<(), ParseError> {
+    let invalid = |field: String, why: &str| Err(ParseError::Invalid(field, why.to_owned()));
+    let mut holders: BTreeMap<Digest, String> = BTreeMap::new();
+    let mut claim = |owner: String, keys: &[DatedKey]| {
+        for dated in keys {
+            if dated.key.is_some() == dated.key_file.is_some() {
+                return invalid(
+                    owner,
+                    "needs exactly one of `key` and `key-file` for each key",
+                );
+            }
+            let Some(key) = &dated.key else { continue };
+            if let Some(other) = holders.insert(key.id(), owner.clone())
+                && other != owner
+            {
+                return invalid(owner, &format!("has a key that {other} holds as well"));
+            }
+        }
+        Ok(())
+    };
+    let mut names = BTreeSet::new();
+    for identity in trusted {
+        let field = format!("trust.{}", identity.name);
+        let groups: BTreeSet<u8> = identity.roles.iter().map(|role| role.group()).collect();
+        if groups.len() != 1 {
+            return invalid(field, "needs roles of one kind: builder, gate or judge");
+        }
+        if !names.insert(&identity.name) {
+            return invalid(field, "is there twice");
+        }
+        claim(field, &identity.keys)?;
+    }
+    for (name, person) in people.into_iter().flatten() {
+        claim(format!("people.{name}"), &person.keys)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dated(from: Option<&str>, until: Option<&str>, revoked: Option<&str>) -> DatedKey {
+        let time = |text: Option<&str>| text.map(|text| text.parse().unwrap());
+        DatedKey {
+            key: None,
+            key_file: None,
+            valid_from: time(from),
+            valid_until: time(until),
+            revoked_at: time(revoked),
+        }
+    }
+
+    #[test]
+    fn a_key_counts_only_in_its_time_and_never_once_revoked() {
+        let now = "2026-06-01T00:00:00Z".parse().unwrap();
+        let (before, after) = (Some("2026-01-01T00:00:00Z"), Some("2027-01-01T00:00:00Z"));
+        let cases = [
+            (dated(None, None, None), true),
+            (dated(before, after, None), true),
+            (dated(after, None, None), false),
+            (dated(None, before, None), false),
+            (dated(None, None, before), false),
+            (dated(None, None, after), false),
+        ];
+        for (key, counts) in cases {
+            assert_eq!(key.counts(now), counts, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_canary_identity_cannot_approve() {
+        assert_eq!(Role::of_predicate(predicate::APPROVAL), Some(Role::Judge));
+        assert_eq!(Role::of_predicate(predicate::CANARY), Some(Role::Canary));
+        assert_eq!(Role::of_predicate(predicate::ANSWER), None);
+        let both = Trusted {
+            name: "ci".parse().unwrap(),
+            roles: [Role::Canary, Role::Judge].into(),
+            keys: Vec::new(),
+        };
+        assert!(check(&[both], None).is_err());
+        let gates = Trusted {
+            name: "ci".parse().unwrap(),
+            roles: [Role::Canary, Role::Promotion].into(),
+            keys: Vec::new(),
+        };
+        assert!(check(&[gates], None).is_ok());
+    }
+}
