@@ -5,6 +5,7 @@ mod console;
 mod environment;
 mod globals;
 mod output;
+mod rules;
 mod session;
 
 use std::process::ExitCode;

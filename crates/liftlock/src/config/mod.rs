@@ -145,12 +145,19 @@ fn pick(
 }
 
 impl Service {
+    /// Checks who holds which key and role; again once key files were read.
+    ///
+    /// # Errors
+    ///
+    /// Fails when roles overlap or two hold one key.
+    pub fn check_keys(&self) -> Result<(), ParseError> {
+        let trusted = self.trust.as_deref().unwrap_or_default();
+        trust::check(trusted, self.people.as_ref())
+    }
+
     /// Checks what types alone cannot say.
     fn check(&self) -> Result<(), ParseError> {
-        trust::check(
-            self.trust.as_deref().unwrap_or_default(),
-            self.people.as_ref(),
-        )?;
+        self.check_keys()?;
         for (name, environment) in &self.environments {
             environment
                 .check(self.artifacts.as_ref())

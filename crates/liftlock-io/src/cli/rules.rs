@@ -1,0 +1,233 @@
+//! Finds and reads the rules of a run: `liftlock.yaml` and the policy above it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use liftlock::config::effective::Rules;
+use liftlock::config::tighten::{Loosened, tighten};
+use liftlock::config::trust::DatedKey;
+use liftlock::config::{ParseError, Service, parse};
+use liftlock::crypto::{self, PublicKey};
+use liftlock::digest::Digest;
+use liftlock::failure::{Explain, Failure, Kind};
+use liftlock::report::{Mode, PolicyOrigin};
+use liftlock::yaml;
+
+use super::Session;
+use crate::git::Git;
+use crate::{env, file};
+
+/// Where `liftlock.yaml` is looked for.
+const PLACES: [&str; 3] = [
+    "liftlock.yaml",
+    ".github/liftlock.yaml",
+    ".gitlab/liftlock.yaml",
+];
+
+/// The setting that names the policy; protected by the CI, never by the change.
+const SETTING: &str = "LIFTLOCK_POLICY";
+
+/// Bytes of a file together with how to read those it names.
+struct Source {
+    label: String,
+    text: String,
+    origin: Origin,
+}
+
+enum Origin {
+    Folder(PathBuf),
+    Git {
+        clone: tempfile::TempDir,
+        path: String,
+    },
+}
+
+impl Session {
+    /// The rules of this run; `None` where neither file nor policy is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file is unreadable or invalid, when it loosens the policy,
+    /// and when the policy forbids the mode asked for.
+    pub fn rules(&self) -> Result<Option<Rules>, Failure> {
+        let local = self.local_file()?;
+        let policy = env::var(SETTING).map(|place| fetch(&place)).transpose()?;
+        let rules = match (policy, local) {
+            (None, None) => return Ok(None),
+            (None, Some(local)) => {
+                let service = self.read(&local)?;
+                let digest = Digest::of(local.text.as_bytes());
+                self.resolve(service, digest, PolicyOrigin::Local)?
+            }
+            (Some(policy), local) => {
+                let above = self.read(&policy)?;
+                let below = local.map(|local| self.read(&local)).transpose()?;
+                let merged = tighten(&above, below.unwrap_or_default()).map_err(loosened)?;
+                let digest = Digest::of(policy.text.as_bytes());
+                self.resolve(merged, digest, PolicyOrigin::Protected)?
+            }
+        };
+        if self.mode == Mode::Observe && rules.allow.observe == Some(false) {
+            let failure = Failure::new(Kind::Invalid, "the policy does not allow `--mode observe`");
+            return Err(failure.with_hint("run without `--mode observe`"));
+        }
+        Ok(Some(rules))
+    }
+
+    fn resolve(
+        &self,
+        mut service: Service,
+        digest: Digest,
+        origin: PolicyOrigin,
+    ) -> Result<Rules, Failure> {
+        if service.service.is_none() {
+            service.service.clone_from(&self.service);
+        }
+        Rules::new(service, digest, origin)
+            .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))
+    }
+
+    fn local_file(&self) -> Result<Option<Source>, Failure> {
+        let path = match &self.config {
+            Some(path) => Some(path.clone()),
+            None if self.no_config => None,
+            None => PLACES.iter().map(PathBuf::from).find(|path| path.exists()),
+        };
+        path.map(|path| from_file(&path)).transpose()
+    }
+
+    fn read(&self, source: &Source) -> Result<Service, Failure> {
+        let mut service =
+            parse(&source.text, self.service.as_ref()).map_err(|cause| Error::Parse {
+                label: source.label.clone(),
+                source: cause,
+            })?;
+        load_keys(&mut service, source)?;
+        Ok(service)
+    }
+}
+
+fn from_file(path: &Path) -> Result<Source, Failure> {
+    let limit = u64::try_from(yaml::LARGEST).unwrap_or(u64::MAX);
+    Ok(Source {
+        label: path.display().to_string(),
+        text: file::read_text(path, limit)?,
+        origin: Origin::Folder(path.parent().unwrap_or(Path::new("")).to_owned()),
+    })
+}
+
+/// Reads the policy: `file:PATH` or `git+URL@REF#PATH`.
+fn fetch(place: &str) -> Result<Source, Failure> {
+    if let Some(path) = place.strip_prefix("file:") {
+        return from_file(Path::new(path));
+    }
+    let parts = place
+        .strip_prefix("git+")
+        .and_then(|rest| rest.rsplit_once('#'))
+        .and_then(|(rest, path)| rest.rsplit_once('@').map(|(url, name)| (url, name, path)))
+        .filter(|(url, name, path)| {
+            let plain = |text: &str| !text.is_empty() && !text.starts_with('-');
+            plain(url) && plain(name) && plain(path)
+        });
+    let Some((url, name, path)) = parts else {
+        return Err(Error::Place(place.to_owned()).into());
+    };
+    let clone = tempfile::tempdir()
+        .map_err(|error| Failure::new(Kind::Upstream, format!("no temporary folder: {error}")))?;
+    let git = git(clone.path());
+    git.ask(&["init", "--quiet", "--bare"], b"")?;
+    git.ask(&["fetch", "--quiet", "--depth", "1", "--", url, name], b"")?;
+    let text = show(&git, path, place)?;
+    Ok(Source {
+        label: place.to_owned(),
+        text,
+        origin: Origin::Git {
+            clone,
+            path: path.to_owned(),
+        },
+    })
+}
+
+fn git(folder: &Path) -> Git {
+    let limit = u64::try_from(yaml::LARGEST).unwrap_or(u64::MAX);
+    Git::new(folder, Duration::from_secs(60), limit)
+}
+
+fn show(git: &Git, path: &str, label: &str) -> Result<String, Failure> {
+    let bytes = git.ask(&["show", &format!("FETCH_HEAD:{path}")], b"")?;
+    String::from_utf8(bytes).map_err(|_error: std::string::FromUtf8Error| {
+        Failure::new(Kind::Invalid, format!("`{label}` is not text"))
+    })
+}
+
+/// Reads every `key-file` beside the file that names it.
+fn load_keys(service: &mut Service, source: &Source) -> Result<(), Failure> {
+    let trusted = service.trust.iter_mut().flatten();
+    let people = service.people.iter_mut().flatten();
+    let keys = trusted
+        .flat_map(|trusted| trusted.keys.iter_mut())
+        .chain(people.flat_map(|(_, person)| person.keys.iter_mut()));
+    for dated in keys {
+        load_key(dated, source)?;
+    }
+    service.check_keys().map_err(|cause| Error::Parse {
+        label: source.label.clone(),
+        source: cause,
+    })?;
+    Ok(())
+}
+
+fn load_key(dated: &mut DatedKey, source: &Source) -> Result<(), Failure> {
+    let Some(name) = dated.key_file.take() else {
+        return Ok(());
+    };
+    let (label, text) = match &source.origin {
+        Origin::Folder(folder) => {
+            let path = folder.join(&name);
+            let text = file::read_text(&path, 64 * 1024)?;
+            (path.display().to_string(), text)
+        }
+        Origin::Git { clone, path } => {
+            let beside = Path::new(path)
+                .parent()
+                .unwrap_or(Path::new(""))
+                .join(&name);
+            let beside = beside.to_string_lossy().into_owned();
+            let text = show(&git(clone.path()), &beside, &beside)?;
+            (beside, text)
+        }
+    };
+    let key = PublicKey::from_pem(&text).map_err(|cause| Error::Key {
+        label,
+        source: cause,
+    })?;
+    dated.key = Some(key);
+    Ok(())
+}
+
+fn loosened(error: Loosened) -> Failure {
+    Failure::from(Error::Loosened(error))
+        .with_hint("remove the field from the file, or have the policy changed by its owners")
+}
+
+/// Why there are no rules.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("cannot understand `{label}`")]
+    Parse { label: String, source: ParseError },
+    #[error("`{SETTING}` is `{0}`: expected file:PATH or git+URL@REF#PATH")]
+    Place(String),
+    #[error("the configuration loosens the policy")]
+    Loosened(#[source] Loosened),
+    #[error("`{label}` is no public key that can be used")]
+    Key {
+        label: String,
+        source: crypto::ParseError,
+    },
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        Kind::Invalid
+    }
+}
