@@ -10,5 +10,7 @@ pub mod env;
 pub mod file;
 #[cfg(feature = "git")]
 pub mod git;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod random;
 pub mod store;
