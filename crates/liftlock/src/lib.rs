@@ -4,10 +4,14 @@
 //! time and bytes come in as arguments, verdicts and bytes go out. Adapters
 //! live in `liftlock-io`; `tests/layering.rs` keeps the border.
 
+pub mod attestation;
+mod base64;
+pub mod bundle;
 pub mod ci;
 pub mod config;
 pub mod crypto;
 pub mod digest;
+pub mod dsse;
 pub mod exit;
 pub mod failure;
 pub mod json;
@@ -16,7 +20,9 @@ pub mod percent;
 pub mod predicate;
 pub mod release;
 pub mod report;
+pub mod signature;
 pub mod span;
+pub mod statement;
 pub mod time;
 pub mod verdict;
 pub mod yaml;
