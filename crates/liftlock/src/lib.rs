@@ -4,9 +4,11 @@
 //! time and bytes come in as arguments, verdicts and bytes go out. Adapters
 //! live in `liftlock-io`; `tests/layering.rs` keeps the border.
 
-pub mod attestation;
 mod base64;
+
+pub mod attestation;
 pub mod bundle;
+pub mod canary;
 pub mod ci;
 pub mod config;
 pub mod crypto;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// A length of time in whole milliseconds, written `500ms`, `90s`, `15m`, `2h` or `7d`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(u64);
 
@@ -30,6 +32,12 @@ impl Span {
     #[must_use]
     pub const fn seconds(seconds: u32) -> Self {
         let millis = seconds as u64 * 1_000;
+        Self(if millis < LONGEST { millis } else { LONGEST })
+    }
+
+    /// A span of milliseconds, a year at the most.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
         Self(if millis < LONGEST { millis } else { LONGEST })
     }
 

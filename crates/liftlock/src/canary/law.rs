@@ -1,0 +1,341 @@
+//! How likely a row's bad requests are, under a given odds ratio.
+//!
+//! With a baseline: given how many requests of both slots failed together,
+//! those of the canary follow Fisher's noncentral hypergeometric law, from
+//! which the row's shared rate has cancelled. Without one: the binomial law
+//! around the share that the objective allows.
+
+use super::counts::Arm;
+use super::number::real;
+
+/// Wider supports are summed outward from the mode.
+const NARROW: u128 = 64;
+
+/// Above this variance the sum is its integral: the error is below 1e-8.
+const SMOOTH: f64 = 1e8;
+
+/// An odds ratio with its logarithm.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Odds {
+    ratio: f64,
+    ln: f64,
+}
+
+impl Odds {
+    pub(super) fn new(ratio: f64) -> Self {
+        Self {
+            ratio,
+            ln: libm::log(ratio),
+        }
+    }
+}
+
+/// The law of one row.
+#[derive(Debug)]
+pub(super) enum Law {
+    /// The row cannot tell any odds ratio from another.
+    Silent,
+    /// Few possible counts: their weights, scaled to 1 at the most, from the
+    /// least count on, and how far above the least the canary's count is.
+    Narrow { weights: Vec<f64>, above: f64 },
+    /// Many possible counts.
+    Wide { table: Table, bad: u128 },
+    /// No baseline: requests, bad ones, and the share that may be bad.
+    Single { total: f64, bad: f64, share: f64 },
+}
+
+impl Law {
+    /// The canary against the baseline.
+    pub(super) fn pair(canary: Arm, baseline: Arm) -> Self {
+        let table = Table {
+            canary: canary.total.into(),
+            baseline: baseline.total.into(),
+            bad: u128::from(canary.bad) + u128::from(baseline.bad),
+        };
+        let bad = u128::from(canary.bad);
+        let (low, high) = (table.least(), table.most());
+        if low >= high {
+            Self::Silent
+        } else if high - low <= NARROW {
+            let above = real(bad.saturating_sub(low));
+            let weights = table.weights();
+            Self::Narrow { weights, above }
+        } else {
+            Self::Wide { table, bad }
+        }
+    }
+
+    /// One slot against a share, which is above 0 and below 1.
+    pub(super) fn single(arm: Arm, share: f64) -> Self {
+        if arm.total == 0 {
+            return Self::Silent;
+        }
+        Self::Single {
+            total: real(arm.total.into()),
+            bad: real(arm.bad.into()),
+            share,
+        }
+    }
+
+    pub(super) const fn is_silent(&self) -> bool {
+        matches!(self, Self::Silent)
+    }
+
+    /// The log-likelihood of the odds ratio, but for a term free of it.
+    pub(super) fn ln_likelihood(&self, odds: Odds) -> f64 {
+        match self {
+            Self::Silent => 0.0,
+            Self::Narrow { weights, above } => {
+                let sum = weights
+                    .iter()
+                    .rev()
+                    .fold(0.0, |sum, weight| sum * odds.ratio + weight);
+                above * odds.ln - libm::log(sum)
+            }
+            Self::Wide { table, bad } => table.ln_likelihood(*bad, odds),
+            Self::Single { total, bad, share } => {
+                bad * odds.ln - total * libm::log1p(share * (odds.ratio - 1.0))
+            }
+        }
+    }
+}
+
+/// The margins of a row's two-by-two table. Wide integers, since the bad
+/// requests of both slots together may be more than a `u64` holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table {
+    canary: u128,
+    baseline: u128,
+    bad: u128,
+}
+
+impl Table {
+    const fn least(&self) -> u128 {
+        self.bad.saturating_sub(self.baseline)
+    }
+
+    fn most(&self) -> u128 {
+        self.bad.min(self.canary)
+    }
+
+    /// The four cells when `count` of the bad requests are the canary's.
+    fn cells(&self, count: u128) -> [f64; 4] {
+        let rest = self.bad.saturating_sub(count);
+        [
+            real(count),
+            real(self.canary.saturating_sub(count)),
+            real(rest),
+            real(self.baseline.saturating_sub(rest)),
+        ]
+    }
+
+    /// Weight of `count + 1` over that of `count`, at an odds ratio of 1.
+    fn growth(&self, count: u128) -> f64 {
+        let [bad, good, rest_bad, rest_good] = self.cells(count);
+        (good / (bad + 1.0)) * (rest_bad / (rest_good + 1.0))
+    }
+
+    /// Every count's weight at an odds ratio of 1, over the largest of them.
+    fn weights(&self) -> Vec<f64> {
+        let mut logs = vec![0.0];
+        let mut log = 0.0;
+        for count in self.least()..self.most() {
+            log += libm::log(self.growth(count));
+            logs.push(log);
+        }
+        let top = logs.iter().copied().fold(0.0, f64::max);
+        logs.iter().map(|log| libm::exp(log - top)).collect()
+    }
+
+    /// The likeliest count.
+    fn mode(&self, odds: Odds) -> u128 {
+        let (mut low, mut high) = (self.least(), self.most());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if odds.ratio * self.growth(middle) > 1.0 {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    fn ln_likelihood(&self, bad: u128, odds: Odds) -> f64 {
+        let mode = self.mode(odds);
+        let rest = self.bad.saturating_sub(mode);
+        let top = ln_choose(self.canary, mode) + ln_choose(self.baseline, rest);
+        (real(bad) - real(mode)) * odds.ln - top - libm::log(self.sum(mode, odds))
+    }
+
+    /// The sum of all weights, over the weight of the mode.
+    fn sum(&self, mode: u128, odds: Odds) -> f64 {
+        let variance = 1.0 / self.cells(mode).iter().map(|cell| 1.0 / cell).sum::<f64>();
+        if variance > SMOOTH {
+            return libm::sqrt(core::f64::consts::TAU * variance);
+        }
+        let mut sum = 1.0;
+        let mut term = 1.0;
+        for count in mode..self.most() {
+            term *= odds.ratio * self.growth(count);
+            sum += term;
+            if term < 1e-18 * sum {
+                break;
+            }
+        }
+        term = 1.0;
+        for count in (self.least()..mode).rev() {
+            term /= odds.ratio * self.growth(count);
+            sum += term;
+            if term < 1e-18 * sum {
+                break;
+            }
+        }
+        sum
+    }
+}
+
+/// `ln C(n, k)` by Stirling's series, exact to rounding also where `lgamma`
+/// of large numbers would cancel.
+fn ln_choose(n: u128, k: u128) -> f64 {
+    if k == 0 || k >= n {
+        return 0.0;
+    }
+    let (all, one, other) = (real(n), real(k), real(n - k));
+    let entropy = one * libm::log(all / one) + other * libm::log(all / other);
+    let scale = 0.5 * libm::log(all / one / other / core::f64::consts::TAU);
+    entropy + scale + stirling(all) - stirling(one) - stirling(other)
+}
+
+/// `ln n!` less its leading terms `(n + 1/2) ln n - n + ln(2 pi) / 2`.
+fn stirling(n: f64) -> f64 {
+    if n < 16.0 {
+        let ln_tau = libm::log(core::f64::consts::TAU);
+        return libm::lgamma(n + 1.0) - (n + 0.5) * libm::log(n) + n - 0.5 * ln_tau;
+    }
+    let square = n * n;
+    (1.0 / 12.0 - (1.0 / 360.0 - (1.0 / 1260.0 - 1.0 / 1680.0 / square) / square) / square) / n
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ln_ratio(law: &Law, null: f64, other: f64) -> f64 {
+        law.ln_likelihood(Odds::new(other)) - law.ln_likelihood(Odds::new(null))
+    }
+
+    fn arm(bad: u64, total: u64) -> Arm {
+        Arm { total, bad }
+    }
+
+    #[test]
+    fn rows_agree_with_the_published_law() {
+        // Checked against scipy's `nchypergeom_fisher`.
+        let first = Law::pair(arm(7, 240), arm(4, 260));
+        let second = Law::pair(arm(6, 250), arm(3, 245));
+        for (law, null, times, expected) in [
+            (&first, 1.0, 2.0, 0.552_150_13),
+            (&first, 1.0, 3.0, 0.316_669_68),
+            (&second, 1.0, 2.0, 0.487_501_02),
+            (&second, 1.0, 3.0, 0.326_112_61),
+            (&first, 1.25, 2.0, 0.152_697_70),
+            (&first, 1.25, 3.0, -0.282_817_87),
+            (&second, 1.25, 2.0, 0.166_015_28),
+            (&second, 1.25, 3.0, -0.152_271_79),
+        ] {
+            let found = ln_ratio(law, null, null * times);
+            assert!((found - expected).abs() < 1e-8, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn narrow_and_wide_sums_agree() {
+        for (canary, baseline) in [
+            (arm(7, 240), arm(4, 260)),
+            (arm(0, 5), arm(3, 9)),
+            (arm(30, 50), arm(20, 1_000_000)),
+            (arm(5, 5), arm(0, 60)),
+        ] {
+            let narrow = Law::pair(canary, baseline);
+            assert!(matches!(narrow, Law::Narrow { .. }));
+            let wide = Law::Wide {
+                table: Table {
+                    canary: canary.total.into(),
+                    baseline: baseline.total.into(),
+                    bad: u128::from(canary.bad + baseline.bad),
+                },
+                bad: canary.bad.into(),
+            };
+            for odds in [0.075, 0.5, 1.3, 2.0, 25.0] {
+                let (a, b) = (ln_ratio(&narrow, 1.25, odds), ln_ratio(&wide, 1.25, odds));
+                assert!((a - b).abs() < 1e-9, "{canary:?} {odds}: {a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_sum_and_its_integral_agree() {
+        let table = Table {
+            canary: 4_000_000_000,
+            baseline: 4_000_000_000,
+            bad: 820_000_000,
+        };
+        let odds = Odds::new(1.5);
+        let mode = table.mode(odds);
+        let smooth = table.sum(mode, odds);
+        let mut exact = 1.0;
+        for up in [true, false] {
+            let mut term = 1.0;
+            for step in 0..200_000_u128 {
+                if up {
+                    term *= odds.ratio * table.growth(mode + step);
+                } else {
+                    term /= odds.ratio * table.growth(mode - step - 1);
+                }
+                exact += term;
+            }
+        }
+        assert!((smooth / exact - 1.0).abs() < 1e-7, "{smooth} {exact}");
+    }
+
+    #[test]
+    fn rows_that_cannot_tell_are_silent() {
+        for (canary, baseline) in [
+            (arm(0, 0), arm(3, 9)),
+            (arm(3, 9), arm(0, 0)),
+            (arm(0, 9), arm(0, 9)),
+            (arm(9, 9), arm(9, 9)),
+            (arm(u64::MAX, u64::MAX), arm(u64::MAX, u64::MAX)),
+        ] {
+            assert!(
+                Law::pair(canary, baseline).is_silent(),
+                "{canary:?} {baseline:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_largest_counts_have_finite_likelihoods() {
+        for (canary, baseline) in [
+            (arm(u64::MAX / 2, u64::MAX), arm(u64::MAX / 3, u64::MAX)),
+            (arm(1, u64::MAX), arm(0, 1)),
+            (arm(u64::MAX - 1, u64::MAX), arm(u64::MAX, u64::MAX)),
+            (arm(0, 1000), arm(u64::MAX / 2, u64::MAX)),
+        ] {
+            let law = Law::pair(canary, baseline);
+            for odds in [0.075, 1.0, 25.0] {
+                let found = law.ln_likelihood(Odds::new(odds));
+                assert!(found.is_finite(), "{canary:?} {baseline:?} {odds}: {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_slot_follows_the_binomial_law() {
+        let law = Law::single(arm(3, 10), 0.1);
+        let share = 0.2_f64 / 1.1; // odds of 1/9, doubled
+        let expected = 3.0 * (share / 0.1).ln() + 7.0 * ((1.0 - share) / 0.9).ln();
+        assert!((ln_ratio(&law, 1.0, 2.0) - expected).abs() < 1e-12);
+    }
+}

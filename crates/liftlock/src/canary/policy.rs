@@ -1,0 +1,269 @@
+//! What is to be proved about a canary, and how sure one wants to be.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Explain, Kind};
+use crate::percent::Percent;
+use crate::span::Span;
+
+/// The rules of the computation; another name whenever a verdict could differ.
+pub const ALGORITHM: &str = "stratified-hypergeometric-e/1";
+
+/// How a canary is judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// The chance that a healthy canary ever fails.
+    pub alpha: Risk,
+    /// The chance that a bad canary ever passes by proof.
+    pub beta: Risk,
+    /// An odds ratio up to this is no reason to fail.
+    pub margin: Margin,
+    /// An early pass proves that the odds ratio is below this.
+    pub pass_margin: Margin,
+    /// What has to be seen before the canary may go on.
+    pub sample: Sample,
+    /// Whether reaching the sample is enough to pass.
+    pub pass_by: PassBy,
+    /// What the canary is measured against.
+    pub against: Against,
+    /// Telemetry that is older than this is no sight.
+    pub max_staleness: Span,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            alpha: Risk(0.01),
+            beta: Risk(0.05),
+            margin: Margin(1.25),
+            pass_margin: Margin(1.5),
+            sample: Sample::default(),
+            pass_by: PassBy::Proof,
+            against: Against::Baseline,
+            max_staleness: Span::seconds(300),
+        }
+    }
+}
+
+/// What the canary is measured against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Against {
+    /// The version that serves beside it.
+    Baseline,
+    /// The share of good requests that is promised, where there is no
+    /// baseline. The margins do not apply: the promise is the limit.
+    Slo(Objective),
+}
+
+impl Against {
+    /// Measures against a promised share of good requests.
+    ///
+    /// # Errors
+    ///
+    /// Fails for 0 % and 100 %, which no number of requests can meet or break.
+    pub fn slo(promised: Percent) -> Result<Self, Invalid> {
+        Objective::try_from(promised).map(Self::Slo)
+    }
+}
+
+/// A promised share of good requests that leaves a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "Percent", into = "Percent")]
+pub struct Objective(Percent);
+
+impl Objective {
+    /// The share of requests that may be bad.
+    #[must_use]
+    pub fn allowed(self) -> f64 {
+        self.0.rest().fraction()
+    }
+}
+
+impl TryFrom<Percent> for Objective {
+    type Error = Invalid;
+
+    fn try_from(promised: Percent) -> Result<Self, Invalid> {
+        if promised > Percent::ZERO && promised < Percent::FULL {
+            Ok(Self(promised))
+        } else {
+            Err(Invalid::Objective(promised))
+        }
+    }
+}
+
+impl From<Objective> for Percent {
+    fn from(objective: Objective) -> Self {
+        objective.0
+    }
+}
+
+/// What has to be seen of the canary, both of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// Requests that the canary answered.
+    pub requests: u64,
+    /// Time with sight.
+    pub time: Span,
+}
+
+/// What a pass rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PassBy {
+    /// Only the proof that the canary is no worse.
+    Proof,
+    /// The proof, or the planned sample without a failure: the plan's horizon.
+    Sample,
+}
+
+/// A chance of a wrong verdict, above 0 and at most a half.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Risk(f64);
+
+impl Risk {
+    /// What `ln E` has to reach.
+    #[must_use]
+    pub fn threshold(self) -> f64 {
+        -libm::log(self.0)
+    }
+}
+
+impl TryFrom<f64> for Risk {
+    type Error = Invalid;
+
+    fn try_from(risk: f64) -> Result<Self, Invalid> {
+        if (1e-9..=0.5).contains(&risk) {
+            Ok(Self(risk))
+        } else {
+            Err(Invalid::Risk(risk.to_string()))
+        }
+    }
+}
+
+impl From<Risk> for f64 {
+    fn from(risk: Risk) -> Self {
+        risk.0
+    }
+}
+
+impl FromStr for Risk {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let refused = |_| Invalid::Risk(text.to_owned());
+        let risk: f64 = match text.strip_suffix('%') {
+            Some(percent) => percent.trim().parse::<f64>().map_err(refused)? / 100.0,
+            None => text.parse().map_err(refused)?,
+        };
+        Self::try_from(risk).map_err(|_out_of_range| Invalid::Risk(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+/// An odds ratio from 1 to 10.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Margin(f64);
+
+impl Margin {
+    /// The odds ratio.
+    #[must_use]
+    pub const fn ratio(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Margin {
+    type Error = Invalid;
+
+    fn try_from(ratio: f64) -> Result<Self, Invalid> {
+        if (1.0..=10.0).contains(&ratio) {
+            Ok(Self(ratio))
+        } else {
+            Err(Invalid::Margin(ratio.to_string()))
+        }
+    }
+}
+
+impl From<Margin> for f64 {
+    fn from(margin: Margin) -> Self {
+        margin.0
+    }
+}
+
+impl FromStr for Margin {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let refused = || Invalid::Margin(text.to_owned());
+        text.parse()
+            .ok()
+            .and_then(|ratio: f64| Self::try_from(ratio).ok())
+            .ok_or_else(refused)
+    }
+}
+
+impl fmt::Display for Margin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+/// Rules by which nothing can be judged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// Not a chance, or a useless one.
+    #[error("`{0}` is not a risk: expected more than 0 and at most 0.5, such as 0.01 or 1%")]
+    Risk(String),
+    /// Not an odds ratio, or one that lets everything through.
+    #[error("`{0}` is not a margin: expected an odds ratio from 1 to 10, such as 1.25")]
+    Margin(String),
+    /// No budget, or nothing but budget.
+    #[error("`{0}` is no objective: it must leave a budget, and promise something")]
+    Objective(Percent),
+}
+
+impl Explain for Invalid {
+    fn kind(&self) -> Kind {
+        Kind::Invalid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_that_let_everything_through_are_refused() {
+        for text in ["nan", "inf", "0", "-1", "0.6", "60%", "", "%", "1e-30"] {
+            assert!(text.parse::<Risk>().is_err(), "{text}");
+        }
+        for text in ["nan", "inf", "0.9", "11", ""] {
+            assert!(text.parse::<Margin>().is_err(), "{text}");
+        }
+        for text in ["0%", "100%"] {
+            assert!(Against::slo(text.parse().unwrap()).is_err(), "{text}");
+        }
+        assert_eq!("1%".parse::<Risk>(), Risk::try_from(0.01));
+        assert!((Risk(0.01).threshold() - 4.605_170_186).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,39 @@
+//! What a canary's attestation says.
+
+use serde::{Deserialize, Serialize};
+
+use super::decide::Judgement;
+use super::policy::Policy;
+use crate::digest::Digest;
+use crate::predicate::Ruling;
+
+/// The predicate of a statement of type [`crate::predicate::CANARY`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Predicate {
+    /// Which release, where, by which rules, when.
+    #[serde(flatten)]
+    pub ruling: Ruling,
+    /// The verdict's numbers.
+    pub judgement: Judgement,
+    /// The rules they were judged by.
+    pub rules: Policy,
+    /// The digests of the counts and answers they were judged from.
+    pub evidence: Vec<Digest>,
+}
+
+impl Predicate {
+    /// Binds numbers to a release; the verdict is that of the numbers.
+    #[must_use]
+    pub fn new(ruling: Ruling, judgement: Judgement, rules: Policy, evidence: Vec<Digest>) -> Self {
+        Self {
+            ruling: Ruling {
+                verdict: judgement.verdict,
+                ..ruling
+            },
+            judgement,
+            rules,
+            evidence,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Whether the counts may be believed: without proof of sight there is no pass.
+
+use super::policy::Against;
+use super::reason::Reason;
+use super::state::State;
+use crate::percent::Percent;
+use crate::time::Time;
+
+/// What is known about the view on the canary, beside the rows themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// When the canary was given the traffic that it is judged by.
+    pub since: Option<Time>,
+    /// The canary's share of traffic over time, oldest first; empty where it
+    /// is not known.
+    pub shifts: Vec<Shift>,
+    /// What the source said is wrong with its answer.
+    pub faults: Vec<Blind>,
+}
+
+/// From a moment on, the canary's share of traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shift {
+    /// The moment.
+    pub since: Time,
+    /// The share.
+    pub weight: Percent,
+}
+
+/// Why there is no sight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blind {
+    /// For programs.
+    pub reason: Reason,
+    /// For people.
+    pub detail: String,
+}
+
+impl Blind {
+    /// A reason with what a person wants to know about it.
+    #[must_use]
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl Sight {
+    /// The canary's share of traffic during the whole of `(from, to]`.
+    #[must_use]
+    pub fn share(&self, from: Time, to: Time) -> Option<Percent> {
+        let at_start = self.weight(from)?;
+        let steady = !self
+            .shifts
+            .iter()
+            .any(|shift| shift.since > from && shift.since < to);
+        steady.then_some(at_start)
+    }
+
+    /// The canary's share of traffic at a moment.
+    #[must_use]
+    pub fn weight(&self, moment: Time) -> Option<Percent> {
+        self.shifts
+            .iter()
+            .rfind(|shift| shift.since <= moment)
+            .map(|shift| shift.weight)
+    }
+
+    /// What hides the canary at a moment; nothing when there is sight.
+    #[must_use]
+    pub fn blind(&self, state: &State, moment: Time) -> Option<Blind> {
+        if let Some(fault) = self.faults.first() {
+            return Some(fault.clone());
+        }
+        let Some(last) = state.last() else {
+            return Some(Blind::new(Reason::NoRows, "nothing was counted"));
+        };
+        let limit = state.policy().max_staleness;
+        let old =
+            |seen: Time| moment.millis_since(seen) > i64::try_from(limit.millis()).unwrap_or(0);
+        if old(last) {
+            let detail = format!("the newest counts are of {last}, older than {limit}");
+            return Some(Blind::new(Reason::Stale, detail));
+        }
+        let weight = self.weight(moment);
+        if weight != Some(Percent::ZERO) && state.canary_seen().is_none_or(old) {
+            let detail = format!("no request to the canary for more than {limit}");
+            return Some(Blind::new(Reason::CanarySilent, detail));
+        }
+        let compared = state.policy().against == Against::Baseline && weight != Some(Percent::FULL);
+        if compared && state.baseline_seen().is_none_or(old) {
+            let detail = format!("no request to the baseline for more than {limit}");
+            return Some(Blind::new(Reason::BaselineSilent, detail));
+        }
+        state.is_share_off().then(|| {
+            let detail = "the canary does not get the share of traffic that it was given";
+            Blind::new(Reason::ShareOff, detail)
+        })
+    }
+}

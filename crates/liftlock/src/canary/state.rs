@@ -1,0 +1,262 @@
+//! Everything that rows leave behind, of constant size however many they are.
+//!
+//! A state is stored and taken up again, so that looking a second time goes on
+//! with the risk that is left instead of spending it once more.
+
+use serde::{Deserialize, Serialize};
+
+use super::counts::{Arm, Row};
+use super::eprocess::{Hypothesis, Process};
+use super::law::Law;
+use super::number::{count, real};
+use super::policy::{Against, Policy, Sample};
+use crate::digest::Digest;
+use crate::percent::Percent;
+use crate::span::Span;
+use crate::time::Time;
+
+/// The odds of a request going to the canary may be off by this factor:
+/// weights are whole numbers out of 256 in HAProxy, and sessions stick.
+const SHARE_MARGIN: f64 = 1.5;
+
+/// The chance that a right share is ever called wrong, on each side.
+const SHARE_RISK: f64 = 5e-7;
+
+/// What is known after some rows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    policy: Policy,
+    rows: u64,
+    digest: Digest,
+    last: Option<Time>,
+    canary_seen: Option<Time>,
+    baseline_seen: Option<Time>,
+    seen: Sample,
+    canary: Arm,
+    baseline: Arm,
+    worse: Process,
+    no_worse: Process,
+    above_share: Process,
+    below_share: Process,
+    odds: Common,
+}
+
+/// The numerator and denominator of the Mantel-Haenszel odds ratio.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Common {
+    against: f64,
+    in_favour: f64,
+}
+
+impl State {
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        let (margin, pass_margin) = match policy.against {
+            Against::Baseline => (policy.margin.ratio(), policy.pass_margin.ratio()),
+            Against::Slo(_) => (1.0, 1.0),
+        };
+        let share = || Process::new(Hypothesis::AtMost(SHARE_MARGIN));
+        Self {
+            policy,
+            rows: 0,
+            digest: Digest::of(b""),
+            last: None,
+            canary_seen: None,
+            baseline_seen: None,
+            seen: Sample::default(),
+            canary: Arm::default(),
+            baseline: Arm::default(),
+            worse: Process::new(Hypothesis::AtMost(margin)),
+            no_worse: Process::new(Hypothesis::AtLeast(pass_margin)),
+            above_share: share(),
+            below_share: share(),
+            odds: Common::default(),
+        }
+    }
+
+    /// Takes one more row, and the canary's share of traffic during it where
+    /// that is known.
+    pub fn push(&mut self, row: &Row, share: Option<Percent>) {
+        let law = match self.policy.against {
+            Against::Baseline => Law::pair(row.canary, row.baseline),
+            Against::Slo(objective) => Law::single(row.canary, objective.allowed()),
+        };
+        self.worse.push(&law);
+        self.no_worse.push(&law);
+        if let Some(share) = share {
+            self.push_share(row, share);
+        }
+        self.odds.push(row, self.policy.against);
+        self.note(row);
+    }
+
+    fn push_share(&mut self, row: &Row, share: Percent) {
+        if share == Percent::ZERO || share == Percent::FULL {
+            return;
+        }
+        let all = row.canary.total.saturating_add(row.baseline.total);
+        let of = |total| Arm {
+            total: all,
+            bad: total,
+        };
+        let above = Law::single(of(row.canary.total), share.fraction());
+        let below = Law::single(of(row.baseline.total), share.rest().fraction());
+        self.above_share.push(&above);
+        self.below_share.push(&below);
+    }
+
+    fn note(&mut self, row: &Row) {
+        if let Some(last) = self.last {
+            self.seen.time = longer(self.seen.time, self.sighted(last, row.time));
+        }
+        self.rows = self.rows.saturating_add(1);
+        let chained = format!("{}\n{}\n", self.digest.hex(), row.line());
+        self.digest = Digest::of(chained.as_bytes());
+        self.last = Some(row.time);
+        if row.canary.total > 0 {
+            self.canary_seen = Some(row.time);
+        }
+        if row.baseline.total > 0 {
+            self.baseline_seen = Some(row.time);
+        }
+        self.seen.requests = self.seen.requests.saturating_add(row.canary.total);
+        self.canary = self.canary.plus(row.canary);
+        self.baseline = self.baseline.plus(row.baseline);
+    }
+
+    /// How much of the time between two rows was watched.
+    fn sighted(&self, from: Time, to: Time) -> u64 {
+        let gap = u64::try_from(to.millis_since(from)).unwrap_or(0);
+        gap.min(self.policy.max_staleness.millis())
+    }
+
+    /// The rules that this is judged by.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Rows taken so far.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The hash chain over all rows taken so far.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The end of the newest row.
+    #[must_use]
+    pub const fn last(&self) -> Option<Time> {
+        self.last
+    }
+
+    /// The newest row in which the canary had traffic.
+    #[must_use]
+    pub const fn canary_seen(&self) -> Option<Time> {
+        self.canary_seen
+    }
+
+    /// The newest row in which the baseline had traffic.
+    #[must_use]
+    pub const fn baseline_seen(&self) -> Option<Time> {
+        self.baseline_seen
+    }
+
+    /// All requests of the canary.
+    #[must_use]
+    pub const fn canary(&self) -> Arm {
+        self.canary
+    }
+
+    /// All requests of the baseline.
+    #[must_use]
+    pub const fn baseline(&self) -> Arm {
+        self.baseline
+    }
+
+    /// `ln E` against "no worse than the margin".
+    #[must_use]
+    pub fn ln_e_fail(&self) -> f64 {
+        self.worse.ln_e()
+    }
+
+    /// `ln E` against "at least as bad as the pass margin".
+    #[must_use]
+    pub fn ln_e_pass(&self) -> f64 {
+        self.no_worse.ln_e()
+    }
+
+    /// Whether the planned sample was seen.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        let (seen, planned) = (self.seen, self.policy.sample);
+        seen.requests >= planned.requests && seen.time >= planned.time
+    }
+
+    /// Whether the canary provably gets another share of traffic than it should.
+    #[must_use]
+    pub fn is_share_off(&self) -> bool {
+        let threshold = -libm::log(SHARE_RISK);
+        !(self.above_share.ln_e() < threshold && self.below_share.ln_e() < threshold)
+    }
+
+    /// The canary's odds of a bad request over the baseline's, row by row; of
+    /// an objective, over the odds that it allows.
+    #[must_use]
+    pub fn odds_ratio(&self) -> Option<f64> {
+        let ratio = self.odds.against / self.odds.in_favour;
+        (self.odds.in_favour > 0.0 && ratio.is_finite()).then_some(ratio)
+    }
+
+    /// About how many more requests of the canary bring a verdict, when things
+    /// go on as they went.
+    #[must_use]
+    pub fn requests_to_go(&self) -> Option<u64> {
+        let requests = real(self.canary.total.into());
+        let sides = [
+            (&self.worse, self.policy.alpha),
+            (&self.no_worse, self.policy.beta),
+        ];
+        sides
+            .into_iter()
+            .filter(|(process, _)| process.best() > 0.0 && requests > 0.0)
+            .map(|(process, risk)| {
+                let missing = (risk.threshold() - process.ln_e()).max(0.0);
+                count(missing * requests / process.best())
+            })
+            .min()
+    }
+}
+
+impl Common {
+    fn push(&mut self, row: &Row, against: Against) {
+        let [bad, total] = [row.canary.bad, row.canary.total].map(|count| real(count.into()));
+        let [other_bad, other_total] =
+            [row.baseline.bad, row.baseline.total].map(|count| real(count.into()));
+        match against {
+            Against::Baseline if total > 0.0 && other_total > 0.0 => {
+                let all = total + other_total;
+                self.against += bad * (other_total - other_bad) / all;
+                self.in_favour += other_bad * (total - bad) / all;
+            }
+            Against::Baseline => {}
+            Against::Slo(objective) => {
+                let allowed = objective.allowed();
+                self.against += bad * (1.0 - allowed);
+                self.in_favour += (total - bad) * allowed;
+            }
+        }
+    }
+}
+
+/// A span and some milliseconds more.
+fn longer(span: Span, millis: u64) -> Span {
+    Span::from_millis(span.millis().saturating_add(millis))
+}
