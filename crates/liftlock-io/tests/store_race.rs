@@ -164,6 +164,56 @@ fn every_kind_reads_and_lists_alike() {
     }
 }
 
+/// Not a test of its own: the test below starts and kills it.
+#[test]
+#[ignore = "run by another test"]
+fn writer() {
+    let location = std::env::var_os("RACE_LOCATION").unwrap();
+    let store = store::open(location.to_str().unwrap()).unwrap();
+    for round in 0_u32.. {
+        let bytes = vec![u8::try_from(round % 251).unwrap(); 300_000];
+        drop(
+            store
+                .put_if_absent(&format!("new/{round}"), &bytes)
+                .unwrap(),
+        );
+        drop(store.put_if_absent("old", &bytes).unwrap());
+        let version = store.get("old").unwrap().unwrap().version;
+        assert_ne!(store.swap("old", &bytes, &version).unwrap(), Swap::Conflict);
+        println!("wrote");
+    }
+}
+
+#[test]
+fn a_writer_killed_at_any_point_leaves_whole_documents_and_no_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..8_u64 {
+        let path = folder.path().join(format!("state{round}"));
+        let location = format!("file:{}", path.display());
+        let mut writer = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "writer", "--ignored", "--nocapture"])
+            .env("RACE_LOCATION", &location)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let told = std::io::BufReader::new(writer.stdout.take().unwrap());
+        let wrote = std::io::BufRead::lines(told).filter(|line| line.as_ref().unwrap() == "wrote");
+        assert!(wrote.take(1 + usize::try_from(round).unwrap()).count() > 0);
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        let store = store::open(&location).unwrap();
+        for (key, stored) in store.scan("").unwrap() {
+            assert_eq!(stored.bytes.len(), 300_000, "{key}");
+            assert!(
+                stored.bytes.iter().all(|byte| *byte == stored.bytes[0]),
+                "{key}"
+            );
+        }
+        let version = store.get("old").unwrap().unwrap().version;
+        assert_ne!(store.swap("old", b"-", &version).unwrap(), Swap::Conflict);
+    }
+}
+
 /// Not a test of its own: the test below starts it as a process.
 #[test]
 #[ignore = "run by another test"]

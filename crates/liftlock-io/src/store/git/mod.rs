@@ -1,24 +1,18 @@
 //! A ref of a git repository: one commit a write, pushed only onto the commit
 //! that was read.
 
-use std::collections::BTreeMap;
+mod scratch;
+
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
-use super::{
-    Error, LARGEST, LARGEST_SCAN, Put, Result, Store, Stored, Swap, Version, check_key, check_write,
-};
+use self::scratch::Scratch;
+use super::{Error, LARGEST, Put, Result, Store, Stored, Swap, Version, check_key, check_write};
 use crate::{clock, git, random};
 
-/// One process of git, and so one round to the remote, may take this long.
-const TIMEOUT: Duration = Duration::from_secs(60);
 /// Each lost round means that another writer got through.
 const ROUNDS: u32 = 40;
-/// Headers that `cat-file --batch` puts before each document.
-const HEADERS: u64 = 16 * 1024 * 1024;
 
 /// Documents as the files of a tree that a ref points to.
 #[derive(Debug)]
@@ -26,15 +20,6 @@ pub struct Git {
     url: String,
     reference: String,
     scratch: Mutex<Option<Scratch>>,
-}
-
-/// A bare repository of our own that holds what was read and what is written.
-#[derive(Debug)]
-struct Scratch {
-    git: git::Git,
-    tip: Option<String>,
-    drafted: bool,
-    _folder: TempDir,
 }
 
 /// What a write expects to find.
@@ -71,18 +56,7 @@ impl Git {
                 path: PathBuf::from("the temporary folder"),
                 source,
             })?;
-            let limit = u64::try_from(LARGEST_SCAN)
-                .unwrap_or(u64::MAX)
-                .saturating_add(HEADERS);
-            let git = git::Git::new(folder.path(), TIMEOUT, limit);
-            git.ask(&["init", "--quiet", "--bare", "--template="], b"")
-                .map_err(self.failed("prepare"))?;
-            *guard = Some(Scratch {
-                git,
-                tip: None,
-                drafted: false,
-                _folder: folder,
-            });
+            *guard = Some(Scratch::new(folder).map_err(self.failed("prepare"))?);
         }
         Ok(guard)
     }
@@ -108,7 +82,7 @@ impl Git {
             let (object, name) = line.split_once('\t')?;
             (name == self.reference).then(|| object.to_owned())
         });
-        if tip.is_some() && tip != scratch.tip {
+        if tip.is_some() && tip != scratch.tip && tip != scratch.draft {
             self.fetch(scratch)?;
             let tip = scratch.git.ask(&["rev-parse", "refs/liftlock/tip"], b"")?;
             scratch.tip = Some(String::from_utf8_lossy(&tip).trim().to_owned());
@@ -121,7 +95,7 @@ impl Git {
     /// Without history at first: only what comes after our own commits matters.
     fn fetch(&self, scratch: &Scratch) -> std::result::Result<(), git::Error> {
         let target = format!("+{}:refs/liftlock/tip", self.reference);
-        let depth = if scratch.tip.is_none() && !scratch.drafted {
+        let depth = if scratch.tip.is_none() && scratch.draft.is_none() {
             "--depth=1"
         } else {
             "--no-auto-maintenance"
@@ -263,126 +237,6 @@ impl Store for Git {
             Ok(keys.into_iter().zip(found).collect())
         })
     }
-}
-
-impl Scratch {
-    /// One document of the tip.
-    fn document(&self, key: &str) -> std::result::Result<Option<Stored>, git::Error> {
-        let Some(tip) = &self.tip else {
-            return Ok(None);
-        };
-        let found = self.contents(&[format!("{tip}:{key}")])?;
-        Ok(found.into_iter().flatten().next().map(Stored::of))
-    }
-
-    /// The contents of blobs, in order; `None` for what is absent or a folder.
-    fn contents(&self, names: &[String]) -> std::result::Result<Vec<Option<Vec<u8>>>, git::Error> {
-        let arguments = ["cat-file", "--batch"];
-        let answer = self
-            .git
-            .ask(&arguments, (names.join("\n") + "\n").as_bytes())?;
-        let mut rest = answer.as_slice();
-        let mut found = Vec::new();
-        for name in names {
-            let (content, after) = next_object(rest, name).ok_or_else(|| git::Error::Failed {
-                command: "cat-file".to_owned(),
-                complaint: format!("no answer about `{name}`"),
-            })?;
-            found.push(content.map(<[u8]>::to_vec));
-            rest = after;
-        }
-        Ok(found)
-    }
-
-    /// Key → object of every plain file of the tip.
-    fn tree(&self) -> std::result::Result<BTreeMap<String, String>, git::Error> {
-        let Some(tip) = &self.tip else {
-            return Ok(BTreeMap::new());
-        };
-        let listed = self.git.ask(&["ls-tree", "-r", "-z", tip], b"")?;
-        let listed = String::from_utf8_lossy(&listed);
-        let files = listed.split('\0').filter_map(|line| {
-            let (kind, key) = line.split_once('\t')?;
-            let object = kind.strip_prefix("100644 blob ")?;
-            check_key(key).ok()?;
-            Some((key.to_owned(), object.to_owned()))
-        });
-        Ok(files.collect())
-    }
-
-    /// Whether a document would have to become a folder, or the other way round.
-    fn collides(&self, key: &str) -> std::result::Result<bool, git::Error> {
-        let under = format!("{key}/");
-        let tree = self.tree()?;
-        Ok(tree
-            .keys()
-            .any(|other| other.starts_with(&under) || key.starts_with(&format!("{other}/"))))
-    }
-
-    /// Writes one commit on top of the tip and returns its name.
-    fn draft(
-        &mut self,
-        key: &str,
-        bytes: &[u8],
-        claim: &str,
-    ) -> std::result::Result<String, git::Error> {
-        let message = format!("Write {key}\n\nClaim: {claim}\n");
-        let from = self.tip.as_ref().map(|tip| format!("from {tip}\n"));
-        let mut stream = format!(
-            "commit refs/liftlock/draft\nmark :1\ncommitter liftlock <liftlock@localhost> now\n\
-             data {}\n{message}{}M 100644 inline {key}\ndata {}\n",
-            message.len(),
-            from.unwrap_or_default(),
-            bytes.len(),
-        )
-        .into_bytes();
-        stream.extend_from_slice(bytes);
-        stream.extend_from_slice(b"\nget-mark :1\ndone\n");
-        let arguments = [
-            "fast-import",
-            "--quiet",
-            "--force",
-            "--done",
-            "--date-format=now",
-        ];
-        let commit = self.git.ask(&arguments, &stream)?;
-        self.drafted = true;
-        Ok(String::from_utf8_lossy(&commit).trim().to_owned())
-    }
-
-    /// Whether a commit of ours is in the history of the tip.
-    fn holds(&self, commit: &str) -> std::result::Result<bool, git::Error> {
-        let Some(tip) = &self.tip else {
-            return Ok(false);
-        };
-        if tip == commit {
-            return Ok(true);
-        }
-        let arguments = ["merge-base", "--is-ancestor", commit, tip];
-        let output = self.git.attempt(&arguments, b"")?;
-        match output.code {
-            Some(0) => Ok(true),
-            Some(1) => Ok(false),
-            Some(_) | None => Err(output.error(&arguments)),
-        }
-    }
-}
-
-/// Takes one answer of `cat-file --batch` off the front: `NAME missing`, or
-/// `OBJECT TYPE SIZE` and the bytes.
-fn next_object<'a>(rest: &'a [u8], name: &str) -> Option<(Option<&'a [u8]>, &'a [u8])> {
-    let end = rest.iter().position(|byte| *byte == b'\n')?;
-    let (header, after) = (rest.get(..end)?, rest.get(end + 1..)?);
-    let header = std::str::from_utf8(header).ok()?;
-    if header == format!("{name} missing") {
-        return Some((None, after));
-    }
-    let mut words = header.split(' ');
-    let (_object, kind, size) = (words.next()?, words.next()?, words.next()?);
-    let size: usize = size.parse().ok()?;
-    let content = after.get(..size)?;
-    let after = after.get(size + 1..)?;
-    Some(((kind == "blob").then_some(content), after))
 }
 
 /// Whether trying again is of no use: the remote's rules said no, or there was
