@@ -7,10 +7,12 @@
 pub mod cli;
 pub mod clock;
 pub mod env;
+pub mod evidence;
 pub mod file;
 #[cfg(feature = "git")]
 pub mod git;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod ledger;
 pub mod random;
 pub mod store;
