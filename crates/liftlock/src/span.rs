@@ -41,6 +41,12 @@ impl Span {
         Self(if millis < LONGEST { millis } else { LONGEST })
     }
 
+    /// This span, or so many milliseconds if that is shorter; never nothing.
+    #[must_use]
+    pub fn shorter(self, millis: u64) -> Self {
+        Self(self.0.min(millis).max(1))
+    }
+
     /// Length in milliseconds.
     #[must_use]
     pub const fn millis(self) -> u64 {

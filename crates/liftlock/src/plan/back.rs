@@ -1,0 +1,106 @@
+//! The way back from any point of a plan: traffic first, then pointers, then
+//! roles, then proof.
+
+use std::collections::BTreeMap;
+
+use super::journal::Journal;
+use super::{Action, Plan, Step};
+use crate::config::target::Slots;
+use crate::name::Name;
+use crate::percent::Percent;
+
+/// The steps that undo whatever of the plan was begun.
+///
+/// A step that was begun may have had its effect, whether or not its end was
+/// noted: it is undone. What was never begun is left alone.
+#[must_use]
+pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
+    let begun: Vec<&Step> = plan
+        .steps
+        .iter()
+        .filter(|step| journal.entry(&step.id).is_some())
+        .collect();
+    let mut actions = Vec::new();
+    let shifted = begun
+        .iter()
+        .any(|step| matches!(step.action, Action::Shift { .. }));
+    if let Some(slots) = plan.slots.as_ref().filter(|_| shifted) {
+        actions.push(Action::Shift {
+            weights: weights_before(plan, slots),
+        });
+    }
+    for step in begun.iter().rev() {
+        if let Action::Point {
+            target,
+            label,
+            from: Some(from),
+            to,
+        } = &step.action
+        {
+            actions.push(Action::Point {
+                target: *target,
+                label: label.clone(),
+                from: Some(*to),
+                to: *from,
+            });
+        }
+    }
+    if let Some(slots) = &plan.slots {
+        let swapped = begun
+            .iter()
+            .any(|step| matches!(step.action, Action::Swap { .. }));
+        if swapped {
+            actions.push(Action::Swap {
+                slots: slots.clone(),
+            });
+        }
+        if let Some(previous) = plan.previous.as_ref().filter(|_| shifted) {
+            actions.push(Action::Prove {
+                slot: slots.stable.clone(),
+                artifacts: previous.artifacts.clone(),
+            });
+        }
+    }
+    actions
+        .into_iter()
+        .enumerate()
+        .map(|(index, action)| Step {
+            id: format!("back-{:02}-{}", index + 1, super::make::word(&action)),
+            action,
+        })
+        .collect()
+}
+
+/// Pointers that were moved but pointed nowhere before: no way back for them.
+#[must_use]
+pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
+    plan.steps
+        .iter()
+        .filter(|step| journal.entry(&step.id).is_some())
+        .filter_map(|step| match &step.action {
+            Action::Point {
+                label, from: None, ..
+            } => Some(label.as_str()),
+            Action::Point { .. }
+            | Action::Place { .. }
+            | Action::Prove { .. }
+            | Action::Shift { .. }
+            | Action::Bake { .. }
+            | Action::Check { .. }
+            | Action::Swap { .. }
+            | Action::Watch { .. } => None,
+        })
+        .collect()
+}
+
+/// Everything to the stable slot; nothing to either where nothing was live.
+fn weights_before(plan: &Plan, slots: &Slots) -> BTreeMap<Name, Percent> {
+    let stable = match plan.previous {
+        Some(_) => Percent::FULL,
+        None => Percent::ZERO,
+    };
+    BTreeMap::from([
+        (slots.stable.clone(), stable),
+        (slots.canary.clone(), Percent::ZERO),
+    ])
+}

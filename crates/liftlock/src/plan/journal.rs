@@ -1,0 +1,85 @@
+//! What was begun and done of a plan: written before and after every effect.
+
+use serde::{Deserialize, Serialize};
+
+use super::Step;
+use crate::time::Time;
+use crate::verdict::Verdict;
+
+/// Everything that happened to a plan so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Journal {
+    /// Steps in the order they were begun.
+    pub entries: Vec<Entry>,
+    /// Why and when the way back began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned: Option<Turned>,
+    /// The way back, fixed when it began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back: Vec<Step>,
+}
+
+/// One step that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The step's id.
+    pub step: String,
+    /// The fence of whoever began it last.
+    pub fence: u64,
+    /// When it was begun.
+    pub began_at: Time,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Time>,
+    /// What is worth telling about it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// The way back began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turned {
+    /// What was decided.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Time,
+}
+
+impl Journal {
+    /// The entry of a step.
+    #[must_use]
+    pub fn entry(&self, step: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.step == step)
+    }
+
+    /// Whether a step ended.
+    #[must_use]
+    pub fn is_done(&self, step: &str) -> bool {
+        self.entry(step)
+            .is_some_and(|entry| entry.ended_at.is_some())
+    }
+
+    /// Notes that a step is begun, or taken up again by a new owner.
+    pub fn begin(&mut self, step: &str, fence: u64, now: Time) {
+        match self.entries.iter_mut().find(|entry| entry.step == step) {
+            Some(entry) => entry.fence = fence,
+            None => self.entries.push(Entry {
+                step: step.to_owned(),
+                fence,
+                began_at: now,
+                ended_at: None,
+                note: String::new(),
+            }),
+        }
+    }
+
+    /// Notes that a step ended.
+    pub fn end(&mut self, step: &str, note: String, now: Time) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.step == step) {
+            entry.ended_at = Some(now);
+            entry.note = note;
+        }
+    }
+}

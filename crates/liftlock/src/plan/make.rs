@@ -1,0 +1,285 @@
+//! Makes plans from rules, live state and what is to be live.
+
+use std::collections::BTreeMap;
+
+use super::{Action, Judging, Kind, Plan, Step};
+use crate::config::effective::Environment;
+use crate::config::target::{Slots, Target};
+use crate::digest::Digest;
+use crate::name::Name;
+use crate::percent::Percent;
+use crate::release::Reference;
+use crate::span::Span;
+use crate::state::Document;
+use crate::time::Time;
+
+/// What a plan is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// The service.
+    pub service: &'a Name,
+    /// The environment's rules.
+    pub environment: &'a Environment,
+    /// The environment's state.
+    pub state: &'a Document,
+    /// What is to be live.
+    pub release: &'a Reference,
+    /// Where each target points now, in order.
+    pub pointers: &'a [Option<Digest>],
+    /// The digest of the rules.
+    pub policy: Digest,
+    /// The approval to use up.
+    pub approval: Option<Digest>,
+    /// Now.
+    pub now: Time,
+}
+
+/// Why there can be no plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing to move.
+    #[error("environment `{0}` has neither `traffic` nor `targets`: there is nothing to move")]
+    Nothing(Name),
+    /// Traffic that nobody could judge.
+    #[error("environment `{0}` has `traffic` but no `metrics`: a canary could not be judged")]
+    NoMetrics(Name),
+    /// Slots that nobody can read.
+    #[error("environment `{0}` has `traffic` but no `prove`: a slot could not be proved")]
+    NoProof(Name),
+    /// Nothing to compare with and no promise to hold it to.
+    #[error(
+        "nothing is live in `{0}` and `slo.availability` is not set: a first release could not be judged"
+    )]
+    NoObjective(Name),
+    /// A watch without a promise.
+    #[error(
+        "environment `{0}` has `watch` but no `slo.availability`: there is no baseline after 100 %"
+    )]
+    NoWatch(Name),
+    /// A pointer for an artifact that the release does not have.
+    #[error("target `{0}` points at an artifact that the release does not have")]
+    NoArtifact(String),
+    /// It is live already.
+    #[error("release `{0}` is live already")]
+    Live(String),
+}
+
+/// Plans a promotion; the first one where nothing is live.
+///
+/// # Errors
+///
+/// Refuses what could not be judged, proved or undone.
+pub fn promotion(inputs: &Inputs<'_>) -> Result<Plan, Refusal> {
+    let environment = inputs.environment;
+    if let Some(live) = &inputs.state.live
+        && live.release.digest == inputs.release.digest
+    {
+        return Err(Refusal::Live(inputs.release.id.clone()));
+    }
+    let slots = inputs.state.slots.as_ref().or(environment.slots.as_ref());
+    let kind = match inputs.state.live {
+        Some(_) => Kind::Promotion,
+        None => Kind::First,
+    };
+    let mut actions = Vec::new();
+    if let Some(slots) = slots {
+        refuse_the_unjudgeable(environment, kind)?;
+        up(inputs, slots, kind, &mut actions);
+    } else if environment.targets.is_empty() {
+        return Err(Refusal::Nothing(environment.name.clone()));
+    }
+    actions.extend(points(inputs)?);
+    if let Some(slots) = slots {
+        actions.push(Action::Swap {
+            slots: slots.swapped(),
+        });
+        if environment.watch > Span::ZERO {
+            actions.push(Action::Watch {
+                length: environment.watch,
+            });
+        }
+    }
+    Ok(assemble(inputs, kind, slots, actions))
+}
+
+/// Plans a rollback: traffic first, then pointers, then proof. Where neither
+/// slot holds the release any more it is placed again.
+///
+/// # Errors
+///
+/// Refuses what is live already and what could not be moved or proved.
+pub fn rollback(inputs: &Inputs<'_>) -> Result<Plan, Refusal> {
+    let environment = inputs.environment;
+    if let Some(live) = &inputs.state.live
+        && live.release.digest == inputs.release.digest
+    {
+        return Err(Refusal::Live(inputs.release.id.clone()));
+    }
+    let slots = inputs.state.slots.as_ref().or(environment.slots.as_ref());
+    let mut actions = Vec::new();
+    if let Some(slots) = slots {
+        if environment.prove.is_none() {
+            return Err(Refusal::NoProof(environment.name.clone()));
+        }
+        let holds = |slot: &Name| {
+            let held = inputs.state.contents.get(slot);
+            held.is_some_and(|held| held.digest == inputs.release.digest)
+        };
+        if !holds(&slots.canary) {
+            actions.push(Action::Place {
+                slot: slots.canary.clone(),
+            });
+        }
+        actions.push(prove(&slots.canary, inputs.release));
+        actions.push(Action::Shift {
+            weights: weights(slots, Percent::FULL),
+        });
+    } else if environment.targets.is_empty() {
+        return Err(Refusal::Nothing(environment.name.clone()));
+    }
+    actions.extend(points(inputs)?);
+    if let Some(slots) = slots {
+        actions.push(Action::Swap {
+            slots: slots.swapped(),
+        });
+        actions.push(prove(&slots.canary, inputs.release));
+    }
+    Ok(assemble(inputs, Kind::Rollback, slots, actions))
+}
+
+fn refuse_the_unjudgeable(environment: &Environment, kind: Kind) -> Result<(), Refusal> {
+    let name = || environment.name.clone();
+    if environment.metrics.is_none() {
+        return Err(Refusal::NoMetrics(name()));
+    }
+    if environment.prove.is_none() {
+        return Err(Refusal::NoProof(name()));
+    }
+    if environment.availability.is_some() {
+        return Ok(());
+    }
+    match kind {
+        Kind::First => Err(Refusal::NoObjective(name())),
+        Kind::Promotion | Kind::Rollback if environment.watch > Span::ZERO => {
+            Err(Refusal::NoWatch(name()))
+        }
+        Kind::Promotion | Kind::Rollback => Ok(()),
+    }
+}
+
+fn up(inputs: &Inputs<'_>, slots: &Slots, kind: Kind, actions: &mut Vec<Action>) {
+    let environment = inputs.environment;
+    if environment.place.is_some() {
+        actions.push(Action::Place {
+            slot: slots.canary.clone(),
+        });
+    }
+    // A first release has nothing beside it: a smaller share would only mean
+    // that the rest of the requests goes nowhere.
+    let shares: &[Percent] = match kind {
+        Kind::First => &[Percent::FULL],
+        Kind::Promotion | Kind::Rollback => &environment.steps,
+    };
+    for share in shares {
+        actions.push(prove(&slots.canary, inputs.release));
+        actions.push(Action::Shift {
+            weights: weights(slots, *share),
+        });
+        actions.push(Action::Bake {
+            length: environment.bake,
+            requests: environment.min_requests,
+            share: *share,
+        });
+        actions.push(Action::Check {
+            slot: slots.canary.clone(),
+        });
+    }
+}
+
+fn prove(slot: &Name, release: &Reference) -> Action {
+    Action::Prove {
+        slot: slot.clone(),
+        artifacts: release.artifacts.clone(),
+    }
+}
+
+fn weights(slots: &Slots, share: Percent) -> BTreeMap<Name, Percent> {
+    BTreeMap::from([
+        (slots.stable.clone(), share.rest()),
+        (slots.canary.clone(), share),
+    ])
+}
+
+fn points(inputs: &Inputs<'_>) -> Result<Vec<Action>, Refusal> {
+    let targets = inputs.environment.targets.iter().enumerate();
+    targets
+        .map(|(index, target)| {
+            let to =
+                aim(target, inputs.release).ok_or_else(|| Refusal::NoArtifact(label(target)))?;
+            Ok(Action::Point {
+                target: index,
+                label: label(target),
+                from: inputs.pointers.get(index).copied().flatten(),
+                to,
+            })
+        })
+        .collect()
+}
+
+/// The digest that a target has to point at for a release.
+#[must_use]
+pub fn aim(target: &Target, release: &Reference) -> Option<Digest> {
+    match &target.artifact {
+        Some(name) => release.artifacts.get(name).copied(),
+        None if release.artifacts.len() == 1 => release.artifacts.values().next().copied(),
+        None => None,
+    }
+}
+
+/// A target's name for people.
+#[must_use]
+pub fn label(target: &Target) -> String {
+    format!("{}:{}", target.registry.image, target.registry.tag)
+}
+
+fn assemble(inputs: &Inputs<'_>, kind: Kind, slots: Option<&Slots>, actions: Vec<Action>) -> Plan {
+    let environment = inputs.environment;
+    let steps = actions.into_iter().enumerate().map(|(index, action)| Step {
+        id: format!("{:02}-{}", index + 1, word(&action)),
+        action,
+    });
+    Plan {
+        kind,
+        service: inputs.service.clone(),
+        environment: environment.name.clone(),
+        release: inputs.release.clone(),
+        previous: inputs.state.live.as_ref().map(|live| live.release.clone()),
+        slots: slots.cloned(),
+        judging: slots.map(|_| Judging {
+            alpha: environment.alpha,
+            margin: environment.margin,
+            availability: environment.availability,
+            look: environment.look,
+            on_blind: environment.on_blind,
+            on_inconclusive: environment.on_inconclusive,
+        }),
+        policy: inputs.policy,
+        approval: inputs.approval,
+        made_at: inputs.now,
+        steps: steps.collect(),
+    }
+}
+
+/// The word of an action.
+pub(super) const fn word(action: &Action) -> &'static str {
+    match action {
+        Action::Place { .. } => "place",
+        Action::Prove { .. } => "prove",
+        Action::Shift { .. } => "shift",
+        Action::Bake { .. } => "bake",
+        Action::Check { .. } => "check",
+        Action::Point { .. } => "point",
+        Action::Swap { .. } => "swap",
+        Action::Watch { .. } => "watch",
+    }
+}

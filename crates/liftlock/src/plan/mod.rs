@@ -1,0 +1,215 @@
+//! A promotion or a rollback as data: made by a pure function, fixed before
+//! anything moves.
+
+pub mod back;
+pub mod journal;
+pub mod judge;
+pub mod make;
+pub mod next;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::environment::Otherwise;
+use crate::config::target::Slots;
+use crate::digest::Digest;
+use crate::name::Name;
+use crate::percent::Percent;
+use crate::release::Reference;
+use crate::span::Span;
+use crate::time::Time;
+
+/// What is to be done, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Plan {
+    /// What it is for.
+    pub kind: Kind,
+    /// The service.
+    pub service: Name,
+    /// The environment.
+    pub environment: Name,
+    /// The release that is to be live.
+    pub release: Reference,
+    /// The release that is live now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Reference>,
+    /// The slots in their roles before the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<Slots>,
+    /// How the canary is judged, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judging: Option<Judging>,
+    /// The policy it was made by.
+    pub policy: Digest,
+    /// The approval that it uses up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Digest>,
+    /// When it was made.
+    pub made_at: Time,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// What a plan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Up, beside a release that is live.
+    Promotion,
+    /// Up, where nothing was live before.
+    First,
+    /// Down, to a known-good release.
+    Rollback,
+}
+
+/// How a canary is judged during a plan; fixed with it, so that a resume
+/// judges by the same rules.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Judging {
+    /// The chance of a false alarm, spent once over the whole plan.
+    pub alpha: f64,
+    /// The odds ratio up to which the canary counts as no worse.
+    pub margin: f64,
+    /// The promised share of good requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Percent>,
+    /// How often a look is taken.
+    pub look: Span,
+    /// When there is no sight.
+    pub on_blind: Otherwise,
+    /// When the sample does not come.
+    pub on_inconclusive: Otherwise,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Step {
+    /// Unique in its plan, such as `03-shift`.
+    pub id: String,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum Action {
+    /// Puts the release into a slot.
+    Place {
+        /// The slot.
+        slot: Name,
+    },
+    /// Reads from a slot that it serves exactly these.
+    Prove {
+        /// The slot.
+        slot: Name,
+        /// Artifact → digest.
+        artifacts: BTreeMap<Name, Digest>,
+    },
+    /// Gives each slot its share of the requests.
+    Shift {
+        /// Slot → share.
+        weights: BTreeMap<Name, Percent>,
+    },
+    /// Lets the step ripen while the canary is judged.
+    Bake {
+        /// The least time.
+        length: Span,
+        /// The least number of canary requests.
+        requests: u64,
+        /// The canary's share during it.
+        share: Percent,
+    },
+    /// Asks again whether everything that allowed this still holds.
+    Check {
+        /// The slot that has to be proved again.
+        slot: Name,
+    },
+    /// Moves a pointer.
+    Point {
+        /// Which of the environment's targets, from 0.
+        target: usize,
+        /// Its name for people.
+        label: String,
+        /// Where it points before; absent where nothing was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Digest>,
+        /// Where it points after.
+        to: Digest,
+    },
+    /// Gives the slots their roles.
+    Swap {
+        /// The roles after it.
+        slots: Slots,
+    },
+    /// Goes on judging after the pointers moved.
+    Watch {
+        /// How long.
+        length: Span,
+    },
+}
+
+impl Plan {
+    /// What the plan is known by.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        // A plan is plain data: serialising it cannot fail.
+        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// The step with this id.
+    #[must_use]
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+
+    /// The slot that the release goes to.
+    #[must_use]
+    pub fn candidate(&self) -> Option<&Name> {
+        self.steps.iter().rev().find_map(|step| match &step.action {
+            Action::Prove { slot, .. } => Some(slot),
+            Action::Place { .. }
+            | Action::Shift { .. }
+            | Action::Bake { .. }
+            | Action::Check { .. }
+            | Action::Point { .. }
+            | Action::Swap { .. }
+            | Action::Watch { .. } => None,
+        })
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Place { slot } => write!(formatter, "place the release into `{slot}`"),
+            Self::Prove { slot, .. } => write!(formatter, "prove what `{slot}` serves"),
+            Self::Shift { weights } => {
+                let shares: Vec<String> = weights
+                    .iter()
+                    .map(|(slot, share)| format!("{slot} {share}"))
+                    .collect();
+                write!(formatter, "shift requests: {}", shares.join(", "))
+            }
+            Self::Bake {
+                length, requests, ..
+            } => write!(
+                formatter,
+                "bake for {length} and {requests} canary requests, judging"
+            ),
+            Self::Check { .. } => formatter.write_str("check that everything still holds"),
+            Self::Point { label, to, .. } => write!(formatter, "point {label} at {}", to.short()),
+            Self::Swap { slots } => write!(formatter, "make `{}` the stable slot", slots.stable),
+            Self::Watch { length } => write!(formatter, "watch for {length}"),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Plans made, walked and walked back, as data.
+
+use super::back::{back, irreversible};
+use super::journal::{Journal, Turned};
+use super::make::{Inputs, Refusal, promotion, rollback};
+use super::next::{Next, next};
+use super::*;
+use crate::config::effective::Rules;
+use crate::report::PolicyOrigin;
+use crate::state::{Document, How};
+use crate::verdict::Verdict;
+
+const TRAFFIC: &str = "
+version: 1
+service: shop
+environments:
+  production:
+    place: { command: [./place] }
+    prove: { files: 'slots/{slot}' }
+    traffic: { weights-file: { path: w.json, slots: { stable: blue, canary: green } } }
+    metrics: { counts: counts.csv }
+    slo: { availability: 99% }
+    steps: [5%, 100%]
+    watch: 1m
+    targets: [{ registry: { image: 'oci-layout:site', tag: live }, artifact: api }]
+";
+
+fn rules(text: &str) -> Rules {
+    let service = crate::config::parse(text, None).unwrap();
+    Rules::new(service, Digest::of(b"policy"), PolicyOrigin::Local).unwrap()
+}
+
+fn release(id: &str) -> Reference {
+    Reference {
+        id: id.to_owned(),
+        digest: Digest::of(id.as_bytes()),
+        artifacts: BTreeMap::from([("api".parse().unwrap(), Digest::of(b"api"))]),
+    }
+}
+
+fn plan(
+    text: &str,
+    state: &Document,
+    make: fn(&Inputs<'_>) -> Result<Plan, Refusal>,
+) -> Result<Plan, Refusal> {
+    let rules = rules(text);
+    let name: Name = "production".parse().unwrap();
+    make(&Inputs {
+        service: &rules.service,
+        environment: rules.environment(&name).unwrap(),
+        state,
+        release: &release("two"),
+        pointers: &[Some(Digest::of(b"old api"))],
+        policy: rules.policy,
+        approval: None,
+        now: Time::EPOCH,
+    })
+}
+
+fn live() -> Document {
+    let mut state = Document::default();
+    state.go_live(release("one"), How::Promoted, Time::EPOCH);
+    state
+}
+
+fn ids(steps: &[Step]) -> Vec<&str> {
+    steps.iter().map(|step| step.id.as_str()).collect()
+}
+
+#[test]
+fn a_promotion_proves_before_each_shift_and_points_last() {
+    let made = plan(TRAFFIC, &live(), promotion).unwrap();
+    assert_eq!(made.kind, Kind::Promotion);
+    assert_eq!(
+        ids(&made.steps),
+        [
+            "01-place", "02-prove", "03-shift", "04-bake", "05-check", "06-prove", "07-shift",
+            "08-bake", "09-check", "10-point", "11-swap", "12-watch"
+        ]
+    );
+    assert_eq!(made.candidate().unwrap().as_str(), "green");
+}
+
+#[test]
+fn a_first_release_goes_up_in_one_step_against_its_objective() {
+    let made = plan(TRAFFIC, &Document::default(), promotion).unwrap();
+    assert_eq!(made.kind, Kind::First);
+    let shifts = made.steps.iter().filter(|step| step.id.ends_with("shift"));
+    assert_eq!(shifts.count(), 1);
+    let without = TRAFFIC.replace("slo: { availability: 99% }", "watch: 0s");
+    let without = without.replace("    watch: 1m\n", "");
+    let refused = plan(&without, &Document::default(), promotion);
+    assert!(
+        matches!(refused, Err(Refusal::NoObjective(_))),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn what_could_not_be_judged_or_proved_is_refused() {
+    let cases = [
+        ("metrics: { counts: counts.csv }", "NoMetrics"),
+        ("prove: { files: 'slots/{slot}' }", "NoProof"),
+        ("slo: { availability: 99% }", "NoWatch"),
+    ];
+    for (line, refusal) in cases {
+        let refused = plan(&TRAFFIC.replace(line, ""), &live(), promotion).unwrap_err();
+        assert!(format!("{refused:?}").starts_with(refusal), "{line}");
+    }
+    let nothing = "version: 1\nservice: shop\nenvironments: { production: {} }\n";
+    let refused = plan(nothing, &live(), promotion).unwrap_err();
+    assert!(matches!(refused, Refusal::Nothing(_)));
+}
+
+#[test]
+fn the_live_release_is_not_promoted_again() {
+    let mut state = live();
+    state.go_live(release("two"), How::Promoted, Time::EPOCH);
+    let refused = plan(TRAFFIC, &state, promotion).unwrap_err();
+    assert_eq!(refused, Refusal::Live("two".to_owned()));
+}
+
+#[test]
+fn the_way_back_undoes_what_was_begun_traffic_first() {
+    let made = plan(TRAFFIC, &live(), promotion).unwrap();
+    let mut journal = Journal::default();
+    for id in ids(&made.steps) {
+        journal.begin(id, 1, Time::EPOCH);
+    }
+    let steps = back(&made, &journal);
+    assert_eq!(
+        ids(&steps),
+        [
+            "back-01-shift",
+            "back-02-point",
+            "back-03-swap",
+            "back-04-prove"
+        ]
+    );
+    let Action::Point { to, .. } = &steps[1].action else {
+        panic!("{:?}", steps[1]);
+    };
+    assert_eq!(*to, Digest::of(b"old api"));
+    assert!(irreversible(&made, &journal).is_empty());
+}
+
+#[test]
+fn what_was_never_begun_is_left_alone() {
+    let made = plan(TRAFFIC, &live(), promotion).unwrap();
+    let mut journal = Journal::default();
+    journal.begin("01-place", 1, Time::EPOCH);
+    assert_eq!(back(&made, &journal), []);
+    journal.begin("03-shift", 1, Time::EPOCH);
+    assert_eq!(
+        ids(&back(&made, &journal)),
+        ["back-01-shift", "back-02-prove"]
+    );
+}
+
+#[test]
+fn any_interruption_continues_at_the_first_open_step() {
+    let made = plan(TRAFFIC, &live(), promotion).unwrap();
+    let mut journal = Journal::default();
+    for step in &made.steps {
+        assert_eq!(next(&made, &journal), Next::Up(step.clone()));
+        journal.begin(&step.id, 1, Time::EPOCH);
+        assert_eq!(next(&made, &journal), Next::Up(step.clone()));
+        journal.end(&step.id, String::new(), Time::EPOCH);
+    }
+    assert_eq!(next(&made, &journal), Next::Done(Verdict::Pass));
+    journal.turned = Some(Turned {
+        verdict: Verdict::Fail,
+        reason: "worse".to_owned(),
+        at: Time::EPOCH,
+    });
+    journal.back = back(&made, &journal);
+    for step in journal.back.clone() {
+        assert_eq!(next(&made, &journal), Next::Back(step.clone()));
+        journal.begin(&step.id, 2, Time::EPOCH);
+        journal.end(&step.id, String::new(), Time::EPOCH);
+    }
+    assert_eq!(next(&made, &journal), Next::Done(Verdict::Fail));
+}
+
+#[test]
+fn a_rollback_uses_the_slot_that_still_holds_the_release() {
+    let mut state = live();
+    let placed = plan(TRAFFIC, &state, rollback).unwrap();
+    assert_eq!(placed.steps[0].id, "01-place");
+    let green: Name = "green".parse().unwrap();
+    state.contents.insert(green, release("two"));
+    let held = plan(TRAFFIC, &state, rollback).unwrap();
+    assert_eq!(
+        ids(&held.steps),
+        ["01-prove", "02-shift", "03-point", "04-swap", "05-prove"]
+    );
+}

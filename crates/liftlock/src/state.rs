@@ -1,0 +1,287 @@
+//! The truth about now: who may move an environment, what is in its slots,
+//! what is live, and the plan under way. One document, one compare-and-swap.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::target::Slots;
+use crate::digest::Digest;
+use crate::json;
+use crate::name::Name;
+use crate::plan::Plan;
+use crate::plan::journal::Journal;
+use crate::release::Reference;
+use crate::span::Span;
+use crate::time::Time;
+use crate::verdict::Verdict;
+
+/// The major version that this code writes and reads.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// How many known-good releases are remembered without asking the ledger.
+const REMEMBERED: usize = 50;
+
+/// The state of one environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// Major version of this format.
+    pub schema_version: u32,
+    /// Grows with every write, so that no two versions have the same bytes.
+    pub revision: u64,
+    /// Grows with every new owner and never shrinks.
+    pub fence: u64,
+    /// Who may change the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// Which slot has which role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<Slots>,
+    /// What each slot holds, as far as we put it there.
+    #[serde(default)]
+    pub contents: BTreeMap<Name, Reference>,
+    /// What is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
+    /// Releases that were live and good, oldest first.
+    #[serde(default)]
+    pub good: Vec<Live>,
+    /// Why automation may not move this environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+    /// Digest of an approval → the plan that used it up.
+    #[serde(default)]
+    pub used: BTreeMap<Digest, Digest>,
+    /// The plan under way, or the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
+}
+
+/// The right to change an environment, for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// A random token that only the owner has.
+    pub token: String,
+    /// Who that is, for people and for finding out whether they live.
+    pub owner: Owner,
+    /// The owner's fence.
+    pub fence: u64,
+    /// When it began.
+    pub since: Time,
+    /// When it ends without another sign of life.
+    pub expires_at: Time,
+}
+
+/// A process somewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The CI run, or who started it.
+    pub run: String,
+    /// A name of the machine's boot and process namespace.
+    pub machine: String,
+    /// The process there, with its start time, so that a reused id is another.
+    pub process: String,
+}
+
+/// A release that is or was live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Live {
+    /// Which.
+    pub release: Reference,
+    /// Since when.
+    pub since: Time,
+    /// How it came to be.
+    pub how: How,
+}
+
+/// How a release became live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// A promotion proved it.
+    Promoted,
+    /// A rollback returned to it.
+    RolledBack,
+    /// A person asserted it.
+    Adopted,
+}
+
+/// Automation may not move this environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Hold {
+    /// Why.
+    pub reason: String,
+    /// Who placed it.
+    pub by: String,
+    /// When.
+    pub at: Time,
+}
+
+/// A plan with what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The digest of the plan.
+    pub id: Digest,
+    /// What is to be done.
+    pub plan: Plan,
+    /// What was begun and done.
+    pub journal: Journal,
+    /// How it ended; absent while it is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            revision: 0,
+            fence: 0,
+            lease: None,
+            slots: None,
+            contents: BTreeMap::new(),
+            live: None,
+            good: Vec::new(),
+            hold: None,
+            used: BTreeMap::new(),
+            run: None,
+        }
+    }
+}
+
+impl Document {
+    /// The key of an environment's document.
+    #[must_use]
+    pub fn key(service: &Name, environment: &Name) -> String {
+        format!("environments/{service}/{environment}.json")
+    }
+
+    /// Reads a document. Unknown fields are tolerated, newer majors are not.
+    ///
+    /// # Errors
+    ///
+    /// Fails on malformed JSON and on another major version.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        let version: Versioned = json::parse(bytes)?;
+        if version.schema_version != SCHEMA_VERSION {
+            return Err(ParseError::Version(version.schema_version));
+        }
+        Ok(json::parse(bytes)?)
+    }
+
+    /// The plan under way.
+    #[must_use]
+    pub fn under_way(&self) -> Option<&Run> {
+        self.run.as_ref().filter(|run| run.verdict.is_none())
+    }
+
+    /// Whoever holds the lease at `now` and is not known to be dead.
+    #[must_use]
+    pub fn holder(&self, now: Time, dead: &dyn Fn(&Owner) -> bool) -> Option<&Lease> {
+        self.lease
+            .as_ref()
+            .filter(|lease| now < lease.expires_at && !dead(&lease.owner))
+    }
+
+    /// Gives the lease to a new owner, with a fence that nobody had before.
+    pub fn grant(&mut self, token: String, owner: Owner, now: Time, ttl: Span) {
+        self.fence = self.fence.saturating_add(1);
+        self.lease = Some(Lease {
+            token,
+            owner,
+            fence: self.fence,
+            since: now,
+            expires_at: now.after(ttl),
+        });
+    }
+
+    /// Whether this token's lease is the current one.
+    #[must_use]
+    pub fn is_held_by(&self, token: &str) -> bool {
+        self.lease
+            .as_ref()
+            .is_some_and(|lease| lease.token == token)
+    }
+
+    /// Makes a release the live one and remembers it as known good.
+    pub fn go_live(&mut self, release: Reference, how: How, now: Time) {
+        let live = Live {
+            release,
+            since: now,
+            how,
+        };
+        self.good
+            .retain(|good| good.release.digest != live.release.digest);
+        self.good.push(live.clone());
+        let surplus = self.good.len().saturating_sub(REMEMBERED);
+        self.good.drain(..surplus);
+        self.live = Some(live);
+    }
+
+    /// Whether a release is or was known good here.
+    #[must_use]
+    pub fn knows_good(&self, release: &Digest) -> bool {
+        self.good.iter().any(|good| good.release.digest == *release)
+    }
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    schema_version: u32,
+}
+
+/// The bytes are no state.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// Malformed or of another shape.
+    #[error(transparent)]
+    Json(#[from] json::ParseError),
+    /// Written by a newer liftlock.
+    #[error("`schema_version` {0} is not {SCHEMA_VERSION}, the one this version reads")]
+    Version(u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Time {
+        Time::from_unix_millis(seconds * 1_000).unwrap()
+    }
+
+    fn owner() -> Owner {
+        Owner {
+            run: "r".to_owned(),
+            machine: "m".to_owned(),
+            process: "1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_owner_has_a_larger_fence() {
+        let mut document = Document::default();
+        document.grant("a".to_owned(), owner(), at(0), Span::seconds(60));
+        document.grant("b".to_owned(), owner(), at(1), Span::seconds(60));
+        assert_eq!(document.fence, 2);
+        assert!(document.is_held_by("b") && !document.is_held_by("a"));
+    }
+
+    #[test]
+    fn a_lease_ends_with_its_time_or_its_owner() {
+        let mut document = Document::default();
+        document.grant("a".to_owned(), owner(), at(0), Span::seconds(60));
+        let (alive, dead) = (|_: &Owner| false, |_: &Owner| true);
+        assert!(document.holder(at(59), &alive).is_some());
+        assert!(document.holder(at(60), &alive).is_none());
+        assert!(document.holder(at(1), &dead).is_none());
+    }
+
+    #[test]
+    fn a_newer_major_is_refused_by_name() {
+        let error = Document::parse(br#"{"schema_version": 2}"#).unwrap_err();
+        assert!(error.to_string().contains("`schema_version` 2"));
+    }
+}
