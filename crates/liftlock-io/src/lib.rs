@@ -3,6 +3,8 @@
 //! Nothing in this crate decides: bytes come in, bytes go out, and what they
 //! mean is asked of `liftlock`.
 
+#[cfg(feature = "sign")]
+pub mod attest;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
@@ -11,8 +13,14 @@ pub mod evidence;
 pub mod file;
 #[cfg(feature = "git")]
 pub mod git;
+#[cfg(feature = "sign")]
+pub mod hash;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "sign")]
+pub mod key;
 pub mod ledger;
 pub mod random;
 pub mod store;
+#[cfg(feature = "sign")]
+pub mod verify;

@@ -12,6 +12,10 @@ use crate::json;
 /// The value of `_type` (in-toto attestation framework, Statement layer v1).
 pub const TYPE: &str = "https://in-toto.io/Statement/v1";
 
+/// What is read as well: the same fields under the older name, which
+/// `cosign attest-blob` still writes in version 3.
+const OLDER: &str = "https://in-toto.io/Statement/v0.1";
+
 /// The most subjects of one statement: ten times what GitHub allows.
 pub const MOST_SUBJECTS: usize = 10_240;
 
@@ -96,7 +100,7 @@ impl Statement {
     }
 
     fn checked(self) -> Result<Self, Error> {
-        if self.kind != TYPE {
+        if self.kind != TYPE && self.kind != OLDER {
             return Err(Error::Version(self.kind));
         }
         if self.predicate_type.trim().is_empty() {

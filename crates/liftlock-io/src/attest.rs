@@ -1,0 +1,67 @@
+//! Makes attestations and proves each before anyone else sees it.
+
+use liftlock::attestation;
+use liftlock::bundle::Bundle;
+use liftlock::crypto::Signer;
+use liftlock::digest::Digest;
+use liftlock::failure::{Explain, Kind};
+use liftlock::signature;
+use liftlock::statement::Statement;
+
+use crate::verify::Local;
+
+/// Signs a statement, then checks the written bundle as any reader would.
+///
+/// # Errors
+///
+/// Fails when the key cannot sign, or signed something else.
+pub fn attest(signer: &dyn Signer, statement: &Statement) -> Result<Bundle, Error> {
+    let made = attestation::sign(statement, signer)?;
+    let bundle = Bundle::parse(made.bytes()).map_err(Error::Unreadable)?;
+    let keys = [signer.public_key().clone()];
+    attestation::verify(&bundle, &keys, &Local).map_err(Error::Attestation)?;
+    Ok(bundle)
+}
+
+/// Signs an artifact by its digest, then checks the written bundle.
+///
+/// # Errors
+///
+/// Fails when the key cannot sign, or signed something else.
+pub fn sign(signer: &dyn Signer, digest: &Digest) -> Result<Bundle, Error> {
+    let made = signature::sign(digest, signer)?;
+    let bundle = Bundle::parse(made.bytes()).map_err(Error::Unreadable)?;
+    let keys = [signer.public_key().clone()];
+    signature::verify(&bundle, digest, &keys, &Local).map_err(Error::Signature)?;
+    Ok(bundle)
+}
+
+/// There is no bundle that a reader would accept.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The statement was not signed.
+    #[error(transparent)]
+    Attest(#[from] attestation::Error),
+    /// The artifact was not signed.
+    #[error(transparent)]
+    Sign(#[from] signature::Error),
+    /// What was just written cannot be read.
+    #[error("the bundle that was just made cannot be read")]
+    Unreadable(#[source] liftlock::bundle::ParseError),
+    /// What was just signed is not proved.
+    #[error("the attestation that was just made does not verify")]
+    Attestation(#[source] attestation::Refused),
+    /// What was just signed is not proved.
+    #[error("the signature that was just made does not verify")]
+    Signature(#[source] signature::Refused),
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Attest(error) => error.kind(),
+            Self::Sign(error) => error.kind(),
+            Self::Unreadable(_) | Self::Attestation(_) | Self::Signature(_) => Kind::Bug,
+        }
+    }
+}

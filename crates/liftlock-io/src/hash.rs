@@ -1,0 +1,152 @@
+//! SHA-256 of files and streams in constant memory.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use liftlock::digest::Digest;
+use liftlock::failure::{Explain, Kind};
+use ring::digest::{Context, SHA256};
+
+/// Larger buffers are no faster (measured from 64 KiB to 8 MiB).
+const BUFFER: usize = 256 * 1024;
+
+/// What a stream of bytes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hashed {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// Hashes a file.
+///
+/// # Errors
+///
+/// Fails when the file cannot be opened or read to its end.
+pub fn file(path: &Path) -> Result<Hashed, Error> {
+    let failed = |source| Error {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(failed)?;
+    stream(&mut file).map_err(failed)
+}
+
+/// Hashes all that is left of a stream.
+///
+/// # Errors
+///
+/// Fails when reading does.
+pub fn stream(source: &mut dyn Read) -> io::Result<Hashed> {
+    let mut tap = Tap::new(io::sink());
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let length = match source.read(&mut buffer) {
+            Ok(0) => return Ok(tap.finish()),
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let read = buffer.get(..length).unwrap_or_default();
+        tap.write_all(read)?;
+    }
+}
+
+/// Hashes what is written through it.
+#[derive(Debug)]
+pub struct Tap<W> {
+    sink: W,
+    context: Hidden,
+    size: u64,
+}
+
+/// ring's context, which has no useful `Debug` form.
+struct Hidden(Context);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("SHA-256")
+    }
+}
+
+impl<W: Write> Tap<W> {
+    /// Starts to hash what goes to `sink`.
+    pub fn new(sink: W) -> Self {
+        Self {
+            sink,
+            context: Hidden(Context::new(&SHA256)),
+            size: 0,
+        }
+    }
+
+    /// What went through.
+    #[must_use]
+    pub fn finish(self) -> Hashed {
+        let mut bytes = [0; 32];
+        let hash = self.context.0.finish();
+        for (to, from) in bytes.iter_mut().zip(hash.as_ref()) {
+            *to = *from;
+        }
+        Hashed {
+            digest: Digest::from_bytes(bytes),
+            size: self.size,
+        }
+    }
+}
+
+impl<W: Write> Write for Tap<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.sink.write(bytes)?;
+        self.context
+            .0
+            .update(bytes.get(..length).unwrap_or_default());
+        self.size = self
+            .size
+            .saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+/// The file cannot be hashed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read `{}`", path.display())]
+pub struct Error {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        let wrong = [io::ErrorKind::NotFound, io::ErrorKind::IsADirectory];
+        if wrong.contains(&self.source.kind()) {
+            Kind::Invalid
+        } else {
+            Kind::Upstream
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_longer_than_the_buffer_has_the_digest_of_its_bytes() {
+        let bytes = vec![7; BUFFER * 2 + 1];
+        let hashed = stream(&mut bytes.as_slice()).unwrap();
+        assert_eq!(hashed.digest, Digest::of(&bytes));
+        assert_eq!(hashed.size, 524_289);
+    }
+
+    #[test]
+    fn an_absent_file_is_an_invalid_input() {
+        let error = file(Path::new("/nowhere/at/all")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid);
+    }
+}

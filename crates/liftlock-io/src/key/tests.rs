@@ -1,0 +1,194 @@
+use liftlock::attestation;
+use liftlock::bundle::Bundle;
+use liftlock::crypto::Verifier as _;
+use liftlock::failure::{Explain as _, Kind};
+use liftlock::signature;
+use liftlock::statement::{Statement, Subject};
+
+use super::*;
+use crate::attest;
+use crate::verify::Local;
+
+/// Made by cosign 3.1.2 with the password `secret`, over the text `hello`.
+const COSIGN_KEY: &str = include_str!("testdata/cosign.key");
+const COSIGN_PUB: &str = include_str!("testdata/cosign.pub");
+const COSIGN_BUNDLE: &[u8] = include_bytes!("testdata/hello.bundle");
+const COSIGN_ATTESTED: &[u8] = include_bytes!("testdata/hello.attested.bundle");
+
+fn hello() -> Digest {
+    Digest::of(b"hello\n")
+}
+
+#[test]
+fn a_key_of_cosign_opens_and_belongs_to_its_public_half() {
+    let key = Private::from_pem(COSIGN_KEY, "cosign.key", Some("secret")).unwrap();
+    assert_eq!(*key.public_key(), PublicKey::from_pem(COSIGN_PUB).unwrap());
+    assert!(!format!("{key:?}").contains("secret"));
+}
+
+#[test]
+fn bundles_of_cosign_verify_and_only_for_their_bytes_and_key() {
+    let key = PublicKey::from_pem(COSIGN_PUB).unwrap();
+    let other = Private::generate().unwrap();
+    let signed = Bundle::parse(COSIGN_BUNDLE).unwrap();
+    let check = |digest: &Digest, key: &PublicKey| {
+        signature::verify(&signed, digest, std::slice::from_ref(key), &Local)
+    };
+    assert_eq!(check(&hello(), &key), Ok(key.clone()));
+    assert!(check(&Digest::of(b"hullo\n"), &key).is_err());
+    assert!(check(&hello(), other.public_key()).is_err());
+    let attested = Bundle::parse(COSIGN_ATTESTED).unwrap();
+    let proved = attestation::verify(&attested, &[key], &Local).unwrap();
+    assert!(proved.statement.is_about(&hello()));
+    assert_eq!(proved.statement.predicate_type(), "https://example.com/p");
+    assert!(attestation::verify(&attested, &[other.public_key().clone()], &Local).is_err());
+}
+
+#[test]
+fn a_wrong_password_and_a_wrong_file_are_told_apart() {
+    let json = |edit: fn(&mut serde_json::Value)| {
+        let (label, body) = sealed::block(COSIGN_KEY).unwrap();
+        let mut value = serde_json::from_slice(&body).unwrap();
+        edit(&mut value);
+        let body = base64::Engine::encode(
+            &base64::engine::general_purpose::STANDARD,
+            value.to_string(),
+        );
+        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+    };
+    let cases = [
+        (
+            "wrong password",
+            COSIGN_KEY.to_owned(),
+            Some("wrong"),
+            Kind::Credentials,
+        ),
+        (
+            "no password",
+            COSIGN_KEY.to_owned(),
+            None,
+            Kind::Credentials,
+        ),
+        ("no PEM", "hello".to_owned(), Some("secret"), Kind::Invalid),
+        (
+            "public",
+            COSIGN_PUB.to_owned(),
+            Some("secret"),
+            Kind::Invalid,
+        ),
+        (
+            "label",
+            COSIGN_KEY.replace("SIGSTORE", "OTHER"),
+            Some("secret"),
+            Kind::Invalid,
+        ),
+        (
+            "work factor that stalls",
+            json(|value| value["kdf"]["params"]["N"] = (1_u64 << 30).into()),
+            Some("secret"),
+            Kind::Invalid,
+        ),
+        (
+            "nonce",
+            json(|value| value["cipher"]["nonce"] = "AAAA".into()),
+            Some("secret"),
+            Kind::Invalid,
+        ),
+        (
+            "other cipher",
+            json(|value| value["cipher"]["name"] = "rot13".into()),
+            Some("secret"),
+            Kind::Invalid,
+        ),
+    ];
+    for (name, text, password, kind) in cases {
+        let error = Private::from_pem(&text, "k", password).unwrap_err();
+        assert_eq!(error.kind(), kind, "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_new_key_survives_being_sealed_and_both_doors_make_its_signatures() {
+    let key = Private::generate().unwrap();
+    let again = Private::from_pem(&key.sealed("").unwrap(), "k", None).unwrap();
+    assert_eq!(again.public_key(), key.public_key());
+    let (message, digest) = (b"hello\n", hello());
+    for signature in [
+        key.sign(message).unwrap(),
+        again.sign_digest(&digest).unwrap(),
+    ] {
+        assert!(Local.verify(key.public_key(), message, &signature));
+        assert!(Local.verify_digest(key.public_key(), &digest, &signature));
+        assert!(!Local.verify(key.public_key(), b"hullo\n", &signature));
+        assert!(!Local.verify(key.public_key(), message, b""));
+    }
+}
+
+#[test]
+fn what_was_attested_is_proved_before_it_is_handed_out() {
+    let key = Private::generate().unwrap();
+    let subject = vec![Subject::new(&hello())];
+    let statement = Statement::new(subject, "https://example.com/p", &1).unwrap();
+    let bundle = attest::attest(&key, &statement).unwrap();
+    let proved = attestation::verify(&bundle, &[key.public_key().clone()], &Local).unwrap();
+    assert_eq!(proved.statement, statement);
+    assert!(attest::sign(&key, &hello()).is_ok());
+}
+
+#[test]
+fn key_files_are_private_and_never_overwritten() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let prefix = folder.path().join("k").display().to_string();
+    let key = Private::generate().unwrap();
+    let pair = write_pair(&key, &prefix, "x").unwrap();
+    let mode = std::fs::metadata(&pair.private)
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(
+        public(&pair.public.display().to_string()).unwrap(),
+        key.public
+    );
+    let error = write_pair(&key, &prefix, "x").unwrap_err();
+    assert!(matches!(error, Error::Exists(_)), "{error}");
+    let error = public(&pair.private.display().to_string()).unwrap_err();
+    assert!(matches!(error, Error::Private { .. }), "{error}");
+}
+
+#[test]
+fn services_that_hold_keys_are_refused_by_name() {
+    let error = Private::open("awskms:///alias/release").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "key references with `awskms://` are not supported yet"
+    );
+}
+
+/// A bundle of the conformance suite that a managed key signed.
+#[test]
+fn the_managed_key_of_the_conformance_suite_verifies() {
+    let vectors = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/vectors/sigstore-bundles"
+    );
+    let folder = Path::new(vectors).join("managed-key-happy-path");
+    let Ok(bytes) = std::fs::read(folder.join("bundle.sigstore.json")) else {
+        println!("skipped: the vectors are not there");
+        return;
+    };
+    let key = public(&folder.join("key.pub").display().to_string()).unwrap();
+    let artifact = crate::hash::file(&Path::new(vectors).join("a.txt")).unwrap();
+    let bundle = Bundle::parse(&bytes).unwrap();
+    assert_eq!(bundle.unchecked().log_entries, 1);
+    assert_eq!(
+        signature::verify(
+            &bundle,
+            &artifact.digest,
+            std::slice::from_ref(&key),
+            &Local
+        ),
+        Ok(key.clone())
+    );
+}
