@@ -1,0 +1,85 @@
+//! Finds the real programs that tests talk to. Their absence is never silent.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The program's path: in `LIFTLOCK_PEERS_DIR` (default `.peers`), on `PATH`,
+/// in the folders of administrators, among Go's programs.
+#[must_use]
+pub fn find(name: &str) -> Option<PathBuf> {
+    folders()
+        .into_iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+}
+
+/// The program's path, or a line that says why the test is skipped.
+///
+/// # Panics
+///
+/// Panics when it is missing and `LIFTLOCK_PEERS` is `required`.
+#[must_use]
+#[expect(
+    clippy::print_stderr,
+    reason = "this is how a test says that it is skipped"
+)]
+pub fn require(name: &str) -> Option<PathBuf> {
+    let found = find(name);
+    if found.is_none() {
+        let required = env::var_os("LIFTLOCK_PEERS").is_some_and(|value| value == "required");
+        assert!(!required, "{name} not found, run scripts/peers");
+        eprintln!("skipped: {name} not found, run scripts/peers");
+    }
+    found
+}
+
+/// The root of this repository: the nearest folder with a lock file.
+///
+/// Asked at run time, since a build folder may be shared by several work trees.
+///
+/// # Panics
+///
+/// Panics outside of the repository.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test cannot go on without its files")]
+pub fn root() -> PathBuf {
+    let here = env::current_dir().expect("there is a current folder");
+    here.ancestors()
+        .find(|folder| folder.join("Cargo.lock").is_file())
+        .map(Path::to_path_buf)
+        .expect("tests run inside the repository")
+}
+
+fn folders() -> Vec<PathBuf> {
+    let own = env::var_os("LIFTLOCK_PEERS_DIR").map_or_else(
+        || root().join(".peers"),
+        |folder| root().join(PathBuf::from(folder)),
+    );
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders = vec![own.join("bin")];
+    folders.extend(env::split_paths(&path));
+    folders.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    folders.extend(env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin")));
+    folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_everyone_has_is_found() {
+        assert!(find("sh").unwrap().ends_with("sh"));
+        assert!(require("git").is_some());
+    }
+
+    #[test]
+    fn what_nobody_has_is_not_found() {
+        assert_eq!(find("no-such-program-anywhere"), None);
+    }
+
+    #[test]
+    fn the_root_holds_the_workspace() {
+        assert!(root().join("crates/testkit/Cargo.toml").is_file());
+    }
+}
