@@ -22,6 +22,7 @@ pub mod name;
 pub mod percent;
 pub mod plan;
 pub mod predicate;
+pub mod prometheus;
 pub mod record;
 pub mod release;
 pub mod report;
