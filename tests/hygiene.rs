@@ -17,6 +17,9 @@ const FOLDERS: [&str; 7] = [
     ".ci/",
 ];
 
+/// The one reason to ignore a test: another test starts it in a process of its own.
+const BODY_OF_ANOTHER: &str = "#[ignore = \"run by another test\"]";
+
 /// Lists all files that are or could be committed.
 fn files() -> Vec<PathBuf> {
     let root = root();
@@ -153,4 +156,34 @@ fn hidden_characters_are_caught() {
         assert_eq!(hidden(&format!("a{character}b")), Some(character));
     }
     assert_eq!(hidden("größer – ≤ 5 %"), None);
+}
+
+/// Names the lines that switch a test off.
+fn switched_off(source: &str) -> Vec<&str> {
+    source
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("#[ignore") && *line != BODY_OF_ANOTHER)
+        .collect()
+}
+
+#[test]
+fn no_test_is_switched_off() {
+    for file in files() {
+        if file.extension().is_some_and(|extension| extension == "rs") {
+            let source = fs::read_to_string(&file).unwrap();
+            assert_eq!(
+                switched_off(&source),
+                Vec::<&str>::new(),
+                "{}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_switched_off_test_is_caught() {
+    let source = format!("    {}]\n{BODY_OF_ANOTHER}\n", "#[ignore");
+    assert_eq!(switched_off(&source), ["#[ignore]"]);
 }
