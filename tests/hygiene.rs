@@ -3,8 +3,10 @@
 #![cfg(test)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+
+use testkit::peers::root;
 
 /// Where a word has to begin to be read as a path of this repository.
 const FOLDERS: [&str; 7] = [
@@ -41,13 +43,6 @@ fn files() -> Vec<PathBuf> {
         .map(|name| root.join(name))
         .filter(|path| path.is_file())
         .collect()
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_path_buf()
 }
 
 /// Drops fenced blocks: they show what users write in repositories of their own.

@@ -3,13 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Returns the folder of the workspace.
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_path_buf()
-}
+use testkit::peers::root;
 
 /// Lists the manifest of every package, sorted.
 pub(crate) fn manifests() -> Vec<PathBuf> {
