@@ -1,6 +1,11 @@
 //! Counterparts on loopback, a process harness and the applications of the demo:
 //! for tests only, never part of a product binary.
 
+pub mod cli;
+pub mod git;
+pub mod http;
 pub mod peers;
 pub mod process;
+pub mod servers;
 pub mod wait;
+pub mod wire;

@@ -1,0 +1,144 @@
+//! Prometheus, asking its targets every second.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use tempfile::TempDir;
+
+use super::several_times;
+use crate::process::{Process, free_address};
+use crate::{http, peers};
+
+/// One target and the labels that its series get.
+#[derive(Clone, Debug)]
+pub struct Scrape {
+    /// Where `/metrics` is.
+    pub address: SocketAddr,
+    /// Name and value of each label.
+    pub labels: Vec<(String, String)>,
+}
+
+impl Scrape {
+    /// A target whose series get one label.
+    #[must_use]
+    pub fn labelled(address: SocketAddr, name: &str, value: &str) -> Self {
+        Self {
+            address,
+            labels: vec![(name.to_owned(), value.to_owned())],
+        }
+    }
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Prometheus {
+    process: Process,
+    address: SocketAddr,
+    folder: TempDir,
+}
+
+impl Prometheus {
+    /// Starts it, or gives nothing where it is not installed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it does not become ready.
+    pub fn start(scrapes: &[Scrape]) -> Result<Option<Self>> {
+        let Some(program) = peers::require("prometheus") else {
+            return Ok(None);
+        };
+        several_times(|| Self::run(&program, scrapes)).map(Some)
+    }
+
+    fn run(program: &Path, scrapes: &[Scrape]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let address = free_address()?;
+        let file = folder.path().join("prometheus.yml");
+        fs::write(&file, config(scrapes)?)?;
+        let mut command = Command::new(program);
+        command
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
+            .arg(format!("--web.listen-address={address}"));
+        let mut process = Process::spawn("prometheus", &mut command, folder.path())?;
+        process.ready(|| http::answers(&format!("http://{address}/-/ready"), 200))?;
+        Ok(Self {
+            process,
+            address,
+            folder,
+        })
+    }
+
+    /// Its base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The value of an instant query with exactly one series.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it does not answer.
+    pub fn value(&self, query: &str) -> Result<Option<f64>> {
+        let url = format!("{}/api/v1/query?query={}", self.url(), escaped(query));
+        let body: serde_json::Value = serde_json::from_slice(&http::get(&url)?.body)?;
+        Ok(body
+            .pointer("/data/result/0/value/1")
+            .and_then(|value| value.as_str()?.parse().ok()))
+    }
+
+    /// The process, to stop it in the middle of a test.
+    pub const fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Where its data is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+fn config(scrapes: &[Scrape]) -> Result<String> {
+    let mut text = "global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }\n\
+        scrape_configs:\n  - job_name: app\n    static_configs:\n"
+        .to_owned();
+    for scrape in scrapes {
+        // JSON strings are YAML strings too.
+        let labels: serde_json::Map<_, _> = scrape
+            .labels
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into()))
+            .collect();
+        let labels = serde_json::Value::from(labels);
+        writeln!(
+            text,
+            "      - {{ targets: ['{}'], labels: {labels} }}",
+            scrape.address
+        )?;
+    }
+    if scrapes.is_empty() {
+        text.push_str("      []\n");
+    }
+    Ok(text)
+}
+
+/// Percent-encodes everything that is not a letter or a digit.
+fn escaped(query: &str) -> String {
+    query.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
+}
