@@ -28,8 +28,8 @@ struct Checked<'a> {
 
 pub(crate) fn doctor(places: &Places, session: &Session) -> Result<Report, Failure> {
     let checks = vec![
-        writable("ledger", &places.ledger, session),
-        writable("evidence", &places.evidence, session),
+        check("ledger", writable(&places.ledger, places, session)),
+        check("evidence", writable(&places.evidence, places, session)),
         chain(places, session),
     ];
     let bad = checks.iter().filter(|check| !check.ok).count();
@@ -58,17 +58,14 @@ pub(crate) fn doctor(places: &Places, session: &Session) -> Result<Report, Failu
 }
 
 /// Whether a store refuses the second writer; a dry run only reads.
-fn writable(name: &str, location: &str, session: &Session) -> Check {
-    let asked = store::open(location).and_then(|store| {
-        if session.dry_run {
-            store
-                .list("")
-                .map(|keys| format!("`{location}` has {} documents", keys.len()))
-        } else {
-            store::probe(store.as_ref()).map(|()| format!("`{location}` refuses second writers"))
-        }
-    });
-    check(name, asked.map_err(Failure::from))
+fn writable(location: &str, places: &Places, session: &Session) -> Result<String, Failure> {
+    let store = places.open(location)?;
+    if session.dry_run {
+        let keys = store.list("")?;
+        return Ok(format!("`{location}` has {} documents", keys.len()));
+    }
+    store::probe(store.as_ref())?;
+    Ok(format!("`{location}` refuses second writers"))
 }
 
 /// Whether the chain holds, and whether its last entry is from the future.

@@ -1,11 +1,14 @@
 //! Opens the stores that flags, policy and configuration name.
 
+use std::time::Duration;
+
 use liftlock::config::effective::Rules;
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::PolicyOrigin;
 use liftlock_io::cli::Session;
 use liftlock_io::evidence::Evidence;
 use liftlock_io::ledger::Ledger;
+use liftlock_io::store::{self, Store};
 
 use crate::args::Stores;
 
@@ -18,6 +21,8 @@ pub(crate) struct Places {
     pub(crate) evidence: String,
     /// The rules, where there are any.
     pub(crate) rules: Option<Rules>,
+    /// How long one round to a store may take.
+    timeout: Duration,
 }
 
 impl Places {
@@ -42,11 +47,16 @@ impl Places {
             ledger,
             evidence,
             rules,
+            timeout: session.remaining(store::TIMEOUT).unwrap_or_default(),
         })
     }
 
     pub(crate) fn ledger(&self) -> Result<Ledger, Failure> {
-        Ok(Ledger::open(&self.ledger)?)
+        Ok(Ledger::new(self.open(&self.ledger)?))
+    }
+
+    pub(crate) fn open(&self, location: &str) -> Result<Box<dyn Store>, Failure> {
+        Ok(store::open_within(location, self.timeout)?)
     }
 
     pub(crate) fn ledger_to_write(&self) -> Result<Ledger, Failure> {
@@ -65,7 +75,7 @@ impl Places {
     }
 
     pub(crate) fn evidence(&self) -> Result<Evidence, Failure> {
-        Ok(Evidence::open(&self.evidence)?)
+        Ok(Evidence::new(self.open(&self.evidence)?))
     }
 
     /// Whose rules the run rests on.

@@ -20,7 +20,7 @@ use crate::{append, conditions, doctor, render};
 /// Runs the subcommand that was typed.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
     let places = Places::find(&args.stores, session)?;
-    let report = match &args.command {
+    let result = match &args.command {
         Command::Append(asked) => append(asked, &places, session),
         Command::Verify(asked) => verify(asked, &places),
         Command::Query(asked) => query(asked, &places, session),
@@ -28,8 +28,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         Command::Evidence(asked) => evidence(asked, &places),
         Command::Explain(asked) => conditions::explain(asked, &places),
         Command::Doctor => doctor::doctor(&places, session),
-    }?;
-    session.check()?;
+    };
+    let report = match result {
+        Ok(report) => report,
+        // What failed because the time was over is told as that.
+        Err(failure) => return session.check().and(Err(failure)),
+    };
     let recorded = report.recorded;
     Ok(report.with_policy(places.origin(), recorded))
 }

@@ -501,3 +501,60 @@ fn the_ledger_of_a_protected_policy_cannot_be_left() {
     assert_eq!(code(&run(&["append", "--kind=note"])), 0);
     assert!(folder.path().join("official/entries").is_dir());
 }
+
+/// Starts an append without waiting for its end.
+fn start(folder: &Path, text: &str) -> std::process::Child {
+    Command::new(env!("CARGO_BIN_EXE_audit-log"))
+        .args([
+            "append",
+            LEDGER,
+            "--kind=note",
+            "--service=shop",
+            "--note",
+            text,
+        ])
+        .current_dir(folder)
+        .env_clear()
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn many_processes_append_to_one_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let writers: Vec<_> = (0..8)
+        .map(|number| start(folder.path(), &number.to_string()))
+        .collect();
+    for mut writer in writers {
+        assert!(writer.wait().unwrap().success());
+    }
+    let result = json(folder.path(), 0, &["verify", LEDGER]);
+    assert_eq!(result["detail"]["head"]["seq"], 8);
+}
+
+#[test]
+fn killed_writers_leave_a_chain_that_holds_and_can_be_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..8 {
+        let mut writer = start(folder.path(), &number.to_string());
+        // The time that a few reads take is time for the writer to get further.
+        for _ in 0..number * 20 {
+            drop(std::fs::read(folder.path().join("ledger/.lock")));
+        }
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+    }
+    note(folder.path(), "last");
+    json(folder.path(), 0, &["verify", LEDGER]);
+}
+
+#[test]
+fn a_ledger_that_does_not_answer_ends_with_the_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let ledger = format!("--ledger=git+http://{address}/a.git#refs/liftlock/ledger");
+    let output = audit_log(folder.path(), &["verify", &ledger, "--timeout=1s"]);
+    assert_eq!(code(&output), 15, "{}", stderr(&output));
+}

@@ -122,7 +122,7 @@ impl Ledger {
     /// Reads and checks what was appended since the last time.
     fn catch_up(&self, known: &mut Known) -> Result<(), Error> {
         if known.entries.is_empty() {
-            self.read_all(known)?;
+            return self.read_all(known);
         }
         while let Some(line) = self.read(known.chain.head().seq.saturating_add(1))? {
             known.accept(&line)?;

@@ -8,6 +8,7 @@ mod location;
 mod probe;
 
 use std::fmt;
+use std::time::Duration;
 
 use liftlock::digest::Digest;
 
@@ -26,6 +27,9 @@ pub const LARGEST: usize = 16 * 1024 * 1024;
 
 /// The most bytes that [`Store::scan`] holds in memory at once.
 pub const LARGEST_SCAN: usize = 256 * 1024 * 1024;
+
+/// How long one round to a remote store may take.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Which content a key had; changes with the content, and is only compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,10 +158,24 @@ pub trait Store: fmt::Debug + Send + Sync {
 ///
 /// Fails when the text is no location, or of a kind this program lacks.
 pub fn open(location: &str) -> Result<Box<dyn Store>> {
+    open_within(location, TIMEOUT)
+}
+
+/// As [`open`], for a caller with less time: no single round to a remote
+/// store takes longer than this.
+///
+/// # Errors
+///
+/// As [`open`].
+#[cfg_attr(
+    not(feature = "git"),
+    expect(unused_variables, reason = "a folder is no remote store")
+)]
+pub fn open_within(location: &str, timeout: Duration) -> Result<Box<dyn Store>> {
     match location.parse()? {
         Location::Folder(path) => Ok(Box::new(Folder::new(path))),
         #[cfg(feature = "git")]
-        Location::Git { url, reference } => Ok(Box::new(Git::new(url, reference))),
+        Location::Git { url, reference } => Ok(Box::new(Git::new(url, reference, timeout))),
         #[cfg(not(feature = "git"))]
         Location::Git { .. } => Err(Error::Unsupported(location.to_owned())),
     }

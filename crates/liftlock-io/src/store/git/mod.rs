@@ -19,6 +19,7 @@ const ROUNDS: u32 = 40;
 pub struct Git {
     url: String,
     reference: String,
+    timeout: Duration,
     scratch: Mutex<Option<Scratch>>,
 }
 
@@ -38,10 +39,11 @@ enum Push {
 impl Git {
     /// A ref that need not exist yet, in a repository that must.
     #[must_use]
-    pub const fn new(url: String, reference: String) -> Self {
+    pub const fn new(url: String, reference: String, timeout: Duration) -> Self {
         Self {
             url,
             reference,
+            timeout,
             scratch: Mutex::new(None),
         }
     }
@@ -56,7 +58,7 @@ impl Git {
                 path: PathBuf::from("the temporary folder"),
                 source,
             })?;
-            *guard = Some(Scratch::new(folder).map_err(self.failed("prepare"))?);
+            *guard = Some(Scratch::new(folder, self.timeout).map_err(self.failed("prepare"))?);
         }
         Ok(guard)
     }

@@ -10,8 +10,6 @@ use crate::git;
 
 type Result<T> = std::result::Result<T, git::Error>;
 
-/// One process of git, and so one round to the remote, may take this long.
-const TIMEOUT: Duration = Duration::from_secs(60);
 /// Room for the headers that `cat-file --batch` puts before each document.
 const HEADERS: u64 = 16 * 1024 * 1024;
 
@@ -27,9 +25,9 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub(super) fn new(folder: TempDir) -> Result<Self> {
+    pub(super) fn new(folder: TempDir, timeout: Duration) -> Result<Self> {
         let limit = u64::try_from(LARGEST_SCAN).unwrap_or(u64::MAX);
-        let git = git::Git::new(folder.path(), TIMEOUT, limit.saturating_add(HEADERS));
+        let git = git::Git::new(folder.path(), timeout, limit.saturating_add(HEADERS));
         git.ask(&["init", "--quiet", "--bare", "--template="], b"")?;
         Ok(Self {
             git,
