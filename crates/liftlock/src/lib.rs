@@ -6,6 +6,7 @@
 
 mod base64;
 
+pub mod approval;
 pub mod attestation;
 pub mod bundle;
 pub mod canary;

@@ -1,0 +1,165 @@
+//! One person's yes or no, signed with that person's key.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::request;
+use crate::attestation;
+use crate::bundle::Bundle;
+use crate::config::trust::Keyring;
+use crate::crypto::{PublicKey, Verifier};
+use crate::digest::Digest;
+use crate::name::Name;
+use crate::predicate::ANSWER;
+use crate::statement::{self, Statement, Subject};
+use crate::time::Time;
+
+/// The version of the format that this code writes and reads.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The longest comment, in bytes.
+pub const LONGEST_COMMENT: usize = 4_096;
+
+/// What one person says about one request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// Version of this format.
+    pub schema_version: u32,
+    /// The digest of the request.
+    pub request: Digest,
+    /// Who says it: an id of `people:`.
+    pub person: Name,
+    /// What they say.
+    pub answer: Say,
+    /// The service of the release.
+    pub service: Name,
+    /// Where the release is to go.
+    pub environment: Name,
+    /// The digest of the release.
+    pub release: Digest,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// When, by the person's own clock.
+    pub made_at: Time,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Say {
+    /// The release may go there.
+    Yes,
+    /// It may not.
+    No,
+}
+
+impl fmt::Display for Say {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+        })
+    }
+}
+
+impl Answer {
+    /// An answer to a request.
+    #[must_use]
+    pub fn to(asked: &request::Identified, person: Name, answer: Say, made_at: Time) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            request: asked.digest,
+            person,
+            answer,
+            service: asked.request.service.clone(),
+            environment: asked.request.environment.clone(),
+            release: asked.request.release.digest,
+            comment: None,
+            made_at,
+        }
+    }
+
+    /// The statement that the person signs: about the request and the release.
+    ///
+    /// # Errors
+    ///
+    /// Fails never in practice: an answer is JSON.
+    pub fn statement(&self) -> Result<Statement, statement::Error> {
+        let subjects = vec![
+            Subject::named(&self.request, "request"),
+            Subject::named(&self.release, "release"),
+        ];
+        Statement::new(subjects, ANSWER, self)
+    }
+}
+
+/// An answer as it arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Somebody known signed it.
+    Proved {
+        /// What was said. Whether the key is that person's is still to be judged.
+        answer: Answer,
+        /// Whose word it is.
+        key: PublicKey,
+        /// The digest of the bundle.
+        bundle: Digest,
+    },
+    /// Nobody known did, or it says something else.
+    Refused {
+        /// Who it claims to be from, where it can be read.
+        claimed: Option<Name>,
+        /// Why it proves nothing.
+        why: String,
+        /// The digest of the bundle.
+        bundle: Digest,
+    },
+}
+
+/// Finds out whether somebody of the keyring signed an answer. Keys that do
+/// not count any more are tried as well, so that the reason can be told.
+#[must_use]
+pub fn hear(bundle: &Bundle, keyring: &Keyring, verifier: &dyn Verifier) -> Heard {
+    let people = keyring.people.values().flat_map(|person| &person.keys);
+    let keys: Vec<PublicKey> = people.filter_map(|dated| dated.key.clone()).collect();
+    let digest = bundle.digest();
+    let refused = |why: String| Heard::Refused {
+        claimed: claimed(bundle),
+        why,
+        bundle: digest,
+    };
+    let proved = match attestation::verify(bundle, &keys, verifier) {
+        Ok(proved) => proved,
+        Err(error) => return refused(error.to_string()),
+    };
+    let answer: Answer = match proved.statement.predicate_as(ANSWER) {
+        Ok(answer) => answer,
+        Err(error) => return refused(error.to_string()),
+    };
+    let about = |digest: &Digest| proved.statement.is_about(digest);
+    if answer.schema_version != SCHEMA_VERSION {
+        refused(format!(
+            "`schema_version` {} is not {SCHEMA_VERSION}",
+            answer.schema_version
+        ))
+    } else if !about(&answer.request) || !about(&answer.release) {
+        refused("the statement is about something else than the answer in it".to_owned())
+    } else {
+        Heard::Proved {
+            answer,
+            key: proved.key,
+            bundle: digest,
+        }
+    }
+}
+
+fn claimed(bundle: &Bundle) -> Option<Name> {
+    let statement = attestation::claimed(bundle).ok()?;
+    let answer: Answer = statement.predicate_as(ANSWER).ok()?;
+    Some(answer.person)
+}

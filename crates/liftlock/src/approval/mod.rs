@@ -1,0 +1,67 @@
+//! Asking people, counting a quorum, and checking that count again: an
+//! approval embeds everything it rests on, so nobody has to believe it.
+
+pub mod answer;
+pub mod decide;
+pub mod policy;
+pub mod predicate;
+pub mod recheck;
+pub mod request;
+
+#[cfg(test)]
+mod exploration;
+#[cfg(test)]
+mod toy;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::name::Name;
+use crate::span::Span;
+use crate::time::Time;
+use crate::verdict::Verdict;
+
+/// How far two honest clocks may be apart.
+pub const SKEW: Span = Span::seconds(120);
+
+/// How long a request stays open where nobody says otherwise.
+pub const DEFAULT_EXPIRY: Span = Span::seconds(86_400);
+
+/// The most answers that are looked at for one request.
+pub const MOST_ANSWERS: usize = 1_000;
+
+/// The folder of the state store that holds an environment's requests.
+#[must_use]
+pub fn folder(service: &Name, environment: &Name) -> String {
+    format!("approvals/{service}/{environment}/")
+}
+
+/// The key of a request in the state store.
+#[must_use]
+pub fn request_key(service: &Name, environment: &Name, request: &Digest) -> String {
+    format!("{}{}.json", folder(service, environment), request.hex())
+}
+
+/// The key of a request's end in the state store.
+#[must_use]
+pub fn closed_key(service: &Name, environment: &Name, request: &Digest) -> String {
+    format!(
+        "{}{}.closed.json",
+        folder(service, environment),
+        request.hex()
+    )
+}
+
+/// How a request ended; written once, to the state store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Closed {
+    /// `pass`, or `fail` when it was denied: then no later answer opens it again.
+    pub verdict: Verdict,
+    /// When it was judged.
+    pub at: Time,
+    /// The bundle of the approval, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Digest>,
+}

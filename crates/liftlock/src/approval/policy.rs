@@ -1,0 +1,176 @@
+//! Who may say yes to this release, and how many have to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::DEFAULT_EXPIRY;
+use crate::config::environment::Approval;
+use crate::config::trust::{DatedKey, Keyring};
+use crate::crypto::PublicKey;
+use crate::digest::Digest;
+use crate::name::Name;
+use crate::release::Release;
+use crate::span::Span;
+use crate::time::Time;
+
+/// The rules that answers are counted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The digest of the policy in force.
+    pub digest: Digest,
+    /// How many different people have to say yes.
+    pub quorum: u32,
+    /// Who may.
+    pub people: BTreeSet<Name>,
+    /// How long a request may stay open.
+    pub expires: Span,
+    /// Whose key is whose.
+    pub keyring: Keyring,
+    /// Who of them may not, for this release, and why.
+    pub excluded: BTreeMap<Name, Exclusion>,
+}
+
+/// Why somebody may not approve a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exclusion {
+    /// Wrote or committed the change.
+    Author,
+    /// Signed the release.
+    Signer,
+}
+
+/// What a key is to a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// This person's alone, and it counts.
+    Counts,
+    /// This person's, but revoked or not in its time.
+    OutOfTime,
+    /// Held by somebody else as well.
+    Shared,
+    /// Not this person's.
+    Foreign,
+}
+
+impl Policy {
+    /// The rule of an environment, before anybody is excluded.
+    #[must_use]
+    pub fn new(digest: Digest, rule: &Approval, keyring: Keyring) -> Self {
+        Self {
+            digest,
+            quorum: rule.quorum.max(1),
+            people: rule.people.iter().cloned().collect(),
+            expires: rule.expires.unwrap_or(DEFAULT_EXPIRY),
+            keyring,
+            excluded: BTreeMap::new(),
+        }
+    }
+
+    /// A rule that only flags gave: its digest covers quorum, people and keys.
+    #[must_use]
+    pub fn of_flags(rule: &Approval, keyring: Keyring) -> Self {
+        let unnamed = Self::new(Digest::of(b""), rule, keyring);
+        let keys: BTreeMap<&Name, BTreeSet<Digest>> = unnamed
+            .keyring
+            .people
+            .iter()
+            .map(|(name, person)| (name, ids(&person.keys)))
+            .collect();
+        let canonical = serde_json::json!({
+            "quorum": unnamed.quorum,
+            "people": unnamed.people,
+            "keys": keys,
+        });
+        Self {
+            digest: Digest::of(canonical.to_string().as_bytes()),
+            ..unnamed
+        }
+    }
+
+    /// The rule for one release: neither its authors nor its signers.
+    #[must_use]
+    pub fn excluding(mut self, release: &Release, signers: &[PublicKey]) -> Self {
+        for signer in signers {
+            for name in self.holders(signer) {
+                self.excluded.insert(name, Exclusion::Signer);
+            }
+        }
+        let authors = release.authors.iter();
+        for name in authors.filter_map(|author| self.keyring.person(author).cloned()) {
+            self.excluded.insert(name, Exclusion::Author);
+        }
+        // An id that has no entry in `people:` is an id all the same.
+        for name in &self.people {
+            if release.authors.iter().any(|author| author == name.as_str()) {
+                self.excluded.insert(name.clone(), Exclusion::Author);
+            }
+        }
+        self
+    }
+
+    /// Whether the policy asks somebody who is not excluded.
+    #[must_use]
+    pub fn admits(&self, person: &Name) -> bool {
+        self.people.contains(person) && !self.excluded.contains_key(person)
+    }
+
+    /// Those who may answer and hold a key that counts.
+    #[must_use]
+    pub fn eligible(&self, now: Time) -> Vec<Name> {
+        let able = |name: &Name| {
+            let person = self.keyring.people.get(name);
+            person.is_some_and(|person| {
+                let mut keys = person.keys.iter().filter(|dated| dated.counts(now));
+                keys.any(|dated| dated.key.is_some())
+            })
+        };
+        let people = self.people.iter();
+        people
+            .filter(|name| self.admits(name) && able(name))
+            .cloned()
+            .collect()
+    }
+
+    /// What a key is to a person.
+    pub(super) fn ownership(&self, person: &Name, key: &PublicKey, now: Time) -> Ownership {
+        let holders = self.holders(key);
+        let trusted = &self.keyring.trusted;
+        if !holders.contains(person) {
+            Ownership::Foreign
+        } else if holders.len() != 1 || trusted.iter().any(|one| has(&one.keys, key)) {
+            Ownership::Shared
+        } else {
+            let keys = self.keyring.people.get(person).map(|person| &person.keys);
+            let mut same = keys.into_iter().flatten().filter(|dated| is(dated, key));
+            // A key that is listed twice counts only if both entries agree.
+            if same.all(|dated| dated.counts(now)) {
+                Ownership::Counts
+            } else {
+                Ownership::OutOfTime
+            }
+        }
+    }
+
+    fn holders(&self, key: &PublicKey) -> BTreeSet<Name> {
+        let people = self.keyring.people.iter();
+        people
+            .filter(|(_, person)| has(&person.keys, key))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+}
+
+fn is(dated: &DatedKey, key: &PublicKey) -> bool {
+    dated.key.as_ref() == Some(key)
+}
+
+fn has(keys: &[DatedKey], key: &PublicKey) -> bool {
+    keys.iter().any(|dated| is(dated, key))
+}
+
+fn ids(keys: &[DatedKey]) -> BTreeSet<Digest> {
+    let keys = keys.iter().filter_map(|dated| dated.key.as_ref());
+    keys.map(PublicKey::id).collect()
+}

@@ -1,0 +1,105 @@
+//! The approval: a judged outcome together with everything it rests on.
+
+use serde::{Deserialize, Serialize};
+
+use super::decide::Judgement;
+use super::request;
+use crate::bundle::Bundle;
+use crate::digest::Digest;
+use crate::predicate::{APPROVAL, Ruling};
+use crate::release;
+use crate::statement::{self, Statement, Subject};
+use crate::time::Time;
+
+/// The version of the format that this code writes and reads.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What the judge signs about the release and its artifacts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Version of this format.
+    pub schema_version: u32,
+    /// Which release, where, by which rules, when.
+    pub ruling: Ruling,
+    /// The digest of the request.
+    pub request: Digest,
+    /// The request itself; as one line of JSON it has that digest.
+    pub asked: serde_json::Value,
+    /// How many different people had to say yes.
+    pub quorum: u32,
+    /// Every answer that was looked at, as its whole bundle.
+    pub answers: Vec<Bundle>,
+    /// Who counted, who did not, and why.
+    pub judgement: Judgement,
+    /// How long people took.
+    pub latency: Latency,
+}
+
+/// How long people took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// When they were asked.
+    pub asked_at: Time,
+    /// When the first answer that counts was made, by that person's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_answered_at: Option<Time>,
+    /// When the answers were judged.
+    pub decided_at: Time,
+}
+
+impl Approval {
+    /// Writes a judgement down with what it rests on.
+    ///
+    /// # Errors
+    ///
+    /// Fails never in practice: a request is JSON.
+    pub fn new(
+        asked: &request::Identified,
+        answers: Vec<Bundle>,
+        judgement: Judgement,
+        now: Time,
+    ) -> Result<Self, request::ParseError> {
+        let request = &asked.request;
+        Ok(Self {
+            schema_version: SCHEMA_VERSION,
+            ruling: Ruling {
+                verdict: judgement.verdict,
+                service: request.service.clone(),
+                environment: request.environment.clone(),
+                release: request.release.digest,
+                plan: None,
+                policy: request.policy,
+                made_at: now,
+                expires_at: Some(request.expires_at),
+            },
+            request: asked.digest,
+            asked: asked.value()?,
+            quorum: request.quorum,
+            answers,
+            latency: Latency {
+                asked_at: request.made_at,
+                first_answered_at: judgement.counted.iter().map(|one| one.made_at).min(),
+                decided_at: now,
+            },
+            judgement,
+        })
+    }
+
+    /// The statement about the release and each of its artifacts.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a release with more artifacts than a statement has subjects.
+    pub fn statement(&self, release: &release::Identified) -> Result<Statement, statement::Error> {
+        let first = Subject::named(&release.digest, release.release.id.clone());
+        let artifacts = release.release.artifacts.iter();
+        let rest =
+            artifacts.map(|(name, artifact)| Subject::named(&artifact.digest, name.as_str()));
+        let subjects = std::iter::once(first).chain(rest).collect();
+        Statement::new(subjects, APPROVAL, self)
+    }
+}

@@ -1,0 +1,423 @@
+//! Counts the answers inside an approval again: the judge's word alone moves nothing.
+
+use super::answer::hear;
+use super::decide::{Evidence, decide};
+use super::policy::Policy;
+use super::predicate::{Approval, SCHEMA_VERSION};
+use super::{MOST_ANSWERS, SKEW, request};
+use crate::attestation::Proved;
+use crate::config::environment;
+use crate::config::trust::{Keyring, Role};
+use crate::crypto::{PublicKey, Verifier};
+use crate::digest::Digest;
+use crate::failure::{Explain, Kind};
+use crate::name::Name;
+use crate::predicate::APPROVAL;
+use crate::release;
+use crate::statement;
+use crate::time::Time;
+use crate::verdict::Verdict;
+
+/// What an approval has to fit.
+#[derive(Clone, Copy)]
+#[expect(
+    missing_debug_implementations,
+    reason = "a verifier has nothing to show"
+)]
+pub struct Frame<'a> {
+    /// Whose key is whose.
+    pub keyring: &'a Keyring,
+    /// Where the release is to go.
+    pub environment: &'a Name,
+    /// The rule of that environment.
+    pub rule: Option<&'a environment::Approval>,
+    /// The digest of the policy in force.
+    pub policy: Digest,
+    /// The release that is to go there.
+    pub release: &'a release::Identified,
+    /// The keys that signed it.
+    pub signers: &'a [PublicKey],
+    /// The mathematics.
+    pub verifier: &'a dyn Verifier,
+}
+
+/// Whether an approval still permits this release in this environment at `now`.
+///
+/// A judge of the keyring must have signed it, and the answers inside are
+/// verified and counted again as at the moment of judging. A person's or a
+/// judge's key that was revoked since then voids it.
+///
+/// # Errors
+///
+/// Fails unless all of that is proved.
+pub fn recheck(proved: &Proved, frame: &Frame<'_>, now: Time) -> Result<Approval, Refused> {
+    if !frame.keyring.keys(Role::Judge, now).contains(&proved.key) {
+        return Err(Refused::Judge(proved.key.id()));
+    }
+    count_again(proved, frame, now)
+}
+
+/// As [`recheck`], for the judge itself, right after signing and where no
+/// keyring names judges.
+///
+/// # Errors
+///
+/// As [`recheck`], but for the judge's key.
+pub fn count_again(proved: &Proved, frame: &Frame<'_>, now: Time) -> Result<Approval, Refused> {
+    let approval: Approval = proved.statement.predicate_as(APPROVAL)?;
+    if approval.schema_version != SCHEMA_VERSION {
+        return Err(Refused::Version(approval.schema_version));
+    }
+    let release = frame.release;
+    let artifacts = release.release.artifacts.values();
+    let mut wanted = std::iter::once(release.digest).chain(artifacts.map(|one| one.digest));
+    if let Some(missing) = wanted.find(|digest| !proved.statement.is_about(digest)) {
+        return Err(Refused::NotAbout(missing));
+    }
+    let asked = request::Identified::from_value(&approval.asked)?;
+    if asked.digest != approval.request {
+        return Err(Refused::Request);
+    }
+    rules(&approval, &asked, frame)?;
+    times(&approval, now)?;
+    if approval.answers.len() > MOST_ANSWERS {
+        return Err(Refused::TooMany(approval.answers.len()));
+    }
+    let rule = frame.rule.ok_or(Refused::NoRule)?;
+    let policy = Policy::new(frame.policy, rule, frame.keyring.clone())
+        .excluding(&release.release, frame.signers);
+    let bundles = approval.answers.iter();
+    let answers: Vec<_> = bundles
+        .map(|bundle| hear(bundle, frame.keyring, frame.verifier))
+        .collect();
+    let evidence = Evidence {
+        asked: &asked,
+        answers: &answers,
+        withdrawn: false,
+    };
+    let again = decide(&policy, &evidence, approval.ruling.made_at);
+    if again.verdict == Verdict::Pass {
+        Ok(approval)
+    } else {
+        Err(Refused::Count {
+            verdict: again.verdict,
+            why: again.why,
+        })
+    }
+}
+
+fn rules(
+    approval: &Approval,
+    asked: &request::Identified,
+    frame: &Frame<'_>,
+) -> Result<(), Refused> {
+    let (ruling, request) = (&approval.ruling, &asked.request);
+    let release = frame.release;
+    let mismatch = |what, wanted: String, found: String| {
+        Err(Refused::Mismatch {
+            what,
+            wanted,
+            found,
+        })
+    };
+    if ruling.verdict != Verdict::Pass {
+        mismatch("verdict", "pass".into(), ruling.verdict.word().into())
+    } else if ruling.release != release.digest || asked.release.digest != release.digest {
+        mismatch(
+            "release",
+            release.digest.to_string(),
+            ruling.release.to_string(),
+        )
+    } else if ruling.environment != *frame.environment || request.environment != *frame.environment
+    {
+        mismatch(
+            "environment",
+            frame.environment.to_string(),
+            ruling.environment.to_string(),
+        )
+    } else if ruling.service != release.release.service {
+        mismatch(
+            "service",
+            release.release.service.to_string(),
+            ruling.service.to_string(),
+        )
+    } else if ruling.policy != frame.policy {
+        mismatch(
+            "policy",
+            frame.policy.to_string(),
+            ruling.policy.to_string(),
+        )
+    } else if ruling.expires_at != Some(request.expires_at) {
+        let found = ruling.expires_at.map(|time| time.to_string());
+        mismatch(
+            "expires_at",
+            request.expires_at.to_string(),
+            found.unwrap_or_default(),
+        )
+    } else {
+        Ok(())
+    }
+}
+
+fn times(approval: &Approval, now: Time) -> Result<(), Refused> {
+    let ruling = &approval.ruling;
+    let expires = ruling.expires_at.unwrap_or(Time::EPOCH);
+    if ruling.made_at > now.after(SKEW) {
+        Err(Refused::Future(ruling.made_at))
+    } else if now <= expires {
+        Ok(())
+    } else {
+        Err(Refused::Expired(expires))
+    }
+}
+
+/// The approval does not permit this.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// No judge of the keyring.
+    #[error("key {} that signed the approval is not a judge's that counts", .0.short())]
+    Judge(Digest),
+    /// Not an approval.
+    #[error("the statement is no approval")]
+    Statement(#[from] statement::Error),
+    /// Written by a newer liftlock.
+    #[error("`schema_version` {0} of the approval is not {SCHEMA_VERSION}")]
+    Version(u32),
+    /// Says nothing about these bytes.
+    #[error("the approval is not about {0}")]
+    NotAbout(Digest),
+    /// The embedded request is none.
+    #[error("the request inside the approval is invalid")]
+    Asked(#[from] request::ParseError),
+    /// The embedded request is another one.
+    #[error("the request inside the approval is not the one it names")]
+    Request,
+    /// For something else.
+    #[error("the approval's `{what}` is `{found}`, not `{wanted}`")]
+    Mismatch {
+        /// Which field.
+        what: &'static str,
+        /// What it has to be.
+        wanted: String,
+        /// What it is.
+        found: String,
+    },
+    /// Too late.
+    #[error("the approval expired at {0}")]
+    Expired(Time),
+    /// Not yet.
+    #[error("the approval is dated in the future, {0}")]
+    Future(Time),
+    /// More than any honest approval has.
+    #[error("the approval has {0} answers, and at most {MOST_ANSWERS} are read")]
+    TooMany(usize),
+    /// Nobody says how many have to approve.
+    #[error("the environment has no `approval` rule")]
+    NoRule,
+    /// The count does not come out.
+    #[error("the answers inside the approval do not make a pass: {why}")]
+    Count {
+        /// How they come out.
+        verdict: Verdict,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Explain for Refused {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoRule | Self::Statement(_) | Self::Asked(_) | Self::Version(_) => Kind::Invalid,
+            Self::Expired(_) => Kind::Expired,
+            Self::Judge(_)
+            | Self::NotAbout(_)
+            | Self::Request
+            | Self::Mismatch { .. }
+            | Self::Future(_)
+            | Self::TooMany(_)
+            | Self::Count { .. } => Kind::Refuted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoRule => Some(
+                "write `approval: { quorum: 2, people: [alice, bob] }` below the environment"
+                    .to_owned(),
+            ),
+            Self::Expired(_) | Self::Count { .. } | Self::Mismatch { .. } => {
+                Some("ask again with `await-approval request`".to_owned())
+            }
+            Self::Judge(_)
+            | Self::Statement(_)
+            | Self::Version(_)
+            | Self::NotAbout(_)
+            | Self::Asked(_)
+            | Self::Request
+            | Self::Future(_)
+            | Self::TooMany(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::Say;
+    use super::super::toy::{
+        CHECK, Toy, answer, at, key, keyring, name, policy, request, rule, signed,
+    };
+    use super::*;
+    use crate::attestation;
+    use crate::bundle::Bundle;
+
+    type Edit = fn(&mut Approval);
+
+    fn approval() -> Approval {
+        let asked = request();
+        let bundles = vec![
+            signed(&answer("alice", Say::Yes, "10:30"), 1),
+            signed(&answer("bob", Say::Yes, "10:40"), 2),
+        ];
+        let heard: Vec<_> = bundles
+            .iter()
+            .map(|one| hear(one, &keyring(), &CHECK))
+            .collect();
+        let evidence = Evidence {
+            asked: &asked,
+            answers: &heard,
+            withdrawn: false,
+        };
+        let judgement = decide(&policy(), &evidence, at("11:00"));
+        Approval::new(&asked, bundles, judgement, at("11:00")).unwrap()
+    }
+
+    fn proved(approval: &Approval, fill: u8) -> Proved {
+        let statement = approval.statement(&request().release).unwrap();
+        let bundle = attestation::sign(&statement, &Toy(key(fill))).unwrap();
+        let bundle = Bundle::parse(bundle.bytes()).unwrap();
+        attestation::verify(&bundle, &[key(fill)], &CHECK).unwrap()
+    }
+
+    fn check(
+        approval: &Approval,
+        change: impl FnOnce(&mut Keyring),
+        clock: &str,
+    ) -> Result<Approval, Refused> {
+        let (mut keyring, rule) = (keyring(), rule());
+        change(&mut keyring);
+        let (release, production) = (request().release, name("production"));
+        let frame = Frame {
+            keyring: &keyring,
+            environment: &production,
+            rule: Some(&rule),
+            policy: Digest::of(b"policy"),
+            release: &release,
+            signers: &[key(4)],
+            verifier: &CHECK,
+        };
+        recheck(&proved(approval, 9), &frame, at(clock))
+    }
+
+    #[test]
+    fn an_honest_approval_counts_again() {
+        let approval = approval();
+        assert_eq!(check(&approval, |_| (), "12:00").unwrap(), approval);
+        assert_eq!(approval.latency.first_answered_at, Some(at("10:30")));
+    }
+
+    #[test]
+    fn the_judges_word_alone_is_refused() {
+        let cases: [(&str, Edit); 8] = [
+            ("the answers inside", |one| one.answers.truncate(1)),
+            ("the answers inside", |one| {
+                one.answers[1] = one.answers[0].clone();
+            }),
+            ("the approval's `verdict`", |one| {
+                one.ruling.verdict = Verdict::Fail;
+            }),
+            ("the approval's `environment`", |one| {
+                one.ruling.environment = name("staging");
+            }),
+            ("the approval's `policy`", |one| {
+                one.ruling.policy = Digest::of(b"x");
+            }),
+            ("the approval's `expires_at`", |one| {
+                one.ruling.expires_at = None;
+            }),
+            ("the request inside the approval is not", |one| {
+                one.request = Digest::of(b"x");
+            }),
+            ("the approval is dated", |one| {
+                one.ruling.made_at = at("23:00");
+            }),
+        ];
+        for (message, change) in cases {
+            let mut approval = approval();
+            change(&mut approval);
+            let error = check(&approval, |_| (), "12:00").unwrap_err().to_string();
+            assert!(error.starts_with(message), "{message}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_revoked_since_voids_the_approval() {
+        let answered = check(
+            &approval(),
+            |keyring| keyring.people.get_mut("bob").unwrap().keys[0].revoked_at = Some(at("11:30")),
+            "12:00",
+        );
+        assert!(matches!(answered, Err(Refused::Count { .. })));
+        let judged = check(
+            &approval(),
+            |keyring| keyring.trusted[0].keys[0].revoked_at = Some(at("11:30")),
+            "12:00",
+        );
+        assert!(matches!(judged, Err(Refused::Judge(_))));
+    }
+
+    #[test]
+    fn an_approval_for_something_else_does_not_fit() {
+        let (keyring, rule, approval) = (keyring(), rule(), approval());
+        let (release, production) = (request().release, name("production"));
+        let frame = Frame {
+            keyring: &keyring,
+            environment: &production,
+            rule: Some(&rule),
+            policy: Digest::of(b"policy"),
+            release: &release,
+            signers: &[],
+            verifier: &CHECK,
+        };
+        let refused = |message: &str, frame: &Frame<'_>, fill, now| {
+            let result = recheck(&proved(&approval, fill), frame, now);
+            let error = result.unwrap_err().to_string();
+            assert!(error.starts_with(message), "{message}: {error}");
+        };
+        let noon = at("12:00");
+        refused("key", &frame, 8, noon);
+        refused(
+            "the approval expired",
+            &frame,
+            9,
+            "2026-11-24T10:00:01Z".parse().unwrap(),
+        );
+        let mut changed = frame;
+        changed.rule = None;
+        refused("the environment has no", &changed, 9, noon);
+        let (mut changed, staging) = (frame, name("staging"));
+        changed.environment = &staging;
+        refused("the approval's `environment`", &changed, 9, noon);
+        let mut changed = frame;
+        changed.policy = Digest::of(b"x");
+        refused("the approval's `policy`", &changed, 9, noon);
+        let (mut changed, bob) = (frame, [key(2)]);
+        changed.signers = &bob;
+        refused("the answers inside", &changed, 9, noon);
+        let document = super::super::toy::release("shop-2");
+        let other = release::Identified::parse(document.as_bytes()).unwrap();
+        let mut changed = frame;
+        changed.release = &other;
+        refused("the approval is not about", &changed, 9, noon);
+        assert!(recheck(&proved(&approval, 9), &frame, noon).is_ok());
+    }
+}

@@ -1,0 +1,240 @@
+//! What people are asked: which release, for which environment, by which rules.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::failure::{Explain, Kind};
+use crate::json;
+use crate::name::Name;
+use crate::release::{self, Reference};
+use crate::time::Time;
+
+/// The version of the format that this code writes and reads.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A question to people, known by the digest of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Version of this format.
+    pub schema_version: u32,
+    /// A label for people; unique, but not what answers name.
+    pub id: String,
+    /// Random, so that no answer fits a request that was not yet made.
+    pub nonce: String,
+    /// The service of the release.
+    pub service: Name,
+    /// Where the release is to go.
+    pub environment: Name,
+    /// The release and the full digests of its artifacts.
+    pub release: Reference,
+    /// `release.json` to the byte, so that who judges knows its authors.
+    pub document: String,
+    /// The digest of the policy in force when it was made.
+    pub policy: Digest,
+    /// Evidence that people should look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Digest>,
+    /// How many different people have to say yes.
+    pub quorum: u32,
+    /// Who is asked, sorted.
+    pub people: BTreeSet<Name>,
+    /// Who made it, by the CI's own name for them; asserted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
+    /// The CI run that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_url: Option<String>,
+    /// When it was made.
+    pub made_at: Time,
+    /// When it stops to be open, and its approval to be usable.
+    pub expires_at: Time,
+}
+
+impl Request {
+    /// Whether both ask the same people the same thing by the same rules.
+    #[must_use]
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        self.service == other.service
+            && self.environment == other.environment
+            && self.release == other.release
+            && self.policy == other.policy
+            && self.evidence == other.evidence
+            && self.quorum == other.quorum
+            && self.people == other.people
+    }
+}
+
+/// A request together with its bytes and what they are known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identified {
+    /// The SHA-256 of the bytes.
+    pub digest: Digest,
+    /// One line of JSON with a newline at its end.
+    pub bytes: Vec<u8>,
+    /// What is asked.
+    pub request: Request,
+    /// The release it is asked about, from `document`.
+    pub release: release::Identified,
+}
+
+impl Identified {
+    /// Writes a request down and checks it as a reader would.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a request that contradicts itself.
+    pub fn new(request: &Request) -> Result<Self, ParseError> {
+        let bytes = json::line(request).map_err(json::ParseError::from)?;
+        Self::parse(&bytes)
+    }
+
+    /// Reads a request.
+    ///
+    /// # Errors
+    ///
+    /// Fails on bytes that differ from what is written, as their digest would
+    /// not be found again; on another version; and where the request and the
+    /// release inside it contradict each other.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        let request: Request = json::parse(bytes)?;
+        if request.schema_version != SCHEMA_VERSION {
+            return Err(ParseError::Version(request.schema_version));
+        }
+        if json::line(&request).map_err(json::ParseError::from)? != bytes {
+            return Err(ParseError::Reformatted);
+        }
+        let release = release::Identified::parse(request.document.as_bytes())?;
+        if release.reference() != request.release {
+            return Err(ParseError::Contradiction("release"));
+        }
+        if release.release.service != request.service {
+            return Err(ParseError::Contradiction("service"));
+        }
+        let asked = u32::try_from(request.people.len()).unwrap_or(u32::MAX);
+        if request.quorum == 0 || request.quorum > asked {
+            return Err(ParseError::Quorum(request.quorum, asked));
+        }
+        if request.expires_at <= request.made_at {
+            return Err(ParseError::Contradiction("expires_at"));
+        }
+        Ok(Self {
+            digest: Digest::of(bytes),
+            bytes: bytes.to_vec(),
+            request,
+            release,
+        })
+    }
+
+    /// Reads a request that is part of a larger document.
+    ///
+    /// # Errors
+    ///
+    /// As [`Identified::parse`].
+    pub fn from_value(value: &serde_json::Value) -> Result<Self, ParseError> {
+        Self::parse(&json::line(value).map_err(json::ParseError::from)?)
+    }
+
+    /// The request as part of a larger document.
+    ///
+    /// # Errors
+    ///
+    /// Fails never in practice: the bytes are JSON.
+    pub fn value(&self) -> Result<serde_json::Value, ParseError> {
+        Ok(json::parse(&self.bytes)?)
+    }
+
+    /// Whether people may still answer.
+    #[must_use]
+    pub fn is_open(&self, now: Time) -> bool {
+        now <= self.request.expires_at
+    }
+}
+
+/// The bytes are no request.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// Malformed or of another shape.
+    #[error("not an approval request")]
+    Json(#[from] json::ParseError),
+    /// Written by a newer liftlock.
+    #[error("`schema_version` {0} is not {SCHEMA_VERSION}, the one this version reads")]
+    Version(u32),
+    /// Other bytes, other digest.
+    #[error("the request was reformatted: its digest is no longer that of what was asked")]
+    Reformatted,
+    /// The release inside is none.
+    #[error("`document` is no release")]
+    Release(#[from] release::ParseError),
+    /// Two parts disagree.
+    #[error("`{0}` contradicts the rest of the request")]
+    Contradiction(&'static str),
+    /// Nobody, or more than everybody.
+    #[error("`quorum` is {0} of {1} people")]
+    Quorum(u32, u32),
+}
+
+impl Explain for ParseError {
+    fn kind(&self) -> Kind {
+        Kind::Invalid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::toy;
+    use super::*;
+
+    #[test]
+    fn a_request_is_found_again_by_the_digest_of_its_bytes() {
+        let asked = toy::request();
+        let read = Identified::parse(&asked.bytes).unwrap();
+        assert_eq!(read, asked);
+        let inside = Identified::from_value(&asked.value().unwrap()).unwrap();
+        assert_eq!(inside.digest, asked.digest);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let text = String::from_utf8(toy::request().bytes).unwrap();
+        let cases = [
+            (text.replace(":1,\"id\"", ":2,\"id\""), "`schema_version` 2"),
+            (
+                text.replace("\"quorum\":2", "\"quorum\":0"),
+                "`quorum` is 0",
+            ),
+            (
+                text.replace("\"quorum\":2", "\"quorum\":5"),
+                "`quorum` is 5",
+            ),
+            (
+                text.replace(
+                    "\"service\":\"shop\",\"environment\"",
+                    "\"service\":\"till\",\"environment\"",
+                ),
+                "`service`",
+            ),
+            (text.replace("2026-11-24", "2026-11-22"), "`expires_at`"),
+            (
+                text.replace(
+                    "\"release\":{\"id\":\"shop-1\"",
+                    "\"release\":{\"id\":\"shop-2\"",
+                ),
+                "`release`",
+            ),
+            (text.replace("{\"schema", "{ \"schema"), "the request was"),
+            (
+                text.replace("{\"schema", "{\"x\":1,\"schema"),
+                "not an approval",
+            ),
+            ("[]".to_owned(), "not an approval"),
+        ];
+        for (text, message) in cases {
+            let error = Identified::parse(text.as_bytes()).unwrap_err();
+            assert!(error.to_string().starts_with(message), "{message}: {error}");
+        }
+    }
+}
