@@ -299,3 +299,20 @@ fn a_repository_that_is_not_there_is_named() {
     let error = store.get("a").unwrap_err();
     assert!(error.to_string().contains("/nowhere/repo.git"), "{error}");
 }
+
+#[cfg(feature = "git")]
+#[test]
+fn a_push_that_landed_although_its_answer_got_lost_is_a_win() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = repository(folder.path());
+    let hook = folder.path().join("repo.git/hooks/post-receive");
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    std::fs::write(&hook, "#!/bin/sh\nkill -9 $PPID\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&hook, mode).unwrap();
+    let store = store::open(&location).unwrap();
+    assert_ne!(store.put_if_absent("a", b"1").unwrap(), Put::Exists);
+    let version = store.get("a").unwrap().unwrap().version;
+    assert_ne!(store.swap("a", b"2", &version).unwrap(), Swap::Conflict);
+    assert_eq!(store.swap("a", b"3", &version).unwrap(), Swap::Conflict);
+}
