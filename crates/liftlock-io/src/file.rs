@@ -1,7 +1,8 @@
 //! Files: bounded when read, whole or not at all when written.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use liftlock::failure::{Explain, Kind};
@@ -60,6 +61,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     };
     let mut draft = tempfile::Builder::new()
         .prefix(".liftlock-")
+        // Like any other file: as readable as the process's umask allows.
+        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .map_err(failed)?;
     draft.write_all(bytes).map_err(failed)?;

@@ -20,6 +20,8 @@ pub mod http;
 #[cfg(feature = "sign")]
 pub mod key;
 pub mod ledger;
+#[cfg(feature = "registry")]
+pub mod oci;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
 pub mod random;

@@ -20,6 +20,7 @@ pub mod failure;
 pub mod json;
 pub mod ledger;
 pub mod name;
+pub mod oci;
 pub mod percent;
 pub mod plan;
 pub mod predicate;

@@ -1,0 +1,184 @@
+//! A folder with an OCI image layout (OCI image specification 1.1).
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use liftlock::digest::Digest;
+use liftlock::oci::attachment;
+use liftlock::oci::document::LARGEST;
+use liftlock::oci::{Descriptor, Index, Tag, Version};
+
+use super::{Error, Found, Result};
+use crate::file;
+
+const MARKER: &str = "oci-layout";
+const MARKER_TEXT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// A folder with images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    path: PathBuf,
+}
+
+impl Layout {
+    /// Opens a folder that has a layout.
+    pub(super) fn open(path: &str) -> Result<Self> {
+        let layout = Self {
+            path: PathBuf::from(path),
+        };
+        if layout.path.join(MARKER).is_file() {
+            Ok(layout)
+        } else {
+            Err(layout.wrong("it has no file `oci-layout`"))
+        }
+    }
+
+    /// Makes an empty layout, or opens the one that is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the folder cannot be written.
+    pub fn create(path: &str) -> Result<Self> {
+        let folder = Path::new(path);
+        let blobs = folder.join("blobs/sha256");
+        std::fs::create_dir_all(&blobs).map_err(|source| file::Error::Write {
+            path: blobs,
+            source,
+        })?;
+        if !folder.join("index.json").exists() {
+            file::write(&folder.join("index.json"), &Index::default().bytes()?)?;
+        }
+        if !folder.join(MARKER).exists() {
+            file::write(&folder.join(MARKER), MARKER_TEXT)?;
+        }
+        Self::open(path)
+    }
+
+    pub(super) fn manifest(&self, version: &Version) -> Result<Option<Found>> {
+        let index = self.index()?;
+        let entry = match version {
+            Version::Tag(tag) => index.tagged(tag.as_str()),
+            Version::Digest(digest) => {
+                let mut entries = index.manifests.iter();
+                entries.find(|entry| entry.digest == *digest)
+            }
+        };
+        match entry {
+            Some(entry) => self.found(entry).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The one image of the folder; attached bundles do not count.
+    pub(super) fn only(&self) -> Result<Found> {
+        let index = self.index()?;
+        let mut images: Vec<&Descriptor> = index
+            .manifests
+            .iter()
+            .filter(|entry| !attachment::is_bundle(entry))
+            .collect();
+        images.sort_by_key(|entry| entry.digest);
+        images.dedup_by_key(|entry| entry.digest);
+        match images.as_slice() {
+            [only] => self.found(only),
+            several => Err(Error::Several {
+                path: self.path.display().to_string(),
+                count: several.len(),
+            }),
+        }
+    }
+
+    fn found(&self, entry: &Descriptor) -> Result<Found> {
+        let limit = u64::try_from(LARGEST).unwrap_or_default();
+        let bytes = self
+            .blob(&entry.digest, limit)?
+            .ok_or_else(|| Error::Absent(entry.digest.to_string()))?;
+        let found = Found::new(&entry.media_type, bytes);
+        if found.descriptor.digest == entry.digest {
+            Ok(found)
+        } else {
+            Err(Error::Digest {
+                wanted: entry.digest,
+                found: found.descriptor.digest,
+            })
+        }
+    }
+
+    pub(super) fn entries(&self) -> Result<Vec<Descriptor>> {
+        Ok(self.index()?.manifests)
+    }
+
+    pub(super) fn blob(&self, digest: &Digest, limit: u64) -> Result<Option<Vec<u8>>> {
+        let path = self.blob_path(digest);
+        if path.exists() {
+            Ok(Some(file::read(&path, limit)?))
+        } else {
+            Ok(None)
+        }
+    }
+
+    pub(super) fn put_blob(&self, bytes: &[u8]) -> Result<Digest> {
+        let digest = Digest::of(bytes);
+        let path = self.blob_path(&digest);
+        if !path.exists() {
+            file::write(&path, bytes)?;
+        }
+        Ok(digest)
+    }
+
+    fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.path.join("blobs/sha256").join(digest.hex())
+    }
+
+    pub(super) fn tag(&self, tag: &Tag, entry: &Descriptor) -> Result<()> {
+        self.change(|index| {
+            // What is known about the manifest stays; its other tags do too.
+            let known = index
+                .manifests
+                .iter()
+                .find(|one| one.digest == entry.digest);
+            let entry = known.unwrap_or(entry).clone();
+            index.tag(tag.as_str(), entry);
+        })
+    }
+
+    pub(super) fn merge(&self, entry: &Descriptor) -> Result<()> {
+        self.change(|index| {
+            if !index.manifests.iter().any(|one| one.digest == entry.digest) {
+                index.merge(entry.clone());
+            }
+        })
+    }
+
+    /// Changes the index under a lock, all at once.
+    fn change(&self, edit: impl FnOnce(&mut Index)) -> Result<()> {
+        let path = self.path.join(MARKER);
+        let failed = |source| file::Error::Read {
+            path: path.clone(),
+            source,
+        };
+        let lock = File::open(&path).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        let mut index = self.index()?;
+        edit(&mut index);
+        file::write(&self.path.join("index.json"), &index.bytes()?)?;
+        drop(lock);
+        Ok(())
+    }
+
+    fn index(&self) -> Result<Index> {
+        let limit = u64::try_from(LARGEST).unwrap_or_default();
+        let bytes = file::read(&self.path.join("index.json"), limit)?;
+        match Index::parse(&bytes) {
+            Ok(index) => Ok(index),
+            Err(error) => Err(self.wrong(&format!("its `index.json` cannot be used: {error}"))),
+        }
+    }
+
+    fn wrong(&self, reason: &str) -> Error {
+        Error::Layout {
+            path: self.path.display().to_string(),
+            reason: reason.to_owned(),
+        }
+    }
+}

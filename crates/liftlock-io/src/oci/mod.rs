@@ -1,0 +1,270 @@
+//! Repositories of OCI manifests: in a registry, or in a folder on this machine.
+
+mod auth;
+mod error;
+mod layout;
+mod referrers;
+mod registry;
+
+use liftlock::bundle::Bundle;
+use liftlock::digest::Digest;
+use liftlock::oci::document::{self, Manifest};
+use liftlock::oci::{Descriptor, Place, Reference, Tag, Version, attachment};
+use liftlock::time::Time;
+
+pub use error::Error;
+pub use layout::Layout;
+pub use registry::Registry;
+
+use crate::http;
+
+/// What every operation of a repository returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The most bytes of one bundle that is attached to an image.
+const LARGEST_BUNDLE: u64 = 16 * 1024 * 1024;
+
+/// The most bundles that are read for one image.
+const MOST_BUNDLES: usize = 256;
+
+/// A repository.
+#[derive(Debug)]
+pub enum Repository {
+    /// In a registry.
+    Registry(Box<Registry>),
+    /// In a folder.
+    Layout(Layout),
+}
+
+/// A manifest as it was read: its bytes have its digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The document.
+    pub bytes: Vec<u8>,
+    /// Its media type, digest and size.
+    pub descriptor: Descriptor,
+}
+
+impl Found {
+    fn new(media_type: &str, bytes: Vec<u8>) -> Self {
+        Self {
+            descriptor: Descriptor::of(media_type, &bytes),
+            bytes,
+        }
+    }
+}
+
+impl Repository {
+    /// Opens a repository. Registries on this machine are spoken to in plain
+    /// HTTP, all others over TLS; credentials come from Docker's files.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a folder has no OCI layout, and when TLS cannot be prepared.
+    pub fn open(place: &Place, options: &http::Options) -> Result<Self> {
+        match place {
+            Place::Registry { host, repository } => {
+                let registry = Registry::open(host, repository, options)?;
+                Ok(Self::Registry(Box::new(registry)))
+            }
+            Place::Layout { path } => Layout::open(path).map(Self::Layout),
+        }
+    }
+
+    /// The manifest that a tag or digest names; of a folder with a single
+    /// image, that one when nothing is named. `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the repository cannot be read, and when what it gives has
+    /// another digest than asked for.
+    pub fn manifest(&self, version: Option<&Version>) -> Result<Option<Found>> {
+        let found = match (self, version) {
+            (Self::Registry(_), None) => return Err(Error::NoVersion),
+            (Self::Registry(registry), Some(version)) => registry.manifest(version)?,
+            (Self::Layout(layout), Some(version)) => layout.manifest(version)?,
+            (Self::Layout(layout), None) => Some(layout.only()?),
+        };
+        match (found, version) {
+            (Some(found), Some(Version::Digest(digest))) if found.descriptor.digest != *digest => {
+                Err(Error::Digest {
+                    wanted: *digest,
+                    found: found.descriptor.digest,
+                })
+            }
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// Media type, digest and size of the manifest that a tag or digest names.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::manifest`].
+    pub fn resolve(&self, version: Option<&Version>) -> Result<Option<Descriptor>> {
+        Ok(self.manifest(version)?.map(|found| found.descriptor))
+    }
+
+    /// Makes a tag point at a manifest that is there, and reads it back.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such manifest, when the repository cannot be
+    /// written, and when the tag points elsewhere afterwards.
+    pub fn tag(&self, tag: &Tag, digest: &Digest) -> Result<()> {
+        let found = self
+            .manifest(Some(&Version::Digest(*digest)))?
+            .ok_or_else(|| Error::Absent(digest.to_string()))?;
+        match self {
+            Self::Registry(registry) => registry.put(
+                &Version::Tag(tag.clone()),
+                &found.descriptor.media_type,
+                &found.bytes,
+            )?,
+            Self::Layout(layout) => layout.tag(tag, &found.descriptor)?,
+        }
+        match self.resolve(Some(&Version::Tag(tag.clone())))? {
+            Some(live) if live.digest == *digest => Ok(()),
+            live => Err(Error::Elsewhere {
+                tag: tag.clone(),
+                wanted: *digest,
+                found: live.map(|live| live.digest),
+            }),
+        }
+    }
+
+    /// Reads a blob of at most `limit` bytes and proves its digest.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is absent, larger, or has another digest.
+    pub fn blob(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
+        let bytes = match self {
+            Self::Registry(registry) => registry.blob(digest, limit)?,
+            Self::Layout(layout) => layout
+                .blob(digest, limit)?
+                .ok_or_else(|| Error::Absent(digest.to_string()))?,
+        };
+        let found = Digest::of(&bytes);
+        if found == *digest {
+            Ok(bytes)
+        } else {
+            Err(Error::Digest {
+                wanted: *digest,
+                found,
+            })
+        }
+    }
+
+    /// Writes a blob, unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the repository cannot be written.
+    pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest> {
+        match self {
+            Self::Registry(registry) => registry.put_blob(bytes),
+            Self::Layout(layout) => layout.put_blob(bytes),
+        }
+    }
+
+    /// Writes a manifest, under a tag if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the repository cannot be written.
+    pub fn put_manifest(
+        &self,
+        tag: Option<&Tag>,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Digest> {
+        let descriptor = Descriptor::of(media_type, bytes);
+        match self {
+            Self::Registry(registry) => {
+                let version = tag.cloned().map(Version::Tag);
+                let version = version.unwrap_or(Version::Digest(descriptor.digest));
+                registry.put(&version, media_type, bytes)?;
+            }
+            Self::Layout(layout) => {
+                layout.put_blob(bytes)?;
+                match tag {
+                    Some(tag) => layout.tag(tag, &descriptor)?,
+                    None => layout.merge(&descriptor)?,
+                }
+            }
+        }
+        Ok(descriptor.digest)
+    }
+
+    /// Attaches a bundle to a manifest, where cosign 3 finds it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the repository cannot be written, and when the bundle is not
+    /// listed afterwards.
+    pub fn attach(
+        &self,
+        subject: &Descriptor,
+        bundle: &Bundle,
+        predicate_type: &str,
+        created: Time,
+    ) -> Result<Digest> {
+        let (bytes, entry) = attachment::manifest(bundle, subject, predicate_type, created)?;
+        self.put_blob(attachment::EMPTY_BYTES)?;
+        self.put_blob(bundle.bytes())?;
+        match self {
+            Self::Registry(registry) => {
+                registry.put(&Version::Digest(entry.digest), document::MANIFEST, &bytes)?;
+                referrers::announce(registry, &subject.digest, &entry)?;
+            }
+            Self::Layout(layout) => {
+                layout.put_blob(&bytes)?;
+                layout.merge(&entry)?;
+            }
+        }
+        Ok(entry.digest)
+    }
+
+    /// The bytes of all bundles that are attached to a manifest, unproved.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the repository cannot be read, when there are too many, and
+    /// when one of them is not what its digest says.
+    pub fn bundles(&self, subject: &Digest) -> Result<Vec<Vec<u8>>> {
+        let listed = match self {
+            Self::Registry(registry) => referrers::list(registry, subject)?,
+            Self::Layout(layout) => layout.entries()?,
+        };
+        let mut bundles = Vec::new();
+        for entry in listed.iter().filter(|entry| attachment::is_bundle(entry)) {
+            let Some(found) = self.manifest(Some(&Version::Digest(entry.digest)))? else {
+                return Err(Error::Absent(entry.digest.to_string()));
+            };
+            let manifest = Manifest::parse(&found.bytes)?;
+            let about = manifest.subject.as_ref().map(|subject| subject.digest);
+            let blob = attachment::blob(&manifest).filter(|_| about == Some(*subject));
+            if let Some(blob) = blob {
+                bundles.push(self.blob(&blob.digest, LARGEST_BUNDLE)?);
+            }
+            if bundles.len() > MOST_BUNDLES {
+                return Err(Error::TooMany(*subject));
+            }
+        }
+        Ok(bundles)
+    }
+}
+
+/// What a reference names, now.
+///
+/// # Errors
+///
+/// As [`Repository::open`] and [`Repository::manifest`].
+pub fn resolve(reference: &Reference, options: &http::Options) -> Result<Option<Descriptor>> {
+    Repository::open(&reference.place, options)?.resolve(reference.version().as_ref())
+}
+
+#[cfg(test)]
+#[cfg(feature = "sign")]
+mod tests;

@@ -1,0 +1,196 @@
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
+use liftlock::attestation;
+use liftlock::crypto::Signer as _;
+use liftlock::failure::{Explain as _, Kind};
+use liftlock::statement::{Statement, Subject};
+
+use super::*;
+use crate::key::Private;
+use crate::verify::Local;
+
+fn image(repository: &Repository, text: &str) -> Descriptor {
+    let config = repository.put_blob(b"{}").unwrap();
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": document::MANIFEST,
+        "config": { "mediaType": attachment::EMPTY, "digest": config, "size": 2 },
+        "layers": [], "annotations": { "text": text },
+    });
+    let bytes = manifest.to_string().into_bytes();
+    let tag: Tag = text.parse().unwrap();
+    repository
+        .put_manifest(Some(&tag), document::MANIFEST, &bytes)
+        .unwrap();
+    Descriptor::of(document::MANIFEST, &bytes)
+}
+
+fn named(tag: &str) -> Version {
+    Version::Tag(tag.parse().unwrap())
+}
+
+fn layout() -> (tempfile::TempDir, Repository) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    (folder, Repository::Layout(Layout::create(&path).unwrap()))
+}
+
+/// One answer for each request, whatever it is.
+fn registry(answers: &'static [&'static str]) -> Repository {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = [0; 4096];
+            assert!(stream.read(&mut buffer).unwrap() > 0);
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let place = Place::Registry {
+        host,
+        repository: "shop".to_owned(),
+    };
+    Repository::open(&place, &http::Options::default()).unwrap()
+}
+
+#[test]
+fn answers_that_are_no_manifest_are_told_apart() {
+    let cases = [
+        ("404 Not Found\r\n", "{}", None),
+        ("401 Unauthorized\r\n", "{}", Some(Kind::Credentials)),
+        (
+            "401 Unauthorized\r\nwww-authenticate: Basic realm=x\r\n",
+            "{}",
+            Some(Kind::Credentials),
+        ),
+        ("403 Forbidden\r\n", "{}", Some(Kind::Credentials)),
+        ("500 Oops\r\n", "{}", Some(Kind::Upstream)),
+        ("302 Found\r\n", "", Some(Kind::Upstream)),
+        ("200 OK\r\n", "<html>", Some(Kind::Upstream)),
+        (
+            "200 OK\r\ncontent-type: text/html\r\n",
+            "{}",
+            Some(Kind::Upstream),
+        ),
+        (
+            "200 OK\r\ncontent-type: application/json\r\n",
+            "{}",
+            Some(Kind::Upstream),
+        ),
+        (
+            "200 OK\r\ncontent-type: application/vnd.oci.image.manifest.v1+json\r\ndocker-content-digest: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\r\n",
+            "{}",
+            Some(Kind::Refuted),
+        ),
+    ];
+    for (head, body, kind) in cases {
+        let answer = format!(
+            "HTTP/1.1 {head}connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answers: &'static [&'static str] = vec![&*answer.leak()].leak();
+        let result = registry(answers).resolve(Some(&named("v1")));
+        match kind {
+            None => assert_eq!(result.unwrap(), None, "{head}"),
+            Some(kind) => assert_eq!(result.unwrap_err().kind(), kind, "{head}"),
+        }
+    }
+}
+
+#[test]
+fn a_manifest_with_another_digest_than_asked_for_is_refuted() {
+    let repository = registry(&[
+        "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.oci.image.manifest.v1+json\r\ncontent-length: 2\r\n\r\n{}",
+    ]);
+    let wanted = Version::Digest(Digest::of(b"other"));
+    let error = repository.manifest(Some(&wanted)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Refuted);
+}
+
+#[test]
+fn a_tag_of_a_layout_moves_and_the_old_manifest_stays() {
+    let (_folder, repository) = layout();
+    let (old, new) = (image(&repository, "v1"), image(&repository, "v2"));
+    let live: Tag = "live".parse().unwrap();
+    for image in [&old, &new] {
+        repository.tag(&live, &image.digest).unwrap();
+        let found = repository.resolve(Some(&named("live"))).unwrap().unwrap();
+        assert_eq!(found.digest, image.digest);
+    }
+    let found = repository.resolve(Some(&named("v1"))).unwrap().unwrap();
+    assert_eq!(found.digest, old.digest);
+    assert_eq!(repository.resolve(Some(&named("v3"))).unwrap(), None);
+    let absent = repository.tag(&live, &Digest::of(b"x")).unwrap_err();
+    assert!(matches!(absent, Error::Absent(_)), "{absent}");
+}
+
+#[test]
+fn a_changed_blob_of_a_layout_is_refuted() {
+    let (folder, repository) = layout();
+    let image = image(&repository, "v1");
+    let blob = folder.path().join("blobs/sha256").join(image.digest.hex());
+    std::fs::write(blob, "{}").unwrap();
+    let error = repository.resolve(Some(&named("v1"))).unwrap_err();
+    assert_eq!(error.kind(), Kind::Refuted);
+}
+
+#[test]
+fn bundles_are_found_by_what_they_are_attached_to() {
+    let (_folder, repository) = layout();
+    let (one, two) = (image(&repository, "v1"), image(&repository, "v2"));
+    let key = Private::generate().unwrap();
+    let statement = Statement::new(vec![Subject::new(&one.digest)], "https://e.example/p", &1);
+    let bundle = crate::attest::attest(&key, &statement.unwrap()).unwrap();
+    for _ in 0..2 {
+        repository
+            .attach(&one, &bundle, "https://e.example/p", Time::EPOCH)
+            .unwrap();
+    }
+    let found = repository.bundles(&one.digest).unwrap();
+    assert_eq!(found, [bundle.bytes()]);
+    let read = Bundle::parse(&found[0]).unwrap();
+    assert!(attestation::verify(&read, &[key.public_key().clone()], &Local).is_ok());
+    assert!(repository.bundles(&two.digest).unwrap().is_empty());
+}
+
+#[test]
+fn writers_of_one_layout_do_not_undo_each_other() {
+    let (folder, repository) = layout();
+    let image = image(&repository, "v1");
+    let path = folder.path().display().to_string();
+    let writers: Vec<_> = (0..8)
+        .map(|number| {
+            let (path, digest) = (path.clone(), image.digest);
+            thread::spawn(move || {
+                let repository = Repository::Layout(Layout::open(&path).unwrap());
+                let tag: Tag = format!("t{number}").parse().unwrap();
+                repository.tag(&tag, &digest).unwrap();
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.join().unwrap();
+    }
+    for number in 0..8 {
+        let found = repository.resolve(Some(&named(&format!("t{number}"))));
+        assert!(found.unwrap().is_some(), "t{number}");
+    }
+}
+
+#[test]
+fn a_folder_without_a_layout_and_one_with_several_images_are_invalid() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Layout {
+        path: folder.path().display().to_string(),
+    };
+    let error = Repository::open(&place, &http::Options::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid);
+    let (_folder, repository) = layout();
+    image(&repository, "v1");
+    assert!(repository.resolve(None).unwrap().is_some());
+    image(&repository, "v2");
+    let error = repository.resolve(None).unwrap_err();
+    assert!(matches!(error, Error::Several { count: 2, .. }), "{error}");
+}
