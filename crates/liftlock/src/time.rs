@@ -30,6 +30,15 @@ impl Time {
             })
     }
 
+    /// The moment in a `Date` header of HTTP, such as
+    /// `Mon, 23 Nov 2026 12:00:00 GMT` (RFC 9110 §5.6.7); nothing otherwise.
+    #[must_use]
+    pub fn from_http(text: &str) -> Option<Self> {
+        let zoned = jiff::fmt::rfc2822::DateTimeParser::new();
+        let moment = zoned.parse_timestamp(text.trim()).ok()?;
+        Self::from_unix_millis(moment.as_millisecond()).ok()
+    }
+
     /// Milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn unix_millis(self) -> i64 {
@@ -112,5 +121,7 @@ mod tests {
         assert_eq!(time.to_string(), "2026-11-23T12:00:00.5Z");
         assert_eq!(time.after(Span::seconds(90)).millis_since(time), 90_000);
         assert!("2026-11-23".parse::<Time>().is_err());
+        let date = Time::from_http("Mon, 23 Nov 2026 12:00:00 GMT").unwrap();
+        assert_eq!(date.to_string(), "2026-11-23T12:00:00Z");
     }
 }

@@ -1,0 +1,205 @@
+//! The command line of `canary-check`.
+
+use std::path::PathBuf;
+
+use liftlock::canary::{Margin, Risk};
+use liftlock::name::Name;
+use liftlock::percent::Percent;
+use liftlock::span::Span;
+use liftlock_io::cli::{Arguments, Globals};
+
+/// Judge a canary: pass, fail, inconclusive or blind
+#[derive(Debug, clap::Parser)]
+#[command(name = "canary-check", version, subcommand_required = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+}
+
+impl Arguments for Args {
+    fn globals(&self) -> &Globals {
+        &self.globals
+    }
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Judge recorded counts
+    Judge(Judge),
+    /// Watch a canary in Prometheus until there is a verdict
+    Run(Run),
+    /// Look once and tell every condition that is not met
+    Explain(Explain),
+    /// Check that Prometheus can be reached and the series are there
+    Doctor(Doctor),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Judge {
+    /// CSV with the header `time,baseline_total,baseline_bad,canary_total,canary_bad`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) counts: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+
+    #[command(flatten)]
+    pub(crate) about: About,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+
+    #[command(flatten)]
+    pub(crate) about: About,
+
+    /// Begin with what was counted this long ago
+    #[arg(long, value_name = "SPAN", default_value = "0s")]
+    pub(crate) since: Span,
+
+    /// Write what was counted as CSV, so that `judge` can repeat the verdict
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_counts: Option<PathBuf>,
+
+    /// Go on from this file and keep it, so that the risk is spent only once over several runs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) resume: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    /// Explain recorded counts instead of Prometheus
+    #[arg(long, value_name = "FILE", conflicts_with = "prometheus")]
+    pub(crate) counts: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+
+    /// Environment of the configuration
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<Name>,
+
+    /// Look back this far
+    #[arg(long, value_name = "SPAN", default_value = "10m")]
+    pub(crate) since: Span,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Environment of the configuration
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<Name>,
+}
+
+/// Where the counts come from.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Where the counts come from")]
+pub(crate) struct Place {
+    /// Base URL of a server with Prometheus' HTTP API
+    #[arg(long, value_name = "URL")]
+    pub(crate) prometheus: Option<String>,
+
+    /// Selector of the counter of all requests, with {slot} for the slot
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) total: Option<String>,
+
+    /// Selector of the counter of bad requests, with {slot} for the slot
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) bad: Option<String>,
+
+    /// What {slot} is for the known version
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) baseline_slot: Option<String>,
+
+    /// What {slot} is for the judged version
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) canary_slot: Option<String>,
+
+    /// Width of a row, at least the time between scrapes; default 15s
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) interval: Option<Span>,
+}
+
+/// What has to be proved, and how surely.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "What has to be proved")]
+pub(crate) struct Proof {
+    /// Chance that a healthy canary ever fails; default 1%
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) alpha: Option<Risk>,
+
+    /// Chance that a bad canary passes by an early proof; default 5%
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) beta: Option<Risk>,
+
+    /// Odds ratio of bad requests up to which the canary does not fail; default 1.25
+    #[arg(long, value_name = "RATIO")]
+    pub(crate) margin: Option<Margin>,
+
+    /// Odds ratio below which an early pass proves the canary to be; default 1.5
+    #[arg(long, value_name = "RATIO")]
+    pub(crate) pass_margin: Option<Margin>,
+
+    /// Requests to the canary before any pass; default 0
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) min_requests: Option<u64>,
+
+    /// Pass also without the proof, once this time and --min-requests were seen without a failure
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) bake: Option<Span>,
+
+    /// Judge against this promised share of good requests instead of a baseline, such as 99.5%
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) slo: Option<Percent>,
+
+    /// Share of traffic that the canary should get, which is then checked
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) weight: Option<Percent>,
+
+    /// Counts older than this are no sight; default 5m, for `run` four intervals, at least 1m
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) max_staleness: Option<Span>,
+}
+
+/// What the verdict is about, and where it is kept.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "What the verdict is about")]
+pub(crate) struct About {
+    /// Environment that the canary is in
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<Name>,
+
+    /// release.json of the canary; the verdict is attested for it
+    #[arg(long, value_name = "FILE", requires = "key", requires = "environment")]
+    pub(crate) release: Option<PathBuf>,
+
+    /// Private key that signs the verdict: a file, or `env://NAME`
+    #[arg(long, value_name = "KEY", requires = "release")]
+    pub(crate) key: Option<String>,
+
+    /// How long the signed verdict counts
+    #[arg(long, value_name = "SPAN", default_value = "24h")]
+    pub(crate) valid_for: Span,
+
+    /// Store for the signed verdict, such as `file:PATH`; default that of the configuration
+    #[arg(long, value_name = "STORE", requires = "release")]
+    pub(crate) evidence: Option<String>,
+
+    /// Write the signed verdict to this file as well
+    #[arg(long, value_name = "FILE", requires = "release")]
+    pub(crate) bundle: Option<PathBuf>,
+}

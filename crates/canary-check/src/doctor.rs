@@ -1,0 +1,182 @@
+//! Checks what `run` needs before anybody relies on it.
+
+use liftlock::canary::{Policy, Reason};
+use liftlock::failure::Failure;
+use liftlock::prometheus::Gathered;
+use liftlock::report::Report;
+use liftlock::span::Span;
+use liftlock::time::Time;
+use liftlock::verdict::Verdict;
+use liftlock_io::cli::Session;
+use liftlock_io::prometheus::{self, Look, Source};
+use liftlock_io::{clock, env};
+use serde::Serialize;
+
+use crate::args::{Doctor, Place, Proof};
+use crate::settings::Settings;
+use crate::watch::{before, client};
+
+/// Clocks that differ by more than this cut rows wrongly.
+const SKEW: i64 = 5_000;
+
+/// One thing that was looked at.
+#[derive(Serialize)]
+struct Check {
+    check: &'static str,
+    ok: bool,
+    found: String,
+}
+
+#[derive(Serialize)]
+struct Detail {
+    checks: Vec<Check>,
+    yaml: String,
+}
+
+pub(crate) fn doctor(args: &Doctor, session: &Session) -> Result<Report, Failure> {
+    let settings = Settings::read(session, args.environment.as_ref())?;
+    let policy = policy(&settings, &args.place)?;
+    let source = settings.source(&args.place, &policy)?;
+    let now = clock::now();
+    let from = before(now, Span::seconds(300));
+    let look = prometheus::rows(&client(session)?, &source, from, source.settled(now))?;
+    let checks = checks(&look, &source, now);
+    let broken = checks.iter().filter(|check| !check.ok).count();
+    let (verdict, headline) = match broken {
+        0 => (
+            Verdict::Pass,
+            "everything that `run` needs is there".to_owned(),
+        ),
+        count => (
+            Verdict::Blind,
+            format!("{count} of {} checks failed", checks.len()),
+        ),
+    };
+    let detail = Detail {
+        checks,
+        yaml: yaml(&args.place),
+    };
+    let report = Report::new("doctor", verdict, headline)
+        .with_human(human(&detail))
+        .with_detail(&detail);
+    Ok(settings.label(report))
+}
+
+/// Without a baseline slot the series of one slot are looked for.
+fn policy(settings: &Settings, place: &Place) -> Result<Policy, Failure> {
+    let has_slots = settings
+        .environment
+        .as_ref()
+        .is_some_and(|environment| environment.slots.is_some());
+    let alone = place.baseline_slot.is_none() && !has_slots;
+    let slo = alone.then(|| "99%".parse().ok()).flatten();
+    let proof = Proof {
+        slo,
+        ..Proof::default()
+    };
+    settings.policy(&proof, None)
+}
+
+fn checks(look: &Look, source: &Source, now: Time) -> Vec<Check> {
+    let gathered = &look.gathered;
+    let reached = fault(gathered, &[Reason::Unreachable, Reason::Unreadable]);
+    let series = fault(gathered, &[Reason::CanaryMissing, Reason::BaselineMissing]);
+    let whole = fault(gathered, &[Reason::Partial]);
+    let rows = gathered.rows.len();
+    let token = env::var(prometheus::TOKEN).map_or("absent", |_| "present");
+    let asked = reached.is_none();
+    vec![
+        check("reachable", reached, "answers".to_owned()),
+        check(
+            "series",
+            series.filter(|_| asked),
+            format!("{rows} rows in five minutes"),
+        ),
+        check("complete", whole, "no warnings".to_owned()),
+        clock_check(look, now),
+        spacing_check(gathered, source),
+        Check {
+            check: "bad-requests",
+            ok: true,
+            found: match gathered.notes.first() {
+                Some(note) => note.clone(),
+                None => "the selector of bad requests finds series".to_owned(),
+            },
+        },
+        Check {
+            check: "token",
+            ok: true,
+            found: format!("{token} in `{}`", prometheus::TOKEN),
+        },
+    ]
+}
+
+fn fault(gathered: &Gathered, reasons: &[Reason]) -> Option<String> {
+    let found = gathered
+        .faults
+        .iter()
+        .find(|fault| reasons.contains(&fault.reason));
+    found.map(|fault| fault.detail.clone())
+}
+
+fn check(name: &'static str, fault: Option<String>, fine: String) -> Check {
+    Check {
+        check: name,
+        ok: fault.is_none(),
+        found: fault.unwrap_or(fine),
+    }
+}
+
+fn clock_check(look: &Look, now: Time) -> Check {
+    let date = look.date.as_deref().and_then(Time::from_http);
+    let skew = date.map(|date| now.millis_since(date));
+    Check {
+        check: "clock",
+        ok: skew.is_none_or(|skew| skew.abs() <= SKEW),
+        found: match skew {
+            Some(skew) => format!("{} s apart", skew / 1000),
+            None => "the server tells no time".to_owned(),
+        },
+    }
+}
+
+fn spacing_check(gathered: &Gathered, source: &Source) -> Check {
+    Check {
+        check: "interval",
+        ok: true,
+        found: match gathered.spacing {
+            Some(spacing) => format!("{} over samples every {spacing}", source.interval()),
+            None => format!("{}; too few samples to compare", source.interval()),
+        },
+    }
+}
+
+/// What to write into `liftlock.yaml`, as JSON strings are YAML strings.
+fn yaml(place: &Place) -> String {
+    let quoted = |text: &Option<String>, otherwise: &str| {
+        let text = text.as_deref().unwrap_or(otherwise);
+        serde_json::Value::from(text).to_string()
+    };
+    let interval = place.interval.map(|span| format!("\n    interval: {span}"));
+    format!(
+        "metrics:\n  prometheus:\n    url: {}\n    total: {}\n    bad: {}{}",
+        quoted(&place.prometheus, "http://127.0.0.1:9090"),
+        quoted(&place.total, "http_requests_total{version=\"{slot}\"}"),
+        quoted(
+            &place.bad,
+            "http_requests_total{version=\"{slot}\",code=~\"5..\"}"
+        ),
+        interval.unwrap_or_default()
+    )
+}
+
+fn human(detail: &Detail) -> String {
+    let lines = detail.checks.iter().map(|check| {
+        let mark = if check.ok { "ok    " } else { "FAILED" };
+        format!("  {mark}  {:<13} {}", check.check, check.found)
+    });
+    let yaml = detail.yaml.lines().map(|line| format!("      {line}"));
+    let head = "  for an environment in liftlock.yaml:".to_owned();
+    let all: Vec<String> = lines.chain([head]).chain(yaml).collect();
+    all.join("\n")
+}

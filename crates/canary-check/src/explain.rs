@@ -1,0 +1,142 @@
+//! Looks once and tells every condition that is not met, all of them at once.
+
+use liftlock::canary::sight::Sight;
+use liftlock::canary::{Evidence, PassBy, Reason, decide};
+use liftlock::failure::Failure;
+use liftlock::report::Report;
+use liftlock::verdict::Verdict;
+use liftlock_io::cli::Session;
+use liftlock_io::{clock, prometheus};
+use serde::Serialize;
+
+use crate::args::Explain;
+use crate::render;
+use crate::run::{Judged, recorded};
+use crate::settings::{Settings, shifts};
+use crate::watch::{before, client};
+
+/// One condition of a pass.
+#[derive(Serialize)]
+struct Condition {
+    condition: &'static str,
+    met: bool,
+    wanted: String,
+    found: String,
+    fix: String,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    conditions: &'a [Condition],
+    judgement: &'a liftlock::canary::Judgement,
+    notes: &'a [String],
+}
+
+pub(crate) fn explain(args: &Explain, session: &Session) -> Result<Report, Failure> {
+    let settings = Settings::read(session, args.environment.as_ref())?;
+    let judged = match &args.counts {
+        Some(path) => recorded(path, &args.proof, settings.policy(&args.proof, None)?)?,
+        None => look(args, session, &settings)?,
+    };
+    let conditions = conditions(&judged);
+    let judgement = &judged.judgement;
+    let detail = Detail {
+        conditions: &conditions,
+        judgement,
+        notes: &judged.notes,
+    };
+    let report = Report::new("explain", judgement.verdict, render::headline(judgement))
+        .with_detail(&detail)
+        .with_output("reason", render::word(judgement.reason))
+        .with_human(human(&conditions));
+    Ok(settings.label(report))
+}
+
+fn look(args: &Explain, session: &Session, settings: &Settings) -> Result<Judged, Failure> {
+    let draft = settings.policy(&args.proof, None)?;
+    let source = settings.source(&args.place, &draft)?;
+    let policy = settings.policy(&args.proof, Some(source.interval()))?;
+    let now = clock::now();
+    let (from, to) = (before(now, args.since), source.settled(now));
+    let look = prometheus::rows(&client(session)?, &source, from, to)?;
+    let sight = Sight {
+        since: Some(from),
+        shifts: shifts(&args.proof),
+        faults: look.gathered.faults,
+    };
+    let evidence = Evidence {
+        rows: &look.gathered.rows,
+        sight: &sight,
+    };
+    Ok(Judged {
+        judgement: decide(&policy, &evidence, now),
+        policy,
+        evidence: look.answers,
+        notes: look.gathered.notes,
+    })
+}
+
+fn conditions(judged: &Judged) -> Vec<Condition> {
+    let (judgement, policy) = (&judged.judgement, &judged.policy);
+    let blind = judgement.verdict == Verdict::Blind;
+    let failed = judgement.verdict == Verdict::Fail;
+    let seen = judgement.detail.clone().filter(|_| blind);
+    let sample = policy.sample.requests;
+    let threshold = policy.beta.threshold();
+    let by_sample = policy.pass_by == PassBy::Sample;
+    let proved = judgement.log_e_pass >= threshold || judgement.reason == Reason::SampleReached;
+    let other = if by_sample {
+        format!(", or {sample} requests in {}", policy.sample.time)
+    } else {
+        String::new()
+    };
+    vec![
+        Condition {
+            condition: "sight",
+            met: !blind,
+            wanted: format!("both slots counted, none older than {}", policy.max_staleness),
+            found: seen.unwrap_or_else(|| "sight".to_owned()),
+            fix: "run `canary-check doctor` with the same flags".to_owned(),
+        },
+        Condition {
+            condition: "no-failure",
+            met: !failed,
+            wanted: format!("evidence to fail below {:.2}", policy.alpha.threshold()),
+            found: format!("{:.2}", judgement.log_e_fail),
+            fix: "take the canary back and look at its errors".to_owned(),
+        },
+        Condition {
+            condition: "requests",
+            met: judgement.canary.total >= sample,
+            wanted: sample.to_string(),
+            found: judgement.canary.total.to_string(),
+            fix: "give the canary more traffic or more time".to_owned(),
+        },
+        Condition {
+            condition: "evidence",
+            met: proved,
+            wanted: format!("evidence to pass of {threshold:.2}{other}"),
+            found: format!("{:.2}", judgement.log_e_pass),
+            fix: match judgement.requests_to_go {
+                Some(count) => format!("wait for about {count} more requests to the canary"),
+                None => "plan a sample with `--bake` and `--min-requests`: without bad requests there is no proof".to_owned(),
+            },
+        },
+    ]
+}
+
+fn human(conditions: &[Condition]) -> String {
+    let lines = conditions.iter().map(|condition| {
+        let mark = if condition.met { "met    " } else { "not met" };
+        let fix = if condition.met {
+            String::new()
+        } else {
+            format!("\n             {}", condition.fix)
+        };
+        format!(
+            "  {mark}  {}: wanted {}, found {}{fix}",
+            condition.condition, condition.wanted, condition.found
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

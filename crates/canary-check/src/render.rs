@@ -1,0 +1,181 @@
+//! Says a verdict to people: one line, a table, Markdown.
+
+use liftlock::canary::counts::Arm;
+use liftlock::canary::{Against, Judgement, Policy, Reason};
+use liftlock::digest::Digest;
+use liftlock::report::Report;
+use liftlock::verdict::Verdict;
+use serde::Serialize;
+
+use crate::attest::Kept;
+use crate::run::Judged;
+
+/// The verb's own part of the result JSON.
+#[derive(Serialize)]
+struct Detail<'a> {
+    #[serde(flatten)]
+    judgement: &'a Judgement,
+    rules: &'a Policy,
+    evidence: &'a [Digest],
+    notes: &'a [String],
+    attestation: Option<Digest>,
+}
+
+pub(crate) fn report(subcommand: &'static str, judged: &Judged, kept: Option<&Kept>) -> Report {
+    let judgement = &judged.judgement;
+    let row = judgement.decided_at_row.map(|row| row.to_string());
+    let odds = judgement.odds_ratio.map(|odds| format!("{odds:.4}"));
+    let detail = Detail {
+        judgement,
+        rules: &judged.policy,
+        evidence: &judged.evidence,
+        notes: &judged.notes,
+        attestation: kept.map(|kept| kept.bundle),
+    };
+    let report = Report::new(subcommand, judgement.verdict, headline(judgement))
+        .with_detail(&detail)
+        .with_output("reason", word(judgement.reason))
+        .with_output("decided-at-row", row.unwrap_or_default())
+        .with_output("canary-total", judgement.canary.total.to_string())
+        .with_output("canary-bad", judgement.canary.bad.to_string())
+        .with_output("baseline-total", judgement.baseline.total.to_string())
+        .with_output("baseline-bad", judgement.baseline.bad.to_string())
+        .with_output("odds-ratio", odds.unwrap_or_default());
+    let attestation = kept.map(|kept| kept.bundle.to_string());
+    report
+        .with_output("attestation", attestation.unwrap_or_default())
+        .with_human(human(judged, kept))
+        .with_summary(summary(judged))
+}
+
+/// The reason as the result JSON has it.
+pub(crate) fn word(reason: Reason) -> String {
+    let value = serde_json::to_value(reason).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// One line: why.
+pub(crate) fn headline(judgement: &Judgement) -> String {
+    let (canary, baseline) = (judgement.canary, judgement.baseline);
+    let fails = format!("{} of its requests fail", share(canary));
+    match judgement.reason {
+        Reason::Worse => format!("{fails}, {} of the baseline's", share(baseline)),
+        Reason::ObjectiveMissed => format!("{fails}, more than the objective allows"),
+        Reason::NoWorse => {
+            format!(
+                "the canary is no worse: {fails}, {} of the baseline's",
+                share(baseline)
+            )
+        }
+        Reason::ObjectiveMet => format!("the canary keeps the objective: {fails}"),
+        Reason::SampleReached => format!(
+            "the planned sample of {} requests was reached and nothing failed",
+            canary.total
+        ),
+        Reason::TooLittle => match judgement.requests_to_go {
+            Some(count) => format!("not enough evidence yet, about {count} more requests"),
+            None => "not enough evidence yet".to_owned(),
+        },
+        Reason::NoRows
+        | Reason::CanaryMissing
+        | Reason::BaselineMissing
+        | Reason::CanarySilent
+        | Reason::BaselineSilent
+        | Reason::Stale
+        | Reason::ShareOff
+        | Reason::Partial
+        | Reason::Unreachable
+        | Reason::Unreadable => judgement
+            .detail
+            .clone()
+            .unwrap_or_else(|| word(judgement.reason)),
+    }
+}
+
+/// One line while it is watched.
+pub(crate) fn progress(judgement: &Judgement) -> String {
+    format!(
+        "{}: {} ({} rows, canary {}, baseline {})",
+        judgement.verdict,
+        headline(judgement),
+        judgement.rows,
+        share(judgement.canary),
+        share(judgement.baseline)
+    )
+}
+
+fn share(arm: Arm) -> String {
+    let percent = percent(arm.bad, arm.total);
+    format!("{} of {} ({percent})", arm.bad, arm.total)
+}
+
+/// A share in percent with two digits, by integers.
+fn percent(part: u64, whole: u64) -> String {
+    let points = (u128::from(part) * 10_000).checked_div(u128::from(whole));
+    points.map_or_else(
+        || "no requests".to_owned(),
+        |points| format!("{}.{:02} %", points / 100, points % 100),
+    )
+}
+
+fn lines(judged: &Judged) -> Vec<(&'static str, String)> {
+    let judgement = &judged.judgement;
+    let policy = &judged.policy;
+    let mut lines = vec![("canary", share(judgement.canary))];
+    match policy.against {
+        Against::Baseline => lines.push(("baseline", share(judgement.baseline))),
+        Against::Slo(objective) => {
+            let allowed = format!("{:.2} % may fail", objective.allowed() * 100.0);
+            lines.push(("objective", allowed));
+        }
+    }
+    if let Some(odds) = judgement.odds_ratio {
+        let limit = match policy.against {
+            Against::Baseline => format!("{odds:.2} (fails above {})", policy.margin),
+            Against::Slo(_) => format!("{odds:.2} of the odds allowed"),
+        };
+        lines.push(("odds ratio", limit));
+    }
+    let fail = (judgement.log_e_fail, policy.alpha.threshold());
+    let pass = (judgement.log_e_pass, policy.beta.threshold());
+    lines.push((
+        "evidence to fail",
+        format!("{:.2} of {:.2}", fail.0, fail.1),
+    ));
+    lines.push((
+        "evidence to pass",
+        format!("{:.2} of {:.2}", pass.0, pass.1),
+    ));
+    let at = judgement.decided_at_row;
+    let rows = at.map_or_else(
+        || judgement.rows.to_string(),
+        |row| format!("decided at {row}"),
+    );
+    lines.push(("rows", rows));
+    if judgement.verdict == Verdict::Pass {
+        let only = "for what was seen: whoever keeps watching may still find a fault";
+        lines.push(("holds", only.to_owned()));
+    }
+    lines.extend(judged.notes.iter().map(|note| ("note", note.clone())));
+    lines
+}
+
+fn human(judged: &Judged, kept: Option<&Kept>) -> String {
+    let mut lines = lines(judged);
+    if let Some(kept) = kept {
+        lines.push(("attestation", kept.bundle.to_string()));
+    }
+    let lines = lines
+        .iter()
+        .map(|(name, value)| format!("  {name:<16}  {value}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn summary(judged: &Judged) -> String {
+    let rows = lines(judged)
+        .into_iter()
+        .map(|(name, value)| format!("| {name} | {} |", value.replace('|', "\\|")));
+    let head = ["| | |".to_owned(), "|---|---|".to_owned()];
+    let table: Vec<String> = head.into_iter().chain(rows).collect();
+    table.join("\n")
+}

@@ -1,0 +1,124 @@
+//! Dispatches to the subcommands, and judges recorded counts.
+
+use std::path::{Path, PathBuf};
+
+use liftlock::canary::counts::{self, Row};
+use liftlock::canary::sight::Sight;
+use liftlock::canary::{Evidence, Judgement, Policy, decide};
+use liftlock::digest::Digest;
+use liftlock::failure::{Explain, Failure, Kind};
+use liftlock::report::Report;
+use liftlock::time::Time;
+use liftlock_io::cli::Session;
+use liftlock_io::file;
+
+use crate::args::{About, Args, Command, Judge, Proof};
+use crate::settings::{Settings, shifts};
+use crate::{attest, doctor, explain, render, watch};
+
+/// What was judged, by which rules, from what.
+pub(crate) struct Judged {
+    pub(crate) judgement: Judgement,
+    pub(crate) policy: Policy,
+    /// Digests of counts and answers.
+    pub(crate) evidence: Vec<Digest>,
+    /// What a person should know though it decided nothing.
+    pub(crate) notes: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
+    match &args.command {
+        Command::Judge(args) => judge(args, session),
+        Command::Run(args) => {
+            let settings = Settings::read(session, args.about.environment.as_ref())?;
+            let judged = watch::watch(args, session, &settings)?;
+            finish("run", &judged, (&args.about, &settings), session)
+        }
+        Command::Explain(args) => explain::explain(args, session),
+        Command::Doctor(args) => doctor::doctor(args, session),
+    }
+}
+
+fn judge(args: &Judge, session: &Session) -> Result<Report, Failure> {
+    let settings = Settings::read(session, args.about.environment.as_ref())?;
+    let policy = settings.policy(&args.proof, None)?;
+    let path = counts_file(args.counts.as_ref(), &settings)?;
+    let judged = recorded(&path, &args.proof, policy)?;
+    finish("judge", &judged, (&args.about, &settings), session)
+}
+
+fn counts_file(flag: Option<&PathBuf>, settings: &Settings) -> Result<PathBuf, Failure> {
+    let configured = settings
+        .environment
+        .as_ref()
+        .and_then(|environment| environment.metrics.as_ref())
+        .and_then(|metrics| metrics.counts.as_ref());
+    flag.cloned()
+        .or_else(|| configured.map(PathBuf::from))
+        .ok_or_else(|| Failure::new(Kind::Usage, "`--counts` is missing"))
+}
+
+/// Judges a file of counts as of its last row: the file is all there is.
+pub(crate) fn recorded(path: &Path, proof: &Proof, policy: Policy) -> Result<Judged, Failure> {
+    let (rows, digest) = read_counts(path)?;
+    let sight = Sight {
+        shifts: shifts(proof),
+        ..Sight::default()
+    };
+    let evidence = Evidence {
+        rows: &rows,
+        sight: &sight,
+    };
+    let now = rows.last().map_or(Time::EPOCH, |row| row.time);
+    Ok(Judged {
+        judgement: decide(&policy, &evidence, now),
+        policy,
+        evidence: vec![digest],
+        notes: Vec::new(),
+    })
+}
+
+fn read_counts(path: &Path) -> Result<(Vec<Row>, Digest), Failure> {
+    let limit = u64::try_from(counts::LARGEST).unwrap_or(u64::MAX);
+    let bytes = file::read(path, limit)?;
+    let rows = counts::parse(&bytes).map_err(|source| BadCounts {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok((rows, Digest::of(&bytes)))
+}
+
+/// Signs the verdict where that was asked for, and tells it.
+fn finish(
+    subcommand: &'static str,
+    judged: &Judged,
+    (about, settings): (&About, &Settings),
+    session: &Session,
+) -> Result<Report, Failure> {
+    let kept = attest::keep(judged, about, settings, session)?;
+    let report = render::report(subcommand, judged, kept.as_ref());
+    let mut report = settings.label(report);
+    if let Some(kept) = kept {
+        report.recorded = kept.recorded;
+        report.scope.service = Some(kept.service);
+    }
+    Ok(report)
+}
+
+/// A file of counts cannot be understood.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot understand `{}`", path.display())]
+struct BadCounts {
+    path: PathBuf,
+    source: counts::ParseError,
+}
+
+impl Explain for BadCounts {
+    fn kind(&self) -> Kind {
+        self.source.kind()
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.source.hint()
+    }
+}

@@ -1,0 +1,198 @@
+//! What holds in this run: flags over configuration over defaults, and never
+//! looser than a protected policy.
+
+use liftlock::canary::sight::Shift;
+use liftlock::canary::{Against, Margin, PassBy, Policy, Risk, Sample};
+use liftlock::config::effective::{Environment, Rules};
+use liftlock::config::target;
+use liftlock::digest::Digest;
+use liftlock::failure::{Failure, Kind};
+use liftlock::name::Name;
+use liftlock::report::{PolicyOrigin, Report};
+use liftlock::span::Span;
+use liftlock::time::Time;
+use liftlock_io::cli::Session;
+use liftlock_io::prometheus::Source;
+
+use crate::args::{Place, Proof};
+
+/// The rules around one run.
+pub(crate) struct Settings {
+    pub(crate) rules: Option<Rules>,
+    pub(crate) environment: Option<Environment>,
+    name: Option<Name>,
+}
+
+impl Settings {
+    /// Reads the configuration, where there is one.
+    pub(crate) fn read(session: &Session, environment: Option<&Name>) -> Result<Self, Failure> {
+        let rules = session.rules()?;
+        let found = match (&rules, environment) {
+            (Some(rules), Some(name)) => {
+                let found = rules
+                    .environment(name)
+                    .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?;
+                Some(found.clone())
+            }
+            (Some(_) | None, _) => None,
+        };
+        Ok(Self {
+            rules,
+            environment: found,
+            name: environment.cloned(),
+        })
+    }
+
+    /// Service, environment and whose rules, into a report.
+    pub(crate) fn label(&self, report: Report) -> Report {
+        let service = self.rules.as_ref().map(|rules| rules.service.clone());
+        let origin = self
+            .rules
+            .as_ref()
+            .map_or(PolicyOrigin::None, |rules| rules.origin);
+        report
+            .with_scope(service, self.name.clone())
+            .with_policy(origin, false)
+    }
+
+    /// The digest of the policy, or of the rules that the flags make.
+    pub(crate) fn policy_digest(&self, policy: &Policy) -> Digest {
+        match &self.rules {
+            Some(rules) => rules.policy,
+            None => Digest::of(&serde_json::to_vec(policy).unwrap_or_default()),
+        }
+    }
+
+    /// How the canary is judged.
+    pub(crate) fn policy(&self, proof: &Proof, interval: Option<Span>) -> Result<Policy, Failure> {
+        let default = Policy::default();
+        let environment = self.environment.as_ref();
+        let bake = proof
+            .bake
+            .or(environment.map(|environment| environment.bake));
+        let requests = environment.map_or(0, |environment| environment.min_requests);
+        let alpha = environment.map(|environment| Risk::try_from(environment.alpha));
+        let margin = environment.map(|environment| Margin::try_from(environment.margin));
+        let staleness = interval.map_or(default.max_staleness, |interval| {
+            Span::from_millis(interval.millis().saturating_mul(4)).max(Span::seconds(60))
+        });
+        let policy = Policy {
+            alpha: proof.alpha.or(alpha.transpose()?).unwrap_or(default.alpha),
+            beta: proof.beta.unwrap_or(default.beta),
+            margin: proof
+                .margin
+                .or(margin.transpose()?)
+                .unwrap_or(default.margin),
+            pass_margin: proof.pass_margin.unwrap_or(default.pass_margin),
+            sample: Sample {
+                requests: proof.min_requests.unwrap_or(requests),
+                time: bake.unwrap_or_default(),
+            },
+            pass_by: bake.map_or(PassBy::Proof, |_| PassBy::Sample),
+            against: match proof.slo {
+                Some(promised) => Against::slo(promised)?,
+                None => Against::Baseline,
+            },
+            max_staleness: proof.max_staleness.unwrap_or(staleness),
+        };
+        self.refuse_looser(&policy, proof)?;
+        Ok(policy)
+    }
+
+    fn refuse_looser(&self, policy: &Policy, proof: &Proof) -> Result<(), Failure> {
+        let protected = self
+            .rules
+            .as_ref()
+            .is_some_and(|rules| rules.origin == PolicyOrigin::Protected);
+        let Some(environment) = self.environment.as_ref().filter(|_| protected) else {
+            return Ok(());
+        };
+        let default = Policy::default();
+        let another_risk = f64::from(policy.alpha).to_bits() != environment.alpha.to_bits();
+        let missed = proof.slo.zip(environment.availability);
+        let checks = [
+            ("alpha", another_risk),
+            ("beta", policy.beta > default.beta),
+            ("margin", policy.margin.ratio() > environment.margin),
+            ("pass-margin", policy.pass_margin > default.pass_margin),
+            (
+                "min-requests",
+                policy.sample.requests < environment.min_requests,
+            ),
+            ("bake", policy.sample.time < environment.bake),
+            ("slo", missed.is_some_and(|(flag, policy)| flag < policy)),
+            (
+                "max-staleness",
+                policy.max_staleness > default.max_staleness,
+            ),
+        ];
+        match checks.into_iter().find(|(_, looser)| *looser) {
+            None => Ok(()),
+            Some((flag, _)) => {
+                let message = format!("`--{flag}` would loosen the policy");
+                Err(Failure::new(Kind::Invalid, message).with_hint("leave the flag out"))
+            }
+        }
+    }
+
+    /// Where the counts come from.
+    pub(crate) fn source(&self, place: &Place, policy: &Policy) -> Result<Source, Failure> {
+        let configured = self.environment.as_ref();
+        let written = configured
+            .and_then(|environment| environment.metrics.as_ref())
+            .and_then(|metrics| metrics.prometheus.as_ref());
+        let slots = configured.and_then(|environment| environment.slots.as_ref());
+        let or = |flag: &Option<String>, written: Option<&String>, name: &str| {
+            flag.as_ref()
+                .or(written)
+                .cloned()
+                .ok_or_else(|| missing(name))
+        };
+        let place_ = target::Prometheus {
+            url: or(
+                &place.prometheus,
+                written.map(|found| &found.url),
+                "prometheus",
+            )?,
+            total: or(&place.total, written.map(|found| &found.total), "total")?,
+            bad: or(&place.bad, written.map(|found| &found.bad), "bad")?,
+            interval: place.interval.or(written.and_then(|found| found.interval)),
+        };
+        let slot = |flag: &Option<String>, name: Option<&Name>| {
+            flag.clone().or_else(|| name.map(Name::to_string))
+        };
+        let baseline = slot(&place.baseline_slot, slots.map(|slots| &slots.stable));
+        let canary = slot(&place.canary_slot, slots.map(|slots| &slots.canary));
+        let placeholder = [&place_.total, &place_.bad]
+            .into_iter()
+            .any(|selector| selector.contains("{slot}"));
+        match (policy.against, baseline, canary) {
+            (_, _, None) if placeholder => Err(missing("canary-slot")),
+            (Against::Baseline, None, _) => Err(missing("baseline-slot")
+                .with_hint("give the slot of the known version, or judge against `--slo`")),
+            (_, baseline, canary) => {
+                let canary = canary.unwrap_or_default();
+                if baseline.as_ref() == Some(&canary) {
+                    let message = "canary and baseline are the same slot";
+                    return Err(Failure::new(Kind::Invalid, message));
+                }
+                Ok(Source::new(&place_, baseline.as_deref(), &canary)?)
+            }
+        }
+    }
+}
+
+fn missing(flag: &str) -> Failure {
+    Failure::new(Kind::Usage, format!("`--{flag}` is missing")).with_hint(format!(
+        "give `--{flag}`, or `--environment` of a configuration that says it"
+    ))
+}
+
+/// The canary's share of traffic, from the first row on.
+pub(crate) fn shifts(proof: &Proof) -> Vec<Shift> {
+    let shift = proof.weight.map(|weight| Shift {
+        since: Time::EPOCH,
+        weight,
+    });
+    shift.into_iter().collect()
+}

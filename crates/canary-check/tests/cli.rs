@@ -1,0 +1,349 @@
+//! What `canary-check` promises to pipelines.
+#![cfg(test)]
+
+mod fake;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use fake::{Answer, Fake};
+use serde_json::Value;
+
+const HEADER: &str = "time,baseline_total,baseline_bad,canary_total,canary_bad";
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_canary-check"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command
+}
+
+fn check(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(output)))
+}
+
+fn rows(count: u32, row: &str) -> String {
+    let lines = (0..count).map(|at| format!("2026-11-23T12:{at:02}:00Z,{row}"));
+    let all: Vec<String> = std::iter::once(HEADER.to_owned()).chain(lines).collect();
+    all.join("\n")
+}
+
+fn judge(counts: &str, more: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("counts.csv"), counts).unwrap();
+    let arguments = ["judge", "--counts", "counts.csv", "--format", "json"];
+    check(folder.path(), &[&arguments, more].concat())
+}
+
+#[test]
+fn recorded_counts_give_each_verdict_its_exit_code() {
+    let planned = ["--bake", "10m", "--min-requests", "100"];
+    let promised = ["--slo", "99%"];
+    let share = ["--weight", "5%"];
+    #[rustfmt::skip]
+    let cases: [(&str, &[&str], i32, &str, &str); 9] = [
+        ("600,12,600,12", &[], 0, "pass", "no_worse"),
+        ("600,0,600,0", &planned, 0, "pass", "sample_reached"),
+        ("0,0,600,1", &promised, 0, "pass", "objective_met"),
+        ("300,3,300,15", &[], 10, "fail", "worse"),
+        ("0,0,300,15", &promised, 10, "fail", "objective_missed"),
+        ("600,0,600,0", &[], 11, "inconclusive", "too_little"),
+        ("600,12,0,0", &planned, 12, "blind", "canary_silent"),
+        ("0,0,600,12", &[], 12, "blind", "baseline_silent"),
+        ("600,12,600,12", &share, 12, "blind", "share_off"),
+    ];
+    for (row, more, expected, verdict, reason) in cases {
+        let output = judge(&rows(60, row), more);
+        let result = json(&output);
+        assert_eq!(code(&output), expected, "{row} {more:?}: {result}");
+        assert_eq!(result["verdict"], verdict, "{row}");
+        assert_eq!(result["detail"]["reason"], reason, "{row}");
+        assert_eq!(result["recorded"], false);
+        let decided = result["detail"]["decided_at_row"].is_u64();
+        assert_eq!(decided, expected == 0 || expected == 10, "{row}");
+    }
+}
+
+#[test]
+fn the_same_counts_give_the_same_verdict_byte_for_byte() {
+    let counts = rows(60, "600,12,600,14");
+    let (first, second) = (judge(&counts, &[]), judge(&counts, &[]));
+    assert_eq!(first.stdout, second.stdout);
+    assert_eq!(
+        json(&first)["detail"]["algorithm"],
+        "stratified-hypergeometric-e/1"
+    );
+}
+
+#[test]
+fn observing_tells_a_fail_and_ends_with_zero() {
+    let output = judge(&rows(60, "300,3,300,15"), &["--mode", "observe"]);
+    assert_eq!(
+        (code(&output), &json(&output)["verdict"]),
+        (0, &Value::from("fail"))
+    );
+}
+
+#[test]
+fn malformed_counts_are_refused_with_line_and_field() {
+    let cases = [
+        (
+            "600,12,600,NaN",
+            "line 2: field `canary_bad`: `NaN` is not a whole number",
+        ),
+        (
+            "600,12,600,601",
+            "line 2: field `canary_bad` is greater than `canary_total`",
+        ),
+        ("600,12,600", "line 2: 4 fields, expected 5"),
+        (
+            "600,-1,600,1",
+            "line 2: field `baseline_bad`: `-1` is not a whole number",
+        ),
+    ];
+    for (row, message) in cases {
+        let output = judge(&rows(3, row), &[]);
+        assert_eq!(code(&output), 3, "{row}");
+        assert!(stderr(&output).contains("cannot understand `counts.csv`"));
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+        assert!(output.stdout.is_empty());
+    }
+    for counts in ["", HEADER, "a,b\n1,2"] {
+        assert_eq!(code(&judge(counts, &[])), 3, "{counts}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let absent = check(folder.path(), &["judge", "--counts", "absent.csv"]);
+    assert_eq!(code(&absent), 3);
+    assert_eq!(code(&check(folder.path(), &["judge"])), 2);
+}
+
+#[test]
+fn limits_that_let_everything_through_are_refused() {
+    let counts = rows(9, "300,3,300,15");
+    for more in [
+        ["--alpha", "nan"],
+        ["--alpha", "0"],
+        ["--margin", "inf"],
+        ["--margin", "0.5"],
+        ["--slo", "101%"],
+        ["--bake", "-1s"],
+    ] {
+        assert_eq!(code(&judge(&counts, &more)), 2, "{more:?}");
+    }
+    assert_eq!(code(&judge(&counts, &["--slo", "100%"])), 3);
+}
+
+const TOTAL: &str = r#"requests_total{version="{slot}"}"#;
+const BAD: &str = r#"requests_total{version="{slot}",code="500"}"#;
+
+fn look(server: &Fake, subcommand: &str, more: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let url = server.url();
+    let arguments = [
+        subcommand,
+        "--prometheus",
+        &url,
+        "--total",
+        TOTAL,
+        "--bad",
+        BAD,
+        "--baseline-slot",
+        "v1",
+        "--canary-slot",
+        "v2",
+        "--format",
+        "json",
+    ];
+    check(folder.path(), &[&arguments, more].concat())
+}
+
+const AT_ONCE: [&str; 4] = ["--since", "10m", "--timeout", "1s"];
+
+#[test]
+fn prometheus_gives_each_verdict_from_flags_alone() {
+    #[rustfmt::skip]
+    let cases = [
+        (Answer::Counters { baseline: (400, 10), canary: (400, 10) }, 0, "pass", "no_worse"),
+        (Answer::Counters { baseline: (400, 10), canary: (400, 40) }, 10, "fail", "worse"),
+        (Answer::Counters { baseline: (400, 0), canary: (400, 0) }, 11, "inconclusive", "too_little"),
+        (Answer::Counters { baseline: (400, 10), canary: (0, 0) }, 12, "blind", "canary_silent"),
+        (Answer::Empty, 12, "blind", "canary_missing"),
+        (Answer::NotANumber, 12, "blind", "unreadable"),
+        (Answer::Warned, 12, "blind", "partial"),
+        (Answer::Page(200), 12, "blind", "unreadable"),
+        (Answer::Page(502), 12, "blind", "unreadable"),
+    ];
+    for (answer, expected, verdict, reason) in cases {
+        let output = look(&Fake::start(answer), "run", &AT_ONCE);
+        let result = json(&output);
+        assert_eq!(code(&output), expected, "{answer:?}: {result}");
+        assert_eq!(result["verdict"], verdict, "{answer:?}");
+        assert_eq!(result["detail"]["reason"], reason, "{answer:?}");
+        assert_eq!(result["recorded"], false);
+    }
+}
+
+#[test]
+fn a_refused_query_and_refused_credentials_end_at_once() {
+    let refused = look(&Fake::start(Answer::Refused(422)), "run", &[]);
+    assert_eq!(code(&refused), 3);
+    assert!(stderr(&refused).contains("cannot use the answer of Prometheus"));
+    assert!(stderr(&refused).contains("many-to-many"));
+    assert_eq!(
+        code(&look(&Fake::start(Answer::Refused(400)), "run", &[])),
+        3
+    );
+    assert_eq!(code(&look(&Fake::start(Answer::Page(401)), "run", &[])), 4);
+    assert_eq!(
+        code(&look(&Fake::start(Answer::Fractions), "run", &AT_ONCE)),
+        3
+    );
+}
+
+#[test]
+fn nobody_listening_is_blind() {
+    let server = Fake::start(Answer::Empty);
+    let address = server.url();
+    drop(server);
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "run",
+        "--prometheus",
+        &address,
+        "--total",
+        TOTAL,
+        "--bad",
+        BAD,
+        "--baseline-slot",
+        "v1",
+        "--canary-slot",
+        "v2",
+        "--timeout",
+        "1s",
+        "--format",
+        "json",
+    ];
+    let output = check(folder.path(), &arguments);
+    assert_eq!(code(&output), 12, "{}", stderr(&output));
+    assert_eq!(json(&output)["detail"]["reason"], "unreachable");
+}
+
+#[test]
+fn flags_that_could_not_judge_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |more: &[&str]| {
+        let base = ["run", "--prometheus", "http://127.0.0.1:9"];
+        check(folder.path(), &[&base, more].concat())
+    };
+    let slots = ["--baseline-slot", "v1", "--canary-slot", "v2"];
+    let same = ["--total", "m", "--bad", BAD];
+    let output = run(&[&same[..], &slots].concat());
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("`total` does not hold `{slot}`"));
+    let rate = ["--total", "rate(m[5m])", "--bad", BAD];
+    assert_eq!(code(&run(&[&rate[..], &slots].concat())), 3);
+    let fine = ["--total", TOTAL, "--bad", BAD];
+    assert_eq!(
+        code(&run(&[&fine[..], &["--canary-slot", "v2"]].concat())),
+        2
+    );
+    assert_eq!(
+        code(&run(&[&fine[..], &["--baseline-slot", "v1"]].concat())),
+        2
+    );
+    let twice = ["--baseline-slot", "v1", "--canary-slot", "v1"];
+    assert_eq!(code(&run(&[&fine[..], &twice].concat())), 3);
+}
+
+#[test]
+fn what_was_counted_can_be_judged_again() {
+    let answer = Answer::Counters {
+        baseline: (400, 10),
+        canary: (400, 40),
+    };
+    let server = Fake::start(answer);
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("seen.csv").display().to_string();
+    let more = ["--since", "10m", "--timeout", "1s", "--save-counts", &saved];
+    let live = json(&look(&server, "run", &more));
+    let staleness = ["--max-staleness", "60s", "--format", "json"];
+    let again = check(
+        folder.path(),
+        &[&["judge", "--counts", "seen.csv"], &staleness[..]].concat(),
+    );
+    let again = json(&again);
+    for field in ["verdict", "decided_at_row", "log_e_fail", "rows_digest"] {
+        assert_eq!(live["detail"][field], again["detail"][field], "{field}");
+    }
+}
+
+#[test]
+fn a_resumed_run_does_not_count_a_row_twice() {
+    let answer = Answer::Counters {
+        baseline: (400, 0),
+        canary: (400, 0),
+    };
+    let server = Fake::start(answer);
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state.json").display().to_string();
+    let more = ["--since", "10m", "--timeout", "1s", "--resume", &state];
+    let first = json(&look(&server, "run", &more));
+    let second = json(&look(&server, "run", &more));
+    let rows = |result: &Value| result["detail"]["rows"].as_u64().unwrap();
+    assert!(rows(&second) <= rows(&first) + 1, "{first} {second}");
+    let other = [&more[..], &["--margin", "2"]].concat();
+    assert_eq!(code(&look(&server, "run", &other)), 3);
+}
+
+#[test]
+fn explain_and_doctor_say_what_is_missing() {
+    let blind = look(&Fake::start(Answer::Empty), "explain", &[]);
+    assert_eq!(code(&blind), 12);
+    let conditions = &json(&blind)["detail"]["conditions"];
+    assert_eq!(conditions[0]["condition"], "sight");
+    assert_eq!(conditions[0]["met"], false);
+    let answer = Answer::Counters {
+        baseline: (400, 10),
+        canary: (400, 10),
+    };
+    let healthy = Fake::start(answer);
+    let met = json(&look(&healthy, "explain", &[]));
+    let conditions = met["detail"]["conditions"].as_array().unwrap();
+    assert!(conditions.iter().all(|one| one["met"] == true), "{met}");
+    let output = look(&healthy, "doctor", &[]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(
+        json(&output)["detail"]["yaml"]
+            .as_str()
+            .unwrap()
+            .contains("prometheus:")
+    );
+    assert_eq!(code(&look(&Fake::start(Answer::Empty), "doctor", &[])), 12);
+}
+
+#[test]
+fn environment_variables_are_flags_and_help_names_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("c.csv"), rows(60, "300,3,300,15")).unwrap();
+    let output = command(folder.path(), &["judge"])
+        .env("LIFTLOCK_CANARY_CHECK_COUNTS", "c.csv")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 10);
+    let typo = command(folder.path(), &["judge", "--counts", "c.csv"])
+        .env("LIFTLOCK_CANARY_CHECK_MARGN", "2")
+        .output()
+        .unwrap();
+    assert_eq!(code(&typo), 2);
+}
