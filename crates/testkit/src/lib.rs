@@ -2,6 +2,7 @@
 //! for tests only, never part of a product binary.
 
 pub mod cli;
+pub mod demo;
 pub mod git;
 pub mod http;
 pub mod peers;
