@@ -7,6 +7,7 @@ pub mod git;
 pub mod http;
 pub mod peers;
 pub mod process;
+pub mod samples;
 pub mod servers;
 pub mod wait;
 pub mod wire;

@@ -213,3 +213,39 @@ fn invented_users_end_when_the_file_appears() {
         (0, &0.into())
     );
 }
+
+fn deploy(folder: &Path, digest: Digest) -> testkit::cli::Output {
+    let input = serde_json::json!({ "artifacts": { "api": { "digest": digest } } });
+    let args = ["--from", "dist", "--slots", "slots", "--slot", "blue"];
+    let run = Run::new(env!("CARGO_BIN_EXE_demo-deploy")).args(args);
+    run.stdin(input.to_string())
+        .folder(folder)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_deployer_takes_files_by_digest_and_replaces_the_whole_slot() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    slot(&at.join("dist/1"), "v1");
+    slot(&at.join("dist/2"), "v2");
+    fs::write(at.join("dist/2/error-rate"), "8%").unwrap();
+    let blue = testkit::demo::Slot::new(at.join("slots/blue"));
+
+    assert_eq!(deploy(at, Digest::of(b"v2")).code, 0);
+    assert_eq!(
+        (blue.version().as_str(), blue.error_rate()),
+        ("v2", "8%".parse().ok())
+    );
+    assert_eq!(deploy(at, Digest::of(b"v1")).code, 0);
+    assert_eq!((blue.version().as_str(), blue.error_rate()), ("v1", None));
+    let unknown = deploy(at, Digest::of(b"v3"));
+    assert_eq!(unknown.code, 1);
+    assert!(
+        unknown.stderr.contains("no file of `dist` is sha256:"),
+        "{}",
+        unknown.stderr
+    );
+    assert_eq!(blue.artifacts().unwrap().len(), 1);
+}

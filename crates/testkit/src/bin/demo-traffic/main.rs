@@ -21,10 +21,12 @@ use testkit::wait;
 #[derive(Debug, Parser)]
 #[command(name = "demo-traffic", version)]
 struct Args {
-    /// Weights of the slots: {"weights": {SLOT: 0..10000}}; all to stable while it is absent
+    /// Weights of the slots: {"weights": {SLOT: 0..10000}, "stable": SLOT, "canary": SLOT},
+    /// the last two optional; all to stable while it is absent
     #[arg(long)]
     weights: PathBuf,
-    /// Roles of the slots: {"stable": SLOT, "canary": SLOT}; absent, the slots are named so
+    /// Roles where the weights do not say: {"stable": SLOT, "canary": SLOT};
+    /// absent, the slots are named so
     #[arg(long)]
     roles: Option<PathBuf>,
     /// Folder of the slots, each with an optional file `error-rate`

@@ -15,9 +15,12 @@ pub(crate) struct Roles {
     pub(crate) canary: String,
 }
 
+/// What `promote` writes; the roles are those of the plan that wrote it.
 #[derive(Debug, Deserialize)]
 struct Weights {
     weights: BTreeMap<String, u16>,
+    #[serde(flatten)]
+    roles: Option<Roles>,
 }
 
 /// Roles and weights as last read.
@@ -46,8 +49,10 @@ impl Split {
         if let Some(roles) = roles.and_then(json) {
             self.roles = roles;
         }
-        if let Some(Weights { weights }) = json(weights) {
+        if let Some(Weights { weights, roles }) = json(weights) {
             self.weights = Some(weights);
+            // Weights and roles that were written together belong together.
+            self.roles = roles.unwrap_or_else(|| self.roles.clone());
         }
     }
 
@@ -89,5 +94,14 @@ mod tests {
         fs::write(&weights, r#"{"weights": {"blue": 95"#).unwrap();
         split.read(&weights, Some(&roles));
         assert_eq!(split.share(), (500, 10_000));
+
+        let swapped =
+            r#"{"weights": {"blue": 0, "green": 9000}, "stable": "green", "canary": "blue"}"#;
+        fs::write(&weights, swapped).unwrap();
+        split.read(&weights, Some(&roles));
+        assert_eq!(
+            (split.share(), split.roles.stable.as_str()),
+            ((0, 9_000), "green")
+        );
     }
 }
