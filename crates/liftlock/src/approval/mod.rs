@@ -7,6 +7,7 @@ pub mod policy;
 pub mod predicate;
 pub mod recheck;
 pub mod request;
+pub mod signer;
 
 #[cfg(test)]
 mod exploration;

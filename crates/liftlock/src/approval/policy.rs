@@ -133,6 +133,12 @@ impl Policy {
             .collect()
     }
 
+    /// Whether a key is this person's alone and counts.
+    #[must_use]
+    pub fn holds(&self, person: &Name, key: &PublicKey, now: Time) -> bool {
+        self.ownership(person, key, now) == Ownership::Counts
+    }
+
     /// What a key is to a person.
     pub(super) fn ownership(&self, person: &Name, key: &PublicKey, now: Time) -> Ownership {
         let holders = self.holders(key);

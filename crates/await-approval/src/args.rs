@@ -1,0 +1,184 @@
+//! The command line of `await-approval`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use liftlock::digest::Digest;
+use liftlock::name::Name;
+use liftlock::span::Span;
+use liftlock_io::cli::{Arguments, Globals};
+
+/// Ask people about a release, and turn a quorum of answers into a signed approval
+#[derive(Debug, clap::Parser)]
+#[command(name = "await-approval", version, subcommand_required = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+}
+
+impl Arguments for Args {
+    fn globals(&self) -> &Globals {
+        &self.globals
+    }
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Ask, and exit 13: the runner is free while people think
+    Request(Request),
+    /// Say yes or no with your own key
+    Answer(Answer),
+    /// Count the answers, and sign an approval when they are enough
+    Judge(Judge),
+    /// Tell every condition of an approval that is not met
+    Explain(Explain),
+    /// Check stores, people and keys, and show the YAML that is missing
+    Doctor,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Request {
+    /// release.json of the release that people are asked about
+    #[arg(long, value_name = "FILE")]
+    pub(crate) release: PathBuf,
+
+    /// Environment that the release is to go to
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+
+    /// How long people may answer and the approval may be used; default 24h, at most what the policy says
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) expires: Option<Span>,
+
+    /// Digest of evidence that people should look at
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) evidence: Vec<Digest>,
+
+    /// Write the request to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) rule: Rule,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("say").required(true).args(["yes", "no"]))]
+pub(crate) struct Answer {
+    /// Digest of the request, or the file it was written to
+    #[arg(long, value_name = "DIGEST|FILE")]
+    pub(crate) request: String,
+
+    /// Your id among the people of the policy
+    #[arg(long, value_name = "NAME")]
+    pub(crate) person: Name,
+
+    #[arg(
+        long,
+        value_name = "KEY",
+        help = "Your private key: a file, or env://NAME"
+    )]
+    pub(crate) key: String,
+
+    /// The release may go there
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// The release may not go there; this is final for the request
+    #[arg(long)]
+    pub(crate) no: bool,
+
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+
+    /// Write the signed answer to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Judge {
+    #[command(flatten)]
+    pub(crate) about: About,
+
+    #[arg(
+        long,
+        value_name = "KEY",
+        help = "The judge's private key, a file or env://NAME; needed only for a pass"
+    )]
+    pub(crate) key: Option<String>,
+
+    /// Write the signed approval to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) about: About,
+}
+
+/// What is judged.
+#[derive(Debug, clap::Args)]
+pub(crate) struct About {
+    /// Digest of the request, or the file it was written to
+    #[arg(long, value_name = "DIGEST|FILE")]
+    pub(crate) request: String,
+
+    /// File with a signed answer, beside those in the evidence store
+    #[arg(long, value_name = "FILE")]
+    pub(crate) answer: Vec<PathBuf>,
+
+    /// File with a signature of the release, whose signer may not approve, beside those in the evidence store
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) rule: Rule,
+}
+
+/// The rule where no configuration has it; with a configuration these may only tighten.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Who has to say yes")]
+pub(crate) struct Rule {
+    /// How many different people have to say yes
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) quorum: Option<u32>,
+
+    /// Who may answer; default everybody with a key
+    #[arg(long, value_name = "NAME")]
+    pub(crate) person: Vec<Name>,
+
+    /// Public key of a person; only without a configuration
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) people_key: Vec<PersonKey>,
+}
+
+/// A person and where a public key of theirs is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PersonKey {
+    pub(crate) person: Name,
+    pub(crate) key: String,
+}
+
+impl FromStr for PersonKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (person, key) = text
+            .split_once('=')
+            .filter(|(_, key)| !key.is_empty())
+            .ok_or_else(|| format!("`{text}` is not NAME=FILE"))?;
+        Ok(Self {
+            person: person
+                .parse()
+                .map_err(|error: liftlock::name::ParseError| error.to_string())?,
+            key: key.to_owned(),
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! `doctor`: whether stores, people and keys are fit for approvals.
+
+use liftlock::config::effective::{Environment, Rules};
+use liftlock::config::requirement::What;
+use liftlock::config::trust::Role;
+use liftlock::failure::Failure;
+use liftlock::report::Report;
+use liftlock::verdict::Verdict;
+use liftlock_io::cli::Session;
+use liftlock_io::store;
+use serde::Serialize;
+
+use crate::settings::{Recorded, Settings};
+
+/// What to add where nothing is there yet.
+const YAML: &str = "\
+trust:
+  - { name: approvals, roles: [judge], keys: [{ key-file: judge.pub }] }
+people:
+  alice: { keys: [{ key-file: alice.pub }], emails: [alice@example.com] }
+  bob: { keys: [{ key-file: bob.pub }], emails: [bob@example.com] }
+environments:
+  production:
+    requires: [signature, approval]
+    approval: { quorum: 2, people: [alice, bob], expires: 24h }
+";
+
+#[derive(Serialize)]
+struct Check {
+    name: String,
+    ok: bool,
+    found: String,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    checks: &'a [Check],
+    yaml: &'a str,
+}
+
+pub(crate) fn doctor(settings: &Settings, session: &Session) -> Result<Report, Failure> {
+    let checks = match &settings.rules {
+        Some(rules) => checks(rules, settings, session),
+        None => vec![check(
+            "configuration",
+            Err("there is no liftlock.yaml: flags alone work, but nothing is recorded".to_owned()),
+        )],
+    };
+    let bad = checks.iter().filter(|check| !check.ok).count();
+    let verdict = if bad == 0 {
+        Verdict::Pass
+    } else {
+        Verdict::Fail
+    };
+    let yaml = if bad == 0 { "" } else { YAML };
+    let detail = Detail {
+        checks: &checks,
+        yaml,
+    };
+    let mut lines: Vec<String> = checks
+        .iter()
+        .map(|check| {
+            let mark = if check.ok { "ok" } else { "BAD" };
+            format!("{mark:<5}{}: {}", check.name, check.found)
+        })
+        .collect();
+    if bad > 0 {
+        lines.push(format!("\nliftlock.yaml, for example:\n{YAML}"));
+    }
+    let headline = format!("{bad} of {} checks found something", checks.len());
+    let report = Report::new("doctor", verdict, headline)
+        .with_detail(&detail)
+        .with_output("bad", bad.to_string())
+        .with_human(lines.join("\n"));
+    Ok(settings.label(report, Recorded::No))
+}
+
+fn checks(rules: &Rules, settings: &Settings, session: &Session) -> Vec<Check> {
+    let stores = [
+        ("state", &rules.state),
+        ("evidence", &rules.evidence),
+        ("ledger", &rules.ledger),
+    ];
+    let mut checks: Vec<Check> = stores
+        .iter()
+        .map(|(name, location)| {
+            let found = usable(location, settings, session);
+            check(name, found.map_err(|failure| failure.lines().join(": ")))
+        })
+        .collect();
+    checks.push(check("judge", judge(rules, session)));
+    for environment in rules.environments.values() {
+        let name = format!("approval in {}", environment.name);
+        checks.push(check(&name, rule(environment, rules, session)));
+    }
+    checks
+}
+
+/// Whether a store refuses the second writer; a dry run only reads.
+fn usable(location: &str, settings: &Settings, session: &Session) -> Result<String, Failure> {
+    let store = settings.open(location)?;
+    if session.dry_run {
+        let keys = store.list("")?;
+        return Ok(format!("`{location}` has {} documents", keys.len()));
+    }
+    store::probe(store.as_ref())?;
+    Ok(format!("`{location}` refuses second writers"))
+}
+
+fn judge(rules: &Rules, session: &Session) -> Result<String, String> {
+    match rules.trust.keys(Role::Judge, session.started).len() {
+        0 => Err("no key of a judge counts: no approval would be accepted".to_owned()),
+        count => Ok(format!("{count} keys count")),
+    }
+}
+
+fn rule(environment: &Environment, rules: &Rules, session: &Session) -> Result<String, String> {
+    let mut requires = environment.requires.iter();
+    let required = requires.any(|one| one.what == What::Approval);
+    let Some(rule) = &environment.approval else {
+        return if required {
+            Err("required, but there is no `approval` rule".to_owned())
+        } else {
+            Ok("not required".to_owned())
+        };
+    };
+    let keys = rules.trust.people_keys(session.started);
+    let without: Vec<&str> = rule
+        .people
+        .iter()
+        .filter(|name| !keys.iter().any(|(holder, _)| holder == *name))
+        .map(|name| name.as_str())
+        .collect();
+    let all = format!("{} of {} people", rule.quorum, rule.people.len());
+    if !required {
+        Err(format!("{all}, but `requires` does not name `approval`"))
+    } else if without.is_empty() {
+        Ok(all)
+    } else {
+        Err(format!(
+            "{all}, but no key counts of {}",
+            without.join(", ")
+        ))
+    }
+}
+
+fn check(name: &str, found: Result<String, String>) -> Check {
+    let ok = found.is_ok();
+    Check {
+        name: name.to_owned(),
+        ok,
+        found: found.unwrap_or_else(|found| found),
+    }
+}

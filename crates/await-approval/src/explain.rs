@@ -1,0 +1,131 @@
+//! `explain`: every condition of the approval that is not met, all at once.
+
+use liftlock::approval::answer::Say;
+use liftlock::approval::decide::Judgement;
+use liftlock::failure::Failure;
+use liftlock::report::Report;
+use liftlock::verdict::Verdict;
+use serde::Serialize;
+
+use crate::gather::{self, Judged};
+use crate::settings::{Recorded, Settings};
+use crate::{args, render};
+
+/// One condition of a pass.
+#[derive(Serialize)]
+struct Condition {
+    condition: &'static str,
+    met: bool,
+    wanted: String,
+    found: String,
+    who: String,
+    fix: String,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    conditions: &'a [Condition],
+    judgement: &'a Judgement,
+}
+
+pub(crate) fn explain(args: &args::Explain, settings: &Settings) -> Result<Report, Failure> {
+    let judged = gather::judged(&args.about, settings)?;
+    let conditions = conditions(&judged, &args.about.request);
+    let request = &judged.asked.request;
+    let detail = Detail {
+        conditions: &conditions,
+        judgement: &judged.judgement,
+    };
+    let report = Report::new(
+        "explain",
+        judged.judgement.verdict,
+        render::headline(&judged),
+    )
+    .with_detail(&detail)
+    .with_output("request", judged.asked.digest.to_string())
+    .with_output("still-needed", judged.judgement.still_needed.to_string())
+    .with_human(human(&conditions, &judged.judgement))
+    .with_scope(
+        Some(request.service.clone()),
+        Some(request.environment.clone()),
+    );
+    Ok(settings.label(report, Recorded::No))
+}
+
+fn conditions(judged: &Judged, reference: &str) -> Vec<Condition> {
+    let (judgement, policy) = (&judged.judgement, &judged.policy);
+    let request = &judged.asked.request;
+    let again = format!(
+        "await-approval request --release release.json --environment {}",
+        request.environment
+    );
+    let anybody = || "whoever may start the pipeline".to_owned();
+    let denied: Vec<String> = judgement
+        .counted
+        .iter()
+        .filter(|one| one.answer == Say::No)
+        .map(|one| one.person.to_string())
+        .collect();
+    let quorum = policy.quorum.max(request.quorum);
+    vec![
+        Condition {
+            condition: "policy",
+            met: request.policy == policy.digest,
+            wanted: format!("asked under the policy in force, {}", policy.digest),
+            found: request.policy.to_string(),
+            who: anybody(),
+            fix: again.clone(),
+        },
+        Condition {
+            condition: "open",
+            met: judged.asked.is_open(judged.at),
+            wanted: format!("not later than {}", request.expires_at),
+            found: judged.at.to_string(),
+            who: anybody(),
+            fix: again.clone(),
+        },
+        Condition {
+            condition: "not-denied",
+            met: denied.is_empty(),
+            wanted: "nobody says no".to_owned(),
+            found: if denied.is_empty() {
+                "nobody did".to_owned()
+            } else {
+                format!("no by {}", denied.join(", "))
+            },
+            who: anybody(),
+            fix: again,
+        },
+        Condition {
+            condition: "quorum",
+            met: judgement.still_needed == 0,
+            wanted: format!("{quorum} different people say yes"),
+            found: format!("{} still needed", judgement.still_needed),
+            who: render::joined(&judgement.who_may),
+            fix: format!(
+                "await-approval answer --request {reference} --person NAME --key NAME.key --yes"
+            ),
+        },
+    ]
+}
+
+fn human(conditions: &[Condition], judgement: &Judgement) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for one in conditions {
+        let mark = if one.met { "ok" } else { "NOT MET" };
+        lines.push(format!("{mark:<8}{}: {}", one.condition, one.wanted));
+        if !one.met {
+            lines.push(format!("        found: {}", one.found));
+            lines.push(format!("        who:   {}", one.who));
+            lines.push(format!("        fix:   {}", one.fix));
+        }
+    }
+    if conditions.iter().all(|one| one.met) && judgement.verdict != Verdict::Pass {
+        lines.push(format!("NOT MET {}", judgement.why));
+    }
+    for one in &judgement.not_counted {
+        let who = one.who.as_ref().map_or("somebody", |name| name.as_str());
+        lines.push(format!("ignored {who}: {}", one.why));
+    }
+    lines.join("\n")
+}

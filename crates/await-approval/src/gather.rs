@@ -1,0 +1,188 @@
+//! Collects what the answers to a request are judged on, and tells the ledger.
+
+use std::path::{Path, PathBuf};
+
+use liftlock::approval::answer::{Heard, hear};
+use liftlock::approval::decide::{Evidence, Judgement, decide};
+use liftlock::approval::policy::Policy;
+use liftlock::approval::{MOST_ANSWERS, request, signer};
+use liftlock::bundle::Bundle;
+use liftlock::crypto::PublicKey;
+use liftlock::digest::Digest;
+use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::json;
+use liftlock::predicate::ANSWER;
+use liftlock::record::{self, Actor, Id, Record};
+use liftlock::release;
+use liftlock::time::Time;
+use liftlock_io::cli::Session;
+use liftlock_io::verify::Local;
+use liftlock_io::{clock, evidence, file};
+
+use crate::args::About;
+use crate::kept;
+use crate::settings::Settings;
+
+/// Everything about one request, judged.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) asked: request::Identified,
+    pub(crate) policy: Policy,
+    pub(crate) signers: Vec<PublicKey>,
+    pub(crate) bundles: Vec<Bundle>,
+    pub(crate) judgement: Judgement,
+    pub(crate) at: Time,
+}
+
+/// Reads request, answers and signatures, and judges.
+pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failure> {
+    let asked = kept::read(&about.request, settings)?;
+    let policy = settings.policy(&asked.request.environment, &about.rule)?;
+    let found = about_release(&asked.release, &about.signature, settings)?;
+    let signers = signer::signers(&found, &policy.keyring, &Local);
+    let policy = policy.excluding(&asked.release.release, &signers);
+    let (bundles, unreadable) = answers(&asked, &about.answer, settings)?;
+    let mut heard: Vec<Heard> = bundles
+        .iter()
+        .map(|bundle| hear(bundle, &policy.keyring, &Local))
+        .collect();
+    heard.extend(unreadable);
+    let withdrawn = match settings.state()? {
+        Some(state) => kept::is_denied(&asked, state.as_ref())?,
+        None => false,
+    };
+    let at = clock::now();
+    let evidence = Evidence {
+        asked: &asked,
+        answers: &heard,
+        withdrawn,
+    };
+    let judgement = decide(&policy, &evidence, at);
+    Ok(Judged {
+        asked,
+        policy,
+        signers,
+        bundles,
+        judgement,
+        at,
+    })
+}
+
+/// The answers in files and in the evidence store, each once.
+fn answers(
+    asked: &request::Identified,
+    files: &[PathBuf],
+    settings: &Settings,
+) -> Result<(Vec<Bundle>, Vec<Heard>), Failure> {
+    let (mut bundles, mut unreadable) = (Vec::new(), Vec::new());
+    for path in files {
+        bundles.push(bundle(path)?);
+    }
+    if let Some(store) = settings.evidence()? {
+        let slug = evidence::slug(ANSWER)?;
+        let items = store.list(&asked.digest)?;
+        for item in items.iter().filter(|item| item.predicate_slug == slug) {
+            match Bundle::parse(&item.bytes) {
+                Ok(bundle) => bundles.push(bundle),
+                Err(error) => unreadable.push(Heard::Refused {
+                    claimed: None,
+                    why: Failure::from(error).lines().join(": "),
+                    bundle: item.digest,
+                }),
+            }
+        }
+    }
+    bundles.sort_by_key(Bundle::digest);
+    bundles.dedup_by_key(|bundle| bundle.digest());
+    if bundles.len() > MOST_ANSWERS {
+        let message = format!(
+            "{} answers to one request, and at most {MOST_ANSWERS} are judged",
+            bundles.len()
+        );
+        return Err(Failure::new(Kind::Invalid, message));
+    }
+    Ok((bundles, unreadable))
+}
+
+/// What is known about a release and its artifacts, under which digest.
+pub(crate) fn about_release(
+    release: &release::Identified,
+    files: &[PathBuf],
+    settings: &Settings,
+) -> Result<Vec<(Digest, Bundle)>, Failure> {
+    let artifacts = release.release.artifacts.values();
+    let mut subjects = vec![release.digest];
+    subjects.extend(artifacts.map(|artifact| artifact.digest));
+    let mut found = Vec::new();
+    for path in files {
+        let bundle = bundle(path)?;
+        found.extend(subjects.iter().map(|subject| (*subject, bundle.clone())));
+    }
+    let Some(store) = settings.evidence()? else {
+        return Ok(found);
+    };
+    for subject in &subjects {
+        let bundles = store.list(subject)?;
+        // Whatever is no bundle is nobody's signature.
+        let bundles = bundles
+            .iter()
+            .filter_map(|item| Bundle::parse(&item.bytes).ok());
+        found.extend(bundles.map(|bundle| (*subject, bundle)));
+    }
+    Ok(found)
+}
+
+fn bundle(path: &Path) -> Result<Bundle, Failure> {
+    let limit = u64::try_from(json::LARGEST).unwrap_or(u64::MAX);
+    Bundle::parse(&file::read(path, limit)?).map_err(|error| {
+        let kind = error.kind();
+        let told = Failure::from(error).lines().join(": ");
+        Failure::new(
+            kind,
+            format!("cannot understand `{}`: {told}", path.display()),
+        )
+    })
+}
+
+/// Whoever runs this, as the CI says.
+pub(crate) fn asserted(session: &Session) -> Actor {
+    let actor = session.ci.actor.clone();
+    Actor {
+        id: actor.unwrap_or_else(|| "unknown".to_owned()),
+        proof: "asserted".to_owned(),
+    }
+}
+
+/// A record about a request. What tells two records of one kind apart is in
+/// `evidence` and `verdict`, which [`identified`] puts into the id.
+pub(crate) fn record(
+    kind: record::Kind,
+    asked: &request::Identified,
+    at: Time,
+    actor: Actor,
+) -> Record {
+    let request = &asked.request;
+    let id = Id::derived(&[kind.word(), &asked.digest.to_string()]);
+    let mut record = Record {
+        environment: Some(request.environment.clone()),
+        release: Some(request.release.clone()),
+        commit: asked.release.release.commit.clone(),
+        run_url: request.run_url.clone(),
+        policy: Some(request.policy),
+        ..Record::new(id, kind, at, request.service.clone(), actor)
+    };
+    record
+        .detail
+        .insert("request".to_owned(), asked.digest.to_string().into());
+    record
+}
+
+/// The same record with an id that covers its verdict and evidence as well.
+pub(crate) fn identified(mut record: Record) -> Record {
+    let mut parts = vec![record.id.to_string()];
+    parts.extend(record.verdict.map(|verdict| verdict.word().to_owned()));
+    parts.extend(record.evidence.iter().map(Digest::to_string));
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    record.id = Id::derived(&parts);
+    record
+}

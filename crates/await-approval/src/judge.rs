@@ -1,0 +1,183 @@
+//! `judge`: counts the answers, and signs an approval when they are enough.
+
+use liftlock::approval::answer::Say;
+use liftlock::approval::predicate::Approval;
+use liftlock::approval::{Closed, recheck};
+use liftlock::attestation;
+use liftlock::bundle::Bundle;
+use liftlock::config::environment;
+use liftlock::config::trust::Role;
+use liftlock::crypto::{PublicKey, Signer as _};
+use liftlock::digest::Digest;
+use liftlock::failure::{Failure, Kind};
+use liftlock::predicate::APPROVAL;
+use liftlock::record::{self, Actor};
+use liftlock::report::Report;
+use liftlock::verdict::Verdict;
+use liftlock_io::cli::Session;
+use liftlock_io::key::Private;
+use liftlock_io::verify::Local;
+use liftlock_io::{attest, file};
+
+use crate::gather::{self, Judged};
+use crate::settings::{Recorded, Settings};
+use crate::{args, kept, render};
+
+pub(crate) fn judge(
+    args: &args::Judge,
+    settings: &Settings,
+    session: &Session,
+) -> Result<Report, Failure> {
+    let signer = args.key.as_deref().map(Private::open).transpose()?;
+    let judged = gather::judged(&args.about, settings)?;
+    if let Some(signer) = &signer {
+        may_judge(signer.public_key(), &judged, settings)?;
+    }
+    let approval = match (judged.judgement.verdict, &signer) {
+        (Verdict::Pass, Some(signer)) => Some(approve(&judged, signer)?),
+        (Verdict::Pass, None) if !session.dry_run => {
+            let message = "the answers are enough, but there is no key to sign the approval with";
+            return Err(Failure::new(Kind::Usage, message).with_hint("give `--key`"));
+        }
+        (_, _) => None,
+    };
+    let mut recorded = Recorded::No;
+    if !session.dry_run {
+        keep(&judged, approval.as_ref(), args, settings)?;
+        recorded = note(
+            &judged,
+            approval.as_ref(),
+            settings,
+            (signer.as_ref(), session),
+        )?;
+    }
+    let report = render::judged(&judged, approval.as_ref(), &args.about.request);
+    Ok(settings.label(report, recorded))
+}
+
+/// Judges, builders and people never overlap.
+fn may_judge(key: &PublicKey, judged: &Judged, settings: &Settings) -> Result<(), Failure> {
+    let short = key.id().short();
+    let keyring = &judged.policy.keyring;
+    if keyring.people.values().any(|person| {
+        let mut keys = person.keys.iter();
+        keys.any(|dated| dated.key.as_ref() == Some(key))
+    }) {
+        let message = format!("key {short} is a person's: whoever answers may not judge");
+        return Err(Failure::new(Kind::Credentials, message));
+    }
+    let trusted = keyring.keys(Role::Judge, judged.at).contains(key);
+    if settings.rules.is_none() || trusted {
+        return Ok(());
+    }
+    let message = format!("key {short} is not a judge's that counts");
+    Err(Failure::new(Kind::Credentials, message).with_hint(
+        "write `trust: [{ name: approvals, roles: [judge], keys: [{ key-file: judge.pub }] }]`",
+    ))
+}
+
+/// Signs the approval and checks it as `promote` will.
+fn approve(judged: &Judged, signer: &Private) -> Result<Bundle, Failure> {
+    let asked = &judged.asked;
+    let approval = Approval::new(
+        asked,
+        judged.bundles.clone(),
+        judged.judgement.clone(),
+        judged.at,
+    )?;
+    let bundle = attest::attest(signer, &approval.statement(&asked.release)?)?;
+    let keys = [signer.public_key().clone()];
+    let proved = attestation::verify(&bundle, &keys, &Local)?;
+    let policy = &judged.policy;
+    let rule = environment::Approval {
+        quorum: policy.quorum,
+        people: policy.people.iter().cloned().collect(),
+        expires: Some(policy.expires),
+    };
+    let frame = recheck::Frame {
+        keyring: &policy.keyring,
+        environment: &asked.request.environment,
+        rule: Some(&rule),
+        policy: policy.digest,
+        release: &asked.release,
+        signers: &judged.signers,
+        verifier: &Local,
+    };
+    recheck::count_again(&proved, &frame, judged.at)?;
+    Ok(bundle)
+}
+
+/// Puts the approval where `promote` looks for it, and closes the request.
+fn keep(
+    judged: &Judged,
+    approval: Option<&Bundle>,
+    args: &args::Judge,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let asked = &judged.asked;
+    if let Some(bundle) = approval {
+        if let Some(store) = settings.evidence()? {
+            let artifacts = asked.request.release.artifacts.values();
+            let mut subjects: Vec<Digest> = vec![asked.request.release.digest];
+            subjects.extend(artifacts);
+            store.put(&subjects, APPROVAL, bundle.bytes())?;
+        }
+        if let Some(path) = &args.output {
+            file::write(path, bundle.bytes())?;
+        }
+    }
+    let mut counted = judged.judgement.counted.iter();
+    let denied = counted.any(|one| one.answer == Say::No);
+    let verdict = match judged.judgement.verdict {
+        Verdict::Pass => Verdict::Pass,
+        Verdict::Fail if denied => Verdict::Fail,
+        Verdict::Fail
+        | Verdict::Inconclusive
+        | Verdict::Blind
+        | Verdict::Pending
+        | Verdict::Blocked
+        | Verdict::Expired
+        | Verdict::Stuck => return Ok(()),
+    };
+    let end = Closed {
+        verdict,
+        at: judged.at,
+        approval: approval.map(Bundle::digest),
+    };
+    match settings.state()? {
+        Some(state) => kept::close(asked, &end, state.as_ref()),
+        None => Ok(()),
+    }
+}
+
+/// Every outcome is recorded; the same outcome on the same answers once.
+fn note(
+    judged: &Judged,
+    approval: Option<&Bundle>,
+    settings: &Settings,
+    (signer, session): (Option<&Private>, &Session),
+) -> Result<Recorded, Failure> {
+    let Some(ledger) = settings.ledger()? else {
+        return Ok(Recorded::No);
+    };
+    let holder = signer.and_then(|signer| judged.policy.keyring.holder(signer.public_key()));
+    let actor = match holder {
+        Some(name) => Actor {
+            id: name.to_string(),
+            proof: "key".to_owned(),
+        },
+        None => gather::asserted(session),
+    };
+    let judgement = &judged.judgement;
+    let kind = record::Kind::ApprovalJudged;
+    let mut record = gather::record(kind, &judged.asked, judged.at, actor);
+    record.verdict = Some(judgement.verdict);
+    record.run_url.clone_from(&session.ci.url);
+    record.evidence = approval.map(Bundle::digest).into_iter().collect();
+    let counted = judgement.counted.iter().map(|one| one.bundle);
+    record.evidence.extend(counted);
+    let why = judgement.why.clone();
+    record.detail.insert("why".to_owned(), why.into());
+    ledger.append(&gather::identified(record))?;
+    Ok(Recorded::Yes)
+}

@@ -1,0 +1,270 @@
+//! Tells people and machines what was asked, answered and judged.
+
+use std::path::Path;
+
+use liftlock::approval::answer::Answer;
+use liftlock::approval::decide::Judgement;
+use liftlock::approval::policy::Policy;
+use liftlock::approval::predicate::Latency;
+use liftlock::approval::request::Identified;
+use liftlock::bundle::Bundle;
+use liftlock::digest::Digest;
+use liftlock::name::Name;
+use liftlock::release::Reference;
+use liftlock::report::Report;
+use liftlock::time::Time;
+use liftlock::verdict::Verdict;
+use serde::Serialize;
+
+use crate::gather::Judged;
+
+/// The result of `request`.
+#[derive(Serialize)]
+struct Requested<'a> {
+    request: Digest,
+    id: &'a str,
+    release: &'a Reference,
+    policy: Digest,
+    quorum: u32,
+    who_may: &'a [Name],
+    made_at: Time,
+    expires_at: Time,
+    answer_with: &'a str,
+    judge_with: &'a str,
+}
+
+/// The result of `answer`.
+#[derive(Serialize)]
+struct Answered<'a> {
+    bundle: &'a Digest,
+    #[serde(flatten)]
+    answer: &'a Answer,
+}
+
+/// The result of `judge`.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    request: Digest,
+    release: &'a Reference,
+    policy: Digest,
+    quorum: u32,
+    expires_at: Time,
+    approval: Option<Digest>,
+    judgement: &'a Judgement,
+    latency: Latency,
+}
+
+pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Path>) -> Report {
+    let request = &asked.request;
+    let reference = match output {
+        Some(path) => path.display().to_string(),
+        None => asked.digest.to_string(),
+    };
+    let able = policy.eligible(request.made_at).into_iter();
+    let who_may: Vec<Name> = able.filter(|name| request.people.contains(name)).collect();
+    let file = output.map_or("", |_| " --output ANSWER.json");
+    let answer_with = format!(
+        "await-approval answer --request {reference} --person NAME --key NAME.key --yes{file}"
+    );
+    let file = output.map_or("", |_| " --answer ANSWER.json");
+    let judge_with = format!("await-approval judge --request {reference} --key judge.key{file}");
+    let people = joined(&who_may);
+    let headline = format!(
+        "{} to {} needs {} of {people} until {}",
+        request.release.id, request.environment, request.quorum, request.expires_at
+    );
+    let human = format!(
+        "{}\nanswer:  {answer_with}\njudge:   {judge_with}\n",
+        release_lines(asked)
+    );
+    let summary = format!(
+        "{headline}\n\n```\n{answer_with}\n```\n\nRequest `{}`\n",
+        asked.digest
+    );
+    let detail = Requested {
+        request: asked.digest,
+        id: &request.id,
+        release: &request.release,
+        policy: request.policy,
+        quorum: request.quorum,
+        who_may: &who_may,
+        made_at: request.made_at,
+        expires_at: request.expires_at,
+        answer_with: &answer_with,
+        judge_with: &judge_with,
+    };
+    Report::new("request", Verdict::Pending, headline)
+        .with_detail(&detail)
+        .with_output("request", asked.digest.to_string())
+        .with_output("expires-at", request.expires_at.to_string())
+        .with_output("still-needed", request.quorum.to_string())
+        .with_output("who-may", people)
+        .with_human(human)
+        .with_summary(summary)
+        .with_scope(
+            Some(request.service.clone()),
+            Some(request.environment.clone()),
+        )
+}
+
+pub(crate) fn answered(said: &Answer, bundle: &Digest, asked: &Identified) -> Report {
+    let request = &asked.request;
+    let headline = format!(
+        "{} says {} to {} in {}",
+        said.person, said.answer, request.release.id, said.environment
+    );
+    Report::new("answer", Verdict::Pass, headline)
+        .with_detail(&Answered {
+            bundle,
+            answer: said,
+        })
+        .with_output("request", asked.digest.to_string())
+        .with_output("answer", said.answer.to_string())
+        .with_output("bundle", bundle.to_string())
+        .with_human(release_lines(asked))
+        .with_scope(
+            Some(request.service.clone()),
+            Some(request.environment.clone()),
+        )
+}
+
+pub(crate) fn judged(judged: &Judged, approval: Option<&Bundle>, reference: &str) -> Report {
+    let (asked, judgement) = (&judged.asked, &judged.judgement);
+    let request = &asked.request;
+    let approval = approval.map(Bundle::digest);
+    let latency = Latency {
+        asked_at: request.made_at,
+        first_answered_at: judgement.counted.iter().map(|one| one.made_at).min(),
+        decided_at: judged.at,
+    };
+    let detail = Outcome {
+        request: asked.digest,
+        release: &request.release,
+        policy: request.policy,
+        quorum: judged.policy.quorum.max(request.quorum),
+        expires_at: request.expires_at,
+        approval,
+        judgement,
+        latency,
+    };
+    let shown = approval.map_or_else(String::new, |digest| digest.to_string());
+    Report::new("judge", judgement.verdict, headline(judged))
+        .with_detail(&detail)
+        .with_output("request", asked.digest.to_string())
+        .with_output("approval", shown)
+        .with_output("still-needed", judgement.still_needed.to_string())
+        .with_output("who-may", joined(&judgement.who_may))
+        .with_output("expires-at", request.expires_at.to_string())
+        .with_human(people_lines(judged, reference))
+        .with_summary(people_table(judged))
+        .with_scope(
+            Some(request.service.clone()),
+            Some(request.environment.clone()),
+        )
+}
+
+pub(crate) fn headline(judged: &Judged) -> String {
+    let request = &judged.asked.request;
+    format!(
+        "{} to {}: {}",
+        request.release.id, request.environment, judged.judgement.why
+    )
+}
+
+fn people_lines(judged: &Judged, reference: &str) -> String {
+    let judgement = &judged.judgement;
+    let mut lines = String::new();
+    for one in &judgement.counted {
+        let comment = one.comment.as_deref().map(one_line).unwrap_or_default();
+        push(
+            &mut lines,
+            format_args!(
+                "{:<8}{} at {}  {comment}",
+                one.answer, one.person, one.made_at
+            ),
+        );
+    }
+    for one in &judgement.not_counted {
+        let who = one.who.as_ref().map_or("somebody", Name::as_str);
+        push(
+            &mut lines,
+            format_args!("ignored {who}: {}", one_line(&one.why)),
+        );
+    }
+    if judgement.verdict == Verdict::Pending {
+        push(
+            &mut lines,
+            format_args!(
+                "needed  {} more of {} until {}",
+                judgement.still_needed,
+                joined(&judgement.who_may),
+                judged.asked.request.expires_at
+            ),
+        );
+        push(
+            &mut lines,
+            format_args!(
+                "answer: await-approval answer --request {reference} --person NAME --key NAME.key --yes"
+            ),
+        );
+    }
+    lines
+}
+
+fn people_table(judged: &Judged) -> String {
+    let judgement = &judged.judgement;
+    let mut table = "| who | answer | counts |\n|---|---|---|\n".to_owned();
+    for one in &judgement.counted {
+        push(
+            &mut table,
+            format_args!("| {} | {} | yes |", one.person, one.answer),
+        );
+    }
+    for one in &judgement.not_counted {
+        let who = one.who.as_ref().map_or("somebody", Name::as_str);
+        let why = one_line(&one.why).replace('|', "\\|");
+        push(&mut table, format_args!("| {who} | | no: {why} |"));
+    }
+    for name in &judgement.who_may {
+        push(&mut table, format_args!("| {name} | not yet | |"));
+    }
+    table
+}
+
+fn release_lines(asked: &Identified) -> String {
+    let request = &asked.request;
+    let mut lines = String::new();
+    push(&mut lines, format_args!("request  {}", asked.digest));
+    push(
+        &mut lines,
+        format_args!(
+            "release  {}  {}",
+            request.release.digest, request.release.id
+        ),
+    );
+    for (name, digest) in &request.release.artifacts {
+        push(&mut lines, format_args!("artifact {digest}  {name}"));
+    }
+    for digest in &request.evidence {
+        push(&mut lines, format_args!("evidence {digest}"));
+    }
+    lines
+}
+
+fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
+    text.push_str(line.to_string().trim_end());
+    text.push('\n');
+}
+
+/// What others wrote, without anything that could move a terminal's cursor.
+fn one_line(text: &str) -> String {
+    let shown = text
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter });
+    shown.take(200).collect()
+}
+
+pub(crate) fn joined(names: &[Name]) -> String {
+    let names: Vec<&str> = names.iter().map(Name::as_str).collect();
+    names.join(", ")
+}

@@ -1,0 +1,186 @@
+//! `request`: writes down what people are asked, once for the same question.
+
+use std::collections::BTreeSet;
+
+use liftlock::approval::policy::{Exclusion, Policy};
+use liftlock::approval::request::{Identified, Request, SCHEMA_VERSION};
+use liftlock::approval::{DEFAULT_EXPIRY, signer};
+use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::json;
+use liftlock::name::Name;
+use liftlock::record;
+use liftlock::release;
+use liftlock::report::Report;
+use liftlock::span::Span;
+use liftlock_io::cli::Session;
+use liftlock_io::verify::Local;
+use liftlock_io::{clock, file, random};
+
+use crate::settings::{Recorded, Settings};
+use crate::{args, gather, kept, render};
+
+pub(crate) fn request(
+    args: &args::Request,
+    settings: &Settings,
+    session: &Session,
+) -> Result<Report, Failure> {
+    let (document, release) = read_release(args)?;
+    settings.check_service(&release.release.service, "the release")?;
+    if settings.rules.is_none() && args.output.is_none() {
+        let message = "there is no place for the request";
+        return Err(Failure::new(Kind::Usage, message)
+            .with_hint("give `--output FILE`, or write a liftlock.yaml"));
+    }
+    let policy = settings.policy(&args.environment, &args.rule)?;
+    let found = gather::about_release(&release, &[], settings)?;
+    let signers = signer::signers(&found, &policy.keyring, &Local);
+    let policy = policy.excluding(&release.release, &signers);
+    let wanted = wanted(args, (document, &release), &policy, session)?;
+    reachable(&wanted, &policy)?;
+    let asked = remember(wanted, settings, session)?;
+    let mut recorded = Recorded::No;
+    if !session.dry_run {
+        if let Some(path) = &args.output {
+            file::write(path, &asked.bytes)?;
+        }
+        if let Some(ledger) = settings.ledger()? {
+            let record = gather::record(
+                record::Kind::ApprovalRequested,
+                &asked,
+                asked.request.made_at,
+                gather::asserted(session),
+            );
+            ledger.append(&record)?;
+            recorded = Recorded::Yes;
+        }
+    }
+    let report = render::requested(&asked, &policy, args.output.as_deref());
+    Ok(settings.label(report, recorded))
+}
+
+fn read_release(args: &args::Request) -> Result<(String, release::Identified), Failure> {
+    let limit = u64::try_from(json::LARGEST).unwrap_or(u64::MAX);
+    let document = file::read_text(&args.release, limit)?;
+    let release = release::Identified::parse(document.as_bytes()).map_err(|error| {
+        let message = format!("cannot understand `{}`: {error}", args.release.display());
+        Failure::new(Kind::Invalid, message)
+    })?;
+    Ok((document, release))
+}
+
+/// The request as flags and rules want it, with a nonce of its own.
+fn wanted(
+    args: &args::Request,
+    (document, release): (String, &release::Identified),
+    policy: &Policy,
+    session: &Session,
+) -> Result<Identified, Failure> {
+    let (quorum, people) = tighter(&args.rule, policy)?;
+    let expires = lifetime(args.expires, policy.expires)?;
+    let made_at = clock::now();
+    let nonce = random::token()?;
+    let id: String = nonce.chars().take(12).collect();
+    let request = Request {
+        schema_version: SCHEMA_VERSION,
+        id: format!("{}-{}-{id}", release.release.id, args.environment),
+        nonce,
+        service: release.release.service.clone(),
+        environment: args.environment.clone(),
+        release: release.reference(),
+        document,
+        policy: policy.digest,
+        evidence: args.evidence.clone(),
+        quorum,
+        people,
+        requested_by: session.ci.actor.clone(),
+        run_url: session.ci.url.clone(),
+        made_at,
+        expires_at: made_at.after(expires),
+    };
+    Identified::new(&request).map_err(|error| {
+        let kind = error.kind();
+        Failure::new(kind, Failure::from(error).lines().join(": "))
+    })
+}
+
+fn lifetime(flag: Option<Span>, longest: Span) -> Result<Span, Failure> {
+    match flag {
+        Some(flag) if flag > longest => {
+            let message = format!("`--expires {flag}` is longer than the policy's {longest}");
+            Err(Failure::new(Kind::Invalid, message).with_hint("leave the flag out"))
+        }
+        Some(Span::ZERO) => Err(Failure::new(Kind::Usage, "`--expires` is no time at all")),
+        Some(flag) => Ok(flag),
+        None => Ok(DEFAULT_EXPIRY.min(longest)),
+    }
+}
+
+/// Flags may ask for more people, and fewer may be asked; never the reverse.
+fn tighter(flags: &args::Rule, policy: &Policy) -> Result<(u32, BTreeSet<Name>), Failure> {
+    let loosens = |flag: &str| {
+        let message = format!("`--{flag}` would loosen the policy");
+        Failure::new(Kind::Invalid, message).with_hint("leave the flag out")
+    };
+    let quorum = flags.quorum.unwrap_or(policy.quorum);
+    if quorum < policy.quorum {
+        return Err(loosens("quorum"));
+    }
+    let people: BTreeSet<Name> = flags.person.iter().cloned().collect();
+    if !people.is_subset(&policy.people) {
+        return Err(loosens("person"));
+    }
+    let people = if people.is_empty() {
+        policy.people.clone()
+    } else {
+        people
+    };
+    Ok((quorum, people))
+}
+
+/// Refuses a question that can never be answered with a yes.
+fn reachable(wanted: &Identified, policy: &Policy) -> Result<(), Failure> {
+    let request = &wanted.request;
+    let able = policy.eligible(request.made_at);
+    let able: Vec<&str> = able
+        .iter()
+        .filter(|name| request.people.contains(*name))
+        .map(Name::as_str)
+        .collect();
+    if usize::try_from(request.quorum).is_ok_and(|quorum| quorum <= able.len()) {
+        return Ok(());
+    }
+    let excluded = policy.excluded.iter();
+    let excluded: String = excluded
+        .filter(|(name, _)| request.people.contains(*name))
+        .map(|(name, why)| match why {
+            Exclusion::Author => format!("; {name} is an author"),
+            Exclusion::Signer => format!("; {name} signed the release"),
+        })
+        .collect();
+    let message = format!(
+        "{} people have to say yes, and only {} may: {}{excluded}",
+        request.quorum,
+        able.len(),
+        able.join(", ")
+    );
+    Err(Failure::new(Kind::Invalid, message)
+        .with_hint("name more people, with keys that count, in the `approval` rule"))
+}
+
+/// The open request that asks the same, or this one, kept.
+fn remember(
+    wanted: Identified,
+    settings: &Settings,
+    session: &Session,
+) -> Result<Identified, Failure> {
+    let Some(state) = settings.state()? else {
+        return Ok(wanted);
+    };
+    if let Some(open) = kept::open_one(&wanted, state.as_ref(), wanted.request.made_at)? {
+        return Ok(open);
+    }
+    if !session.dry_run {
+        kept::keep(&wanted, state.as_ref())?;
+    }
+    Ok(wanted)
+}

@@ -1,0 +1,20 @@
+//! Dispatches to the subcommands.
+
+use liftlock::failure::Failure;
+use liftlock::report::Report;
+use liftlock_io::cli::Session;
+
+use crate::args::{Args, Command};
+use crate::settings::Settings;
+use crate::{answer, doctor, explain, judge, request};
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
+    let settings = Settings::read(session)?;
+    match &args.command {
+        Command::Request(args) => request::request(args, &settings, session),
+        Command::Answer(args) => answer::answer(args, &settings, session),
+        Command::Judge(args) => judge::judge(args, &settings, session),
+        Command::Explain(args) => explain::explain(args, &settings),
+        Command::Doctor => doctor::doctor(&settings, session),
+    }
+}

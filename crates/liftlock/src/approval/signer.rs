@@ -1,0 +1,59 @@
+//! Which people signed a release or vouched for how it was built: they may
+//! not approve it as well.
+
+use crate::attestation;
+use crate::bundle::{Bundle, Content};
+use crate::config::trust::{Keyring, Role};
+use crate::crypto::{PublicKey, Verifier};
+use crate::digest::Digest;
+use crate::signature;
+
+/// The keys of people that made one of these signatures or builder's
+/// statements. Each bundle comes with the digest that it was found under.
+#[must_use]
+pub fn signers(
+    found: &[(Digest, Bundle)],
+    keyring: &Keyring,
+    verifier: &dyn Verifier,
+) -> Vec<PublicKey> {
+    let people = keyring.people.values().flat_map(|person| &person.keys);
+    let keys: Vec<PublicKey> = people.filter_map(|dated| dated.key.clone()).collect();
+    let mut signers: Vec<PublicKey> = found
+        .iter()
+        .filter_map(|(subject, bundle)| match bundle.content() {
+            Content::Message { .. } => signature::verify(bundle, subject, &keys, verifier).ok(),
+            Content::Envelope(_) => {
+                let proved = attestation::verify(bundle, &keys, verifier).ok()?;
+                let role = Role::of_predicate(proved.statement.predicate_type());
+                (role == Some(Role::Builder)).then_some(proved.key)
+            }
+        })
+        .collect();
+    signers.sort();
+    signers.dedup();
+    signers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::Say;
+    use super::super::toy::{CHECK, Toy, answer, key, keyring, request, signed};
+    use super::*;
+    use crate::predicate::RELEASE;
+    use crate::statement::{Statement, Subject};
+
+    #[test]
+    fn whoever_signed_is_found_but_not_whoever_answered() {
+        let digest = request().release.digest;
+        let subject = vec![Subject::new(&digest)];
+        let statement = Statement::new(subject, RELEASE, &serde_json::json!({})).unwrap();
+        let attested = attestation::sign(&statement, &Toy(key(4))).unwrap();
+        let message = signature::sign(&digest, &Toy(key(2))).unwrap();
+        let machine = signature::sign(&digest, &Toy(key(77))).unwrap();
+        let answered = signed(&answer("alice", Say::Yes, "10:30"), 1);
+        let found = [attested, message, machine, answered].map(|bundle| (digest, bundle));
+        let mut expected = vec![key(4), key(2)];
+        expected.sort();
+        assert_eq!(signers(&found, &keyring(), &CHECK), expected);
+    }
+}
