@@ -1,16 +1,7 @@
-//! `audit-log`: appends to, verifies, queries and tells from the release ledger.
-
-mod append;
-mod args;
-mod conditions;
-mod doctor;
-mod places;
-mod query;
-mod render;
-mod run;
+//! The program; all of it is in the library, so that the wrappers can ask it.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    liftlock_io::cli::main(run::run)
+    audit_log::main()
 }

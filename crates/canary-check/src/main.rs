@@ -1,16 +1,7 @@
-//! `canary-check`: judges a canary against its baseline or its objective.
-
-mod args;
-mod attest;
-mod doctor;
-mod explain;
-mod render;
-mod run;
-mod settings;
-mod watch;
+//! The program; all of it is in the library, so that the wrappers can ask it.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    liftlock_io::cli::main(run::run)
+    canary_check::main()
 }

@@ -1,0 +1,36 @@
+//! `canary-check`: judges a canary against its baseline or its objective.
+
+mod args;
+mod attest;
+mod doctor;
+mod explain;
+mod render;
+mod run;
+mod settings;
+mod watch;
+
+use std::process::ExitCode;
+
+/// The outputs of all subcommands, beside `verdict` and `exit-code`.
+pub const OUTPUTS: &[&str] = &[
+    "reason",
+    "decided-at-row",
+    "canary-total",
+    "canary-bad",
+    "baseline-total",
+    "baseline-bad",
+    "odds-ratio",
+    "attestation",
+];
+
+/// Runs the program from its command line to its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    liftlock_io::cli::main(run::run)
+}
+
+/// The command line, as wrappers and documents are made from it.
+#[must_use]
+pub fn command() -> clap::Command {
+    <args::Args as clap::CommandFactory>::command()
+}
