@@ -8,6 +8,7 @@ use liftlock::failure::{Explain, Kind};
 use liftlock::signature;
 use liftlock::statement::Statement;
 
+use crate::evidence::{self, Evidence};
 use crate::verify::Local;
 
 /// Signs a statement, then checks the written bundle as any reader would.
@@ -34,6 +35,20 @@ pub fn sign(signer: &dyn Signer, digest: &Digest) -> Result<Bundle, Error> {
     let keys = [signer.public_key().clone()];
     signature::verify(&bundle, digest, &keys, &Local).map_err(Error::Signature)?;
     Ok(bundle)
+}
+
+/// Keeps an attestation as evidence, under each of its subjects.
+///
+/// # Errors
+///
+/// Fails when the store cannot be written; then the same call again is safe.
+pub fn keep(
+    evidence: &Evidence,
+    statement: &Statement,
+    bundle: &Bundle,
+) -> Result<Digest, evidence::Error> {
+    let subjects: Vec<Digest> = statement.digests().collect();
+    evidence.put(&subjects, statement.predicate_type(), bundle.bytes())
 }
 
 /// There is no bundle that a reader would accept.

@@ -162,7 +162,10 @@ fn registry(body: &str, text: &str) -> Result<Place, ParseError> {
     let (host, repository) = body.split_once('/').ok_or_else(wrong)?;
     let named = host == "localhost" || host.contains(['.', ':']);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    let ends = host.bytes().next().zip(host.bytes().last());
+    let end = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'[' | b']');
     let valid = named
+        && ends.is_some_and(|(first, last)| end(first) && end(last))
         && host.bytes().all(plain)
         && repository.len() <= 255
         && repository.split('/').all(is_component);
@@ -299,6 +302,8 @@ mod tests {
             "r.example/shop@sha256:00",
             "r.example/shop?x=/y",
             "user@r.example/shop",
+            "./shop",
+            "../shop/api",
             "oci-layout:",
             "https://r.example/shop",
         ];

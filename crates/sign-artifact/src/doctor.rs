@@ -1,0 +1,107 @@
+//! `doctor`: whether this machine can sign, and what to change when it can't.
+
+use liftlock::crypto::Signer as _;
+use liftlock::digest::Digest;
+use liftlock::failure::{Failure, Kind};
+use liftlock::report::Report;
+use liftlock::verdict::Verdict;
+use liftlock_io::cli::Session;
+use liftlock_io::{attest, env, http, key};
+use serde::Serialize;
+
+use crate::args::Doctor;
+use crate::target::{Target, options};
+
+#[derive(Debug, Serialize)]
+struct Check {
+    name: String,
+    ok: bool,
+    found: String,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    checks: Vec<Check>,
+    yaml: &'static str,
+}
+
+/// What to add to a workflow; the password comes from the CI's secrets.
+const YAML: &str = "\
+env:
+  COSIGN_PASSWORD: ${{ secrets.COSIGN_PASSWORD }}
+  LIFTLOCK_SIGN_ARTIFACT_KEY: env://COSIGN_PRIVATE_KEY
+  COSIGN_PRIVATE_KEY: ${{ secrets.COSIGN_PRIVATE_KEY }}
+";
+
+pub(crate) fn run(asked: &Doctor, session: &Session) -> Result<Report, Failure> {
+    let mut checks = vec![
+        check("password", password()),
+        check("new key signs", new_key()),
+        check("certificate authorities", authorities(session)),
+    ];
+    if let Some(reference) = &asked.key {
+        checks.push(check("key", opens(reference)));
+    }
+    for image in &asked.images {
+        let found = Target::find(image, session).map(|target| target.digest.to_string());
+        checks.push(check(&format!("image {image}"), found));
+    }
+    let bad = checks.iter().filter(|check| !check.ok).count();
+    let verdict = if bad == 0 {
+        Verdict::Pass
+    } else {
+        Verdict::Fail
+    };
+    let headline = format!("{bad} of {} checks found something", checks.len());
+    let lines = checks.iter().map(|check| {
+        let mark = if check.ok { "ok" } else { "BAD" };
+        format!("{mark:<5}{}: {}\n", check.name, check.found)
+    });
+    let human = format!("{}\n{YAML}", lines.collect::<String>());
+    Ok(Report::new("doctor", verdict, headline)
+        .with_output("bad", bad.to_string())
+        .with_human(human)
+        .with_detail(&Checked { checks, yaml: YAML }))
+}
+
+fn password() -> Result<String, Failure> {
+    match env::var(key::PASSWORD) {
+        Some(_) => Ok(format!("`{}` is set", key::PASSWORD)),
+        None => {
+            let message = format!("`{}` is not set", key::PASSWORD);
+            Err(Failure::new(Kind::Credentials, message))
+        }
+    }
+}
+
+fn new_key() -> Result<String, Failure> {
+    let key = key::Private::generate()?;
+    attest::sign(&key, &Digest::of(b"doctor"))?;
+    Ok("randomness and mathematics work".to_owned())
+}
+
+fn authorities(session: &Session) -> Result<String, Failure> {
+    http::Client::new(&options(session))?;
+    Ok("can be read".to_owned())
+}
+
+fn opens(reference: &str) -> Result<String, Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let key = key::Private::open(reference)?;
+    let open_to_others = std::fs::metadata(reference)
+        .is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
+    if open_to_others {
+        let message = format!("`{reference}` is readable by others: run `chmod 600 {reference}`");
+        return Err(Failure::new(Kind::Credentials, message));
+    }
+    Ok(format!("opens, its id is `{}`", key.public_key().id()))
+}
+
+fn check(name: &str, asked: Result<String, Failure>) -> Check {
+    let ok = asked.is_ok();
+    Check {
+        name: name.to_owned(),
+        ok,
+        found: asked.unwrap_or_else(|failure| failure.lines().join(": ")),
+    }
+}

@@ -1,0 +1,80 @@
+//! `explain`: everything that is missing for a proof, all at once.
+
+use liftlock::failure::Failure;
+use liftlock::report::Report;
+use liftlock::verdict::Verdict;
+use liftlock_io::cli::Session;
+use serde::Serialize;
+
+use crate::args::Explain;
+use crate::check::{gather, judge, keys, reason};
+use crate::target::Target;
+
+/// Something that a proof needs.
+#[derive(Debug, Serialize)]
+struct Condition {
+    met: bool,
+    wanted: String,
+    found: String,
+    provided_by: &'static str,
+    command: String,
+}
+
+#[derive(Serialize)]
+struct Explained {
+    conditions: Vec<Condition>,
+}
+
+pub(crate) fn run(asked: &Explain, session: &Session) -> Result<Report, Failure> {
+    let trusted = keys(&asked.key);
+    let mut conditions = vec![Condition {
+        met: trusted.as_ref().is_ok_and(|keys| !keys.is_empty()),
+        wanted: "a public key to trust".to_owned(),
+        found: match &trusted {
+            Ok(keys) => format!("{} keys", keys.len()),
+            Err(failure) => failure.lines().join(": "),
+        },
+        provided_by: "whoever signs",
+        command: "sign-artifact generate-key-pair".to_owned(),
+    }];
+    let trusted = trusted.unwrap_or_default();
+    for text in &asked.targets {
+        let outcome = Target::find(text, session).and_then(|target| {
+            let found = gather(&target, None)?;
+            judge(&target, &found, &trusted, None)
+        });
+        conditions.push(Condition {
+            met: outcome.as_ref().is_ok_and(|one| one.verified),
+            wanted: format!("a signature of `{text}` by one of the keys"),
+            found: match &outcome {
+                Ok(one) if one.verified => "verified".to_owned(),
+                Ok(one) => reason(one),
+                Err(failure) => failure.lines().join(": "),
+            },
+            provided_by: "the builder",
+            command: format!("sign-artifact sign --key cosign.key {text}"),
+        });
+    }
+    let missing = conditions.iter().filter(|one| !one.met).count();
+    let verdict = if missing == 0 {
+        Verdict::Pass
+    } else {
+        Verdict::Fail
+    };
+    let headline = format!("{missing} of {} conditions are not met", conditions.len());
+    let lines: String = conditions.iter().map(line).collect();
+    Ok(Report::new("explain", verdict, headline)
+        .with_output("missing", missing.to_string())
+        .with_human(lines)
+        .with_detail(&Explained { conditions }))
+}
+
+fn line(one: &Condition) -> String {
+    if one.met {
+        return format!("met     {}: {}\n", one.wanted, one.found);
+    }
+    format!(
+        "MISSING {}: {}\n        from {}: {}\n",
+        one.wanted, one.found, one.provided_by, one.command
+    )
+}
