@@ -6,8 +6,9 @@ mod fake;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use fake::{Answer, Fake};
+use fake::{Answer, start};
 use serde_json::Value;
+use testkit::http::Server;
 
 const HEADER: &str = "time,baseline_total,baseline_bad,canary_total,canary_bad";
 
@@ -147,9 +148,9 @@ fn limits_that_let_everything_through_are_refused() {
 const TOTAL: &str = r#"requests_total{version="{slot}"}"#;
 const BAD: &str = r#"requests_total{version="{slot}",code="500"}"#;
 
-fn look(server: &Fake, subcommand: &str, more: &[&str]) -> Output {
+fn look(server: &Server, subcommand: &str, more: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
-    let url = server.url();
+    let url = server.url("/");
     let arguments = [
         subcommand,
         "--prometheus",
@@ -185,7 +186,7 @@ fn prometheus_gives_each_verdict_from_flags_alone() {
         (Answer::Page(502), 12, "blind", "unreadable"),
     ];
     for (answer, expected, verdict, reason) in cases {
-        let output = look(&Fake::start(answer), "run", &AT_ONCE);
+        let output = look(&start(answer), "run", &AT_ONCE);
         let result = json(&output);
         assert_eq!(code(&output), expected, "{answer:?}: {result}");
         assert_eq!(result["verdict"], verdict, "{answer:?}");
@@ -196,25 +197,19 @@ fn prometheus_gives_each_verdict_from_flags_alone() {
 
 #[test]
 fn a_refused_query_and_refused_credentials_end_at_once() {
-    let refused = look(&Fake::start(Answer::Refused(422)), "run", &[]);
+    let refused = look(&start(Answer::Refused(422)), "run", &[]);
     assert_eq!(code(&refused), 3);
     assert!(stderr(&refused).contains("cannot use the answer of Prometheus"));
     assert!(stderr(&refused).contains("many-to-many"));
-    assert_eq!(
-        code(&look(&Fake::start(Answer::Refused(400)), "run", &[])),
-        3
-    );
-    assert_eq!(code(&look(&Fake::start(Answer::Page(401)), "run", &[])), 4);
-    assert_eq!(
-        code(&look(&Fake::start(Answer::Fractions), "run", &AT_ONCE)),
-        3
-    );
+    assert_eq!(code(&look(&start(Answer::Refused(400)), "run", &[])), 3);
+    assert_eq!(code(&look(&start(Answer::Page(401)), "run", &[])), 4);
+    assert_eq!(code(&look(&start(Answer::Fractions), "run", &AT_ONCE)), 3);
 }
 
 #[test]
 fn nobody_listening_is_blind() {
-    let server = Fake::start(Answer::Empty);
-    let address = server.url();
+    let server = start(Answer::Empty);
+    let address = server.url("/");
     drop(server);
     let folder = tempfile::tempdir().unwrap();
     let arguments = [
@@ -272,7 +267,7 @@ fn what_was_counted_can_be_judged_again() {
         baseline: (400, 10),
         canary: (400, 40),
     };
-    let server = Fake::start(answer);
+    let server = start(answer);
     let folder = tempfile::tempdir().unwrap();
     let saved = folder.path().join("seen.csv").display().to_string();
     let more = ["--since", "10m", "--timeout", "1s", "--save-counts", &saved];
@@ -294,7 +289,7 @@ fn a_resumed_run_does_not_count_a_row_twice() {
         baseline: (400, 0),
         canary: (400, 0),
     };
-    let server = Fake::start(answer);
+    let server = start(answer);
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state.json").display().to_string();
     let more = ["--since", "10m", "--timeout", "1s", "--resume", &state];
@@ -308,7 +303,7 @@ fn a_resumed_run_does_not_count_a_row_twice() {
 
 #[test]
 fn explain_and_doctor_say_what_is_missing() {
-    let blind = look(&Fake::start(Answer::Empty), "explain", &[]);
+    let blind = look(&start(Answer::Empty), "explain", &[]);
     assert_eq!(code(&blind), 12);
     let conditions = &json(&blind)["detail"]["conditions"];
     assert_eq!(conditions[0]["condition"], "sight");
@@ -317,7 +312,7 @@ fn explain_and_doctor_say_what_is_missing() {
         baseline: (400, 10),
         canary: (400, 10),
     };
-    let healthy = Fake::start(answer);
+    let healthy = start(answer);
     let met = json(&look(&healthy, "explain", &[]));
     let conditions = met["detail"]["conditions"].as_array().unwrap();
     assert!(conditions.iter().all(|one| one["met"] == true), "{met}");
@@ -329,7 +324,7 @@ fn explain_and_doctor_say_what_is_missing() {
             .unwrap()
             .contains("prometheus:")
     );
-    assert_eq!(code(&look(&Fake::start(Answer::Empty), "doctor", &[])), 12);
+    assert_eq!(code(&look(&start(Answer::Empty), "doctor", &[])), 12);
 }
 
 #[test]

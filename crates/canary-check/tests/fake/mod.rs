@@ -1,10 +1,6 @@
 //! A server on loopback that answers queries as Prometheus does, or does not.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use testkit::http::{self, Server};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
@@ -21,71 +17,14 @@ pub(crate) enum Answer {
     Page(u16),
 }
 
-#[derive(Debug)]
-pub(crate) struct Fake {
-    address: SocketAddr,
-    stopped: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Fake {
-    pub(crate) fn start(answer: Answer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let stopped = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stopped);
-        let thread = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if seen.load(Ordering::SeqCst) {
-                    return;
-                }
-                serve(stream.unwrap(), answer);
-            }
-        });
-        Self {
-            address,
-            stopped,
-            thread: Some(thread),
-        }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-}
-
-impl Drop for Fake {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        drop(TcpStream::connect(self.address));
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
-    }
-}
-
-fn serve(stream: TcpStream, answer: Answer) {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    let mut line = String::new();
-    while reader.read_line(&mut line).unwrap_or(0) > 2 {
-        let lower = line.to_ascii_lowercase();
-        if let Some(value) = lower.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        line.clear();
-    }
-    let mut form = vec![0; length];
-    reader.read_exact(&mut form).unwrap();
-    let form = String::from_utf8(form).unwrap();
-    let (status, body) = respond(&form, answer);
-    let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    let mut stream = reader.into_inner();
-    // A client that went away is no concern of the server's.
-    drop(stream.write_all(format!("{head}{body}").as_bytes()));
+/// Starts the server; it ends when it is dropped.
+pub(crate) fn start(answer: Answer) -> Server {
+    let served = Server::start(move |request| {
+        let form = String::from_utf8(request.body.clone()).unwrap();
+        let (status, body) = respond(&form, answer);
+        http::Answer::new(status).body(body)
+    });
+    served.unwrap()
 }
 
 fn respond(form: &str, answer: Answer) -> (u16, String) {
