@@ -60,7 +60,6 @@ fn look(args: &Explain, session: &Session, settings: &Settings) -> Result<Judged
     let (from, to) = (before(now, args.since), source.settled(now));
     let look = prometheus::rows(&client(session)?, &source, from, to)?;
     let sight = Sight {
-        since: Some(from),
         shifts: shifts(&args.proof),
         faults: look.gathered.faults,
     };

@@ -2,7 +2,7 @@
 //! looser than a protected policy.
 
 use liftlock::canary::sight::Shift;
-use liftlock::canary::{Against, Margin, PassBy, Policy, Risk, Sample};
+use liftlock::canary::{Against, PassBy, Policy, Sample};
 use liftlock::config::effective::{Environment, Rules};
 use liftlock::config::target;
 use liftlock::digest::Digest;
@@ -65,34 +65,26 @@ impl Settings {
 
     /// How the canary is judged.
     pub(crate) fn policy(&self, proof: &Proof, interval: Option<Span>) -> Result<Policy, Failure> {
-        let default = Policy::default();
-        let environment = self.environment.as_ref();
-        let bake = proof
-            .bake
-            .or(environment.map(|environment| environment.bake));
-        let requests = environment.map_or(0, |environment| environment.min_requests);
-        let alpha = environment.map(|environment| Risk::try_from(environment.alpha));
-        let margin = environment.map(|environment| Margin::try_from(environment.margin));
-        let staleness = interval.map_or(default.max_staleness, |interval| {
-            Span::from_millis(interval.millis().saturating_mul(4)).max(Span::seconds(60))
-        });
+        let against = match proof.slo {
+            Some(promised) => Against::slo(promised)?,
+            None => Against::Baseline,
+        };
+        let base = match &self.environment {
+            Some(environment) => Policy::of(environment, against, Span::ZERO)?,
+            None => Policy::default(),
+        };
+        let staleness = interval.map_or(Policy::default().max_staleness, Policy::staleness);
         let policy = Policy {
-            alpha: proof.alpha.or(alpha.transpose()?).unwrap_or(default.alpha),
-            beta: proof.beta.unwrap_or(default.beta),
-            margin: proof
-                .margin
-                .or(margin.transpose()?)
-                .unwrap_or(default.margin),
-            pass_margin: proof.pass_margin.unwrap_or(default.pass_margin),
+            alpha: proof.alpha.unwrap_or(base.alpha),
+            beta: proof.beta.unwrap_or(base.beta),
+            margin: proof.margin.unwrap_or(base.margin),
+            pass_margin: proof.pass_margin.unwrap_or(base.pass_margin),
             sample: Sample {
-                requests: proof.min_requests.unwrap_or(requests),
-                time: bake.unwrap_or_default(),
+                requests: proof.min_requests.unwrap_or(base.sample.requests),
+                time: proof.bake.unwrap_or(base.sample.time),
             },
-            pass_by: bake.map_or(PassBy::Proof, |_| PassBy::Sample),
-            against: match proof.slo {
-                Some(promised) => Against::slo(promised)?,
-                None => Against::Baseline,
-            },
+            pass_by: proof.bake.map_or(base.pass_by, |_| PassBy::Sample),
+            against,
             max_staleness: proof.max_staleness.unwrap_or(staleness),
         };
         self.refuse_looser(&policy, proof)?;

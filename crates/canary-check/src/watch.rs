@@ -54,7 +54,6 @@ pub(crate) fn watch(args: &Run, session: &Session, settings: &Settings) -> Resul
         client: client(session)?,
         from: state.last().unwrap_or(before(session.started, args.since)),
         sight: Sight {
-            since: Some(session.started),
             shifts: shifts(&args.proof),
             faults: Vec::new(),
         },

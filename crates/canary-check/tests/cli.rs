@@ -342,3 +342,38 @@ fn environment_variables_are_flags_and_help_names_no_secret() {
         .unwrap();
     assert_eq!(code(&typo), 2);
 }
+
+#[test]
+fn an_environment_of_the_configuration_is_enough_and_the_policy_cannot_be_loosened() {
+    let answer = Answer::Counters {
+        baseline: (400, 10),
+        canary: (400, 40),
+    };
+    let server = start(answer);
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "version: 1\nservice: shop\nenvironments:\n  production:\n    traffic: {{ weights-file: {{ path: w.json, \
+         slots: {{ stable: v1, canary: v2 }} }} }}\n    slo: {{ margin: 1.25, alpha: 1% }}\n    \
+         metrics: {{ prometheus: {{ url: '{}', total: '{TOTAL}', bad: '{BAD}' }} }}\n",
+        server.url("/")
+    );
+    std::fs::write(folder.path().join("liftlock.yaml"), &config).unwrap();
+    let run = ["run", "--environment", "production", "--format", "json"];
+    let output = check(folder.path(), &[&run[..], &AT_ONCE].concat());
+    assert_eq!(code(&output), 10, "{}", stderr(&output));
+    assert_eq!(json(&output)["policy"], "local");
+    std::fs::write(folder.path().join("policy.yaml"), &config).unwrap();
+    let loose = [&run[..], &AT_ONCE, &["--margin", "2"]].concat();
+    let output = command(folder.path(), &loose)
+        .env("LIFTLOCK_POLICY", "file:policy.yaml")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 3);
+    assert!(
+        stderr(&output).contains("`--margin` would loosen the policy"),
+        "{}",
+        stderr(&output)
+    );
+    let unknown = ["run", "--environment", "nowhere"];
+    assert_eq!(code(&check(folder.path(), &unknown)), 3);
+}

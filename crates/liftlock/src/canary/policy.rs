@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::effective::Environment;
 use crate::failure::{Explain, Kind};
 use crate::percent::Percent;
 use crate::span::Span;
@@ -47,6 +48,40 @@ impl Default for Policy {
             against: Against::Baseline,
             max_staleness: Span::seconds(300),
         }
+    }
+}
+
+impl Policy {
+    /// The rules that an environment sets for each of its steps: its sample is
+    /// enough to go on, a proof is not needed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when alpha or margin would let everything through.
+    pub fn of(
+        environment: &Environment,
+        against: Against,
+        interval: Span,
+    ) -> Result<Self, Invalid> {
+        Ok(Self {
+            alpha: Risk::try_from(environment.alpha)?,
+            margin: Margin::try_from(environment.margin)?,
+            sample: Sample {
+                requests: environment.min_requests,
+                time: environment.bake,
+            },
+            pass_by: PassBy::Sample,
+            against,
+            max_staleness: Self::staleness(interval),
+            ..Self::default()
+        })
+    }
+
+    /// How old live counts may be: four rows, and at least a minute, as
+    /// scrapes are missed now and then.
+    #[must_use]
+    pub fn staleness(interval: Span) -> Span {
+        Span::from_millis(interval.millis().saturating_mul(4)).max(Span::seconds(60))
     }
 }
 

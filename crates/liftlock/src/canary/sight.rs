@@ -9,8 +9,6 @@ use crate::time::Time;
 /// What is known about the view on the canary, beside the rows themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sight {
-    /// When the canary was given the traffic that it is judged by.
-    pub since: Option<Time>,
     /// The canary's share of traffic over time, oldest first; empty where it
     /// is not known.
     pub shifts: Vec<Shift>,
