@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use liftlock::approval::answer::{Heard, hear};
 use liftlock::approval::decide::{Evidence, Judgement, decide};
 use liftlock::approval::policy::Policy;
-use liftlock::approval::{MOST_ANSWERS, request, signer};
+use liftlock::approval::{Closed, MOST_ANSWERS, request, signer};
 use liftlock::bundle::Bundle;
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
@@ -31,6 +31,8 @@ pub(crate) struct Judged {
     pub(crate) signers: Vec<PublicKey>,
     pub(crate) bundles: Vec<Bundle>,
     pub(crate) judgement: Judgement,
+    /// How the request ended before, if it did.
+    pub(crate) end: Option<Closed>,
     pub(crate) at: Time,
 }
 
@@ -47,15 +49,15 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         .map(|bundle| hear(bundle, &policy.keyring, &Local))
         .collect();
     heard.extend(unreadable);
-    let withdrawn = match settings.state()? {
-        Some(state) => kept::is_denied(&asked, state.as_ref())?,
-        None => false,
+    let end = match settings.state()? {
+        Some(state) => kept::end(&asked, state.as_ref())?,
+        None => None,
     };
     let at = clock::now();
     let evidence = Evidence {
         asked: &asked,
         answers: &heard,
-        withdrawn,
+        withdrawn: end.as_ref().is_some_and(Closed::denies),
     };
     let judgement = decide(&policy, &evidence, at);
     Ok(Judged {
@@ -64,6 +66,7 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         signers,
         bundles,
         judgement,
+        end,
         at,
     })
 }

@@ -3,19 +3,19 @@
 use std::path::Path;
 
 use liftlock::approval::request::Identified;
-use liftlock::approval::{Closed, closed_key, folder, request_key};
+use liftlock::approval::{Asked, Closed, closed_key, question_key, request_key};
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::json;
+use liftlock::state::Document;
 use liftlock::time::Time;
-use liftlock::verdict::Verdict;
 use liftlock_io::file;
 use liftlock_io::store::{Put, Store, Swap};
 
 use crate::settings::Settings;
 
-/// The end of the key of a request's end.
-const CLOSED: &str = ".closed.json";
+/// Each lost round means that another writer won.
+const ROUNDS: usize = 10;
 
 /// Reads a request by its digest, or from a file.
 pub(crate) fn read(reference: &str, settings: &Settings) -> Result<Identified, Failure> {
@@ -67,48 +67,111 @@ fn understood(bytes: &[u8], name: &str) -> Result<Identified, Failure> {
     })
 }
 
-/// An open request that asks the same, if there is one; the newest of several.
-pub(crate) fn open_one(
+/// The request that asks the question of `wanted`: one that is open already,
+/// or `wanted` itself, kept. Of two that ask at once, one wins.
+pub(crate) fn remember(
+    wanted: Identified,
+    state: &dyn Store,
+    (effect, now): (Effect, Time),
+) -> Result<Identified, Failure> {
+    let request = &wanted.request;
+    let question = request.question();
+    let place = question_key(&request.service, &request.environment, &question);
+    let pointer = Asked {
+        request: wanted.digest,
+    };
+    let bytes = json::line(&pointer).map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    for _ in 0..ROUNDS {
+        let current = state.get(&place)?;
+        if let Some(stored) = &current
+            && let Some(open) = still_asked(&stored.bytes, &wanted, state, now)?
+        {
+            return Ok(open);
+        }
+        if effect == Effect::None {
+            return Ok(wanted);
+        }
+        let key = request_key(&request.service, &request.environment, &wanted.digest);
+        // The key names the content, so whoever was first wrote the same.
+        drop(state.put_if_absent(&key, &wanted.bytes)?);
+        let won = match current {
+            None => matches!(state.put_if_absent(&place, &bytes)?, Put::Written(_)),
+            Some(stored) => matches!(
+                state.swap(&place, &bytes, &stored.version)?,
+                Swap::Written(_)
+            ),
+        };
+        if won {
+            return Ok(wanted);
+        }
+    }
+    Err(busy(&place))
+}
+
+/// Whether anything may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Write,
+    None,
+}
+
+/// The request that a pointer leads to, while an answer to it still matters.
+fn still_asked(
+    bytes: &[u8],
     wanted: &Identified,
     state: &dyn Store,
     now: Time,
 ) -> Result<Option<Identified>, Failure> {
-    let place = folder(&wanted.request.service, &wanted.request.environment);
-    let mut found: Option<Identified> = None;
-    for (key, stored) in state.scan(&place)? {
-        if key.ends_with(CLOSED) {
-            continue;
-        }
-        let asked = understood(&stored.bytes, &key)?;
-        let same = asked.request.asks_the_same(&wanted.request) && asked.is_open(now);
-        let newer = found
-            .as_ref()
-            .is_none_or(|found| found.request.made_at < asked.request.made_at);
-        if same && newer && !is_denied(&asked, state)? {
-            found = Some(asked);
-        }
+    let (service, environment) = (&wanted.request.service, &wanted.request.environment);
+    let altered = |key: &str| {
+        let message = format!("`{key}` in the state store was altered");
+        Failure::new(Kind::Refuted, message)
+    };
+    let pointer: Asked = json::parse(bytes).map_err(|error| {
+        let message = format!("cannot understand the state store: {error}");
+        Failure::new(Kind::Invalid, message)
+    })?;
+    let key = request_key(service, environment, &pointer.request);
+    let stored = state.get(&key)?.ok_or_else(|| altered(&key))?;
+    let asked = understood(&stored.bytes, &key)?;
+    if asked.digest != pointer.request || asked.request.question() != wanted.request.question() {
+        return Err(altered(&key));
     }
-    Ok(found)
+    let matters = asked.is_open(now) && !is_over(&asked, state)?;
+    Ok(matters.then_some(asked))
 }
 
-/// Keeps a new request.
-pub(crate) fn keep(asked: &Identified, state: &dyn Store) -> Result<(), Failure> {
-    let request = &asked.request;
-    let key = request_key(&request.service, &request.environment, &asked.digest);
-    // The key names the content, so whoever was first wrote the same.
-    drop(state.put_if_absent(&key, &asked.bytes)?);
-    Ok(())
-}
-
-/// Whether somebody said no already: then no later answer changes it.
-pub(crate) fn is_denied(asked: &Identified, state: &dyn Store) -> Result<bool, Failure> {
-    let request = &asked.request;
-    let key = closed_key(&request.service, &request.environment, &asked.digest);
-    let Some(stored) = state.get(&key)? else {
+/// Whether it was denied, or its approval served a promotion that is over and
+/// whose release is no longer live: then the question has to be asked anew.
+fn is_over(asked: &Identified, state: &dyn Store) -> Result<bool, Failure> {
+    let Some(end) = end(asked, state)? else {
         return Ok(false);
     };
-    let closed = closed(&stored.bytes, &key)?;
-    Ok(closed.verdict != Verdict::Pass)
+    let key = Document::key(&asked.request.service, &asked.request.environment);
+    let Some(stored) = state.get(&key)? else {
+        return Ok(end.denies());
+    };
+    let document = Document::parse(&stored.bytes).map_err(|error| {
+        let message = format!("cannot understand `{key}` in the state store: {error}");
+        Failure::new(Kind::Invalid, message)
+    })?;
+    let names = [Some(asked.digest), end.approval];
+    let mut users = names
+        .iter()
+        .flatten()
+        .filter_map(|name| document.used.get(name));
+    let under_way = document.under_way().map(|run| run.id);
+    let live = document.live.as_ref().map(|live| live.release.digest);
+    let spent = users.any(|plan| Some(*plan) != under_way);
+    Ok(end.denies() || (spent && live != Some(asked.request.release.digest)))
+}
+
+/// How a request ended, if it did.
+pub(crate) fn end(asked: &Identified, state: &dyn Store) -> Result<Option<Closed>, Failure> {
+    let request = &asked.request;
+    let key = closed_key(&request.service, &request.environment, &asked.digest);
+    let stored = state.get(&key)?;
+    stored.map(|stored| closed(&stored.bytes, &key)).transpose()
 }
 
 fn closed(bytes: &[u8], key: &str) -> Result<Closed, Failure> {
@@ -123,7 +186,6 @@ fn closed(bytes: &[u8], key: &str) -> Result<Closed, Failure> {
 /// Writes down how a request ended. A denial replaces a pass, never the other
 /// way round.
 pub(crate) fn close(asked: &Identified, end: &Closed, state: &dyn Store) -> Result<(), Failure> {
-    const ROUNDS: usize = 10;
     let request = &asked.request;
     let key = closed_key(&request.service, &request.environment, &asked.digest);
     let bytes = json::line(end).map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
@@ -134,14 +196,17 @@ pub(crate) fn close(asked: &Identified, end: &Closed, state: &dyn Store) -> Resu
         let Some(stored) = state.get(&key)? else {
             continue;
         };
-        let stays = closed(&stored.bytes, &key)?.verdict != Verdict::Pass;
-        if stays || end.verdict == Verdict::Pass {
+        if closed(&stored.bytes, &key)?.denies() || !end.denies() {
             return Ok(());
         }
         if let Swap::Written(_) = state.swap(&key, &bytes, &stored.version)? {
             return Ok(());
         }
     }
-    Err(Failure::new(Kind::Upstream, format!("`{key}` is busy"))
-        .with_hint("run the same command again"))
+    Err(busy(&key))
+}
+
+fn busy(key: &str) -> Failure {
+    let message = format!("`{key}` is busy: other writers came first {ROUNDS} times");
+    Failure::new(Kind::Upstream, message).with_hint("run the same command again")
 }

@@ -176,11 +176,11 @@ fn remember(
     let Some(state) = settings.state()? else {
         return Ok(wanted);
     };
-    if let Some(open) = kept::open_one(&wanted, state.as_ref(), wanted.request.made_at)? {
-        return Ok(open);
-    }
-    if !session.dry_run {
-        kept::keep(&wanted, state.as_ref())?;
-    }
-    Ok(wanted)
+    let effect = if session.dry_run {
+        kept::Effect::None
+    } else {
+        kept::Effect::Write
+    };
+    let now = wanted.request.made_at;
+    kept::remember(wanted, state.as_ref(), (effect, now))
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use liftlock::approval::answer::{Answer, Say};
-use liftlock::approval::{recheck, request};
+use liftlock::approval::{Closed, recheck, request};
 use liftlock::attestation;
 use liftlock::bundle::Bundle;
 use liftlock::config::environment::Approval as Rule;
 use liftlock::config::trust::{DatedKey, Keyring, Person, Role, Trusted};
 use liftlock::digest::Digest;
 use liftlock::name::Name;
+use liftlock::state::Document;
 use liftlock_io::key::{self, Private};
 use liftlock_io::verify::Local;
 use liftlock_io::{attest, clock};
@@ -308,6 +309,76 @@ fn asking_again_finds_the_same_request_until_somebody_says_no() {
     fs::remove_dir_all(world.path(&format!(".liftlock/evidence/sha256/{hex}"))).unwrap();
     world.judge(10, &request);
     assert_ne!(world.ask("shop-1.json"), request);
+}
+
+#[test]
+fn one_pass_is_one_approval_however_often_it_is_judged() {
+    let world = World::configured();
+    let request = world.ask("shop-1.json");
+    for person in ["alice", "bob"] {
+        assert_eq!(world.answer(&request, person, person, "--yes").code, 0);
+    }
+    let first = world.judge(0, &request);
+    let second = world.judge(0, &request);
+    assert_eq!(first["detail"]["approval"], second["detail"]["approval"]);
+    assert_eq!(world.ask("shop-1.json"), request);
+    // The promotion that used it up is over, and something else is live.
+    let approval: Digest = serde_json::from_value(first["detail"]["approval"].clone()).unwrap();
+    let mut document = Document::default();
+    document.used.insert(approval, Digest::of(b"plan"));
+    let place = world.path(".liftlock/state/environments/shop");
+    fs::create_dir_all(&place).unwrap();
+    let text = serde_json::to_string(&document).unwrap();
+    fs::write(place.join("production.json"), text).unwrap();
+    assert_ne!(world.ask("shop-1.json"), request);
+}
+
+#[test]
+fn a_no_after_the_pass_closes_it() {
+    let world = World::configured();
+    let request = world.ask("shop-1.json");
+    for person in ["alice", "bob"] {
+        assert_eq!(world.answer(&request, person, person, "--yes").code, 0);
+    }
+    world.judge(0, &request);
+    assert_eq!(world.answer(&request, "bob", "bob", "--no").code, 0);
+    world.judge(10, &request);
+    let hex = request.strip_prefix("sha256:").unwrap();
+    let path = format!(".liftlock/state/approvals/shop/production/{hex}.closed.json");
+    let closed: Closed = serde_json::from_slice(&fs::read(world.path(&path)).unwrap()).unwrap();
+    assert!(closed.denies());
+}
+
+#[test]
+fn of_many_who_ask_at_once_one_asks() {
+    let world = World::configured();
+    let mut asked: Vec<String> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| world.ask("shop-1.json")))
+            .collect();
+        running.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    asked.dedup();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_observing_never_blocks() {
+    let world = World::configured();
+    let ask = [
+        "request",
+        "--release",
+        "shop-1.json",
+        "--environment",
+        "production",
+    ];
+    world.told(
+        13,
+        &[&ask[..], &["--dry-run", "--output", "r.json"]].concat(),
+    );
+    assert!(!world.path(".liftlock").exists() && !world.path("r.json").exists());
+    let told = world.told(0, &[&ask[..], &["--mode", "observe"]].concat());
+    assert_eq!(told["verdict"], "pending");
 }
 
 #[test]

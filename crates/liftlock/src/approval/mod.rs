@@ -53,6 +53,24 @@ pub fn closed_key(service: &Name, environment: &Name, request: &Digest) -> Strin
     )
 }
 
+/// The key that leads from a question to the request that asks it now.
+#[must_use]
+pub fn question_key(service: &Name, environment: &Name, question: &Digest) -> String {
+    format!(
+        "{}asked/{}.json",
+        folder(service, environment),
+        question.hex()
+    )
+}
+
+/// Which request asks a question now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The digest of the request.
+    pub request: Digest,
+}
+
 /// How a request ended; written once, to the state store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -65,4 +83,12 @@ pub struct Closed {
     /// The bundle of the approval, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Digest>,
+}
+
+impl Closed {
+    /// Whether no answer and no approval of the request counts any more.
+    #[must_use]
+    pub fn denies(&self) -> bool {
+        self.verdict != Verdict::Pass
+    }
 }

@@ -17,11 +17,11 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// What the judge signs about the release and its artifacts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Approval {
     /// Version of this format.
     pub schema_version: u32,
     /// Which release, where, by which rules, when.
+    #[serde(flatten)]
     pub ruling: Ruling,
     /// The digest of the request.
     pub request: Digest,

@@ -68,6 +68,9 @@ pub fn count_again(proved: &Proved, frame: &Frame<'_>, now: Time) -> Result<Appr
     if approval.schema_version != SCHEMA_VERSION {
         return Err(Refused::Version(approval.schema_version));
     }
+    if serde_json::to_value(&approval).ok().as_ref() != Some(proved.statement.predicate()) {
+        return Err(Refused::Unknown);
+    }
     let release = frame.release;
     let artifacts = release.release.artifacts.values();
     let mut wanted = std::iter::once(release.digest).chain(artifacts.map(|one| one.digest));
@@ -183,6 +186,9 @@ pub enum Refused {
     /// Written by a newer liftlock.
     #[error("`schema_version` {0} of the approval is not {SCHEMA_VERSION}")]
     Version(u32),
+    /// A field that could mean anything.
+    #[error("the approval has fields that this version does not know")]
+    Unknown,
     /// Says nothing about these bytes.
     #[error("the approval is not about {0}")]
     NotAbout(Digest),
@@ -227,7 +233,11 @@ pub enum Refused {
 impl Explain for Refused {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoRule | Self::Statement(_) | Self::Asked(_) | Self::Version(_) => Kind::Invalid,
+            Self::NoRule
+            | Self::Statement(_)
+            | Self::Asked(_)
+            | Self::Version(_)
+            | Self::Unknown => Kind::Invalid,
             Self::Expired(_) => Kind::Expired,
             Self::Judge(_)
             | Self::NotAbout(_)
@@ -251,6 +261,7 @@ impl Explain for Refused {
             Self::Judge(_)
             | Self::Statement(_)
             | Self::Version(_)
+            | Self::Unknown
             | Self::NotAbout(_)
             | Self::Asked(_)
             | Self::Request
@@ -269,6 +280,7 @@ mod tests {
     use super::*;
     use crate::attestation;
     use crate::bundle::Bundle;
+    use crate::statement::Statement;
 
     type Edit = fn(&mut Approval);
 
@@ -357,6 +369,29 @@ mod tests {
             let error = check(&approval, |_| (), "12:00").unwrap_err().to_string();
             assert!(error.starts_with(message), "{message}: {error}");
         }
+    }
+
+    #[test]
+    fn a_field_that_nobody_knows_is_refused() {
+        let statement = approval().statement(&request().release).unwrap();
+        let mut document = serde_json::to_value(&statement).unwrap();
+        assert_eq!(document["predicate"]["environment"], "production");
+        document["predicate"]["unless"] = "it rains".into();
+        let mut honest = proved(&approval(), 9);
+        honest.statement = Statement::parse(document.to_string().as_bytes()).unwrap();
+        let (keyring, rule) = (keyring(), rule());
+        let (release, production) = (request().release, name("production"));
+        let frame = Frame {
+            keyring: &keyring,
+            environment: &production,
+            rule: Some(&rule),
+            policy: Digest::of(b"policy"),
+            release: &release,
+            signers: &[],
+            verifier: &CHECK,
+        };
+        let refused = recheck(&honest, &frame, at("12:00"));
+        assert!(matches!(refused, Err(Refused::Unknown)));
     }
 
     #[test]

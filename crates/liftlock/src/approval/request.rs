@@ -55,16 +55,20 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether both ask the same people the same thing by the same rules.
+    /// What is asked of whom by which rules, whoever asks and whenever: two
+    /// requests with one question need not both be answered.
     #[must_use]
-    pub fn asks_the_same(&self, other: &Self) -> bool {
-        self.service == other.service
-            && self.environment == other.environment
-            && self.release == other.release
-            && self.policy == other.policy
-            && self.evidence == other.evidence
-            && self.quorum == other.quorum
-            && self.people == other.people
+    pub fn question(&self) -> Digest {
+        let canonical = serde_json::json!([
+            self.service,
+            self.environment,
+            self.release.digest,
+            self.policy,
+            self.evidence,
+            self.quorum,
+            self.people,
+        ]);
+        Digest::of(canonical.to_string().as_bytes())
     }
 }
 
@@ -195,6 +199,17 @@ mod tests {
         assert_eq!(read, asked);
         let inside = Identified::from_value(&asked.value().unwrap()).unwrap();
         assert_eq!(inside.digest, asked.digest);
+    }
+
+    #[test]
+    fn a_question_is_the_same_whenever_it_is_asked() {
+        let asked = toy::wanted();
+        let mut again = asked.clone();
+        again.nonce = "m".to_owned();
+        again.made_at = toy::at("11:00");
+        assert_eq!(again.question(), asked.question());
+        again.quorum = 3;
+        assert_ne!(again.question(), asked.question());
     }
 
     #[test]
