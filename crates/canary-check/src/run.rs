@@ -55,7 +55,10 @@ fn counts_file(flag: Option<&PathBuf>, settings: &Settings) -> Result<PathBuf, F
         .and_then(|metrics| metrics.counts.as_ref());
     flag.cloned()
         .or_else(|| configured.map(PathBuf::from))
-        .ok_or_else(|| Failure::new(Kind::Usage, "`--counts` is missing"))
+        .ok_or_else(|| {
+            let failure = Failure::new(Kind::Usage, "`--counts` is missing");
+            failure.with_hint("give a file of counts, or use `run` with Prometheus")
+        })
 }
 
 /// Judges a file of counts as of its last row: the file is all there is.

@@ -377,3 +377,49 @@ fn an_environment_of_the_configuration_is_enough_and_the_policy_cannot_be_loosen
     let unknown = ["run", "--environment", "nowhere"];
     assert_eq!(code(&check(folder.path(), &unknown)), 3);
 }
+
+#[test]
+fn all_queries_of_a_look_are_about_the_same_moment_and_carry_the_token() {
+    let server = start(Answer::Empty);
+    let folder = tempfile::tempdir().unwrap();
+    let url = server.url("/below/");
+    let arguments = [
+        "explain",
+        "--prometheus",
+        &url,
+        "--total",
+        TOTAL,
+        "--bad",
+        BAD,
+        "--baseline-slot",
+        "v1",
+        "--canary-slot",
+        "v2",
+    ];
+    let output = command(folder.path(), &arguments)
+        .env("LIFTLOCK_PROMETHEUS_TOKEN", "a-secret")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 12);
+    let told = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        stderr(&output)
+    );
+    assert!(!told.contains("a-secret"));
+    let requests = server.requests();
+    assert_eq!(requests.len(), 4);
+    let mut times: Vec<String> = Vec::new();
+    for request in &requests {
+        assert_eq!(
+            (request.method.as_str(), request.path()),
+            ("POST", "/below/api/v1/query")
+        );
+        assert_eq!(request.header("authorization"), Some("Bearer a-secret"));
+        let form = String::from_utf8(request.body.clone()).unwrap();
+        let time = form.split('&').find(|pair| pair.starts_with("time="));
+        times.push(time.unwrap().to_owned());
+    }
+    times.dedup();
+    assert_eq!(times.len(), 1, "{times:?}");
+}

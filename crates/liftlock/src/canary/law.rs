@@ -11,8 +11,8 @@ use super::number::real;
 /// Wider supports are summed outward from the mode.
 const NARROW: u128 = 64;
 
-/// Above this variance the sum is its integral: the error is below 1e-8.
-const SMOOTH: f64 = 1e8;
+/// Above this variance the sum is its integral: the error is below 1e-6.
+const SMOOTH: f64 = 1e6;
 
 /// An odds ratio with its logarithm.
 #[derive(Clone, Copy, Debug)]

@@ -46,14 +46,20 @@ impl Blind {
 }
 
 impl Sight {
-    /// The canary's share of traffic during the whole of `(from, to]`.
+    /// The canary's share of traffic behind the counts of `(from, to]`.
+    ///
+    /// What is scraped in a row was served since the scrape before, which may
+    /// be a whole row earlier: so long must the share have been the same.
     #[must_use]
     pub fn share(&self, from: Time, to: Time) -> Option<Percent> {
-        let at_start = self.weight(from)?;
+        let width = to.millis_since(from);
+        let lead = from.unix_millis().saturating_sub(width);
+        let lead = Time::from_unix_millis(lead).ok()?;
+        let at_start = self.weight(lead)?;
         let steady = !self
             .shifts
             .iter()
-            .any(|shift| shift.since > from && shift.since < to);
+            .any(|shift| shift.since > lead && shift.since < to);
         steady.then_some(at_start)
     }
 
@@ -96,5 +102,30 @@ impl Sight {
             let detail = "the canary does not get the share of traffic that it was given";
             Blind::new(Reason::ShareOff, detail)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_near_a_shift_says_nothing_about_the_share() {
+        let at = |seconds: i64| Time::from_unix_millis(1_795_435_200_000 + 1000 * seconds).unwrap();
+        let shift = |seconds, weight: &str| Shift {
+            since: at(seconds),
+            weight: weight.parse().unwrap(),
+        };
+        let sight = Sight {
+            shifts: vec![shift(0, "5%"), shift(62, "50%")],
+            ..Sight::default()
+        };
+        let share = |from, to| sight.share(at(from), at(to)).map(|share| share.to_string());
+        assert_eq!(share(0, 15), None);
+        assert_eq!(share(15, 30).as_deref(), Some("5%"));
+        assert_eq!(share(45, 60).as_deref(), Some("5%"));
+        assert_eq!(share(60, 75), None);
+        assert_eq!(share(75, 90), None);
+        assert_eq!(share(90, 105).as_deref(), Some("50%"));
     }
 }
