@@ -1,19 +1,7 @@
-//! `sign-artifact`: signs, attests and verifies files and OCI images.
-
-mod args;
-mod attest;
-mod check;
-mod doctor;
-mod explain;
-mod generate;
-mod predicate;
-mod release;
-mod run;
-mod sign;
-mod target;
+//! The program; all of it is in the library, so that the wrappers can ask it.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    liftlock_io::cli::main(run::run)
+    sign_artifact::main()
 }

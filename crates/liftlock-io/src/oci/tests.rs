@@ -36,23 +36,43 @@ fn layout() -> (tempfile::TempDir, Repository) {
     (folder, Repository::Layout(Layout::create(&path).unwrap()))
 }
 
-/// One answer for each request, whatever it is.
-fn registry(answers: &'static [&'static str]) -> Repository {
+/// One answer for each request, whatever it is; `{host}` becomes the address.
+/// The requests' first lines and authorizations come out at the end.
+fn served(answers: Vec<String>) -> (Repository, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
-    thread::spawn(move || {
+    let address = host.clone();
+    let asked = thread::spawn(move || {
+        let mut asked = Vec::new();
         for answer in answers {
             let (mut stream, _) = listener.accept().unwrap();
             let mut buffer = [0; 4096];
-            assert!(stream.read(&mut buffer).unwrap() > 0);
+            let length = stream.read(&mut buffer).unwrap();
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            let kept = text
+                .lines()
+                .filter(|line| line.contains(" HTTP/") || line.starts_with("authorization"));
+            asked.push(kept.collect::<Vec<_>>().join(" "));
+            let answer = answer.replace("{host}", &address);
             stream.write_all(answer.as_bytes()).unwrap();
         }
+        asked
     });
     let place = Place::Registry {
         host,
         repository: "shop".to_owned(),
     };
-    Repository::open(&place, &http::Options::default()).unwrap()
+    let repository = Repository::open(&place, &http::Options::default()).unwrap();
+    (repository, asked)
+}
+
+fn registry(answers: &[&str]) -> Repository {
+    served(answers.iter().map(|&answer| answer.to_owned()).collect()).0
+}
+
+fn answer(head: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
 #[test]
@@ -90,8 +110,7 @@ fn answers_that_are_no_manifest_are_told_apart() {
             "HTTP/1.1 {head}connection: close\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        let answers: &'static [&'static str] = vec![&*answer.leak()].leak();
-        let result = registry(answers).resolve(Some(&named("v1")));
+        let result = registry(&[&answer]).resolve(Some(&named("v1")));
         match kind {
             None => assert_eq!(result.unwrap(), None, "{head}"),
             Some(kind) => assert_eq!(result.unwrap_err().kind(), kind, "{head}"),
@@ -193,4 +212,66 @@ fn a_folder_without_a_layout_and_one_with_several_images_are_invalid() {
     image(&repository, "v2");
     let error = repository.resolve(None).unwrap_err();
     assert!(matches!(error, Error::Several { count: 2, .. }), "{error}");
+}
+
+#[test]
+fn a_token_is_fetched_where_the_registry_says_and_used() {
+    let challenge = "401 Unauthorized\r\nwww-authenticate: Bearer realm=\"http://{host}/token\",service=\"s\",scope=\"repository:shop:pull\"";
+    let (repository, asked) = served(vec![
+        answer(challenge, ""),
+        answer("200 OK", r#"{"token":"t0k"}"#),
+        answer(
+            "200 OK\r\ncontent-type: application/vnd.oci.image.manifest.v1+json",
+            "{}",
+        ),
+    ]);
+    assert!(repository.resolve(Some(&named("v1"))).unwrap().is_some());
+    assert_eq!(
+        asked.join().unwrap(),
+        [
+            "GET /v2/shop/manifests/v1 HTTP/1.1",
+            "GET /token?service=s&scope=repository%3Ashop%3Apull HTTP/1.1",
+            "GET /v2/shop/manifests/v1 HTTP/1.1 authorization: Bearer t0k",
+        ]
+    );
+}
+
+#[test]
+fn a_password_never_goes_to_a_token_service_in_plain_text() {
+    let challenge = "401 Unauthorized\r\nwww-authenticate: Bearer realm=\"http://tokens.example/\"";
+    let error = registry(&[&answer(challenge, "")])
+        .resolve(Some(&named("v1")))
+        .unwrap_err();
+    assert!(error.to_string().contains("in plain text"), "{error}");
+}
+
+#[test]
+fn every_page_of_a_native_list_is_read() {
+    let key = Private::generate().unwrap();
+    let subject = Descriptor::of(document::MANIFEST, b"image");
+    let statement = Statement::new(
+        vec![Subject::new(&subject.digest)],
+        "https://e.example/p",
+        &1,
+    );
+    let bundle = crate::attest::attest(&key, &statement.unwrap()).unwrap();
+    let (manifest, entry) =
+        attachment::manifest(&bundle, &subject, "https://e.example/p", Time::EPOCH).unwrap();
+    let empty = r#"{"schemaVersion":2,"manifests":[]}"#;
+    let listed = serde_json::json!({ "schemaVersion": 2, "manifests": [entry] });
+    let (repository, asked) = served(vec![
+        answer(
+            "200 OK\r\nlink: </v2/shop/referrers/next?n=2>; rel=\"next\"",
+            empty,
+        ),
+        answer("200 OK", &listed.to_string()),
+        answer("200 OK", &String::from_utf8(manifest).unwrap()),
+        answer("200 OK", std::str::from_utf8(bundle.bytes()).unwrap()),
+    ]);
+    assert_eq!(
+        repository.bundles(&subject.digest).unwrap(),
+        [bundle.bytes()]
+    );
+    let asked = asked.join().unwrap();
+    assert_eq!(asked[1], "GET /v2/shop/referrers/next?n=2 HTTP/1.1");
 }

@@ -1,0 +1,43 @@
+//! `sign-artifact`: signs, attests and verifies files and OCI images.
+
+mod args;
+mod attest;
+mod check;
+mod doctor;
+mod explain;
+mod generate;
+mod predicate;
+mod release;
+mod run;
+mod sign;
+mod target;
+
+use std::process::ExitCode;
+
+/// The outputs of all subcommands, beside `verdict` and `exit-code`.
+pub const OUTPUTS: &[&str] = &[
+    "public-key",
+    "key-id",
+    "digest",
+    "bundle",
+    "count",
+    "verified",
+    "bundle-digest",
+    "release-id",
+    "release-digest",
+    "release-file",
+    "missing",
+    "bad",
+];
+
+/// Runs the program from its command line to its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    liftlock_io::cli::main(run::run)
+}
+
+/// The command line, as wrappers and documents are made from it.
+#[must_use]
+pub fn command() -> clap::Command {
+    <args::Args as clap::CommandFactory>::command()
+}

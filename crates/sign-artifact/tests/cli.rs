@@ -1,0 +1,436 @@
+#![cfg(test)]
+//! What the binary promises, asked of the binary.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::cli::{Output, Run};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_sign-artifact");
+
+/// A folder with a key pair, and a file `a` that it signed.
+struct Bench(TempDir);
+
+impl Bench {
+    fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn new() -> Self {
+        let bench = Self::empty();
+        bench.write("a", "hello\n");
+        bench.expect(0, "generate-key-pair");
+        bench.expect(0, "sign --key cosign.key a");
+        bench
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn run(&self, line: &str, password: &str) -> Output {
+        Run::new(BINARY)
+            .args(line.split(' '))
+            .env("COSIGN_PASSWORD", password)
+            .folder(self.0.path())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs and expects this code; stdout and stderr come out.
+    fn expect(&self, code: i32, line: &str) -> String {
+        let output = self.run(line, "secret");
+        let text = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(output.code, code, "`{line}`: {text}");
+        text
+    }
+
+    fn json(&self, code: i32, line: &str) -> Value {
+        let output = self.run(&format!("{line} --format json"), "secret");
+        assert_eq!(
+            output.code, code,
+            "`{line}`: {}{}",
+            output.stdout, output.stderr
+        );
+        output.json().unwrap()
+    }
+
+    fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let mut value: Value = serde_json::from_str(&self.read(name)).unwrap();
+        change(&mut value);
+        self.write(name, &value.to_string());
+    }
+}
+
+#[test]
+fn a_tampered_file_is_refused_with_10() {
+    let bench = Bench::new();
+    bench.write("a", "hullo\n");
+    let text = bench.expect(10, "verify --key cosign.pub a");
+    assert!(text.contains("the signature is for"), "{text}");
+}
+
+#[test]
+fn a_signature_by_another_key_is_refused_with_10() {
+    let bench = Bench::new();
+    bench.expect(0, "generate-key-pair --output-key-prefix other");
+    let text = bench.expect(10, "verify --key other.pub a");
+    assert!(text.contains("none of the given keys"), "{text}");
+    bench.expect(0, "verify --key other.pub --key cosign.pub a");
+}
+
+#[test]
+fn a_missing_signature_and_another_digest_are_refused_with_10() {
+    let bench = Bench::new();
+    bench.write("b", "hello!\n");
+    bench.expect(10, "verify --key cosign.pub b");
+    bench.expect(10, "verify --key cosign.pub --bundle a.sigstore.json b");
+    let other = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    bench.expect(
+        10,
+        &format!("verify --key cosign.pub --bundle a.sigstore.json {other}"),
+    );
+    let own = "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+    bench.expect(
+        0,
+        &format!("verify --key cosign.pub --bundle a.sigstore.json {own}"),
+    );
+    bench.expect(10, "verify --key cosign.pub a b");
+}
+
+#[test]
+fn a_malformed_bundle_is_invalid_3() {
+    let bench = Bench::new();
+    let good = bench.read("a.sigstore.json");
+    let cases = [
+        "",
+        "{}",
+        "<html></html>",
+        r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.4+json"}"#,
+        &good.replace("publicKey", "certificate"),
+        &good.replacen('{', r#"{"stray":1,"#, 1),
+    ];
+    for text in cases {
+        bench.write("a.sigstore.json", text);
+        bench.expect(3, "verify --key cosign.pub a");
+    }
+    fs::File::create(bench.path("a.sigstore.json"))
+        .unwrap()
+        .set_len(17 * 1024 * 1024)
+        .unwrap();
+    let text = bench.expect(3, "verify --key cosign.pub a");
+    assert!(text.contains("larger than"), "{text}");
+}
+
+#[test]
+fn a_signature_of_another_bundle_is_refused() {
+    let bench = Bench::new();
+    bench.write("b", "other\n");
+    bench.expect(0, "sign --key cosign.key b");
+    let other: Value = serde_json::from_str(&bench.read("b.sigstore.json")).unwrap();
+    bench.edit("a.sigstore.json", |bundle| {
+        bundle["messageSignature"]["signature"] = other["messageSignature"]["signature"].clone();
+    });
+    bench.expect(10, "verify --key cosign.pub a");
+}
+
+#[test]
+fn passwords_and_keys_that_do_not_fit_have_codes_of_their_own() {
+    let bench = Bench::new();
+    assert_eq!(bench.run("sign --key cosign.key a", "wrong").code, 4);
+    let without = bench.run("sign --key cosign.key a", "");
+    assert_eq!(without.code, 4);
+    assert!(
+        without.stderr.contains("set `COSIGN_PASSWORD`"),
+        "{}",
+        without.stderr
+    );
+    assert_eq!(
+        bench
+            .run("generate-key-pair --output-key-prefix x", "")
+            .code,
+        4
+    );
+    bench.write(
+        "broken.key",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    );
+    bench.expect(3, "sign --key broken.key a");
+    bench.expect(3, "sign --key absent.key a");
+    bench.expect(3, "sign --key cosign.pub a");
+    bench.expect(3, "verify --key cosign.key a");
+    bench.expect(3, "sign --key awskms:///alias/x a");
+    bench.expect(4, "sign --key env://NOTHING a");
+    bench.expect(2, "sign a");
+    bench.expect(2, "verify a");
+    bench.expect(3, "sign --key cosign.key absent");
+}
+
+#[test]
+fn a_key_is_never_overwritten() {
+    let bench = Bench::new();
+    let before = bench.read("cosign.key");
+    bench.expect(3, "generate-key-pair");
+    assert_eq!(bench.read("cosign.key"), before);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let bench = Bench::new();
+    bench.write("b", "x");
+    bench.expect(0, "sign --key cosign.key --dry-run b");
+    assert!(!bench.path("b.sigstore.json").exists());
+    bench.expect(
+        0,
+        "release --dry-run --key cosign.key --service shop --version 1 --owner t --artifact b=b",
+    );
+    assert!(!bench.path("release.json").exists());
+}
+
+#[test]
+fn a_key_from_a_variable_signs_like_one_from_a_file() {
+    let bench = Bench::new();
+    let key = bench.read("cosign.key");
+    let output = Run::new(BINARY)
+        .args(["sign", "--key", "env://KEY", "--bundle", "b.json", "a"])
+        .env("KEY", key)
+        .env("COSIGN_PASSWORD", "secret")
+        .folder(bench.0.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    bench.expect(0, "verify --key cosign.pub --bundle b.json a");
+}
+
+#[test]
+fn an_attestation_is_no_signature_and_counts_for_its_type_only() {
+    let bench = Bench::new();
+    bench.write("p.json", r#"{"n":1}"#);
+    bench.expect(
+        0,
+        "attest --key cosign.key --type openvex --predicate p.json --bundle v.json a",
+    );
+    bench.expect(
+        0,
+        "verify --key cosign.pub --type openvex --bundle v.json a",
+    );
+    bench.expect(
+        10,
+        "verify --key cosign.pub --type cyclonedx --bundle v.json a",
+    );
+    bench.expect(10, "verify --key cosign.pub --bundle v.json a");
+    bench.expect(
+        10,
+        "verify --key cosign.pub --type openvex --bundle a.sigstore.json a",
+    );
+    bench.write("b", "x");
+    bench.expect(
+        10,
+        "verify --key cosign.pub --type openvex --bundle v.json b",
+    );
+    bench.expect(
+        2,
+        "attest --key cosign.key --type openvx --predicate p.json a",
+    );
+    bench.write("p.json", "{");
+    bench.expect(
+        3,
+        "attest --key cosign.key --type openvex --predicate p.json a",
+    );
+}
+
+#[test]
+fn a_release_names_and_attests_all_of_its_artifacts() {
+    let bench = Bench::new();
+    bench.write("b", "worker\n");
+    let line = "release --key cosign.key --service shop --version 1.4 --owner team-shop \
+                --commit abc --migration expand --author alice --artifact api=a \
+                --artifact worker=b --evidence file:evidence";
+    let result = bench.json(0, &line.replace("                ", ""));
+    let release: Value = serde_json::from_str(&bench.read("release.json")).unwrap();
+    assert_eq!(release["id"], "shop-1.4");
+    assert_eq!(release["migration"], "expand");
+    assert_eq!(release["authors"], serde_json::json!(["alice"]));
+    assert_eq!(release["artifacts"]["api"]["name"], "a");
+    assert_eq!(result["recorded"], false);
+    bench.expect(0, "verify --key cosign.pub --type release release.json");
+    let all = "verify --key cosign.pub --type release --evidence file:evidence a b release.json";
+    bench.expect(0, all);
+    bench.edit("release.json", |release| {
+        release["owner"] = "mallory".into();
+    });
+    bench.expect(10, "verify --key cosign.pub --type release release.json");
+}
+
+#[test]
+fn a_release_without_service_owner_or_with_an_artifact_twice_is_refused() {
+    let bench = Bench::new();
+    let base = "release --key cosign.key --version 1";
+    bench.expect(2, &format!("{base} --owner t --artifact a=a"));
+    bench.expect(2, &format!("{base} --service shop --artifact a=a"));
+    bench.expect(2, &format!("{base} --service shop --owner t"));
+    bench.expect(
+        2,
+        &format!("{base} --service shop --owner t --artifact a=a --artifact a=a"),
+    );
+    bench.expect(
+        2,
+        &format!("{base} --service shop --owner t --artifact a=a --migration odd"),
+    );
+    let output = Run::new(BINARY)
+        .args(base.split(' '))
+        .args(["--service=shop", "--owner= ", "--artifact=a=a"])
+        .env("COSIGN_PASSWORD", "secret")
+        .folder(bench.0.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.code, 3, "{}", output.stderr);
+}
+
+#[test]
+fn explain_names_everything_that_is_missing_at_once() {
+    let bench = Bench::new();
+    bench.write("b", "x");
+    let result = bench.json(10, "explain --key absent.pub a b");
+    let conditions = result["detail"]["conditions"].as_array().unwrap();
+    assert_eq!(conditions.len(), 3);
+    assert!(conditions.iter().all(|one| one["met"] == false));
+    bench.expect(0, "explain --key cosign.pub a");
+}
+
+#[test]
+fn doctor_tells_a_key_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new();
+    bench.expect(0, "doctor --key cosign.key");
+    let open = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(bench.path("cosign.key"), open).unwrap();
+    let text = bench.expect(10, "doctor --key cosign.key");
+    assert!(text.contains("chmod 600"), "{text}");
+}
+
+#[test]
+fn a_file_larger_than_the_memory_is_signed() {
+    let bench = Bench::new();
+    let file = fs::File::create(bench.path("large")).unwrap();
+    file.set_len(1024 * 1024 * 1024).unwrap();
+    // Sealed keys need 64 MiB; the file has 1 GiB.
+    let script = r#"ulimit -v 400000; "$0" sign --key cosign.key large"#;
+    let output = Run::new("sh")
+        .args(["-c", script, BINARY])
+        .env("COSIGN_PASSWORD", "secret")
+        .folder(bench.0.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    bench.expect(0, "verify --key cosign.pub large");
+}
+
+#[test]
+fn openssl_accepts_the_signature() {
+    use base64::Engine as _;
+    let Some(openssl) = testkit::peers::require("openssl") else {
+        return;
+    };
+    let bench = Bench::new();
+    let bundle: Value = serde_json::from_str(&bench.read("a.sigstore.json")).unwrap();
+    let signature = bundle["messageSignature"]["signature"].as_str().unwrap();
+    let signature = base64::engine::general_purpose::STANDARD
+        .decode(signature)
+        .unwrap();
+    fs::write(bench.path("a.sig"), signature).unwrap();
+    let output = Run::new(openssl)
+        .args([
+            "dgst",
+            "-sha256",
+            "-verify",
+            "cosign.pub",
+            "-signature",
+            "a.sig",
+            "a",
+        ])
+        .folder(bench.0.path())
+        .output()
+        .unwrap();
+    assert_eq!((output.code, output.stdout.as_str()), (0, "Verified OK\n"));
+}
+
+#[test]
+fn a_plain_key_of_openssl_signs() {
+    let Some(openssl) = testkit::peers::require("openssl") else {
+        return;
+    };
+    let bench = Bench::new();
+    let run = |line: &str| {
+        let args = line.split(' ');
+        let run = Run::new(&openssl).args(args).folder(bench.0.path());
+        assert_eq!(run.output().unwrap().code, 0, "{line}");
+    };
+    run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out plain.key");
+    run("pkey -in plain.key -pubout -out plain.pub");
+    bench.expect(0, "sign --key plain.key a");
+    bench.expect(0, "verify --key plain.pub a");
+    run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out large.key");
+    let text = bench.expect(3, "sign --key large.key a");
+    assert!(text.contains("not an ECDSA P-256 key"), "{text}");
+}
+
+/// An image in an OCI layout, made of nothing.
+fn layout(at: &Path) {
+    let blobs = at.join("blobs/sha256");
+    fs::create_dir_all(&blobs).unwrap();
+    let put = |bytes: &str| {
+        let digest = liftlock::digest::Digest::of(bytes.as_bytes());
+        fs::write(blobs.join(digest.hex()), bytes).unwrap();
+        digest
+    };
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let config = put("{}");
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": kind, "layers": [],
+        "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 2 },
+    })
+    .to_string();
+    let digest = put(&manifest);
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [{
+        "mediaType": kind, "digest": digest, "size": manifest.len(),
+        "annotations": { "org.opencontainers.image.ref.name": "v1" },
+    }]});
+    fs::write(at.join("index.json"), index.to_string()).unwrap();
+    fs::write(at.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+}
+
+#[test]
+fn an_image_in_a_folder_is_signed_by_digest() {
+    let bench = Bench::new();
+    layout(&bench.path("img"));
+    bench.expect(10, "verify --key cosign.pub oci-layout:img:v1");
+    bench.expect(0, "sign --key cosign.key oci-layout:img:v1");
+    let result = bench.json(0, "verify --key cosign.pub oci-layout:img:v1");
+    let digest = result["detail"]["targets"][0]["digest"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    bench.expect(
+        0,
+        &format!("verify --key cosign.pub oci-layout:img@{digest}"),
+    );
+    bench.expect(3, "verify --key cosign.pub oci-layout:img:v2");
+    bench.expect(3, "verify --key cosign.pub oci-layout:nowhere:v1");
+    bench.expect(0, "generate-key-pair --output-key-prefix other");
+    bench.expect(10, "verify --key other.pub oci-layout:img:v1");
+    let release = "release --key cosign.key --service shop --version 1 --owner t";
+    bench.expect(0, &format!("{release} --artifact api=oci-layout:img:v1"));
+    let release: Value = serde_json::from_str(&bench.read("release.json")).unwrap();
+    assert_eq!(release["artifacts"]["api"]["digest"], digest.as_str());
+}
