@@ -60,7 +60,7 @@ pub enum Say {
 
 impl fmt::Display for Say {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+        formatter.pad(match self {
             Self::Yes => "yes",
             Self::No => "no",
         })

@@ -1,0 +1,39 @@
+//! `await-approval`: asks people about a release and counts their answers.
+
+mod answer;
+mod args;
+mod doctor;
+mod explain;
+mod gather;
+mod judge;
+mod kept;
+mod render;
+mod request;
+mod run;
+mod settings;
+
+use std::process::ExitCode;
+
+/// The outputs of all subcommands, beside `verdict` and `exit-code`.
+pub const OUTPUTS: &[&str] = &[
+    "request",
+    "expires-at",
+    "still-needed",
+    "who-may",
+    "answer",
+    "bundle",
+    "approval",
+    "bad",
+];
+
+/// Runs the program from its command line to its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    liftlock_io::cli::main(run::run)
+}
+
+/// The command line, as wrappers and documents are made from it.
+#[must_use]
+pub fn command() -> clap::Command {
+    <args::Args as clap::CommandFactory>::command()
+}
