@@ -1,1 +1,27 @@
-//! liftlock-engine
+//! Runs plans: one commit point, a lease with a fence, a journal, effects that
+//! can be repeated, and the way back.
+//!
+//! What comes next and what a look means is decided in `liftlock`; how a
+//! counterpart is moved is known to `liftlock-io`; this crate brings them
+//! together, for whoever drives a plan: `promote`, `rollback`, and what
+//! finishes the plans of runners that died.
+
+pub mod attest;
+pub mod drift;
+pub mod drive;
+pub mod effect;
+pub mod gather;
+pub mod look;
+pub mod open;
+pub mod outcome;
+pub mod pace;
+pub mod record;
+pub mod render;
+mod ripen;
+pub mod state;
+pub mod world;
+
+pub use drive::{Engine, Opening};
+pub use outcome::Outcome;
+pub use pace::Pace;
+pub use world::World;

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod file;
 #[cfg(feature = "git")]
 pub mod git;
+pub mod haproxy;
 #[cfg(feature = "sign")]
 pub mod hash;
 #[cfg(feature = "http")]
@@ -22,9 +23,16 @@ pub mod key;
 pub mod ledger;
 #[cfg(feature = "registry")]
 pub mod oci;
+pub mod owner;
+#[cfg(feature = "registry")]
+pub mod pointer;
+pub mod process;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
 pub mod random;
+#[cfg(feature = "slot")]
+pub mod slot;
 pub mod store;
 #[cfg(feature = "sign")]
 pub mod verify;
+pub mod weights;

@@ -1,1 +1,7 @@
-fn main() {}
+//! `promote`: takes a release to the next environment, only on proof.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    promote::main()
+}

@@ -1,1 +1,7 @@
-fn main() {}
+//! `rollback`: returns an environment to the newest known-good release.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rollback::main()
+}

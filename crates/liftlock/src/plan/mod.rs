@@ -175,16 +175,18 @@ impl Plan {
     /// The slot that the release goes to.
     #[must_use]
     pub fn candidate(&self) -> Option<&Name> {
-        self.steps.iter().rev().find_map(|step| match &step.action {
-            Action::Prove { slot, .. } => Some(slot),
-            Action::Place { .. }
-            | Action::Shift { .. }
-            | Action::Bake { .. }
-            | Action::Check { .. }
-            | Action::Point { .. }
-            | Action::Swap { .. }
-            | Action::Watch { .. } => None,
-        })
+        self.slots.as_ref().map(|slots| &slots.canary)
+    }
+
+    /// When each shift was in force that came before a step, oldest first.
+    #[must_use]
+    pub fn shifted_at(&self, journal: &journal::Journal, before: &str) -> Vec<Time> {
+        self.steps
+            .iter()
+            .take_while(|step| step.id != before)
+            .filter(|step| matches!(step.action, Action::Shift { .. }))
+            .filter_map(|step| journal.entry(&step.id)?.ended_at)
+            .collect()
     }
 }
 

@@ -1,0 +1,71 @@
+//! Signs what a plan came to, as evidence for whoever asks later.
+
+use liftlock::digest::Digest;
+use liftlock::failure::Failure;
+use liftlock::plan::Kind as PlanKind;
+use liftlock::predicate::{self, Ruling};
+use liftlock::statement::{Statement, Subject};
+use liftlock::time::Time;
+use liftlock_io::attest;
+use liftlock_io::key::Private;
+use serde::Serialize;
+
+use crate::outcome::Outcome;
+use crate::world::World;
+
+/// The predicate of a promotion and of a rollback.
+#[derive(Debug, Serialize)]
+struct Predicate<'a> {
+    #[serde(flatten)]
+    ruling: Ruling,
+    kind: PlanKind,
+    restored: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<Digest>,
+    steps: Vec<&'a str>,
+}
+
+impl World {
+    /// Signs an outcome and keeps it as evidence; the digest of the bundle.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the key cannot sign or the store cannot be written.
+    pub fn attest(&self, outcome: &Outcome, key: &Private, now: Time) -> Result<Digest, Failure> {
+        let plan = &outcome.plan;
+        let uri = match plan.kind {
+            PlanKind::Promotion | PlanKind::First => predicate::PROMOTION,
+            PlanKind::Rollback => predicate::ROLLBACK,
+        };
+        let said = Predicate {
+            ruling: Ruling {
+                verdict: outcome.verdict,
+                service: plan.service.clone(),
+                environment: plan.environment.clone(),
+                release: plan.release.digest,
+                plan: Some(outcome.plan_id),
+                policy: plan.policy,
+                made_at: now,
+                expires_at: None,
+            },
+            kind: plan.kind,
+            restored: outcome.restored,
+            reason: outcome.turned.as_ref().map(|turned| turned.reason.as_str()),
+            previous: plan.previous.as_ref().map(|previous| previous.digest),
+            steps: outcome
+                .journal
+                .iter()
+                .map(|entry| entry.step.as_str())
+                .collect(),
+        };
+        let digests: Vec<Digest> = std::iter::once(plan.release.digest)
+            .chain(plan.release.artifacts.values().copied())
+            .collect();
+        let subjects = digests.iter().map(Subject::new).collect();
+        let statement = Statement::new(subjects, uri, &said)?;
+        let bundle = attest::attest(key, &statement)?;
+        Ok(self.evidence.put(&digests, uri, bundle.bytes())?)
+    }
+}

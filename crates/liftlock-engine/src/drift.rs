@@ -1,0 +1,46 @@
+//! Compares what is live with what the state says: a difference blocks.
+
+use std::collections::BTreeMap;
+
+use liftlock::failure::Failure;
+use liftlock::percent::Percent;
+use liftlock::plan::make;
+use liftlock::state::Document;
+
+use crate::world::World;
+
+impl World {
+    /// What differs between the state and the world, one line each; empty when
+    /// nothing does, and at first contact, where the state says nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a counterpart cannot be read.
+    pub fn drift(&self, state: &Document) -> Result<Vec<String>, Failure> {
+        let Some(live) = &state.live else {
+            return Ok(Vec::new());
+        };
+        let mut differs = Vec::new();
+        if let Some(slots) = self.slots(state.slots.as_ref()) {
+            if let Err(failure) = self.serves(&slots.stable, &live.release.artifacts) {
+                differs.push(failure.lines().join(": "));
+            }
+            let weights = BTreeMap::from([
+                (slots.stable.clone(), Percent::FULL),
+                (slots.canary.clone(), Percent::ZERO),
+            ]);
+            if !self.is_shifted(&weights)? {
+                differs.push(format!("`{}` does not get all requests", slots.stable));
+            }
+        }
+        let pointers = self.pointers()?;
+        for (target, found) in self.environment.targets.iter().zip(pointers) {
+            let wanted = make::aim(target, &live.release);
+            if found != wanted {
+                let at = found.map_or("nothing".to_owned(), |digest| digest.short());
+                differs.push(format!("{} points at {at}", make::label(target)));
+            }
+        }
+        Ok(differs)
+    }
+}

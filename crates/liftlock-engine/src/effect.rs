@@ -1,0 +1,209 @@
+//! Has the effect of one step. Each effect looks first, acts only where
+//! something is left to do, and looks again: repeating one changes nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use liftlock::config::target::Slots;
+use liftlock::digest::Digest;
+use liftlock::failure::{Failure, Kind};
+use liftlock::name::Name;
+use liftlock::percent::Percent;
+use liftlock::plan::{Action, Plan};
+use liftlock::release::Reference;
+use liftlock_io::{haproxy, pointer, slot, weights};
+
+use crate::world::World;
+
+/// What an effect needs beside its step.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Artifact → where it was when the release was made.
+    pub labels: &'a BTreeMap<Name, String>,
+}
+
+impl World {
+    /// Has the effect of a step that does not wait; a note about it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the counterpart does, or shows something else afterwards.
+    pub fn effect(&self, action: &Action, context: Context<'_>) -> Result<String, Failure> {
+        match action {
+            Action::Place { slot } => self.place(slot, context),
+            Action::Prove { slot, artifacts } => self.prove(slot, artifacts),
+            Action::Shift { weights } => self.shift(weights, context.plan),
+            Action::Point {
+                target, from, to, ..
+            } => self.point(*target, *from, *to),
+            Action::Swap { slots } => Ok(format!("`{}` is the stable slot", slots.stable)),
+            Action::Bake { .. } | Action::Check { .. } | Action::Watch { .. } => Err(Failure::new(
+                Kind::Bug,
+                format!("a step that waits has no effect: {action}"),
+            )),
+        }
+    }
+
+    /// How long an effect may take: the lease has to last longer.
+    #[must_use]
+    pub fn patience(&self, action: &Action) -> Duration {
+        match action {
+            Action::Place { .. } => {
+                let place = self.environment.place.as_ref();
+                place.map_or(Duration::ZERO, slot::patience)
+            }
+            Action::Prove { .. } => slot::PROOF,
+            Action::Shift { .. } => haproxy::TIMEOUT * 8,
+            Action::Point { .. } => pointer::TIMEOUT,
+            Action::Bake { .. }
+            | Action::Check { .. }
+            | Action::Swap { .. }
+            | Action::Watch { .. } => Duration::ZERO,
+        }
+    }
+
+    fn place(&self, slot: &Name, context: Context<'_>) -> Result<String, Failure> {
+        let Some(place) = &self.environment.place else {
+            return Err(Failure::new(
+                Kind::Invalid,
+                format!("`{slot}` does not hold the release and `place` is not configured"),
+            ));
+        };
+        let release = &context.plan.release;
+        // After a kill the command may have run: what is there is not put there again.
+        if self.serves(slot, &release.artifacts).is_ok() {
+            return Ok("it was there already".to_owned());
+        }
+        slot::place(place, slot, release, context.labels)?;
+        Ok(String::new())
+    }
+
+    fn prove(&self, slot: &Name, artifacts: &BTreeMap<Name, Digest>) -> Result<String, Failure> {
+        self.serves(slot, artifacts)?;
+        Ok(format!("`{slot}` serves {} artifacts", artifacts.len()))
+    }
+
+    /// Proves that a slot serves exactly these artifacts.
+    ///
+    /// # Errors
+    ///
+    /// Fails as refuted when it serves something else.
+    pub fn serves(&self, slot: &Name, artifacts: &BTreeMap<Name, Digest>) -> Result<(), Failure> {
+        let Some(prove) = &self.environment.prove else {
+            return Err(Failure::new(Kind::Invalid, "`prove` is not configured"));
+        };
+        let names: Vec<&Name> = artifacts.keys().collect();
+        let found = slot::prove(prove, slot, &names, &|| self.client())?;
+        for (name, digest) in artifacts {
+            match found.get(name) {
+                Some(serves) if serves == digest => {}
+                Some(serves) => {
+                    let message = format!(
+                        "slot `{slot}` serves {name} {} and not {}",
+                        serves.short(),
+                        digest.short()
+                    );
+                    return Err(Failure::new(Kind::Refuted, message));
+                }
+                None => {
+                    let message = format!("slot `{slot}` says nothing about {name}");
+                    return Err(Failure::new(Kind::Refuted, message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn shift(&self, shares: &BTreeMap<Name, Percent>, plan: &Plan) -> Result<String, Failure> {
+        if self.is_shifted(shares)? {
+            return Ok("the weights were set already".to_owned());
+        }
+        let Some(traffic) = &self.environment.traffic else {
+            return Err(Failure::new(Kind::Invalid, "`traffic` is not configured"));
+        };
+        if let Some(target) = &traffic.haproxy {
+            haproxy::set(target, shares)?;
+        } else if let Some(target) = &traffic.weights_file {
+            let roles = plan.slots.as_ref().unwrap_or(&target.slots);
+            weights::set(target, roles, shares)?;
+        }
+        let told: Vec<String> = shares
+            .iter()
+            .map(|(slot, share)| format!("{slot} {share}"))
+            .collect();
+        Ok(told.join(", "))
+    }
+
+    /// Whether requests are split like this now.
+    ///
+    /// # Errors
+    ///
+    /// Fails when that cannot be read.
+    pub fn is_shifted(&self, shares: &BTreeMap<Name, Percent>) -> Result<bool, Failure> {
+        let Some(traffic) = &self.environment.traffic else {
+            return Err(Failure::new(Kind::Invalid, "`traffic` is not configured"));
+        };
+        match (&traffic.haproxy, &traffic.weights_file) {
+            (Some(target), _) => Ok(haproxy::is_set(target, shares)?),
+            (None, Some(target)) => Ok(weights::is_set(target, shares)?),
+            (None, None) => Err(Failure::new(Kind::Bug, "`traffic` has no way to shift")),
+        }
+    }
+
+    fn point(&self, index: usize, from: Option<Digest>, to: Digest) -> Result<String, Failure> {
+        let Some(target) = self.environment.targets.get(index) else {
+            return Err(Failure::new(
+                Kind::Invalid,
+                "the plan's target is not configured any more",
+            ));
+        };
+        let now = pointer::read(target, self.ca_file.as_deref())?;
+        if now == Some(to) {
+            return Ok("it pointed there already".to_owned());
+        }
+        if now != from {
+            let shown = now.map_or("nothing".to_owned(), |digest| digest.short());
+            let message = format!("the pointer was moved by somebody else: it is at {shown}");
+            return Err(Failure::new(Kind::Blocked, message));
+        }
+        pointer::point(target, &to, self.ca_file.as_deref())?;
+        match pointer::read(target, self.ca_file.as_deref())? {
+            Some(found) if found == to => Ok(format!("points at {}", to.short())),
+            Some(_) | None => Err(Failure::new(
+                Kind::Upstream,
+                "the pointer is somewhere else right after it was moved",
+            )),
+        }
+    }
+
+    /// Where every target points now, in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when one cannot be read.
+    pub fn pointers(&self) -> Result<Vec<Option<Digest>>, Failure> {
+        let targets = self.environment.targets.iter();
+        targets
+            .map(|target| pointer::read(target, self.ca_file.as_deref()))
+            .collect()
+    }
+
+    /// Which release of some a slot serves, by proof.
+    #[must_use]
+    pub fn serves_one_of<'a>(
+        &self,
+        slot: &Name,
+        releases: impl Iterator<Item = &'a Reference>,
+    ) -> Option<&'a Reference> {
+        let mut releases = releases;
+        releases.find(|release| self.serves(slot, &release.artifacts).is_ok())
+    }
+
+    /// The roles of the slots: of the state, or of the configuration at first contact.
+    #[must_use]
+    pub fn slots<'a>(&'a self, known: Option<&'a Slots>) -> Option<&'a Slots> {
+        known.or(self.environment.slots.as_ref())
+    }
+}

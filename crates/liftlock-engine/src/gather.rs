@@ -1,0 +1,160 @@
+//! Gathers the evidence about a release and has the chain judged.
+
+use std::collections::BTreeMap;
+
+use liftlock::approval::recheck::{Frame, recheck};
+use liftlock::attestation::Proved;
+use liftlock::chain::{self, Chain, Circumstances, Item};
+use liftlock::crypto::PublicKey;
+use liftlock::digest::Digest;
+use liftlock::failure::Failure;
+use liftlock::name::Name;
+use liftlock::predicate;
+use liftlock::release::{Identified, Reference};
+use liftlock::state::Document;
+use liftlock::time::Time;
+use liftlock_io::verify::Local;
+
+use crate::state::State;
+use crate::world::World;
+
+/// When a chain is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Now: keys have to count now.
+    pub now: Time,
+    /// When verdicts have to be young enough: now for a new plan, its start
+    /// for one under way.
+    pub as_of: Time,
+    /// The plan under way, whose own use of an approval is no second one.
+    pub plan: Option<Digest>,
+}
+
+/// Everything that was found about a release.
+#[derive(Debug)]
+pub struct Gathered {
+    /// The evidence with its signatures checked.
+    pub items: Vec<Item>,
+    /// `release.json` as a builder attested it.
+    pub release: Option<Identified>,
+    /// The keys that attested it.
+    pub signers: Vec<PublicKey>,
+}
+
+impl Gathered {
+    /// Artifact → where it was when the release was made.
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<Name, String> {
+        let artifacts = self
+            .release
+            .iter()
+            .flat_map(|found| &found.release.artifacts);
+        artifacts
+            .map(|(name, artifact)| (name.clone(), artifact.name.clone()))
+            .collect()
+    }
+}
+
+impl World {
+    /// Reads all evidence about a release and its artifacts.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the evidence store cannot be read.
+    pub fn gather(&self, release: &Reference, now: Time) -> Result<Gathered, Failure> {
+        let subjects = std::iter::once(&release.digest).chain(release.artifacts.values());
+        let mut items: BTreeMap<Digest, Item> = BTreeMap::new();
+        for subject in subjects {
+            for found in self.evidence.list(subject)? {
+                let item = chain::examine(&found.bytes, &self.rules.trust, &Local, now);
+                items.insert(item.bundle, item);
+            }
+        }
+        let items: Vec<Item> = items.into_values().collect();
+        let attested: Vec<&Proved> = items
+            .iter()
+            .filter(|item| item.predicate_type == predicate::RELEASE)
+            .filter_map(|item| item.outcome.as_ref().ok())
+            .filter(|proved| proved.statement.is_about(&release.digest))
+            .collect();
+        let signers = attested.iter().map(|proved| proved.key.clone()).collect();
+        let found = attested
+            .iter()
+            .find_map(|proved| proved.statement.predicate_as(predicate::RELEASE).ok())
+            .map(|content| Identified {
+                digest: release.digest,
+                release: content,
+            });
+        Ok(Gathered {
+            items,
+            release: found,
+            signers,
+        })
+    }
+
+    /// Judges whether a release may move to this environment.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the state of the environment before cannot be read.
+    pub fn chain(
+        &self,
+        release: &Reference,
+        gathered: &Gathered,
+        state: &Document,
+        moment: Moment,
+    ) -> Result<Chain, Failure> {
+        let good_before = match &self.environment.promotes_from {
+            Some(before) => self.state_of(before)?.knows_good(&release.digest),
+            None => true,
+        };
+        let used = |approval: &Digest| {
+            let user = state.used.get(approval);
+            user.is_some() && user != moment.plan.as_ref()
+        };
+        let approve = |proved: &Proved| self.recheck(proved, gathered, moment);
+        let around = Circumstances {
+            service: &self.rules.service,
+            policy: self.rules.policy,
+            good_before,
+            used: &used,
+            approve: &approve,
+            now: moment.as_of,
+        };
+        Ok(chain::decide(
+            &self.environment,
+            release,
+            &gathered.items,
+            &around,
+        ))
+    }
+
+    /// The state of another environment of this service.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be read.
+    pub fn state_of(&self, environment: &Name) -> Result<Document, Failure> {
+        let key = Document::key(&self.rules.service, environment);
+        Ok(State::open(self.state.as_ref(), key, self.environment.lease)?.document)
+    }
+
+    /// Has the answers inside an approval counted again.
+    fn recheck(&self, proved: &Proved, gathered: &Gathered, moment: Moment) -> Result<(), String> {
+        let Some(release) = &gathered.release else {
+            return Err("no builder attested the release it is about".to_owned());
+        };
+        let frame = Frame {
+            keyring: &self.rules.trust,
+            environment: &self.environment.name,
+            rule: self.environment.approval.as_ref(),
+            policy: self.rules.policy,
+            release,
+            signers: &gathered.signers,
+            verifier: &Local,
+        };
+        recheck(proved, &frame, moment.as_of)
+            .map(drop)
+            .map_err(|refused| Failure::from(refused).lines().join(": "))
+    }
+}

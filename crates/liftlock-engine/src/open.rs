@@ -1,0 +1,222 @@
+//! Opens the world of an environment for a run of a binary.
+
+use std::path::Path;
+
+use liftlock::ci::System;
+use liftlock::config;
+use liftlock::config::effective::Rules;
+use liftlock::digest::Digest;
+use liftlock::failure::{Failure, Kind};
+use liftlock::name::Name;
+use liftlock::record::Actor;
+use liftlock::release::Identified;
+use liftlock::report::{PolicyOrigin, Report};
+use liftlock::state::{Document, Owner};
+use liftlock::verdict::Verdict;
+use liftlock_io::cli::Session;
+use liftlock_io::{file, owner, store};
+
+use crate::world::World;
+
+/// The most bytes of a `release.json`.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// Opens the environment's world by the rules of the session.
+///
+/// # Errors
+///
+/// Fails where there are no rules, no such environment, or no such store.
+pub fn world(session: &Session, environment: &Name) -> Result<World, Failure> {
+    let rules = session.rules()?.ok_or_else(|| {
+        Failure::new(
+            Kind::Invalid,
+            "there is no `liftlock.yaml` and no `LIFTLOCK_POLICY`",
+        )
+        .with_hint("write a `liftlock.yaml` that describes the environment")
+    })?;
+    within(session, rules, environment)
+}
+
+/// As [`world`], with rules that are there already.
+///
+/// # Errors
+///
+/// As [`world`].
+pub fn within(session: &Session, rules: Rules, environment: &Name) -> Result<World, Failure> {
+    let environment = rules
+        .environment(environment)
+        .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?
+        .clone();
+    let mut world = World::open(rules, environment, actor(session))?;
+    world.run_url.clone_from(&session.ci.url);
+    world.ca_file.clone_from(&session.ca_file);
+    Ok(world)
+}
+
+/// Who acts, and how that is known.
+#[must_use]
+pub fn actor(session: &Session) -> Actor {
+    let proof = match session.ci.system {
+        System::GitHub => "told by GitHub Actions",
+        System::GitLab => "told by GitLab CI",
+        System::Jenkins => "told by Jenkins",
+        System::Plain => "told by the environment",
+    };
+    Actor {
+        id: session
+            .ci
+            .actor
+            .clone()
+            .unwrap_or_else(|| "unknown".to_owned()),
+        proof: proof.to_owned(),
+    }
+}
+
+/// Who holds the lease: the CI run where there is one.
+#[must_use]
+pub fn owner(session: &Session) -> Owner {
+    let run = match &session.ci.url {
+        Some(url) => url.clone(),
+        None => format!("{} by {}", session.verb, actor(session).id),
+    };
+    owner::myself(run)
+}
+
+/// Reads `release.json`.
+///
+/// # Errors
+///
+/// Fails when the file cannot be read or is none.
+pub fn release(path: &Path) -> Result<Identified, Failure> {
+    let bytes = file::read(path, LARGEST)?;
+    Identified::parse(&bytes).map_err(|error| {
+        let message = format!("cannot understand `{}`: {error}", path.display());
+        Failure::new(Kind::Invalid, message)
+    })
+}
+
+/// Refuses a release of another service, or with other artifacts than the
+/// configuration names.
+///
+/// # Errors
+///
+/// Fails when either differs.
+pub fn fits(world: &World, release: &Identified) -> Result<(), Failure> {
+    let refuse = |message| Err(Failure::new(Kind::Invalid, message));
+    let service = &release.release.service;
+    if *service != world.rules.service {
+        return refuse(format!(
+            "the release is of service `{service}`, not of `{}`",
+            world.rules.service
+        ));
+    }
+    let Some(artifacts) = &world.rules.artifacts else {
+        return Ok(());
+    };
+    if artifacts.keys().eq(release.release.artifacts.keys()) {
+        return Ok(());
+    }
+    let names: Vec<&str> = artifacts.keys().map(Name::as_str).collect();
+    refuse(format!(
+        "the release has other artifacts than the configuration: expected {}",
+        names.join(", ")
+    ))
+}
+
+/// An environment from flags alone: tags to point as `[ARTIFACT=]IMAGE:TAG`, no
+/// demands, and so nothing that may run.
+///
+/// # Errors
+///
+/// Fails when a text is no target, or the whole is no environment.
+pub fn from_targets(
+    session: &Session,
+    service: &Name,
+    environment: &Name,
+    targets: &[String],
+) -> Result<World, Failure> {
+    let targets: Vec<serde_json::Value> = targets
+        .iter()
+        .map(|text| target(text))
+        .collect::<Result<_, _>>()?;
+    let document = serde_json::json!({
+        "version": config::VERSION,
+        "service": service,
+        "environments": { environment.as_str(): { "requires": [], "targets": targets } },
+    })
+    .to_string();
+    let parsed = config::parse(&document, None)
+        .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?;
+    let rules = Rules::new(parsed, Digest::of(document.as_bytes()), PolicyOrigin::None)
+        .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?;
+    within(session, rules, environment)
+}
+
+/// `[ARTIFACT=]IMAGE:TAG` as the configuration would write it.
+fn target(text: &str) -> Result<serde_json::Value, Failure> {
+    let (artifact, place) = match text.split_once('=') {
+        Some((artifact, place)) => (Some(artifact), place),
+        None => (None, text),
+    };
+    match place.rsplit_once(':') {
+        Some((image, tag)) if !image.is_empty() && !tag.contains('/') => Ok(serde_json::json!({
+            "registry": { "image": image, "tag": tag }, "artifact": artifact,
+        })),
+        Some(_) | None => Err(Failure::new(
+            Kind::Usage,
+            format!("`--target {text}` is not [ARTIFACT=]IMAGE:TAG"),
+        )),
+    }
+}
+
+/// Tries everything that a plan in this environment would reach.
+#[must_use]
+pub fn doctor(world: &World, state: &Document, session: &Session) -> Report {
+    let mut findings: Vec<(&str, Result<String, Failure>)> = Vec::new();
+    let probed = if session.dry_run {
+        Ok("not probed: --dry-run".to_owned())
+    } else {
+        store::probe(world.state.as_ref())
+            .map(|()| "keeps put-if-absent and compare-and-swap".to_owned())
+            .map_err(Failure::from)
+    };
+    findings.push(("state", probed));
+    let head = world.ledger.verify();
+    let head = head.map(|head| format!("holds up to {}", head.seq));
+    findings.push(("ledger", head.map_err(Failure::from)));
+    let pointers = world.pointers();
+    let pointers = pointers.map(|pointers| format!("{} can be read", pointers.len()));
+    findings.push(("targets", pointers));
+    let slots = world.slots(state.slots.as_ref());
+    if let (Some(slots), Some(live)) = (slots, &state.live) {
+        let proved = world.serves(&slots.stable, &live.release.artifacts);
+        let found = proved.map(|()| format!("`{}` serves {}", slots.stable, live.release.id));
+        findings.push(("slots", found));
+    }
+    told(world, &findings)
+}
+
+fn told(world: &World, findings: &[(&str, Result<String, Failure>)]) -> Report {
+    let lines: Vec<String> = findings
+        .iter()
+        .map(|(what, found)| match found {
+            Ok(text) => format!("ok   {what}: {text}"),
+            Err(failure) => format!("miss {what}: {}", failure.lines().join(": ")),
+        })
+        .collect();
+    let broken = findings.iter().filter(|(_, found)| found.is_err()).count();
+    let verdict = if broken == 0 {
+        Verdict::Pass
+    } else {
+        Verdict::Fail
+    };
+    let headline = format!("{broken} of {} checks fail", findings.len());
+    Report::new("doctor", verdict, headline)
+        .with_scope(
+            Some(world.rules.service.clone()),
+            Some(world.environment.name.clone()),
+        )
+        .with_detail(&serde_json::json!({ "checks": lines }))
+        .with_human(lines.join("\n"))
+        .with_policy(world.rules.origin, false)
+}

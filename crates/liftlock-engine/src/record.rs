@@ -1,0 +1,118 @@
+//! Emits what the journal says as records of the ledger: any number of times,
+//! each record once, as its id follows from what it tells.
+
+use std::collections::BTreeSet;
+
+use liftlock::failure::Failure;
+use liftlock::plan::Kind as PlanKind;
+use liftlock::record::{Id, Kind, Record};
+use liftlock::state::Run;
+use liftlock::time::Time;
+use liftlock::verdict::Verdict;
+
+use crate::world::World;
+
+/// What was emitted by this process, so that it does not ask the ledger twice.
+#[derive(Debug, Default)]
+pub struct Emitted(BTreeSet<Id>);
+
+impl World {
+    /// Appends every record that the run's journal demands and that is not
+    /// there yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the ledger cannot be written; the same call again is safe.
+    pub fn emit(&self, run: &Run, emitted: &mut Emitted) -> Result<(), Failure> {
+        for record in self.records(run) {
+            if !emitted.0.contains(&record.id) {
+                self.ledger.append(&record)?;
+                emitted.0.insert(record.id);
+            }
+        }
+        Ok(())
+    }
+
+    fn records(&self, run: &Run) -> Vec<Record> {
+        let (started, finished) = match run.plan.kind {
+            PlanKind::Promotion | PlanKind::First => {
+                (Kind::PromotionStarted, Kind::PromotionFinished)
+            }
+            PlanKind::Rollback => (Kind::RollbackStarted, Kind::RollbackFinished),
+        };
+        let mut records = vec![self.about(run, started, run.plan.made_at, "started")];
+        for entry in &run.journal.entries {
+            let Some(ended) = entry.ended_at else {
+                continue;
+            };
+            let mut record = self.about(run, Kind::StepDone, ended, &entry.step);
+            record.fence = Some(entry.fence);
+            record
+                .detail
+                .insert("step".to_owned(), entry.step.as_str().into());
+            if !entry.note.is_empty() {
+                record
+                    .detail
+                    .insert("note".to_owned(), entry.note.as_str().into());
+            }
+            records.push(record);
+        }
+        if let Some(verdict) = run.verdict {
+            records.push(self.finish(run, finished, verdict));
+        }
+        records
+    }
+
+    fn finish(&self, run: &Run, kind: Kind, verdict: Verdict) -> Record {
+        let last = run
+            .journal
+            .entries
+            .iter()
+            .filter_map(|entry| entry.ended_at)
+            .max();
+        let at = last.unwrap_or(run.plan.made_at);
+        let mut record = self.about(run, kind, at, "finished");
+        record.verdict = Some(verdict);
+        if let Some(turned) = &run.journal.turned {
+            let took = at.millis_since(turned.at);
+            record
+                .detail
+                .insert("reason".to_owned(), turned.reason.as_str().into());
+            record.detail.insert("restored".to_owned(), true.into());
+            record
+                .detail
+                .insert("detected_at".to_owned(), turned.at.to_string().into());
+            record
+                .detail
+                .insert("time_to_recover_ms".to_owned(), took.into());
+        } else if run.plan.kind == PlanKind::Rollback {
+            let took = at.millis_since(run.plan.made_at);
+            record
+                .detail
+                .insert("time_to_recover_ms".to_owned(), took.into());
+        }
+        record
+    }
+
+    fn about(&self, run: &Run, kind: Kind, at: Time, what: &str) -> Record {
+        let id = Id::derived(&[&run.id.to_string(), what]);
+        let mut record = self.record(id, kind, at);
+        record.release = Some(run.plan.release.clone());
+        record.previous.clone_from(&run.plan.previous);
+        record.plan = Some(run.id);
+        record.policy = Some(run.plan.policy);
+        record.evidence = run.plan.approval.into_iter().collect();
+        record
+    }
+
+    /// A record about this environment by this actor.
+    #[must_use]
+    pub fn record(&self, id: Id, kind: Kind, at: Time) -> Record {
+        let service = self.rules.service.clone();
+        let mut record = Record::new(id, kind, at, service, self.actor.clone());
+        record.environment = Some(self.environment.name.clone());
+        record.run_url.clone_from(&self.run_url);
+        record.policy = Some(self.rules.policy);
+        record
+    }
+}

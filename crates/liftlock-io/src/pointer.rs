@@ -1,0 +1,59 @@
+//! Reads and moves pointers: tags of OCI repositories.
+
+use std::path::Path;
+use std::time::Duration;
+
+use liftlock::config::target::{RegistryTag, Target};
+use liftlock::digest::Digest;
+use liftlock::failure::{Failure, Kind};
+use liftlock::oci::{Place, Reference, Tag, Version};
+
+use crate::http::Options;
+use crate::oci::Repository;
+
+/// How long a pointer may take to move.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Where a pointer points; `None` where it is not there.
+///
+/// # Errors
+///
+/// Fails when the repository cannot be read, and when the names in the target
+/// are none.
+pub fn read(target: &Target, ca_file: Option<&Path>) -> Result<Option<Digest>, Failure> {
+    let (place, tag) = parse(&target.registry)?;
+    let repository = open(&place, ca_file)?;
+    let found = repository.resolve(Some(&Version::Tag(tag)))?;
+    Ok(found.map(|found| found.digest))
+}
+
+/// Makes a pointer point at a manifest that is there already.
+///
+/// # Errors
+///
+/// Fails when there is no such manifest and when the repository cannot be written.
+pub fn point(target: &Target, to: &Digest, ca_file: Option<&Path>) -> Result<(), Failure> {
+    let (place, tag) = parse(&target.registry)?;
+    open(&place, ca_file)?.tag(&tag, to)?;
+    Ok(())
+}
+
+fn open(place: &Place, ca_file: Option<&Path>) -> Result<Repository, Failure> {
+    let options = Options {
+        ca_file: ca_file.map(Path::to_owned),
+        timeout: TIMEOUT / 4,
+    };
+    Ok(Repository::open(place, &options)?)
+}
+
+fn parse(target: &RegistryTag) -> Result<(Place, Tag), Failure> {
+    let text = format!("{}:{}", target.image, target.tag);
+    let reference: Reference = text.parse().map_err(Failure::from)?;
+    match (reference.tag, reference.digest) {
+        (Some(tag), None) => Ok((reference.place, tag)),
+        (_, _) => Err(Failure::new(
+            Kind::Invalid,
+            format!("`{text}` is not the tag of a repository"),
+        )),
+    }
+}

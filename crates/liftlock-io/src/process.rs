@@ -1,0 +1,187 @@
+//! Runs a command of the user's: arguments as a list, never a shell, bounded.
+
+use std::io::{Read, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use liftlock::failure::{Explain, Kind};
+
+use crate::clock;
+
+/// The most a command may print.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Variables that hold secrets of ours and are none of the command's business.
+const SECRETS: [&str; 2] = ["COSIGN_PASSWORD", "LIFTLOCK_PROMETHEUS_TOKEN"];
+
+/// A command with its arguments.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Program and arguments.
+    pub argv: &'a [String],
+    /// What it reads on standard input.
+    pub input: &'a [u8],
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// Runs a command and returns what it printed.
+///
+/// # Errors
+///
+/// Fails when it cannot be started, takes too long, prints too much, or ends
+/// with anything but 0; the last words of its standard error are in the message.
+pub fn run(call: &Call<'_>) -> Result<Vec<u8>, Error> {
+    let name = call.argv.first().cloned().unwrap_or_default();
+    let mut command = Command::new(&name);
+    command
+        .args(call.argv.get(1..).unwrap_or_default())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for secret in SECRETS {
+        command.env_remove(secret);
+    }
+    let mut child = command.spawn().map_err(|source| Error::Start {
+        name: name.clone(),
+        source,
+    })?;
+    feed(&mut child, call.input.to_vec());
+    let stdout = drain(child.stdout.take());
+    let stderr = drain(child.stderr.take());
+    let status = wait(&mut child, call.timeout).ok_or_else(|| Error::Late {
+        name: name.clone(),
+        seconds: call.timeout.as_secs(),
+    })?;
+    // A grandchild may still hold the pipes open: that is not waited for.
+    let output = |pipe: mpsc::Receiver<Vec<u8>>| {
+        pipe.recv_timeout(Duration::from_secs(5))
+            .unwrap_or_default()
+    };
+    let (stdout, stderr) = (output(stdout), output(stderr));
+    if !status.success() {
+        let words = String::from_utf8_lossy(&stderr);
+        let last = words.lines().rev().find(|line| !line.trim().is_empty());
+        return Err(Error::Failed {
+            name,
+            code: status.code(),
+            words: last.unwrap_or_default().trim().chars().take(300).collect(),
+        });
+    }
+    if u64::try_from(stdout.len()).is_ok_and(|length| length < LARGEST) {
+        Ok(stdout)
+    } else {
+        Err(Error::TooMuch(name))
+    }
+}
+
+fn feed(child: &mut Child, input: Vec<u8>) {
+    if let Some(mut pipe) = child.stdin.take() {
+        thread::spawn(move || drop(pipe.write_all(&input)));
+    }
+}
+
+fn drain(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    if let Some(pipe) = pipe {
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            drop(pipe.take(LARGEST).read_to_end(&mut bytes));
+            drop(sender.send(bytes));
+        });
+    }
+    receiver
+}
+
+fn wait(child: &mut Child, timeout: Duration) -> Option<std::process::ExitStatus> {
+    let pause = Duration::from_millis(5);
+    let mut waited = Duration::ZERO;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if waited < timeout => {
+                clock::wait(pause);
+                waited += pause;
+            }
+            Ok(None) | Err(_) => {
+                drop(child.kill());
+                drop(child.wait());
+                return None;
+            }
+        }
+    }
+}
+
+/// Why a command did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be started.
+    #[error("cannot run `{name}`")]
+    Start {
+        /// The program.
+        name: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It ended with an error.
+    #[error("`{name}` ended with {}: {words}", .code.map_or("a signal".to_owned(), |code| code.to_string()))]
+    Failed {
+        /// The program.
+        name: String,
+        /// Its exit code.
+        code: Option<i32>,
+        /// The last line of its standard error.
+        words: String,
+    },
+    /// It did not end in time.
+    #[error("`{name}` did not end within {seconds} s")]
+    Late {
+        /// The program.
+        name: String,
+        /// How long it was given.
+        seconds: u64,
+    },
+    /// More output than any honest answer has.
+    #[error("`{0}` printed more than {LARGEST} bytes")]
+    TooMuch(String),
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        Kind::Upstream
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(words: &[&str], timeout: Duration) -> Result<Vec<u8>, Error> {
+        let argv: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        run(&Call {
+            argv: &argv,
+            input: b"in",
+            timeout,
+        })
+    }
+
+    #[test]
+    fn input_goes_in_and_output_comes_out() {
+        let long = Duration::from_secs(20);
+        assert_eq!(call(&["cat"], long).unwrap(), b"in");
+        let error = call(&["sh", "-c", "echo no >&2; exit 7"], long).unwrap_err();
+        assert_eq!(error.to_string(), "`sh` ended with 7: no");
+        assert!(matches!(
+            call(&["/nowhere"], long),
+            Err(Error::Start { .. })
+        ));
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_ended() {
+        let error = call(&["sleep", "60"], Duration::from_millis(50)).unwrap_err();
+        assert!(matches!(error, Error::Late { .. }), "{error}");
+    }
+}

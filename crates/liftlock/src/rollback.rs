@@ -1,0 +1,162 @@
+//! Which release to go back to: the newest known-good one that is still
+//! proved, or a refusal with a way forward.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::ledger::Entry;
+use crate::name::Name;
+use crate::record::Kind;
+use crate::release::{Migration, Reference};
+use crate::time::Time;
+use crate::verdict::Verdict;
+
+/// A release that was live and good, and what speaks against going back to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Candidate {
+    /// The release.
+    pub release: Reference,
+    /// Since when it was known to be good.
+    pub good_since: Time,
+    /// Why not this one; empty when nothing speaks against it.
+    pub against: Vec<String>,
+}
+
+/// The releases that the ledger knows as good in an environment, newest first.
+#[must_use]
+pub fn known_good(entries: &[Entry], service: &Name, environment: &Name) -> Vec<(Reference, Time)> {
+    let mut good: Vec<(Reference, Time)> = Vec::new();
+    for entry in entries {
+        let record = &entry.record;
+        let here = record.service == *service && record.environment.as_ref() == Some(environment);
+        let proved = matches!(
+            record.kind,
+            Kind::PromotionFinished | Kind::RollbackFinished | Kind::Adopted
+        ) && record.verdict == Some(Verdict::Pass);
+        if let (true, true, Some(release)) = (here, proved, &record.release) {
+            good.retain(|(known, _)| known.digest != release.digest);
+            good.push((release.clone(), record.at));
+        }
+    }
+    good.reverse();
+    good
+}
+
+/// What is known about a candidate beside the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Why its chain is not proved any more, if it is not.
+    pub unproved: Option<String>,
+    /// What it does to stored data; unknown where no builder attested it.
+    pub migration: Option<Migration>,
+}
+
+/// Judges every candidate, newest first. Going back crosses every release
+/// between the live one and the candidate, the live one included: what one of
+/// them did to stored data must be something that older versions can live with.
+#[must_use]
+pub fn judge(
+    good: &[(Reference, Time)],
+    live: Option<&Digest>,
+    known: &dyn Fn(&Reference) -> Known,
+) -> Vec<Candidate> {
+    let mut barrier: Option<String> = None;
+    let mut candidates = Vec::new();
+    for (release, since) in good {
+        let known = known(release);
+        let mut against = Vec::new();
+        if live == Some(&release.digest) {
+            against.push("it is live".to_owned());
+        }
+        against.extend(known.unproved);
+        against.extend(barrier.clone());
+        candidates.push(Candidate {
+            release: release.clone(),
+            good_since: *since,
+            against,
+        });
+        match known.migration {
+            Some(migration) if migration.is_reversible() => {}
+            Some(_) => {
+                let text = format!(
+                    "{} changed data so that older versions cannot run",
+                    release.id
+                );
+                barrier.get_or_insert(text);
+            }
+            None => {
+                let text = format!("what {} did to stored data is not known", release.id);
+                barrier.get_or_insert(text);
+            }
+        }
+    }
+    candidates
+}
+
+/// The newest candidate that nothing speaks against.
+#[must_use]
+pub fn choose(candidates: &[Candidate]) -> Option<&Candidate> {
+    let mut candidates = candidates.iter();
+    candidates.find(|candidate| candidate.against.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release(id: &str) -> Reference {
+        Reference {
+            id: id.to_owned(),
+            digest: Digest::of(id.as_bytes()),
+            artifacts: std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn fine(migration: Migration) -> Known {
+        Known {
+            unproved: None,
+            migration: Some(migration),
+        }
+    }
+
+    fn chosen(known: &dyn Fn(&Reference) -> Known) -> Option<String> {
+        let good = ["three", "two", "one"].map(|id| (release(id), Time::EPOCH));
+        let candidates = judge(&good, Some(&release("three").digest), known);
+        choose(&candidates).map(|candidate| candidate.release.id.clone())
+    }
+
+    #[test]
+    fn the_newest_other_one_that_is_still_proved_is_chosen() {
+        assert_eq!(chosen(&|_| fine(Migration::None)).as_deref(), Some("two"));
+        let revoked = |release: &Reference| Known {
+            unproved: (release.id == "two").then(|| "revoked".to_owned()),
+            migration: Some(Migration::Expand),
+        };
+        assert_eq!(chosen(&revoked).as_deref(), Some("one"));
+        let none = |_: &Reference| Known {
+            unproved: Some("unsigned".to_owned()),
+            migration: Some(Migration::None),
+        };
+        assert_eq!(chosen(&none), None);
+    }
+
+    #[test]
+    fn an_irreversible_release_is_not_crossed() {
+        let live = |release: &Reference| match release.id.as_str() {
+            "three" => fine(Migration::Irreversible),
+            _ => fine(Migration::None),
+        };
+        assert_eq!(chosen(&live), None);
+        let between = |release: &Reference| match release.id.as_str() {
+            "two" => fine(Migration::Contract),
+            _ => fine(Migration::None),
+        };
+        assert_eq!(chosen(&between).as_deref(), Some("two"));
+        let unknown = |release: &Reference| Known {
+            unproved: None,
+            migration: (release.id != "three").then_some(Migration::None),
+        };
+        assert_eq!(chosen(&unknown), None);
+    }
+}

@@ -1,0 +1,99 @@
+//! First contact: what is live is asserted to be known good, after proof that
+//! it is what serves.
+
+use std::collections::BTreeMap;
+
+use liftlock::failure::{Failure, Kind};
+use liftlock::percent::Percent;
+use liftlock::plan::make;
+use liftlock::record::{Id, Kind as RecordKind};
+use liftlock::report::Report;
+use liftlock::state::How;
+use liftlock::verdict::Verdict;
+use liftlock_engine::state::State;
+use liftlock_engine::{Pace as _, World, open};
+use liftlock_io::cli::Session;
+use liftlock_io::store;
+
+use crate::args::Adopted;
+
+/// Takes what is live as known good.
+pub(crate) fn adopt(session: &Session, adopted: &Adopted) -> Result<Report, Failure> {
+    let release = open::release(&adopted.release)?;
+    let world = open::world(session, &adopted.environment)?;
+    open::fits(&world, &release)?;
+    if world.rules.allow.adopt == Some(false) {
+        return Err(Failure::new(
+            Kind::Blocked,
+            "the policy does not allow `adopt`",
+        ));
+    }
+    let reference = release.reference();
+    serves(&world, &reference)?;
+    let headline = format!("{} is live in {}", reference.id, world.environment.name);
+    let report = Report::new("adopt", Verdict::Pass, headline)
+        .with_scope(
+            Some(world.rules.service.clone()),
+            Some(world.environment.name.clone()),
+        )
+        .with_detail(&serde_json::json!({ "release": reference, "reason": adopted.reason }))
+        .with_output("release", reference.id.clone())
+        .with_output("live", reference.digest.to_string());
+    if session.dry_run {
+        return Ok(report.with_policy(world.rules.origin, false));
+    }
+    store::probe(world.state.as_ref())?;
+    let now = session.now();
+    let key = liftlock::state::Document::key(&world.rules.service, &world.environment.name);
+    let mut state = State::open(world.state.as_ref(), key, world.environment.lease)?;
+    state.acquire(&open::owner(session), now, &|document| {
+        if document.live.is_some() || document.under_way().is_some() {
+            let message = "this environment is known already: adopt is for first contact";
+            return Err(Failure::new(Kind::Blocked, message)
+                .with_hint("use `promote run` or `rollback run`"));
+        }
+        if let Some(slots) = &world.environment.slots {
+            document.slots = Some(slots.clone());
+            document
+                .contents
+                .insert(slots.stable.clone(), reference.clone());
+        }
+        document.go_live(reference.clone(), How::Adopted, now);
+        document.lease = None;
+        Ok(())
+    })?;
+    let mut record = world.record(
+        Id::derived(&["adopted", &reference.digest.to_string(), &now.to_string()]),
+        RecordKind::Adopted,
+        now,
+    );
+    record.release = Some(reference);
+    record.verdict = Some(Verdict::Pass);
+    record
+        .detail
+        .insert("reason".to_owned(), adopted.reason.as_str().into());
+    world.ledger.append(&record)?;
+    Ok(report.with_policy(world.rules.origin, true))
+}
+
+/// Proves that the release is what serves: slot, weights and pointers.
+fn serves(world: &World, release: &liftlock::release::Reference) -> Result<(), Failure> {
+    if let Some(slots) = &world.environment.slots {
+        world.serves(&slots.stable, &release.artifacts)?;
+        let all = BTreeMap::from([
+            (slots.stable.clone(), Percent::FULL),
+            (slots.canary.clone(), Percent::ZERO),
+        ]);
+        if !world.is_shifted(&all)? {
+            let message = format!("slot `{}` does not get all requests", slots.stable);
+            return Err(Failure::new(Kind::Refuted, message));
+        }
+    }
+    for (target, found) in world.environment.targets.iter().zip(world.pointers()?) {
+        if found.is_none() || found != make::aim(target, release) {
+            let message = format!("{} does not point at this release", make::label(target));
+            return Err(Failure::new(Kind::Refuted, message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use liftlock::name::Name;
+use liftlock_io::cli::{Arguments, Globals};
+
+/// Take a release to the next environment, step by step, only on proof
+#[derive(Debug, Parser)]
+#[command(name = "promote", version, about, long_about = None)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+impl Arguments for Args {
+    fn globals(&self) -> &Globals {
+        &self.globals
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what a run would do, and what is missing for it
+    Plan(Wanted),
+    /// Promote a release; a run that was killed is continued
+    Run(Moved),
+    /// Continue the plan under way, whoever began it
+    Resume(Continued),
+    /// Show what is live, who holds the environment and the plan under way
+    Status(Place),
+    /// Show every condition: wanted, found, who could provide it
+    Explain(Wanted),
+    /// Take what is live as known good, at first contact
+    Adopt(Adopted),
+    /// Check rules, stores and counterparts without moving anything
+    Doctor(Place),
+}
+
+/// Where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+}
+
+/// What would go where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Wanted {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    /// The release: a `release.json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) release: PathBuf,
+    /// Without a configuration: a tag to point, as [ARTIFACT=]IMAGE:TAG; repeatable
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Vec<String>,
+}
+
+/// What goes where, and who says so.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Moved {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    /// The release: a `release.json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) release: PathBuf,
+    /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+}
+
+/// What is continued.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Continued {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+}
+
+/// What is asserted.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Adopted {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    /// The release that is live: a `release.json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) release: PathBuf,
+    /// Why it is taken as known good
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}

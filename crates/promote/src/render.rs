@@ -1,0 +1,219 @@
+//! Reports of `promote`.
+
+use liftlock::chain::Chain;
+use liftlock::ci::github::escape_markdown;
+use liftlock::digest::Digest;
+use liftlock::plan::Plan;
+use liftlock::release::Reference;
+use liftlock::report::{PolicyOrigin, Report};
+use liftlock::state::Document;
+use liftlock::verdict::Verdict;
+use liftlock_engine::{Outcome, World, render};
+
+/// A plan that was not carried out.
+pub(crate) fn plan(subcommand: &'static str, plan: &Plan, seen: (&Chain, &Vec<String>)) -> Report {
+    let (chain, drift) = seen;
+    let ready = if chain.verdict == Verdict::Pass && drift.is_empty() {
+        "everything demanded is there".to_owned()
+    } else {
+        format!("not yet: {}", why(chain, drift))
+    };
+    let headline = format!(
+        "{} to {} in {} steps; {ready}",
+        plan.release.id,
+        plan.environment,
+        plan.steps.len()
+    );
+    let human = format!("{}\n\n{}", render::plan(plan), render::chain(chain));
+    Report::new(subcommand, Verdict::Pass, headline)
+        .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
+        .with_detail(&serde_json::json!({
+            "plan_id": plan.id(), "plan": plan, "chain": chain, "drift": drift,
+            "exposure_ms": exposure(plan),
+        }))
+        .with_output("plan-id", plan.id().to_string())
+        .with_output("release", plan.release.id.clone())
+        .with_summary(format!("```text\n{}\n```", human.replace("```", "` ` `")))
+        .with_human(human)
+}
+
+/// The shortest time that all bakes and the watch take together.
+fn exposure(plan: &Plan) -> u64 {
+    let lengths = plan.steps.iter().map(|step| match &step.action {
+        liftlock::plan::Action::Bake { length, .. } | liftlock::plan::Action::Watch { length } => {
+            length.millis()
+        }
+        liftlock::plan::Action::Place { .. }
+        | liftlock::plan::Action::Prove { .. }
+        | liftlock::plan::Action::Shift { .. }
+        | liftlock::plan::Action::Check { .. }
+        | liftlock::plan::Action::Point { .. }
+        | liftlock::plan::Action::Swap { .. } => 0,
+    });
+    lengths.sum()
+}
+
+/// Why nothing moves, in one line.
+pub(crate) fn why(chain: &Chain, drift: &[String]) -> String {
+    let mut reasons = vec![chain.unmet()];
+    reasons.extend(drift.iter().map(|line| format!("drift: {line}")));
+    reasons.retain(|reason| !reason.is_empty());
+    reasons.join("; ")
+}
+
+/// A refusal.
+pub(crate) fn refused(
+    seen: (&Chain, &Vec<String>),
+    release: &Reference,
+    origin: PolicyOrigin,
+    recorded: bool,
+) -> Report {
+    let (chain, drift) = seen;
+    let verdict = if drift.is_empty() {
+        chain.verdict
+    } else {
+        Verdict::Blocked
+    };
+    let headline = format!("{} does not move: {}", release.id, why(chain, drift));
+    Report::new("run", verdict, headline)
+        .with_detail(&serde_json::json!({ "release": release, "chain": chain, "drift": drift }))
+        .with_output("release", release.id.clone())
+        .with_output("restored", "false")
+        .with_summary(table(chain))
+        .with_human(render::chain(chain))
+        .with_policy(origin, recorded)
+}
+
+fn table(chain: &Chain) -> String {
+    let rows = chain.conditions.iter().map(|condition| {
+        let met = if condition.met { "yes" } else { "**no**" };
+        format!(
+            "| {} | {met} | {} | `{}` |",
+            escape_markdown(&condition.wanted),
+            escape_markdown(&condition.found),
+            condition.fix.replace('`', "'")
+        )
+    });
+    let rows: Vec<String> = rows.collect();
+    format!(
+        "| wanted | there | found | command |\n|---|---|---|---|\n{}",
+        rows.join("\n")
+    )
+}
+
+/// What a plan came to.
+pub(crate) fn outcome(
+    subcommand: &'static str,
+    outcome: &Outcome,
+    signed: Option<Digest>,
+) -> Report {
+    let plan = &outcome.plan;
+    let headline = match &outcome.turned {
+        None => format!("{} is live in {}", plan.release.id, plan.environment),
+        Some(turned) => format!(
+            "{} did not go up, {} is restored: {}",
+            plan.release.id,
+            plan.previous
+                .as_ref()
+                .map_or("nothing", |before| before.id.as_str()),
+            turned.reason
+        ),
+    };
+    let live = match outcome.turned {
+        None => Some(plan.release.digest),
+        Some(_) => plan.previous.as_ref().map(|before| before.digest),
+    };
+    let live = live.map_or(String::new(), |digest| digest.to_string());
+    Report::new(subcommand, outcome.verdict, headline)
+        .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
+        .with_detail(&serde_json::json!({ "outcome": outcome, "attestation": signed }))
+        .with_output("plan-id", outcome.plan_id.to_string())
+        .with_output("release", plan.release.id.clone())
+        .with_output("restored", outcome.restored.to_string())
+        .with_output("live", live)
+        .with_human(render::outcome(outcome))
+        .with_summary(render::outcome_summary(outcome))
+}
+
+/// What is live and what is under way.
+pub(crate) fn status(world: &World, document: &Document, drift: &[String]) -> Report {
+    let live = document.live.as_ref();
+    let shown = live.map_or("nothing is live".to_owned(), |live| {
+        format!("{} is live since {}", live.release.id, live.since)
+    });
+    let mut lines = Vec::new();
+    if let Some(run) = document.under_way() {
+        lines.push(format!(
+            "under way: {} (plan {})",
+            run.plan.release.id,
+            run.id.short()
+        ));
+    }
+    if let Some(lease) = &document.lease {
+        lines.push(format!(
+            "held by {} until {}",
+            lease.owner.run, lease.expires_at
+        ));
+    }
+    if let Some(hold) = &document.hold {
+        lines.push(format!(
+            "hold since {} by {}: {}",
+            hold.at, hold.by, hold.reason
+        ));
+    }
+    lines.extend(drift.iter().map(|line| format!("drift: {line}")));
+    let verdict = if drift.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Blocked
+    };
+    Report::new("status", verdict, shown)
+        .with_scope(
+            Some(world.rules.service.clone()),
+            Some(world.environment.name.clone()),
+        )
+        .with_detail(&serde_json::json!({ "state": document, "drift": drift }))
+        .with_output(
+            "live",
+            live.map_or(String::new(), |live| live.release.digest.to_string()),
+        )
+        .with_human(lines.join("\n"))
+        .with_policy(world.rules.origin, false)
+}
+
+/// Every condition, whether met or not.
+pub(crate) fn explain(
+    world: &World,
+    document: &Document,
+    seen: (&Chain, &Vec<String>),
+    plan: Option<String>,
+) -> Report {
+    let (chain, drift) = seen;
+    let mut obstacles: Vec<String> = drift.iter().map(|line| format!("drift: {line}")).collect();
+    if let Some(hold) = &document.hold {
+        obstacles.push(format!("hold: {}; `rollback lift`", hold.reason));
+    }
+    if let Some(run) = document.under_way() {
+        obstacles.push(format!(
+            "under way: {}; `promote resume`",
+            run.plan.release.id
+        ));
+    }
+    obstacles.extend(plan);
+    let open = chain
+        .conditions
+        .iter()
+        .filter(|condition| !condition.met)
+        .count();
+    let headline = format!("{} conditions are not met", open + obstacles.len());
+    let human = format!("{}\n{}", render::chain(chain), obstacles.join("\n"));
+    Report::new("explain", Verdict::Pass, headline)
+        .with_scope(
+            Some(world.rules.service.clone()),
+            Some(world.environment.name.clone()),
+        )
+        .with_detail(&serde_json::json!({ "chain": chain, "obstacles": obstacles }))
+        .with_human(human)
+        .with_summary(table(chain))
+        .with_policy(world.rules.origin, false)
+}

@@ -1,0 +1,230 @@
+//! Arguments in, report out: gathers, has it decided, has it driven.
+
+use liftlock::chain::Chain;
+use liftlock::failure::{Failure, Kind};
+use liftlock::plan::Plan;
+use liftlock::plan::make::{Inputs, promotion};
+use liftlock::record::{Id, Kind as RecordKind};
+use liftlock::release::Reference;
+use liftlock::report::{PolicyOrigin, Report};
+use liftlock::state::Document;
+use liftlock::verdict::Verdict;
+use liftlock_engine::gather::Moment;
+use liftlock_engine::{Engine, Opening, Outcome, Pace as _, World, open};
+use liftlock_io::cli::Session;
+use liftlock_io::key::Private;
+use liftlock_io::{random, store};
+
+use crate::args::{Args, Command, Continued, Moved, Place, Wanted};
+use crate::{adopt, render};
+
+/// Runs one subcommand.
+pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure> {
+    match &arguments.command {
+        Command::Plan(wanted) => plan(session, wanted),
+        Command::Run(moved) => promote(session, moved),
+        Command::Resume(continued) => resume(session, continued),
+        Command::Status(place) => status(session, place),
+        Command::Explain(wanted) => explain(session, wanted),
+        Command::Adopt(adopted) => adopt::adopt(session, adopted),
+        Command::Doctor(place) => doctor(session, place),
+    }
+}
+
+/// What is known before anything moves.
+struct Prepared {
+    chain: Chain,
+    drift: Vec<String>,
+    plan: Result<Plan, Failure>,
+}
+
+fn prepare(
+    world: &World,
+    state: &Document,
+    release: &Reference,
+    now: liftlock::time::Time,
+) -> Result<Prepared, Failure> {
+    let gathered = world.gather(release, now)?;
+    let moment = Moment {
+        now,
+        as_of: now,
+        plan: None,
+    };
+    let chain = world.chain(release, &gathered, state, moment)?;
+    let drift = world.drift(state)?;
+    let pointers = world.pointers()?;
+    let made = promotion(&Inputs {
+        service: &world.rules.service,
+        environment: &world.environment,
+        state,
+        release,
+        pointers: &pointers,
+        policy: world.rules.policy,
+        approval: chain.approval,
+        now,
+    });
+    let plan = made.map_err(|refusal| Failure::new(Kind::Invalid, refusal.to_string()));
+    Ok(Prepared { chain, drift, plan })
+}
+
+fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
+    let release = open::release(&wanted.release)?;
+    let (world, origin) = match session.rules()? {
+        Some(rules) => {
+            let origin = rules.origin;
+            (open::within(session, rules, &wanted.environment)?, origin)
+        }
+        None => {
+            let service = &release.release.service;
+            let world = open::from_targets(session, service, &wanted.environment, &wanted.target)?;
+            (world, PolicyOrigin::None)
+        }
+    };
+    open::fits(&world, &release)?;
+    let engine = Engine::open(&world, session)?;
+    let prepared = prepare(
+        &world,
+        engine.document(),
+        &release.reference(),
+        session.now(),
+    )?;
+    Ok(
+        render::plan("plan", &prepared.plan?, (&prepared.chain, &prepared.drift))
+            .with_policy(origin, false),
+    )
+}
+
+fn promote(session: &Session, moved: &Moved) -> Result<Report, Failure> {
+    let release = open::release(&moved.release)?;
+    let world = open::world(session, &moved.environment)?;
+    open::fits(&world, &release)?;
+    let key = open_key(moved.key.as_deref())?;
+    let mut engine = Engine::open(&world, session)?;
+    let reference = release.reference();
+    if let Some(run) = engine.document().under_way() {
+        if run.plan.release.digest != reference.digest {
+            let message = format!("a plan for {} is under way", run.plan.release.id);
+            return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
+        }
+        let outcome = engine.resume(&open::owner(session))?;
+        return ended(session, &world, "run", &outcome, key.as_ref());
+    }
+    if let Some(live) = &engine.document().live
+        && live.release.digest == reference.digest
+    {
+        let drift = world.drift(engine.document())?;
+        return Ok(render::status(&world, engine.document(), &drift));
+    }
+    if let Some(hold) = &engine.document().hold {
+        let message = format!("a hold is in place since {}: {}", hold.at, hold.reason);
+        return Err(Failure::new(Kind::Blocked, message).with_hint("run `rollback lift`"));
+    }
+    let prepared = prepare(&world, engine.document(), &reference, session.now())?;
+    let seen = (&prepared.chain, &prepared.drift);
+    if prepared.chain.verdict != Verdict::Pass || !prepared.drift.is_empty() {
+        let recorded = !session.dry_run && refuse(&world, &reference, &prepared, session.now())?;
+        return Ok(render::refused(
+            seen,
+            &reference,
+            world.rules.origin,
+            recorded,
+        ));
+    }
+    let plan = prepared.plan?;
+    if session.dry_run {
+        return Ok(render::plan("run", &plan, seen).with_policy(world.rules.origin, false));
+    }
+    store::probe(world.state.as_ref())?;
+    let outcome = engine.start(
+        &plan,
+        Opening {
+            owner: &open::owner(session),
+            hold: None,
+        },
+    )?;
+    ended(session, &world, "run", &outcome, key.as_ref())
+}
+
+fn resume(session: &Session, continued: &Continued) -> Result<Report, Failure> {
+    let world = open::world(session, &continued.environment)?;
+    let key = open_key(continued.key.as_deref())?;
+    let outcome = Engine::open(&world, session)?.resume(&open::owner(session))?;
+    ended(session, &world, "resume", &outcome, key.as_ref())
+}
+
+/// Opens the key before anything moves: a wrong password must not be found out
+/// at the end.
+fn open_key(reference: Option<&str>) -> Result<Option<Private>, Failure> {
+    Ok(reference.map(Private::open).transpose()?)
+}
+
+fn ended(
+    session: &Session,
+    world: &World,
+    subcommand: &'static str,
+    outcome: &Outcome,
+    key: Option<&Private>,
+) -> Result<Report, Failure> {
+    let signed = key
+        .map(|key| world.attest(outcome, key, session.now()))
+        .transpose()?;
+    Ok(render::outcome(subcommand, outcome, signed)
+        .with_policy(world.rules.origin, outcome.recorded))
+}
+
+/// A refusal is recorded as well; that it cannot be must not hide it.
+fn refuse(
+    world: &World,
+    release: &Reference,
+    prepared: &Prepared,
+    now: liftlock::time::Time,
+) -> Result<bool, Failure> {
+    let mut record = world.record(Id::derived(&[&random::token()?]), RecordKind::Refused, now);
+    record.release = Some(release.clone());
+    record.verdict = Some(prepared.chain.verdict);
+    let why = render::why(&prepared.chain, &prepared.drift);
+    record.detail.insert("reason".to_owned(), why.into());
+    match world.ledger.append(&record) {
+        Ok(_) => Ok(true),
+        Err(error) => {
+            liftlock_io::cli::progress(&format!("not recorded: {error}"));
+            Ok(false)
+        }
+    }
+}
+
+fn status(session: &Session, place: &Place) -> Result<Report, Failure> {
+    let world = open::world(session, &place.environment)?;
+    let engine = Engine::open(&world, session)?;
+    let drift = world.drift(engine.document())?;
+    Ok(render::status(&world, engine.document(), &drift))
+}
+
+fn explain(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
+    let release = open::release(&wanted.release)?;
+    let world = open::world(session, &wanted.environment)?;
+    open::fits(&world, &release)?;
+    let engine = Engine::open(&world, session)?;
+    let prepared = prepare(
+        &world,
+        engine.document(),
+        &release.reference(),
+        session.now(),
+    )?;
+    let plan = prepared
+        .plan
+        .err()
+        .map(|failure| failure.lines().join(": "));
+    Ok(render::explain(
+        &world,
+        engine.document(),
+        (&prepared.chain, &prepared.drift),
+        plan,
+    ))
+}
+
+fn doctor(session: &Session, place: &Place) -> Result<Report, Failure> {
+    let world = open::world(session, &place.environment)?;
+    let engine = Engine::open(&world, session)?;
+    Ok(open::doctor(&world, engine.document(), session))
+}

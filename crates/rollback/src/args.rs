@@ -1,0 +1,94 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use liftlock::name::Name;
+use liftlock_io::cli::{Arguments, Globals};
+
+/// Return an environment to the newest known-good release
+#[derive(Debug, Parser)]
+#[command(name = "rollback", version, about, long_about = None)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+impl Arguments for Args {
+    fn globals(&self) -> &Globals {
+        &self.globals
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show where a run would go back to, and by which steps
+    Plan(Wanted),
+    /// Go back: traffic first, then pointers, then proof; places a hold
+    Run(Moved),
+    /// List the known-good releases and what speaks against each
+    List(Place),
+    /// Keep automation from moving the environment
+    Hold(Held),
+    /// End a hold
+    Lift(Held),
+    /// Show every condition: wanted, found, who could provide it
+    Explain(Place),
+    /// Check rules and stores without moving anything
+    Doctor(Place),
+}
+
+/// Where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+}
+
+/// Where to, without going there.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Wanted {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    /// Release to go back to, by id or digest; default the newest known-good one
+    #[arg(long, value_name = "RELEASE")]
+    pub(crate) to: Option<String>,
+    /// Without a configuration: the releases to choose from, newest first; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) good: Vec<PathBuf>,
+    /// Without a configuration: a tag to point, as [ARTIFACT=]IMAGE:TAG; repeatable
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Vec<String>,
+}
+
+/// Where to, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Moved {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    /// Release to go back to, by id or digest; default the newest known-good one
+    #[arg(long, value_name = "RELEASE")]
+    pub(crate) to: Option<String>,
+    /// Why, for the hold and the records
+    #[arg(long, value_name = "TEXT", default_value = "rolled back")]
+    pub(crate) reason: String,
+    /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+}
+
+/// What is held or lifted, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Held {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}

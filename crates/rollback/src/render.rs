@@ -1,0 +1,144 @@
+//! Reports of `rollback`.
+
+use liftlock::ci::github::escape_markdown;
+use liftlock::digest::Digest;
+use liftlock::plan::Plan;
+use liftlock::report::Report;
+use liftlock::rollback::{Candidate, choose};
+use liftlock::state::Document;
+use liftlock::verdict::Verdict;
+use liftlock_engine::{Outcome, World, render};
+
+/// A plan that was not carried out.
+pub(crate) fn plan(plan: &Plan, candidates: &[Candidate]) -> Report {
+    let headline = format!(
+        "{} back to {} in {} steps",
+        plan.environment,
+        plan.release.id,
+        plan.steps.len()
+    );
+    Report::new("plan", Verdict::Pass, headline)
+        .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
+        .with_detail(&serde_json::json!({
+            "plan_id": plan.id(), "plan": plan, "candidates": candidates,
+        }))
+        .with_output("plan-id", plan.id().to_string())
+        .with_output("release", plan.release.id.clone())
+        .with_human(render::plan(plan))
+}
+
+/// What a rollback came to.
+pub(crate) fn outcome(outcome: &Outcome, signed: Option<Digest>) -> Report {
+    let plan = &outcome.plan;
+    let ended = outcome
+        .journal
+        .iter()
+        .filter_map(|entry| entry.ended_at)
+        .max();
+    let took = ended.map_or(0, |ended| ended.millis_since(plan.made_at));
+    let (headline, live) = match &outcome.turned {
+        None => (
+            format!("{} is live again in {}", plan.release.id, plan.environment),
+            Some(plan.release.digest),
+        ),
+        Some(turned) => (
+            format!("{} was not reached: {}", plan.release.id, turned.reason),
+            plan.previous.as_ref().map(|before| before.digest),
+        ),
+    };
+    let from = plan
+        .previous
+        .as_ref()
+        .map_or("", |before| before.id.as_str());
+    Report::new("run", outcome.verdict, headline)
+        .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
+        .with_detail(&serde_json::json!({
+            "outcome": outcome, "attestation": signed, "time_to_recover_ms": took,
+        }))
+        .with_output("plan-id", outcome.plan_id.to_string())
+        .with_output("release", plan.release.id.clone())
+        .with_output("from", from)
+        .with_output(
+            "live",
+            live.map_or(String::new(), |digest| digest.to_string()),
+        )
+        .with_output("time-to-recover-ms", took.to_string())
+        .with_human(render::outcome(outcome))
+        .with_summary(render::outcome_summary(outcome))
+}
+
+/// The known-good releases.
+pub(crate) fn list(world: &World, candidates: &[Candidate]) -> Report {
+    let chosen = choose(candidates);
+    let headline = match chosen {
+        Some(candidate) => format!("a rollback would go to {}", candidate.release.id),
+        None => "there is nothing to go back to".to_owned(),
+    };
+    let lines: Vec<String> = candidates
+        .iter()
+        .map(|candidate| {
+            let against = match candidate.against.as_slice() {
+                [] => "ok".to_owned(),
+                reasons => reasons.join(", "),
+            };
+            format!(
+                "{} {} {against}",
+                candidate.good_since, candidate.release.id
+            )
+        })
+        .collect();
+    let rows: Vec<String> = candidates
+        .iter()
+        .map(|candidate| {
+            format!(
+                "| {} | {} | {} |",
+                escape_markdown(&candidate.release.id),
+                candidate.good_since,
+                escape_markdown(&candidate.against.join(", "))
+            )
+        })
+        .collect();
+    Report::new("list", Verdict::Pass, headline)
+        .with_scope(
+            Some(world.rules.service.clone()),
+            Some(world.environment.name.clone()),
+        )
+        .with_detail(&serde_json::json!({ "candidates": candidates }))
+        .with_output(
+            "release",
+            chosen.map_or(String::new(), |candidate| candidate.release.id.clone()),
+        )
+        .with_human(lines.join("\n"))
+        .with_summary(format!(
+            "| release | good since | against it |\n|---|---|---|\n{}",
+            rows.join("\n")
+        ))
+        .with_policy(world.rules.origin, false)
+}
+
+/// Why a rollback could or could not run.
+pub(crate) fn explain(world: &World, document: &Document, candidates: &[Candidate]) -> Report {
+    let mut lines: Vec<String> = candidates
+        .iter()
+        .filter(|candidate| !candidate.against.is_empty())
+        .map(|candidate| format!("{}: {}", candidate.release.id, candidate.against.join(", ")))
+        .collect();
+    if let Some(run) = document.under_way() {
+        lines.push(format!(
+            "under way: {}; `promote resume`",
+            run.plan.release.id
+        ));
+    }
+    let headline = match choose(candidates) {
+        Some(candidate) => format!("a rollback would go to {}", candidate.release.id),
+        None => "there is nothing to go back to; promote a release that mends the fault".to_owned(),
+    };
+    Report::new("explain", Verdict::Pass, headline)
+        .with_scope(
+            Some(world.rules.service.clone()),
+            Some(world.environment.name.clone()),
+        )
+        .with_detail(&serde_json::json!({ "candidates": candidates, "obstacles": lines }))
+        .with_human(lines.join("\n"))
+        .with_policy(world.rules.origin, false)
+}
