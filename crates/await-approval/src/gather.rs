@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use liftlock::approval::answer::{Heard, hear};
 use liftlock::approval::decide::{Evidence, Judgement, decide};
 use liftlock::approval::policy::Policy;
-use liftlock::approval::{Closed, MOST_ANSWERS, request, signer};
+use liftlock::approval::{Closed, LARGEST_ANSWER, MOST_ANSWERS, request, signer};
 use liftlock::bundle::Bundle;
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
@@ -29,6 +29,7 @@ pub(crate) struct Judged {
     pub(crate) asked: request::Identified,
     pub(crate) policy: Policy,
     pub(crate) signers: Vec<PublicKey>,
+    /// The answers that somebody known signed, whether they count or not.
     pub(crate) bundles: Vec<Bundle>,
     pub(crate) judgement: Judgement,
     /// How the request ended before, if it did.
@@ -43,12 +44,15 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
     let found = about_release(&asked.release, &about.signature, settings)?;
     let signers = signer::signers(&found, &policy.keyring, &Local);
     let policy = policy.excluding(&asked.release.release, &signers);
-    let (bundles, unreadable) = answers(&asked, &about.answer, settings)?;
-    let mut heard: Vec<Heard> = bundles
-        .iter()
-        .map(|bundle| hear(bundle, &policy.keyring, &Local))
-        .collect();
-    heard.extend(unreadable);
+    let (found, mut heard) = answers(&asked, &about.answer, settings)?;
+    let mut bundles = Vec::new();
+    for bundle in found {
+        let one = hear(&bundle, &policy.keyring, &Local);
+        if matches!(one, Heard::Proved { .. }) {
+            bundles.push(bundle);
+        }
+        heard.push(one);
+    }
     let end = match settings.state()? {
         Some(state) => kept::end(&asked, state.as_ref())?,
         None => None,
@@ -79,17 +83,17 @@ fn answers(
 ) -> Result<(Vec<Bundle>, Vec<Heard>), Failure> {
     let (mut bundles, mut unreadable) = (Vec::new(), Vec::new());
     for path in files {
-        bundles.push(bundle(path)?);
+        bundles.push(bundle(path, LARGEST_ANSWER)?);
     }
     if let Some(store) = settings.evidence()? {
         let slug = evidence::slug(ANSWER)?;
         let items = store.list(&asked.digest)?;
         for item in items.iter().filter(|item| item.predicate_slug == slug) {
-            match Bundle::parse(&item.bytes) {
+            match small(&item.bytes) {
                 Ok(bundle) => bundles.push(bundle),
-                Err(error) => unreadable.push(Heard::Refused {
+                Err(why) => unreadable.push(Heard::Refused {
                     claimed: None,
-                    why: Failure::from(error).lines().join(": "),
+                    why,
                     bundle: item.digest,
                 }),
             }
@@ -107,6 +111,16 @@ fn answers(
     Ok((bundles, unreadable))
 }
 
+fn small(bytes: &[u8]) -> Result<Bundle, String> {
+    if bytes.len() > LARGEST_ANSWER {
+        let length = bytes.len();
+        return Err(format!(
+            "{length} bytes are more than the {LARGEST_ANSWER} of an answer"
+        ));
+    }
+    Bundle::parse(bytes).map_err(|error| Failure::from(error).lines().join(": "))
+}
+
 /// What is known about a release and its artifacts, under which digest.
 pub(crate) fn about_release(
     release: &release::Identified,
@@ -118,7 +132,7 @@ pub(crate) fn about_release(
     subjects.extend(artifacts.map(|artifact| artifact.digest));
     let mut found = Vec::new();
     for path in files {
-        let bundle = bundle(path)?;
+        let bundle = bundle(path, json::LARGEST)?;
         found.extend(subjects.iter().map(|subject| (*subject, bundle.clone())));
     }
     let Some(store) = settings.evidence()? else {
@@ -135,8 +149,8 @@ pub(crate) fn about_release(
     Ok(found)
 }
 
-fn bundle(path: &Path) -> Result<Bundle, Failure> {
-    let limit = u64::try_from(json::LARGEST).unwrap_or(u64::MAX);
+fn bundle(path: &Path, limit: usize) -> Result<Bundle, Failure> {
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
     Bundle::parse(&file::read(path, limit)?).map_err(|error| {
         let kind = error.kind();
         let told = Failure::from(error).lines().join(": ");

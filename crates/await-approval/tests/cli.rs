@@ -526,6 +526,122 @@ fn a_tampered_answer_is_found() {
 }
 
 #[test]
+fn an_altered_request_is_not_answered_nor_judged() {
+    let world = World::configured();
+    let request = world.ask("shop-1.json");
+    let other = world.ask("shop-2.json");
+    let place = |digest: &str| {
+        let hex = digest.strip_prefix("sha256:").unwrap().to_owned();
+        world.path(&format!(
+            ".liftlock/state/approvals/shop/production/{hex}.json"
+        ))
+    };
+    fs::copy(place(&other), place(&request)).unwrap();
+    let output = world.answer(&request, "alice", "alice", "--yes");
+    assert_eq!(output.code, 10, "{}", output.stderr);
+    world.refused(10, "altered", &["judge", "--request", &request]);
+    world.refused(
+        10,
+        "altered",
+        &[
+            "request",
+            "--release",
+            "shop-1.json",
+            "--environment",
+            "production",
+        ],
+    );
+    let text = fs::read_to_string(place(&other)).unwrap();
+    fs::write(
+        world.path("pretty.json"),
+        text.replace(",\"nonce", ", \"nonce"),
+    )
+    .unwrap();
+    world.refused(3, "reformatted", &["judge", "--request", "pretty.json"]);
+}
+
+#[test]
+fn what_nobody_known_signed_is_listed_but_not_embedded() {
+    let world = World::configured();
+    let request = world.ask("shop-1.json");
+    let asked = world.request(&request);
+    for person in ["alice", "bob"] {
+        assert_eq!(world.answer(&request, person, person, "--yes").code, 0);
+    }
+    let said = Answer::to(&asked, name("carol"), Say::No, clock::now());
+    world.forge(&said, "mallory", "forged.json");
+    let key = private("judge");
+    let judge = [
+        "judge",
+        "--request",
+        &request,
+        "--key",
+        &key,
+        "--answer",
+        "forged.json",
+        "--output",
+        "a.json",
+    ];
+    assert_eq!(reasons(&world.told(0, &judge)), ["unproved"]);
+    let bundle = Bundle::parse(&fs::read(world.path("a.json")).unwrap()).unwrap();
+    let statement = attestation::claimed(&bundle).unwrap();
+    assert_eq!(
+        statement.predicate()["answers"].as_array().unwrap().len(),
+        2
+    );
+}
+
+#[test]
+fn every_output_is_known_to_the_wrappers() {
+    let world = World::configured();
+    let request = world.ask("shop-1.json");
+    assert_eq!(world.answer(&request, "alice", "alice", "--yes").code, 0);
+    let key = private("alice");
+    for args in [
+        &[
+            "request",
+            "--release",
+            "shop-1.json",
+            "--environment",
+            "production",
+        ][..],
+        &[
+            "answer",
+            "--request",
+            &request,
+            "--person",
+            "alice",
+            "--key",
+            &key,
+            "--yes",
+        ],
+        &["judge", "--request", &request],
+        &["explain", "--request", &request],
+        &["doctor"],
+    ] {
+        let file = world.path("github.txt");
+        let output = Run::new(env!("CARGO_BIN_EXE_await-approval"))
+            .folder(world.folder.path())
+            .env("COSIGN_PASSWORD", PASSWORD)
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_OUTPUT", &file)
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(matches!(output.code, 0 | 13), "{args:?} {}", output.stderr);
+        let text = fs::read_to_string(&file).unwrap();
+        let names = text
+            .lines()
+            .filter_map(|line| Some(line.split_once("<<")?.0));
+        for name in names {
+            let known =
+                ["verdict", "exit-code"].contains(&name) || await_approval::OUTPUTS.contains(&name);
+            assert!(known, "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_policy_that_changed_since_needs_a_new_request() {
     let world = World::configured();
     let request = world.ask("shop-1.json");
