@@ -66,6 +66,7 @@ fn folders() -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Run;
 
     #[test]
     fn what_everyone_has_is_found() {
@@ -76,6 +77,29 @@ mod tests {
     #[test]
     fn what_nobody_has_is_not_found() {
         assert_eq!(find("no-such-program-anywhere"), None);
+    }
+
+    #[test]
+    #[ignore = "run by another test"]
+    fn body_that_needs_what_nobody_has() {
+        assert_eq!(require("no-such-program-anywhere"), None);
+    }
+
+    #[test]
+    fn a_missing_program_skips_a_test_unless_it_is_required() {
+        let run = |required| {
+            let name = "peers::tests::body_that_needs_what_nobody_has";
+            let run = Run::new(env::current_exe().unwrap()).folder(root());
+            run.args([name, "--exact", "--ignored", "--nocapture"])
+                .env("LIFTLOCK_PEERS", required)
+                .output()
+                .unwrap()
+        };
+        let (free, strict) = (run(""), run("required"));
+        let skipped = "skipped: no-such-program-anywhere not found, run scripts/peers";
+        assert_eq!(free.code, 0);
+        assert!(free.stderr.contains(skipped), "{}", free.stderr);
+        assert_eq!(strict.code, 101);
     }
 
     #[test]
