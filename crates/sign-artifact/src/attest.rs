@@ -16,6 +16,7 @@ use liftlock_io::{attest, file, key};
 use serde::Serialize;
 
 use crate::args::Attest;
+use crate::setting::{Flags, Setting};
 use crate::sign::write;
 use crate::target::{Place, Target, beside};
 
@@ -37,7 +38,13 @@ pub(crate) fn run(asked: &Attest, session: &Session) -> Result<Report, Failure> 
     })?;
     let key = key::Private::open(&asked.key)?;
     let targets = Target::all(&asked.subjects, session)?;
-    let to = output(asked, &targets)?;
+    let flags = match asked.evidence.is_some() || asked.bundle.is_some() {
+        true => Flags::Complete,
+        false => Flags::Partial,
+    };
+    let setting = Setting::find(flags, session)?;
+    let store = setting.evidence(asked.evidence.as_ref());
+    let to = output(asked, &targets, store.as_deref())?;
     let subjects = targets.iter().map(Target::subject).collect();
     let statement = Statement::new(subjects, &asked.predicate_type, &predicate)?;
     let bundle = attest::attest(&key, &statement)?;
@@ -47,9 +54,10 @@ pub(crate) fn run(asked: &Attest, session: &Session) -> Result<Report, Failure> 
     }
     if !session.dry_run {
         kept_in.extend(attach(&targets, &bundle, &asked.predicate_type, session)?);
-        if let Some(store) = &asked.evidence {
-            attest::keep(&Evidence::open(store)?, &statement, &bundle)?;
-            kept_in.push(store.clone());
+        if let Some(store) = store {
+            session.check()?;
+            attest::keep(&Evidence::open(&store)?, &statement, &bundle)?;
+            kept_in.push(store);
         }
     }
     let detail = Attested {
@@ -73,15 +81,20 @@ pub(crate) fn run(asked: &Attest, session: &Session) -> Result<Report, Failure> 
             detail.kept_in.first().cloned().unwrap_or_default(),
         )
         .with_human(detail.kept_in.join("\n"))
+        .with_policy(setting.origin(), false)
         .with_detail(&detail))
 }
 
 /// Where the bundle goes as a file; nowhere when it is kept elsewhere.
-fn output(asked: &Attest, targets: &[Target]) -> Result<Option<PathBuf>, Failure> {
+fn output(
+    asked: &Attest,
+    targets: &[Target],
+    store: Option<&str>,
+) -> Result<Option<PathBuf>, Failure> {
     if asked.bundle.is_some() {
         return Ok(asked.bundle.clone());
     }
-    let elsewhere = asked.evidence.is_some()
+    let elsewhere = store.is_some()
         || targets
             .iter()
             .all(|target| matches!(target.place, Place::Image { .. }));

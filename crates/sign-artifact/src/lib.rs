@@ -9,6 +9,7 @@ mod generate;
 mod predicate;
 mod release;
 mod run;
+mod setting;
 mod sign;
 mod target;
 

@@ -17,6 +17,7 @@ use liftlock_io::{attest, file, key};
 use serde::Serialize;
 
 use crate::args;
+use crate::setting::{Flags, Setting};
 use crate::sign::write;
 use crate::target::{Place, Target, beside};
 
@@ -33,7 +34,13 @@ struct Released<'a> {
 
 pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Failure> {
     let key = key::Private::open(&asked.key)?;
-    let release = describe(asked, session)?;
+    let flags = match (&asked.evidence, &session.service) {
+        (Some(_), Some(_)) => Flags::Complete,
+        (Some(_) | None, _) => Flags::Partial,
+    };
+    let setting = Setting::find(flags, session)?;
+    let store = setting.evidence(asked.evidence.as_ref());
+    let release = describe(asked, &setting, session)?;
     let mut bytes = serde_json::to_vec_pretty(&release)
         .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
     bytes.push(b'\n');
@@ -51,7 +58,8 @@ pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Fa
         // but nobody takes an attestation for a release.
         write(&sidecar, &bundle, session)?;
         file::write(&asked.output, &bytes)?;
-        if let Some(store) = &asked.evidence {
+        if let Some(store) = &store {
+            session.check()?;
             attest::keep(&Evidence::open(store)?, &statement, &bundle)?;
         }
     }
@@ -61,7 +69,7 @@ pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Fa
         bundle: sidecar.display().to_string(),
         bundle_digest: bundle.digest(),
         key_id: key.public_key().id(),
-        evidence: asked.evidence.as_deref(),
+        evidence: store.as_deref(),
         release: &release,
     };
     let done = if session.dry_run { "would be" } else { "is" };
@@ -70,6 +78,7 @@ pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Fa
     let lines = lines.map(|(name, one)| format!("{}  {name} ({})\n", one.digest, one.name));
     Ok(Report::new("release", Verdict::Pass, headline)
         .with_scope(Some(release.service.clone()), None)
+        .with_policy(setting.origin(), false)
         .with_output("release-id", release.id.clone())
         .with_output("release-digest", identified.digest.to_string())
         .with_output("release-file", detail.release_file.clone())
@@ -78,8 +87,13 @@ pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Fa
         .with_detail(&detail))
 }
 
-fn describe(asked: &args::Release, session: &Session) -> Result<Release, Failure> {
-    let service = session.service.clone().ok_or_else(|| {
+fn describe(
+    asked: &args::Release,
+    setting: &Setting,
+    session: &Session,
+) -> Result<Release, Failure> {
+    let configured = setting.rules().map(|rules| rules.service.clone());
+    let service = session.service.clone().or(configured).ok_or_else(|| {
         Failure::new(Kind::Usage, "a release needs a service").with_hint("pass `--service NAME`")
     })?;
     let mut artifacts = BTreeMap::new();

@@ -273,6 +273,39 @@ fn a_release_names_and_attests_all_of_its_artifacts() {
 }
 
 #[test]
+fn the_configuration_names_service_and_evidence_where_flags_do_not() {
+    let bench = Bench::new();
+    bench.write(
+        "liftlock.yaml",
+        "version: 1\nservice: shop\nevidence: file:kept\n",
+    );
+    let release = "release --key cosign.key --version 1 --owner t --artifact api=a";
+    let result = bench.json(0, release);
+    assert_eq!(
+        (&result["service"], &result["policy"]),
+        (&"shop".into(), &"local".into())
+    );
+    bench.expect(
+        0,
+        "verify --key cosign.pub --type release --evidence file:kept a",
+    );
+    bench.write("p.json", "{}");
+    bench.expect(
+        0,
+        "attest --key cosign.key --type openvex --predicate p.json a",
+    );
+    bench.expect(
+        0,
+        "verify --key cosign.pub --type openvex --evidence file:kept a",
+    );
+    bench.write(
+        "liftlock.yaml",
+        "version: 1\nservice: shop\nevidense: file:kept\n",
+    );
+    bench.expect(3, release);
+}
+
+#[test]
 fn a_release_without_service_owner_or_with_an_artifact_twice_is_refused() {
     let bench = Bench::new();
     let base = "release --key cosign.key --version 1";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use liftlock::digest::Digest;
 use liftlock::oci::attachment;
-use liftlock::oci::document::LARGEST;
+use liftlock::oci::document::{LARGEST, MANIFESTS, Manifest};
 use liftlock::oci::{Descriptor, Index, Tag, Version};
 
 use super::{Error, Found, Result};
@@ -63,9 +63,24 @@ impl Layout {
                 entries.find(|entry| entry.digest == *digest)
             }
         };
-        match entry {
-            Some(entry) => self.found(entry).map(Some),
-            None => Ok(None),
+        match (entry, version) {
+            (Some(entry), _) => self.found(entry).map(Some),
+            (None, Version::Tag(_)) => Ok(None),
+            (None, Version::Digest(digest)) => self.nested(digest),
+        }
+    }
+
+    /// A manifest that only an image index lists, such as that of a platform.
+    fn nested(&self, digest: &Digest) -> Result<Option<Found>> {
+        let limit = u64::try_from(LARGEST).unwrap_or_default();
+        let Some(bytes) = self.blob(digest, limit)? else {
+            return Ok(None);
+        };
+        let media_type = Manifest::parse(&bytes)?.media_type.unwrap_or_default();
+        if MANIFESTS.contains(&media_type.as_str()) {
+            Ok(Some(Found::new(&media_type, bytes)))
+        } else {
+            Err(self.wrong(&format!("`{digest}` is no manifest")))
         }
     }
 

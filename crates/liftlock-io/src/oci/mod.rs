@@ -107,6 +107,9 @@ impl Repository {
 
     /// Makes a tag point at a manifest that is there, and reads it back.
     ///
+    /// Where a lease must outlive the effect, take it apart: the effect alone
+    /// is [`Repository::put_manifest`] with what [`Repository::manifest`] gave.
+    ///
     /// # Errors
     ///
     /// Fails when there is no such manifest, when the repository cannot be
@@ -263,6 +266,18 @@ impl Repository {
 /// As [`Repository::open`] and [`Repository::manifest`].
 pub fn resolve(reference: &Reference, options: &http::Options) -> Result<Option<Descriptor>> {
     Repository::open(&reference.place, options)?.resolve(reference.version().as_ref())
+}
+
+/// Makes the reference's tag point at a manifest of the same repository, and
+/// reads it back.
+///
+/// # Errors
+///
+/// As [`Repository::open`] and [`Repository::tag`]; a reference without a tag
+/// names nothing that could be moved.
+pub fn tag(reference: &Reference, digest: &Digest, options: &http::Options) -> Result<()> {
+    let tag = reference.tag.as_ref().ok_or(Error::NoVersion)?;
+    Repository::open(&reference.place, options)?.tag(tag, digest)
 }
 
 #[cfg(test)]

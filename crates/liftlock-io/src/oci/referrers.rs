@@ -65,7 +65,7 @@ fn native(registry: &Registry, subject: &Digest) -> Result<Option<Vec<Descriptor
             return Ok(Some(entries));
         };
         let limit = u64::try_from(LARGEST).unwrap_or_default();
-        let response = registry.send(registry.read(&path)?, limit, &action)?;
+        let response = registry.send(&registry.read(&path)?, limit, &action)?;
         match response.status {
             200 if !response.is_html() => {}
             401 | 403 | 429 | 500.. => return Err(registry.failed(&response, &action)),

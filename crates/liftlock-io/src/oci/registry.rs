@@ -11,9 +11,13 @@ use url::Url;
 
 use super::auth::{self, Challenge, Known};
 use super::{Error, Found, Result};
+use crate::clock;
 use crate::http::{self, Client, Limits, Method, Request, Response};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long to wait before reading again.
+const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
 
 /// A repository of a registry.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ impl Registry {
         let action = format!("reading `{version}`");
         let path = format!("manifests/{version}");
         let response = self.send(
-            self.read(&path)?,
+            &self.read(&path)?,
             u64::try_from(LARGEST).unwrap_or(0),
             &action,
         )?;
@@ -108,7 +112,7 @@ impl Registry {
         let action = format!("writing `{version}`");
         let url = self.url(&format!("manifests/{version}"))?;
         let request = Request::new(Method::Put, url).with_body(media_type, bytes.to_vec());
-        let response = self.send(request, 65_536, &action)?;
+        let response = self.send(&request, 65_536, &action)?;
         match response.status {
             201 => Ok(()),
             _ => Err(self.failed(&response, &action)),
@@ -118,7 +122,7 @@ impl Registry {
     pub(super) fn blob(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
         let action = format!("reading the blob `{digest}`");
         let url = self.url(&format!("blobs/{digest}"))?;
-        let response = self.send(Request::get(url), limit, &action)?;
+        let response = self.send(&Request::get(url), limit, &action)?;
         match response.status {
             200 => Ok(response.body),
             404 => Err(Error::Absent(digest.to_string())),
@@ -130,11 +134,11 @@ impl Registry {
         let digest = Digest::of(bytes);
         let action = format!("writing the blob `{digest}`");
         let head = Request::new(Method::Head, self.url(&format!("blobs/{digest}"))?);
-        if self.send(head, 0, &action)?.status == 200 {
+        if self.send(&head, 0, &action)?.status == 200 {
             return Ok(digest);
         }
         let start = Request::new(Method::Post, self.url("blobs/uploads/")?);
-        let response = self.send(start, 65_536, &action)?;
+        let response = self.send(&start, 65_536, &action)?;
         if response.status != 202 {
             return Err(self.failed(&response, &action));
         }
@@ -146,7 +150,7 @@ impl Registry {
             .append_pair("digest", &digest.to_string());
         let put = Request::new(Method::Put, url);
         let put = put.with_body("application/octet-stream", bytes.to_vec());
-        let response = self.send(put, 65_536, &action)?;
+        let response = self.send(&put, 65_536, &action)?;
         match response.status {
             201 => Ok(digest),
             _ => Err(self.failed(&response, &action)),
@@ -164,12 +168,12 @@ impl Registry {
     }
 
     /// Sends a request, and once more with credentials when they are asked for.
-    pub(super) fn send(&self, request: Request, limit: u64, action: &str) -> Result<Response> {
+    pub(super) fn send(&self, request: &Request, limit: u64, action: &str) -> Result<Response> {
         let limits = Limits {
             bytes: limit.max(65_536),
             timeout: TIMEOUT,
         };
-        let response = self.client.send(self.signed(request.clone()), limits)?;
+        let response = self.patiently(request, limits)?;
         if response.status != 401 {
             return Ok(response);
         }
@@ -181,11 +185,26 @@ impl Registry {
         let authorization = auth::answer(&self.client, &challenge, login)?;
         let authorization = authorization.ok_or_else(|| self.refused(401, action))?;
         self.authorization.replace(Some(authorization));
-        let response = self.client.send(self.signed(request), limits)?;
+        let response = self.patiently(request, limits)?;
         match response.status {
             401 => Err(self.refused(401, action)),
             _ => Ok(response),
         }
+    }
+
+    /// Sends a request, and what only reads again when the registry has a bad
+    /// moment. Effects are sent once: their callers hold leases that run out.
+    fn patiently(&self, request: &Request, limits: Limits) -> Result<Response> {
+        let reads = matches!(request.method, Method::Get | Method::Head);
+        for pause in PAUSES.into_iter().filter(|_| reads) {
+            match self.client.send(self.signed(request.clone()), limits) {
+                Ok(response) if !matches!(response.status, 429 | 500..) => return Ok(response),
+                Ok(_) | Err(http::Error::Timeout { .. } | http::Error::Broken { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            clock::wait(pause);
+        }
+        Ok(self.client.send(self.signed(request.clone()), limits)?)
     }
 
     /// The request with what proves who we are, if it stays with this registry.

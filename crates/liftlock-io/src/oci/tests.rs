@@ -86,7 +86,7 @@ fn answers_that_are_no_manifest_are_told_apart() {
             Some(Kind::Credentials),
         ),
         ("403 Forbidden\r\n", "{}", Some(Kind::Credentials)),
-        ("500 Oops\r\n", "{}", Some(Kind::Upstream)),
+        ("418 Teapot\r\n", "{}", Some(Kind::Upstream)),
         ("302 Found\r\n", "", Some(Kind::Upstream)),
         ("200 OK\r\n", "<html>", Some(Kind::Upstream)),
         (
@@ -274,4 +274,26 @@ fn every_page_of_a_native_list_is_read() {
     );
     let asked = asked.join().unwrap();
     assert_eq!(asked[1], "GET /v2/shop/referrers/next?n=2 HTTP/1.1");
+}
+
+#[test]
+fn a_bad_moment_of_a_registry_is_waited_out_but_effects_are_sent_once() {
+    let bad = || answer("503 Later", "");
+    let good = answer(
+        "200 OK\r\ncontent-type: application/vnd.oci.image.manifest.v1+json",
+        "{}",
+    );
+    let (repository, asked) = served(vec![bad(), bad(), good]);
+    assert!(repository.resolve(Some(&named("v1"))).unwrap().is_some());
+    assert_eq!(asked.join().unwrap().len(), 3);
+    let (repository, asked) = served(vec![bad()]);
+    let tag: Tag = "v1".parse().unwrap();
+    let error = repository
+        .put_manifest(Some(&tag), document::MANIFEST, b"{}")
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::Status { status: 503, .. }),
+        "{error}"
+    );
+    assert_eq!(asked.join().unwrap().len(), 1);
 }
