@@ -28,15 +28,15 @@ pub(super) fn arguments(
         .ignore_errors(true)
         .try_get_matches_from(&argv)
         .map_err(|error| Refusal::Clap(Box::new(error)))?;
-    let verb = constant(command.get_name());
-    known(&command, &verb)?;
+    let verb = command.get_name();
+    known(&command, verb)?;
     let (inner, matches) = innermost(&command, &seen);
     let (mut flags, mut operands) = (Vec::new(), Vec::new());
     for argument in inner.get_arguments() {
         if given(argument, matches) || given(argument, &seen) {
             continue;
         }
-        let name = variable(&verb, argument);
+        let name = variable(verb, argument);
         let Some(value) = lookup(&name) else { continue };
         add(argument, &name, &value, (&mut flags, &mut operands))?;
     }
@@ -68,8 +68,10 @@ fn given(argument: &Arg, matches: &ArgMatches) -> bool {
     known && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-/// The variable of a flag or an operand.
-fn variable(verb: &str, argument: &Arg) -> String {
+/// The variable of a flag or an operand of a verb.
+#[must_use]
+pub fn variable(verb: &str, argument: &Arg) -> String {
+    let verb = constant(verb);
     let flag = constant(argument.get_long().unwrap_or(argument.get_id().as_str()));
     if argument.is_global_set() {
         format!("LIFTLOCK_{flag}")
@@ -109,7 +111,7 @@ fn add(
 
 /// Refuses variables of this verb that no flag of any of its subcommands has.
 fn known(command: &Command, verb: &str) -> Result<(), Refusal> {
-    let prefix = format!("LIFTLOCK_{verb}_");
+    let prefix = format!("LIFTLOCK_{}_", constant(verb));
     let mut names = vec![format!("{prefix}COMMAND")];
     collect(command, verb, &mut names);
     let stray = crate::env::names(&prefix)

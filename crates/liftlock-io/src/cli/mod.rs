@@ -15,6 +15,7 @@ use liftlock::failure::Failure;
 use liftlock::report::{Ending, Mode, Report, Told};
 
 pub use console::progress;
+pub use environment::variable;
 pub use globals::{Format, Globals};
 pub use session::Session;
 
