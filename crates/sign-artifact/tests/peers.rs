@@ -153,6 +153,30 @@ fn images_in_a_registry_pass_between_us_and_cosign() {
 }
 
 #[test]
+fn writers_of_one_list_of_attachments_do_not_undo_each_other() {
+    let Some(bench) = Bench::new() else { return };
+    let Some(registry) = Registry::start(None).unwrap() else {
+        return;
+    };
+    let image = format!("{}/shop:v1", registry.host());
+    if push(&bench, &image).is_none() {
+        return;
+    }
+    bench.ours(0, "generate-key-pair");
+    let types = ["openvex", "cyclonedx", "spdx", "vuln"];
+    std::thread::scope(|scope| {
+        for name in types {
+            let line = format!("attest --key cosign.key --type {name} --predicate p.json {image}");
+            let bench = &bench;
+            scope.spawn(move || bench.ours(0, &line));
+        }
+    });
+    for name in types {
+        bench.ours(0, &format!("verify --key cosign.pub --type {name} {image}"));
+    }
+}
+
+#[test]
 fn a_registry_with_a_password_asks_for_it() {
     use base64::Engine as _;
     let Some(bench) = Bench::new() else { return };

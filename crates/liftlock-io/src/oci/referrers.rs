@@ -12,7 +12,11 @@ use crate::clock;
 use crate::http::Response;
 
 /// How often the list is written again when others' writing undid ours.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 12;
+
+/// A registry has no compare-and-swap: a writer that read the list before us
+/// may still write it without our entry. After this long it has done so.
+const SETTLED: Duration = Duration::from_millis(300);
 
 /// The most pages of one list.
 const PAGES: usize = 100;
@@ -36,23 +40,29 @@ pub(super) fn announce(registry: &Registry, subject: &Digest, entry: &Descriptor
         return Ok(());
     }
     let tag = Version::Tag(Tag::of_referrers(subject));
+    // Writers that collided once must not do so in step for ever.
+    let spread = u64::from(entry.digest.as_bytes().first().copied().unwrap_or_default());
+    let mut sightings = 0;
     for attempt in 0..ATTEMPTS {
         let mut index = fallback(registry, subject)?.unwrap_or_default();
         if index.manifests.iter().any(|one| one.digest == entry.digest) {
-            return Ok(());
+            sightings += 1;
+            if sightings == 2 {
+                return Ok(());
+            }
+            clock::wait(SETTLED);
+            continue;
         }
-        // Writers that collided once must not do so in step for ever.
-        let spread = u64::from(entry.digest.as_bytes().first().copied().unwrap_or_default());
-        clock::wait(Duration::from_millis(u64::from(attempt) * spread));
+        sightings = 0;
+        clock::wait(Duration::from_millis(u64::from(attempt) * spread / 2));
+        // Read again: the less time between reading and writing, the better.
+        if attempt > 0 {
+            index = fallback(registry, subject)?.unwrap_or_default();
+        }
         index.merge(entry.clone());
         registry.put(&tag, INDEX, &index.bytes()?)?;
     }
-    let index = fallback(registry, subject)?.unwrap_or_default();
-    if index.manifests.iter().any(|one| one.digest == entry.digest) {
-        Ok(())
-    } else {
-        Err(Error::Contended(*subject, ATTEMPTS))
-    }
+    Err(Error::Contended(*subject, ATTEMPTS))
 }
 
 /// The registry's own list; `None` where it keeps none.
