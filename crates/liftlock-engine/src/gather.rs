@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use liftlock::approval::recheck::{Frame, recheck};
+use liftlock::approval::signer::signers;
+use liftlock::approval::{Closed, closed_key};
 use liftlock::attestation::Proved;
+use liftlock::bundle::Bundle;
 use liftlock::chain::{self, Chain, Circumstances, Item};
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
-use liftlock::failure::Failure;
+use liftlock::failure::{Failure, Kind};
+use liftlock::json;
 use liftlock::name::Name;
 use liftlock::predicate;
 use liftlock::release::{Identified, Reference};
@@ -37,7 +41,7 @@ pub struct Gathered {
     pub items: Vec<Item>,
     /// `release.json` as a builder attested it.
     pub release: Option<Identified>,
-    /// The keys that attested it.
+    /// The keys of people who signed it: they may not approve it.
     pub signers: Vec<PublicKey>,
 }
 
@@ -64,10 +68,13 @@ impl World {
     pub fn gather(&self, release: &Reference, now: Time) -> Result<Gathered, Failure> {
         let subjects = std::iter::once(&release.digest).chain(release.artifacts.values());
         let mut items: BTreeMap<Digest, Item> = BTreeMap::new();
+        let mut bundles = Vec::new();
         for subject in subjects {
             for found in self.evidence.list(subject)? {
                 let item = chain::examine(&found.bytes, &self.rules.trust, &Local, now);
                 items.insert(item.bundle, item);
+                // What cannot be read signs nothing.
+                bundles.extend(Bundle::parse(&found.bytes).map(|bundle| (*subject, bundle)));
             }
         }
         let items: Vec<Item> = items.into_values().collect();
@@ -77,7 +84,7 @@ impl World {
             .filter_map(|item| item.outcome.as_ref().ok())
             .filter(|proved| proved.statement.is_about(&release.digest))
             .collect();
-        let signers = attested.iter().map(|proved| proved.key.clone()).collect();
+        let signers = signers(&bundles, &self.rules.trust, &Local);
         let found = attested
             .iter()
             .find_map(|proved| proved.statement.predicate_as(predicate::RELEASE).ok())
@@ -140,7 +147,12 @@ impl World {
     }
 
     /// Has the answers inside an approval counted again.
-    fn recheck(&self, proved: &Proved, gathered: &Gathered, moment: Moment) -> Result<(), String> {
+    fn recheck(
+        &self,
+        proved: &Proved,
+        gathered: &Gathered,
+        moment: Moment,
+    ) -> Result<Digest, String> {
         let Some(release) = &gathered.release else {
             return Err("no builder attested the release it is about".to_owned());
         };
@@ -153,8 +165,25 @@ impl World {
             signers: &gathered.signers,
             verifier: &Local,
         };
-        recheck(proved, &frame, moment.as_of)
-            .map(drop)
-            .map_err(|refused| Failure::from(refused).lines().join(": "))
+        let told = |failure: Failure| failure.lines().join(": ");
+        let approval = recheck(proved, &frame, moment.as_of)
+            .map_err(|refused| told(Failure::from(refused)))?;
+        if self.is_denied(&approval.request).map_err(told)? {
+            return Err("the request was denied or withdrawn since".to_owned());
+        }
+        Ok(approval.request)
+    }
+
+    /// Whether a request was closed with anything but a pass.
+    fn is_denied(&self, request: &Digest) -> Result<bool, Failure> {
+        let key = closed_key(&self.rules.service, &self.environment.name, request);
+        let Some(stored) = self.state.get(&key)? else {
+            return Ok(false);
+        };
+        let closed: Closed = json::parse(&stored.bytes).map_err(|error| {
+            let message = format!("cannot understand the state `{key}`: {error}");
+            Failure::new(Kind::Invalid, message)
+        })?;
+        Ok(closed.denies())
     }
 }

@@ -66,10 +66,11 @@ pub struct Circumstances<'a> {
     pub policy: Digest,
     /// Whether the release is known good where it has to come from.
     pub good_before: bool,
-    /// The approval that this release's plan has used up already, if any.
+    /// Whether another plan used up the approval of this request.
     pub used: &'a dyn Fn(&Digest) -> bool,
-    /// Judges an approval's answers again; says why they do not count.
-    pub approve: &'a dyn Fn(&Proved) -> Result<(), String>,
+    /// Judges an approval's answers again: the request that it answers, which
+    /// is used up with it, or why it does not count.
+    pub approve: &'a dyn Fn(&Proved) -> Result<Digest, String>,
     /// Now.
     pub now: Time,
 }
@@ -98,7 +99,7 @@ pub struct Chain {
     pub verdict: Verdict,
     /// All conditions, met or not, in the order of the policy.
     pub conditions: Vec<Condition>,
-    /// The approval that was found, to be used up by the plan.
+    /// The request whose approval was found, to be used up by the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Digest>,
     /// The bundles that meet the conditions.
@@ -142,10 +143,10 @@ pub fn decide(
             around,
         };
         let (condition, found) = asked.of(items);
-        if requirement.what == What::Approval {
-            chain.approval = found;
+        if let Some(found) = found {
+            chain.evidence.push(found.bundle);
+            chain.approval = chain.approval.or(found.request);
         }
-        chain.evidence.extend(found);
         chain.conditions.push(condition);
     }
     if chain.conditions.iter().all(|condition| condition.met) {
@@ -164,6 +165,13 @@ fn order(before: &Name, good: bool) -> Condition {
     }
 }
 
+/// What meets a demand.
+#[derive(Clone, Copy)]
+struct Met {
+    bundle: Digest,
+    request: Option<Digest>,
+}
+
 /// One demand over one release.
 struct Asked<'a> {
     requirement: &'a Requirement,
@@ -173,7 +181,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn of(&self, items: &[Item]) -> (Condition, Option<Digest>) {
+    fn of(&self, items: &[Item]) -> (Condition, Option<Met>) {
         let uri = self.uri();
         let mut reasons = Vec::new();
         let mut found = None;
@@ -182,15 +190,20 @@ impl Asked<'_> {
                 .outcome
                 .as_ref()
                 .map_err(Clone::clone)
-                .and_then(|proved| self.fits(proved, &item.bundle))
+                .and_then(|proved| self.fits(proved))
             {
-                Ok(()) => found = Some(item.bundle),
+                Ok(request) => {
+                    found = Some(Met {
+                        bundle: item.bundle,
+                        request,
+                    });
+                }
                 Err(reason) if !reasons.contains(&reason) => reasons.push(reason),
                 Err(_) => {}
             }
         }
         let text = match &found {
-            Some(bundle) => format!("evidence {}", bundle.short()),
+            Some(met) => format!("evidence {}", met.bundle.short()),
             None if reasons.is_empty() => "nothing".to_owned(),
             None => reasons.join(", "),
         };
@@ -215,8 +228,9 @@ impl Asked<'_> {
         }
     }
 
-    /// Whether a statement by the right role says what is demanded of this release.
-    fn fits(&self, proved: &Proved, bundle: &Digest) -> Result<(), String> {
+    /// Whether a statement by the right role says what is demanded of this
+    /// release; of an approval, the request that it answers.
+    fn fits(&self, proved: &Proved) -> Result<Option<Digest>, String> {
         let statement = &proved.statement;
         let artifacts = self.release.artifacts.values();
         let uncovered = artifacts
@@ -226,21 +240,23 @@ impl Asked<'_> {
             return Err(format!("it leaves out {uncovered} of the artifacts"));
         }
         match &self.requirement.what {
-            What::Provenance | What::Predicate(_) => Ok(()),
-            What::Signature => self.names_release(statement),
+            What::Provenance | What::Predicate(_) => {}
+            What::Signature => self.names_release(statement)?,
             What::Approval => {
                 self.names_release(statement)?;
                 self.rules(statement, &self.environment.name)?;
-                if (self.around.used)(bundle) {
+                let request = (self.around.approve)(proved)?;
+                if (self.around.used)(&request) {
                     return Err("it was used up by another plan".to_owned());
                 }
-                (self.around.approve)(proved)
+                return Ok(Some(request));
             }
             What::Canary(place) => {
                 self.names_release(statement)?;
-                self.rules(statement, place)
+                self.rules(statement, place)?;
             }
         }
+        Ok(None)
     }
 
     fn names_release(&self, statement: &Statement) -> Result<(), String> {
@@ -399,7 +415,12 @@ environments:
         }
     }
 
-    fn judged(case: &Case, good_before: bool, used: bool, approve: &Result<(), String>) -> Chain {
+    fn judged(
+        case: &Case,
+        good_before: bool,
+        used: bool,
+        approve: &Result<Digest, String>,
+    ) -> Chain {
         let service: Name = "shop".parse().unwrap();
         let around = Circumstances {
             service: &service,
@@ -415,17 +436,14 @@ environments:
     #[test]
     fn everything_demanded_and_nothing_less_is_a_pass() {
         let whole = case(|_| {});
-        let chain = judged(&whole, true, false, &Ok(()));
+        let chain = judged(&whole, true, false, &Ok(Digest::of(b"request")));
         assert_eq!(chain.verdict, Verdict::Pass, "{}", chain.unmet());
         assert_eq!(chain.evidence.len(), 3);
-        assert_eq!(
-            chain.approval,
-            Some(Digest::of(predicate::APPROVAL.as_bytes()))
-        );
+        assert_eq!(chain.approval, Some(Digest::of(b"request")));
         for missing in 0..3 {
             let mut case = case(|_| {});
             case.items.remove(missing);
-            let chain = judged(&case, true, false, &Ok(()));
+            let chain = judged(&case, true, false, &Ok(Digest::of(b"request")));
             assert_eq!(chain.verdict, Verdict::Fail, "without {missing}");
         }
     }
@@ -456,7 +474,7 @@ environments:
             ("it is no pass", |ruling| ruling.verdict = Verdict::Pending),
         ];
         for (reason, change) in cases {
-            let chain = judged(&case(change), true, false, &Ok(()));
+            let chain = judged(&case(change), true, false, &Ok(Digest::of(b"request")));
             assert_eq!(chain.verdict, Verdict::Fail, "{reason}");
             assert_eq!(chain.unmet(), format!("approval: {reason}"));
         }
@@ -467,11 +485,11 @@ environments:
         let whole = case(|_| {});
         let cases = [
             (
-                judged(&whole, false, false, &Ok(())),
+                judged(&whole, false, false, &Ok(Digest::of(b"request"))),
                 "known good in `staging`: it is not",
             ),
             (
-                judged(&whole, true, true, &Ok(())),
+                judged(&whole, true, true, &Ok(Digest::of(b"request"))),
                 "approval: it was used up by another plan",
             ),
             (
@@ -497,7 +515,7 @@ environments:
         let mut case = case(|_| {});
         let subjects = [case.release.digest];
         case.items[0] = item(predicate::RELEASE, &subjects, &serde_json::json!({}));
-        let chain = judged(&case, true, false, &Ok(()));
+        let chain = judged(&case, true, false, &Ok(Digest::of(b"request")));
         assert_eq!(chain.unmet(), "signature: it leaves out 1 of the artifacts");
     }
 
@@ -508,7 +526,7 @@ environments:
         old.made_at = "2026-11-23T10:59:59Z".parse().unwrap();
         let subjects = [case.release.digest, Digest::of(b"api")];
         case.items[2] = item(predicate::CANARY, &subjects, &old);
-        let chain = judged(&case, true, false, &Ok(()));
+        let chain = judged(&case, true, false, &Ok(Digest::of(b"request")));
         assert_eq!(chain.unmet(), "canary@staging: it is too old");
     }
 }

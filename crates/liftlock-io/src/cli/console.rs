@@ -1,25 +1,29 @@
 //! The only place that prints: results to stdout, everything else to stderr.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this module is the one that prints"
-)]
+#![expect(clippy::print_stderr, reason = "this module is the one that prints")]
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Told;
 use tracing_subscriber::EnvFilter;
 
-/// Tells a person that work goes on; one line a change of state.
+/// Tells a person that work goes on; one line a change of state. That nobody
+/// listens does not end the work.
 pub fn progress(line: &str) {
-    eprintln!("{line}");
+    drop(writeln!(std::io::stderr(), "{line}"));
 }
 
-/// The result itself.
-pub(super) fn result(text: &str) {
-    println!("{}", text.trim_end());
+/// The result itself. A reader that closed its end has heard enough.
+///
+/// # Errors
+///
+/// Fails when standard output cannot be written otherwise.
+pub(super) fn result(text: &str) -> std::io::Result<()> {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// What failed, the causes, and what to do.

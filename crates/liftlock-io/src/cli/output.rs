@@ -12,7 +12,9 @@ use crate::{env, file, random};
 
 pub(super) fn write(ending: &Ending, session: &Session) -> Result<(), Failure> {
     if let Ok(report) = &ending.result {
-        console::result(&stdout(ending, report, session));
+        console::result(&stdout(ending, report, session)).map_err(|error| {
+            Failure::new(Kind::Upstream, format!("cannot write the result: {error}"))
+        })?;
     }
     if let Some(path) = &session.result_file {
         let mut bytes = pretty(ending).into_bytes();
