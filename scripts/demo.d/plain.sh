@@ -4,14 +4,6 @@
 
 say "Keys, people and rules"
 make_keys
-cat >deploy <<'SH'
-#!/bin/sh
-# A team's own deployer; with a file `swap` beside it, a wrong one.
-set -eu
-demo-deploy --from builds --slots slots --slot "$1"
-if [ -e swap ]; then echo "something else" >"slots/$1/api"; fi
-SH
-chmod +x deploy
 {
   cat <<YAML
 version: 1
@@ -24,7 +16,7 @@ environments:
   production:
     requires: [signature, approval]
     approval: { quorum: 2, people: [alice, bob], expires: 1h }
-    place: { command: [./deploy, "{slot}"] }
+    place: { command: [demo-deploy, --from, builds, --slots, slots, --slot, "{slot}", --spoil, swap] }
     prove: { files: "slots/{slot}" }
     traffic: { weights-file: { path: weights.json, slots: { stable: blue, canary: green } } }
     steps: [5%, 25%, 50%, 100%]

@@ -35,6 +35,10 @@ struct Args {
     /// The slot to fill
     #[arg(long)]
     slot: Name,
+    /// While this file exists, spoil every artifact on its way into the slot, as
+    /// somebody between the build and the slot might
+    #[arg(long)]
+    spoil: Option<PathBuf>,
     /// URL to POST to when the slot is filled, so that what serves it loads it
     #[arg(long)]
     reload: Option<String>,
@@ -56,7 +60,13 @@ fn main() -> Result<()> {
     std::io::stdin().take(1 << 20).read_to_end(&mut input)?;
     let input: Input = serde_json::from_slice(&input).context("cannot understand the release")?;
     let found = find::all(&args.from, &input.wanted())?;
-    fill(&args.slots.join(args.slot.as_str()), &found)?;
+    let slot = args.slots.join(args.slot.as_str());
+    fill(&slot, &found)?;
+    if args.spoil.as_deref().is_some_and(Path::exists) {
+        for name in found.keys() {
+            fs::write(slot.join(name.as_str()), "something else\n")?;
+        }
+    }
     if let Some(url) = &args.reload {
         let answer = http::send("POST", url, &[], &[])?;
         ensure!(answer.status == 200, "`{url}` answered {}", answer.status);
