@@ -281,7 +281,9 @@ impl<'a> Engine<'a> {
                 run.journal.back = back(&run.plan, &run.journal);
             }
             Ok(())
-        })
+        })?;
+        self.emit();
+        Ok(())
     }
 
     /// The way back does not go on: the plan stays open, a person must look.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use liftlock::failure::Failure;
-use liftlock::plan::Kind as PlanKind;
+use liftlock::plan::{Action, Kind as PlanKind, Step};
 use liftlock::record::{Id, Kind, Record};
 use liftlock::state::Run;
 use liftlock::time::Time;
@@ -57,10 +57,39 @@ impl World {
             }
             records.push(record);
         }
+        records.extend(self.canary(run));
+        records.sort_by_key(|record| record.at);
         if let Some(verdict) = run.verdict {
             records.push(self.finish(run, finished, verdict));
         }
         records
+    }
+
+    /// The canary's verdict over the whole plan: a pass at its horizon, or
+    /// what turned it back while it was judged.
+    fn canary(&self, run: &Run) -> Option<Record> {
+        let judged = |step: &&Step| matches!(step.action, Action::Bake { .. });
+        let last = run.plan.steps.iter().rev().find(judged)?;
+        let horizon = run.journal.entry(&last.id).and_then(|entry| entry.ended_at);
+        let failed = run.journal.turned.as_ref().filter(|turned| {
+            let step = turned.reason.split(':').next().unwrap_or_default();
+            run.plan.step(step).is_some_and(|step| {
+                matches!(step.action, Action::Bake { .. } | Action::Watch { .. })
+            })
+        });
+        let (at, verdict) = match (failed, horizon) {
+            (Some(turned), _) => (turned.at, turned.verdict),
+            (None, Some(at)) => (at, Verdict::Pass),
+            (None, None) => return None,
+        };
+        let mut record = self.about(run, Kind::CanaryJudged, at, &format!("canary {verdict}"));
+        record.verdict = Some(verdict);
+        if let Some(turned) = failed {
+            record
+                .detail
+                .insert("reason".to_owned(), turned.reason.as_str().into());
+        }
+        Some(record)
     }
 
     fn finish(&self, run: &Run, kind: Kind, verdict: Verdict) -> Record {

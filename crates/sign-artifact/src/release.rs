@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use liftlock::config::effective::Rules;
 use liftlock::crypto::Signer as _;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::predicate;
+use liftlock::record::{Actor, Id, Kind as RecordKind, Record};
 use liftlock::release::{Artifact, Identified, Release, SCHEMA_VERSION};
 use liftlock::report::Report;
 use liftlock::statement::{Statement, Subject};
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::evidence::Evidence;
-use liftlock_io::{attest, file, key};
+use liftlock_io::key::Private;
+use liftlock_io::ledger::Ledger;
+use liftlock_io::{attest, clock, file};
 use serde::Serialize;
 
 use crate::args;
@@ -33,7 +37,7 @@ struct Released<'a> {
 }
 
 pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Failure> {
-    let key = key::Private::open(&asked.key)?;
+    let key = Private::open(&asked.key)?;
     let flags = match (&asked.evidence, &session.service) {
         (Some(_), Some(_)) => Flags::Complete,
         (Some(_) | None, _) => Flags::Partial,
@@ -63,6 +67,14 @@ pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Fa
             attest::keep(&Evidence::open(store)?, &statement, &bundle)?;
         }
     }
+    let recorded = match setting.rules() {
+        Some(rules) if !session.dry_run => {
+            let record = record(rules, session, &identified, (&key, bundle.digest()));
+            Ledger::open(&rules.ledger)?.append(&record)?;
+            true
+        }
+        Some(_) | None => false,
+    };
     let detail = Released {
         release_digest: identified.digest,
         release_file: asked.output.display().to_string(),
@@ -78,13 +90,43 @@ pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Fa
     let lines = lines.map(|(name, one)| format!("{}  {name} ({})\n", one.digest, one.name));
     Ok(Report::new("release", Verdict::Pass, headline)
         .with_scope(Some(release.service.clone()), None)
-        .with_policy(setting.origin(), false)
+        .with_policy(setting.origin(), recorded)
         .with_output("release-id", release.id.clone())
         .with_output("release-digest", identified.digest.to_string())
         .with_output("release-file", detail.release_file.clone())
         .with_output("bundle", detail.bundle.clone())
         .with_human(lines.collect::<String>())
         .with_detail(&detail))
+}
+
+/// The ledger's word about the signature; whoever signs the same again adds nothing.
+fn record(
+    rules: &Rules,
+    session: &Session,
+    release: &Identified,
+    (key, bundle): (&Private, Digest),
+) -> Record {
+    let id = key.public_key().id();
+    let who = rules.trust.holder(key.public_key());
+    let actor = Actor {
+        id: who.map_or_else(|| id.short(), ToString::to_string),
+        proof: "key".to_owned(),
+    };
+    let (about, signer) = (release.digest.to_string(), id.to_string());
+    let mut record = Record::new(
+        Id::derived(&["signed", &about, &signer]),
+        RecordKind::Signed,
+        clock::now(),
+        release.release.service.clone(),
+        actor,
+    );
+    record.release = Some(release.reference());
+    record.commit.clone_from(&release.release.commit);
+    record.run_url.clone_from(&session.ci.url);
+    record.policy = Some(rules.policy);
+    record.evidence = vec![bundle];
+    record.verdict = Some(Verdict::Pass);
+    record
 }
 
 fn describe(

@@ -114,6 +114,9 @@ pub struct Event {
     pub run_url: Option<String>,
     /// On what it rests.
     pub evidence: Vec<Digest>,
+    /// What it adds in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
 }
 
 impl Timeline {
@@ -242,9 +245,11 @@ fn recoveries(entries: &[&Entry]) -> Vec<Recovery> {
         if record.kind == Kind::PromotionStarted {
             signs.remove(place);
         }
+        let sign = signs.get(place).copied();
         if is_restoration(record)
-            && let Some(detected_at) = signs.remove(place)
+            && let Some(detected_at) = told_detection(record).or(sign)
         {
+            signs.remove(place);
             found.push(Recovery {
                 environment: place.clone(),
                 detected_at,
@@ -269,6 +274,21 @@ fn is_restoration(record: &Record) -> bool {
         || (record.kind == Kind::PromotionFinished && !passed && restored)
 }
 
+/// When whoever restored it says that the fault was found.
+fn told_detection(record: &Record) -> Option<Time> {
+    record.detail.get("detected_at")?.as_str()?.parse().ok()
+}
+
+/// What a record adds in words: a step with what became of it, or a reason.
+fn note(record: &Record) -> String {
+    let word = |key: &str| record.detail.get(key).and_then(|value| value.as_str());
+    [word("step"), word("note"), word("reason")]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
 fn event(entry: &Entry) -> Event {
     let record = &entry.record;
     Event {
@@ -280,6 +300,7 @@ fn event(entry: &Entry) -> Event {
         actor: format!("{} ({})", record.actor.id, record.actor.proof),
         run_url: record.run_url.clone(),
         evidence: record.evidence.clone(),
+        note: note(record),
     }
 }
 

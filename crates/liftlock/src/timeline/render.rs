@@ -53,7 +53,7 @@ pub fn markdown(timeline: &Timeline) -> String {
         ];
         line(&mut text, format_args!("| {} |", row.join(" | ")));
     }
-    text.push_str("\n## Timeline\n\n| # | time | what | environment | verdict | who | run | evidence |\n|---|---|---|---|---|---|---|---|\n");
+    text.push_str("\n## Timeline\n\n| # | time | what | environment | verdict | who | run | evidence | note |\n|---|---|---|---|---|---|---|---|---|\n");
     for event in &timeline.events {
         line(&mut text, format_args!("| {} |", row(event).join(" | ")));
     }
@@ -69,10 +69,14 @@ pub fn lines(timeline: &Timeline) -> String {
         let (place, verdict) = (name(event.environment.as_ref()), word(event.verdict));
         let (seq, at) = (event.seq, event.at.to_string());
         let (kind, actor) = (visible(&event.kind), visible(&event.actor));
+        let note = match event.note.as_str() {
+            "" => String::new(),
+            note => format!("  {}", visible(note)),
+        };
         line(
             &mut text,
             format_args!(
-                "{seq:>4}  {at:<24}  {place:<12}  {kind:<18}  {verdict:<12}  {actor}  {evidence}"
+                "{seq:>4}  {at:<24}  {place:<12}  {kind:<18}  {verdict:<12}  {actor}  {evidence}{note}"
             ),
         );
     }
@@ -87,7 +91,7 @@ pub fn lines(timeline: &Timeline) -> String {
     text
 }
 
-fn row(event: &Event) -> [String; 8] {
+fn row(event: &Event) -> [String; 9] {
     [
         event.seq.to_string(),
         event.at.to_string(),
@@ -97,6 +101,7 @@ fn row(event: &Event) -> [String; 8] {
         escaped(&event.actor),
         event.run_url.as_deref().map_or_else(nothing, link),
         short(&event.evidence),
+        escaped(&event.note),
     ]
 }
 
