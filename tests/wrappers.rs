@@ -7,13 +7,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Once;
 
-use serde_json::Value;
 use testkit::cli::{Run, bin};
 use testkit::peers::root;
 
+mod stage;
 mod workspace;
 mod wrapper;
 
+use stage::{CASES, Case};
 use wrapper::contract::{documents, faults, keys, used, written};
 use wrapper::verb::{self, Verb};
 use wrapper::{github, gitlab, page};
@@ -55,6 +56,17 @@ fn write() {
         let file = root().join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, text).unwrap();
+    }
+    let readme = root().join("README.md");
+    let text = fs::read_to_string(&readme).unwrap_or_default();
+    let [start, end] = page::MARKS;
+    let parts = text.split_once(start).and_then(|(head, rest)| {
+        let (_, tail) = rest.split_once(end)?;
+        Some((head, tail))
+    });
+    if let Some((head, tail)) = parts {
+        let table = page::table(&verb::all());
+        fs::write(readme, format!("{head}{start}{table}{end}{tail}")).unwrap();
     }
 }
 
@@ -307,33 +319,79 @@ fn a_binary_writes_the_outputs_that_its_action_has() {
 
 #[test]
 fn the_line_for_jenkins_leaves_properties_and_junit() {
-    for verb in verb::all() {
-        let line = page::shell(&verb);
-        assert!(read(page::PATH).contains(&format!("sh '{line}'")));
-        let bins = bin(verb.name);
-        let output = Run::new("sh")
-            .args([
-                "-c",
-                &format!("PATH={}:$PATH; {line}", bins.parent().unwrap().display()),
-            ])
+    let stage = stage::set();
+    let path = format!("PATH={}:$PATH", stage::binaries().display());
+    let verbs = verb::all();
+    for case in CASES {
+        let verb = verbs.iter().find(|verb| verb.name == case.verb).unwrap();
+        let written = page::shell(verb, verb.default);
+        assert!(read(page::PATH).contains(&format!("sh '{written}'")));
+        let command = case.inputs.iter().find(|(name, _)| *name == "command");
+        let line = page::shell(verb, command.map_or(verb.default, |(_, value)| value));
+        let mut run = Run::new("sh")
+            .args(["-c", &format!("{path}; {line}")])
             .env("JENKINS_URL", "http://jenkins.example")
             .env("BUILD_ID", "7")
-            .output()
-            .unwrap();
-        // A flag that is missing ends the run before there is anything to report.
-        if output.code == 2 {
-            continue;
+            .env("COSIGN_PASSWORD", stage::PASSWORD)
+            .folder(stage.path());
+        for (name, value) in case.inputs {
+            let input = verb.inputs.iter().find(|input| input.name == *name);
+            if let Some(input) = input {
+                run = run.env(&input.variable, value);
+            }
         }
-        let reports: Vec<Value> = fs::read_dir(output.folder().join("liftlock-reports"))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap().into())
-            .collect();
-        for end in ["properties", "junit.xml"] {
-            let name = format!("liftlock.{}.{end}", verb.name);
-            assert!(
-                reports.contains(&name.clone().into()),
-                "{name}: {reports:?}"
-            );
-        }
+        let output = run.output().unwrap();
+        assert_eq!(i64::from(output.code), case.code, "{}", output.stderr);
+        told(&stage.path().join("liftlock-reports"), case);
     }
+}
+
+/// Checks the reports of a case, and clears them away.
+fn told(reports: &Path, case: &Case) {
+    let mut files: Vec<_> = fs::read_dir(reports)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let stem = format!("liftlock.{}", case.verb);
+    let ends = [".junit.xml", ".properties"];
+    assert_eq!(files.len(), ends.len(), "{files:?}");
+    for (file, end) in files.iter().zip(ends) {
+        assert!(file.starts_with(&stem) && file.ends_with(end), "{file}");
+    }
+    let properties = fs::read_to_string(reports.join(&files[1])).unwrap();
+    let mut names = vec![("verdict", Some(case.verdict))];
+    names.extend(case.tells.map(|name| (name, None)));
+    for (name, value) in names {
+        let verb = case.verb.replace('-', "_").to_ascii_uppercase();
+        let name = name.replace('-', "_").to_ascii_uppercase();
+        let head = format!("LIFTLOCK_OUT_{verb}_{name}=");
+        let line = properties.lines().find_map(|line| line.strip_prefix(&head));
+        let found = line.filter(|found| !found.is_empty());
+        assert!(found.is_some(), "{}: {head} in {properties}", case.name);
+        assert!(
+            value.is_none() || value == found,
+            "{}: {properties}",
+            case.name
+        );
+    }
+    fs::remove_dir_all(reports).unwrap();
+}
+
+#[test]
+fn the_readme_has_the_table_of_the_wrappers() {
+    let readme = read("README.md");
+    if readme.is_empty() {
+        return;
+    }
+    let [start, end] = page::MARKS;
+    let table = readme
+        .split_once(start)
+        .and_then(|(_, rest)| rest.split_once(end));
+    let (table, _) = table.unwrap_or_else(|| panic!("README.md lacks {start}{end}"));
+    assert!(
+        table == page::table(&verb::all()),
+        "the table of README.md is not what the binaries say: run \
+         `LIFTLOCK_WRITE=1 cargo test -p liftlock-tests --test wrappers`"
+    );
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::text::cell;
 use super::verb::Verb;
+use super::{github, gitlab};
 
 /// Where the page is.
 pub(crate) const PATH: &str = "docs/wrappers.md";
@@ -29,11 +30,22 @@ pub(crate) fn render(verbs: &[Verb]) -> String {
 }
 
 /// The line that Jenkins, and any other shell, runs.
-pub(crate) fn shell(verb: &Verb) -> String {
-    format!(
-        "{} {} --report-dir liftlock-reports",
-        verb.name, verb.default
-    )
+pub(crate) fn shell(verb: &Verb, command: &str) -> String {
+    format!("{} {command} --report-dir liftlock-reports", verb.name)
+}
+
+/// What the README says of the wrappers, between these two lines.
+pub(crate) const MARKS: [&str; 2] = ["<!-- wrappers -->\n", "<!-- /wrappers -->\n"];
+
+/// Renders the table of the README.
+pub(crate) fn table(verbs: &[Verb]) -> String {
+    let mut text = "| GitHub | GitLab | Jenkins, any shell |\n|---|---|---|\n".to_owned();
+    for verb in verbs {
+        let (action, component) = (github::path(verb), gitlab::path(verb));
+        let line = shell(verb, verb.default);
+        writeln!(text, "| `{action}` | `{component}` | `{line}` |").unwrap();
+    }
+    text
 }
 
 fn snippets(verb: &Verb) -> String {
@@ -58,7 +70,7 @@ fn snippets(verb: &Verb) -> String {
          // Jenkins\n\
          sh '{}'\n\
          ```\n",
-        shell(verb)
+        shell(verb, default)
     )
 }
 
