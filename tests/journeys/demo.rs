@@ -29,7 +29,10 @@ fn the_whole_lock_works_with_rust_and_git_alone() {
 #[test]
 fn the_whole_lock_works_on_real_parts() {
     let needed = ["docker-registry", "haproxy", "prometheus", "crane"];
-    if needed.into_iter().all(|name| peers::require(name).is_some()) {
+    if needed
+        .into_iter()
+        .all(|name| peers::require(name).is_some())
+    {
         demo(&["--real"]);
     }
 }

@@ -86,6 +86,8 @@ impl<'a> State<'a> {
                 }
             };
             if written {
+                let revision = self.document.revision;
+                tracing::debug!(key = self.key, revision, "state written");
                 return Ok(());
             }
         }

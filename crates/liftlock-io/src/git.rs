@@ -104,6 +104,7 @@ impl Git {
     ///
     /// Fails when git is not installed, takes too long or says too much.
     pub fn attempt(&self, arguments: &[&str], input: &[u8]) -> Result<Output, Error> {
+        tracing::debug!(command = verb(arguments), "git");
         let mut child = self.command(arguments).spawn().map_err(Error::Missing)?;
         feed(&mut child, input.to_vec());
         let ended = self.collect(&mut child, arguments);

@@ -44,6 +44,7 @@ pub fn run(call: &Call<'_>) -> Result<Vec<u8>, Error> {
     for secret in SECRETS {
         command.env_remove(secret);
     }
+    tracing::debug!(program = name, "command");
     let mut child = command.spawn().map_err(|source| Error::Start {
         name: name.clone(),
         source,

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Told;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Tells a person that work goes on; one line a change of state. That nobody
 /// listens does not end the work.
@@ -69,18 +71,20 @@ fn exit_as_bug() {
 
 /// Starts the log on stderr.
 pub(super) fn log(filter: &str) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
+    let filter: Targets = filter.parse().map_err(|error| {
         Failure::new(
             Kind::Usage,
             format!("`--log {filter}` is no filter: {error}"),
         )
     })?;
     let colour = crate::env::var("NO_COLOR").is_none() && std::io::stderr().is_terminal();
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(colour)
-        .without_time()
+        .without_time();
+    let started = tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
         .try_init();
     match started {
         Ok(()) => Ok(()),

@@ -49,7 +49,7 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 
-    /// What stderr tells: error, warn, info, debug or trace, or a filter of tracing-subscriber
+    /// What stderr tells: off, error, warn, info, debug or trace, also per crate as CRATE=LEVEL,…
     #[arg(long, global = true, value_name = "FILTER", default_value = "warn")]
     pub log: String,
 }

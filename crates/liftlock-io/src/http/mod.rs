@@ -282,10 +282,19 @@ impl Client {
         if let Body::Bytes(bytes) = &request.body {
             builder = builder.body(bytes.clone());
         }
-        builder
+        let begun = std::time::Instant::now();
+        let answer = builder
             .send()
             .await
-            .map_err(|source| Error::of(&request.url, source))
+            .map_err(|source| Error::of(&request.url, source))?;
+        tracing::debug!(
+            method = ?request.method,
+            url = %error::shown(&request.url),
+            status = answer.status().as_u16(),
+            duration_ms = begun.elapsed().as_millis(),
+            "http answer"
+        );
+        Ok(answer)
     }
 }
 
