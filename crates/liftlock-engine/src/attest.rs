@@ -3,29 +3,14 @@
 use liftlock::digest::Digest;
 use liftlock::failure::Failure;
 use liftlock::plan::Kind as PlanKind;
-use liftlock::predicate::{self, Ruling};
+use liftlock::predicate::{self, Move, Ruling};
 use liftlock::statement::{Statement, Subject};
 use liftlock::time::Time;
 use liftlock_io::attest;
 use liftlock_io::key::Private;
-use serde::Serialize;
 
 use crate::outcome::Outcome;
 use crate::world::World;
-
-/// The predicate of a promotion and of a rollback.
-#[derive(Debug, Serialize)]
-struct Predicate<'a> {
-    #[serde(flatten)]
-    ruling: Ruling,
-    kind: PlanKind,
-    restored: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previous: Option<Digest>,
-    steps: Vec<&'a str>,
-}
 
 impl World {
     /// Signs an outcome and keeps it as evidence; the digest of the bundle.
@@ -39,7 +24,7 @@ impl World {
             PlanKind::Promotion | PlanKind::First => predicate::PROMOTION,
             PlanKind::Rollback => predicate::ROLLBACK,
         };
-        let said = Predicate {
+        let said = Move {
             ruling: Ruling {
                 verdict: outcome.verdict,
                 service: plan.service.clone(),
@@ -52,12 +37,12 @@ impl World {
             },
             kind: plan.kind,
             restored: outcome.restored,
-            reason: outcome.turned.as_ref().map(|turned| turned.reason.as_str()),
+            reason: outcome.turned.as_ref().map(|turned| turned.reason.clone()),
             previous: plan.previous.as_ref().map(|previous| previous.digest),
             steps: outcome
                 .journal
                 .iter()
-                .map(|entry| entry.step.as_str())
+                .map(|entry| entry.step.clone())
                 .collect(),
         };
         let digests: Vec<Digest> = std::iter::once(plan.release.digest)

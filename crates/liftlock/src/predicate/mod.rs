@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::name::Name;
+use crate::plan;
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -45,4 +46,26 @@ pub struct Ruling {
     /// When it stops to count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
+}
+
+/// What a promotion or a rollback did: the predicate of [`PROMOTION`] and of
+/// [`ROLLBACK`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Move {
+    /// Which release, where, by which rules, when.
+    #[serde(flatten)]
+    pub ruling: Ruling,
+    /// What kind of move it was.
+    pub kind: plan::Kind,
+    /// Whether what was live before is live again.
+    pub restored: bool,
+    /// Why the way back began, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The digest of the release that was live before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Digest>,
+    /// The steps that were begun, in order.
+    pub steps: Vec<String>,
 }

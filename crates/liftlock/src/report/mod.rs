@@ -1,14 +1,13 @@
 //! What a binary has to say at its end: one shape for every verb and every CI.
 
+pub mod result;
+
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::name::Name;
 use crate::verdict::Verdict;
-
-/// The major version of the result JSON.
-pub const SCHEMA_VERSION: u32 = 1;
 
 /// Whether a verdict may end a pipeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -234,30 +233,8 @@ impl Ending {
     /// The result JSON.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
-        let head = serde_json::json!({
-            "schema_version": SCHEMA_VERSION,
-            "verb": self.verb,
-            "mode": self.mode,
-            "exit_code": self.exit().code(),
-            "headline": self.headline(),
-        });
-        let rest = match &self.result {
-            Ok(report) => serde_json::json!({
-                "subcommand": report.subcommand,
-                "verdict": report.verdict,
-                "service": report.scope.service,
-                "environment": report.scope.environment,
-                "recorded": report.recorded,
-                "policy": report.policy,
-                "detail": report.detail,
-            }),
-            Err(told) => serde_json::json!({
-                "verdict": null,
-                "recorded": false,
-                "error": { "lines": told.lines, "hint": told.hint },
-            }),
-        };
-        merged(head, rest)
+        // A document of plain fields is always JSON.
+        serde_json::to_value(result::Document::from(self)).unwrap_or_default()
     }
 
     /// Every output: `verdict` and `exit-code` first, then the verb's own.
@@ -272,13 +249,6 @@ impl Ending {
         }
         outputs
     }
-}
-
-fn merged(mut head: serde_json::Value, rest: serde_json::Value) -> serde_json::Value {
-    if let (Some(head), serde_json::Value::Object(rest)) = (head.as_object_mut(), rest) {
-        head.extend(rest);
-    }
-    head
 }
 
 #[cfg(test)]
@@ -314,6 +284,7 @@ mod tests {
         let told = Told::from(&Failure::new(Kind::Upstream, "reset").with_hint("try again"));
         let json = ending(Mode::Enforce, Err(told)).json();
         assert_eq!(json["verdict"], serde_json::Value::Null);
+        assert_eq!(json["detail"], serde_json::Value::Null);
         assert_eq!(json["error"]["hint"], "try again");
     }
 }
