@@ -100,7 +100,13 @@ impl schemars::JsonSchema for Percent {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "examples": ["5%", "99.95%", "0.05"] })
+        schemars::json_schema!({
+            "type": ["string", "number"],
+            "pattern": "^\\s*[0-9]+(\\.[0-9]+)?\\s*%?$",
+            "minimum": 0,
+            "maximum": 1,
+            "examples": ["5%", "99.95%", "0.05"],
+        })
     }
 }
 

@@ -8,6 +8,7 @@ pub mod http;
 pub mod peers;
 pub mod process;
 pub mod samples;
+pub mod schema;
 pub mod servers;
 pub mod wait;
 pub mod wire;

@@ -28,6 +28,7 @@ pub const VERSION: u32 = 1;
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Service {
     /// Version of the format; 1.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = VERSION)))]
     pub version: Option<u32>,
     /// The service's name.
     pub service: Option<Name>,
@@ -73,10 +74,40 @@ pub struct Allow {
 
 /// A monorepo's file: several services side by side.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Many {
+    /// Version of the format; 1.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = VERSION)))]
     version: u32,
+    /// Name → service.
     services: BTreeMap<Name, Service>,
+}
+
+/// `liftlock.yaml` or a policy as it is written: one service, or a monorepo's
+/// `services:`. For its JSON Schema; [`parse`] reads it.
+#[cfg(feature = "schema")]
+#[derive(Debug)]
+pub struct File;
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for File {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "File".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let many = generator.subschema_for::<Many>();
+        let one = generator.subschema_for::<Service>();
+        // By the key and not by `anyOf`: an editor then shows the faults of one
+        // shape and not of both.
+        schemars::json_schema!({
+            "type": "object",
+            "if": { "required": ["services"] },
+            "then": many,
+            "else": { "allOf": [one], "required": ["version"] },
+        })
+    }
 }
 
 /// Tells the two shapes of file apart without judging either.

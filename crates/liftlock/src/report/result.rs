@@ -4,7 +4,6 @@
 use serde::Serialize;
 
 use super::{Ending, Mode, PolicyOrigin};
-use crate::exit::Exit;
 use crate::name::Name;
 use crate::verdict::Verdict;
 
@@ -27,7 +26,7 @@ pub struct Document {
     /// The exit code of the process.
     #[cfg_attr(
         feature = "schema",
-        schemars(extend("enum" = Exit::ALL.map(Exit::code).to_vec()))
+        schemars(extend("enum" = crate::exit::Exit::ALL.map(crate::exit::Exit::code).to_vec()))
     )]
     pub exit_code: u8,
     /// Whether a verdict may end a pipeline.
