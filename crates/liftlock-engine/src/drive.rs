@@ -6,11 +6,10 @@ use std::time::Duration;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
-use liftlock::plan::back::back;
-use liftlock::plan::journal::{Journal, Turned};
+use liftlock::plan::journal::Journal;
 use liftlock::plan::next::{Next, next};
 use liftlock::plan::{Action, Kind as PlanKind, Plan, Step};
-use liftlock::state::{Document, Hold, How, Owner, Run};
+use liftlock::state::{Document, Hold, Owner, Run};
 use liftlock::verdict::Verdict;
 
 use crate::effect::Context;
@@ -31,9 +30,9 @@ pub struct Engine<'a> {
     pub(crate) world: &'a World,
     pub(crate) pace: &'a dyn Pace,
     pub(crate) state: State<'a>,
-    emitted: Emitted,
+    pub(crate) emitted: Emitted,
+    pub(crate) recorded: bool,
     labels: BTreeMap<Name, String>,
-    recorded: bool,
 }
 
 impl std::fmt::Debug for Engine<'_> {
@@ -95,13 +94,16 @@ impl<'a> Engine<'a> {
             by: opening.owner.run.clone(),
             at: now,
         });
+        self.emit();
+        let told = self.told();
         self.state.acquire(opening.owner, now, &|document| {
             admit(document, plan, id)?;
+            document.retire(told);
             if let Some(slots) = &plan.slots {
                 document.slots.get_or_insert_with(|| slots.clone());
             }
-            if let Some(hold) = &hold {
-                document.hold = Some(hold.clone());
+            if document.hold.is_none() {
+                document.hold.clone_from(&hold);
             }
             document.run = Some(Run {
                 id,
@@ -111,46 +113,61 @@ impl<'a> Engine<'a> {
             });
             Ok(())
         })?;
-        self.drive()
+        self.emit();
+        let ended = self.steps();
+        self.close(ended)
     }
 
-    /// Goes on with the plan under way.
+    /// Goes on with the plan under way: up where everything that allowed it
+    /// still holds, else back.
     ///
     /// # Errors
     ///
-    /// Fails as blocked where there is none, where its owner still lives, or
-    /// where the rules changed since.
+    /// Fails as blocked where there is none and where its owner still lives,
+    /// and as stuck where the plan is not the one that was begun.
     pub fn resume(&mut self, owner: &Owner) -> Result<Outcome, Failure> {
-        let policy = self.world.rules.policy;
         let now = self.pace.now();
         self.state.acquire(owner, now, &|document| {
             let Some(run) = document.under_way() else {
                 return Err(Failure::new(Kind::Blocked, "there is no plan under way"));
             };
-            if run.plan.policy != policy {
-                let message = "the policy changed since the plan was made";
-                return Err(Failure::new(Kind::Blocked, message)
-                    .with_hint("go on with the policy of the plan, or run `rollback run`"));
+            if run.plan.id() != run.id {
+                let message = "the plan under way was altered: its digest is another";
+                return Err(Failure::new(Kind::Stuck, message)
+                    .with_hint("find out who can write the state, and put the document back"));
             }
             Ok(())
         })?;
-        self.drive()
+        let settled = self.settle();
+        let ended = settled.and_then(|()| self.steps());
+        self.close(ended)
     }
 
-    fn drive(&mut self) -> Result<Outcome, Failure> {
-        let release = self.run()?.plan.release.clone();
-        let gathered = self.world.gather(&release, self.pace.now())?;
-        self.labels = gathered.labels();
+    /// Turns a plan back that may not go on upwards.
+    fn settle(&mut self) -> Result<(), Failure> {
         self.emit();
+        match self.doubt()? {
+            Some(doubt) => self.turn(Verdict::Fail, &doubt),
+            None => Ok(()),
+        }
+    }
+
+    /// Where this run has to end before the plan does, the plan stays open and
+    /// the lease is given up, so that anybody can go on.
+    fn close(&mut self, ended: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
+        if ended.is_err() {
+            // Best effort: a lease that cannot be given up ends with its time.
+            drop(self.state.give_up(self.pace.now()));
+        }
+        ended
+    }
+
+    fn steps(&mut self) -> Result<Outcome, Failure> {
         loop {
             let run = self.run()?;
             match next(&run.plan, &run.journal) {
                 Next::Up(step) => self.up(&step)?,
-                Next::Back(step) => {
-                    if let Err(failure) = self.perform(&step) {
-                        return self.stuck(&step, &failure);
-                    }
-                }
+                Next::Back(_) => self.back()?,
                 Next::Done(verdict) => return self.finish(verdict),
             }
         }
@@ -192,23 +209,42 @@ impl<'a> Engine<'a> {
 
     /// Intent, effect, outcome.
     pub(crate) fn perform(&mut self, step: &Step) -> Result<(), Failure> {
+        let patience = self.world.patience(&step.action);
+        if let Action::Point { .. } = &step.action {
+            // What somebody else moved is not ours to move: no intent is noted.
+            self.attempt(patience, &|engine| engine.world.may_point(&step.action))?;
+        }
+        let release = self.run()?.plan.release.clone();
+        // Names of files are needed only where something is to be put.
+        if let Action::Place { slot } = &step.action
+            && self.world.serves(slot, &release.artifacts).is_err()
+        {
+            let gather = |engine: &Self| engine.world.gather(&release, engine.pace.now());
+            self.labels = self.attempt(patience, &gather)?.labels();
+        }
         self.begin(step)?;
         self.pace.tell(&format!("{}: {}", step.id, step.action));
-        let note = self.attempt(step)?;
+        let note = self.attempt(patience, &|engine| {
+            let context = Context {
+                plan: &engine.run()?.plan,
+                labels: &engine.labels,
+            };
+            engine.world.effect(&step.action, context)
+        })?;
         self.end(step, &note)
     }
 
-    fn attempt(&mut self, step: &Step) -> Result<String, Failure> {
+    /// Tries something a few times, with a lease that lasts longer than it may.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        patience: Duration,
+        act: &dyn Fn(&Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut pause = PAUSE;
         let mut tries = 0;
         loop {
-            let run = self.run()?;
-            let context = Context {
-                plan: &run.plan,
-                labels: &self.labels,
-            };
-            let failure = match self.world.effect(&step.action, context) {
-                Ok(note) => return Ok(note),
+            let failure = match act(self) {
+                Ok(done) => return Ok(done),
                 Err(failure) => failure,
             };
             tries += 1;
@@ -218,7 +254,7 @@ impl<'a> Engine<'a> {
             }
             self.pace.wait(pause)?;
             pause *= 2;
-            self.renew(self.world.patience(&step.action))?;
+            self.renew(patience)?;
         }
     }
 
@@ -265,79 +301,6 @@ impl<'a> Engine<'a> {
         let now = self.pace.now();
         self.state.commit(now, needed, &|_| Ok(()))
     }
-
-    /// Begins the way back, fixed as data before its first effect.
-    pub(crate) fn turn(&mut self, verdict: Verdict, reason: &str) -> Result<(), Failure> {
-        let now = self.pace.now();
-        self.pace.tell(&format!("going back: {reason}"));
-        self.state.commit(now, Duration::ZERO, &|document| {
-            let run = under_way(document)?;
-            if run.journal.turned.is_none() {
-                run.journal.turned = Some(Turned {
-                    verdict,
-                    reason: reason.to_owned(),
-                    at: now,
-                });
-                run.journal.back = back(&run.plan, &run.journal);
-            }
-            Ok(())
-        })?;
-        self.emit();
-        Ok(())
-    }
-
-    /// The way back does not go on: the plan stays open, a person must look.
-    fn stuck(&mut self, step: &Step, failure: &Failure) -> Result<Outcome, Failure> {
-        if ends_run(failure) {
-            return Err(Failure::new(failure.kind, failure.lines().join(": ")));
-        }
-        let message = format!(
-            "the way back is stuck at {} ({}): {}",
-            step.id,
-            step.action,
-            failure.lines().join(": ")
-        );
-        Err(Failure::new(Kind::Stuck, message)
-            .with_hint("mend the counterpart, then run `promote resume`"))
-    }
-
-    fn finish(&mut self, verdict: Verdict) -> Result<Outcome, Failure> {
-        let now = self.pace.now();
-        self.state.commit(now, Duration::ZERO, &|document| {
-            let run = under_way(document)?;
-            run.verdict = Some(verdict);
-            let (release, kind) = (run.plan.release.clone(), run.plan.kind);
-            if verdict == Verdict::Pass {
-                let how = match kind {
-                    PlanKind::Promotion | PlanKind::First => How::Promoted,
-                    PlanKind::Rollback => How::RolledBack,
-                };
-                document.go_live(release, how, now);
-            }
-            document.lease = None;
-            Ok(())
-        })?;
-        self.emit();
-        Ok(Outcome::of(self.run()?, self.recorded))
-    }
-
-    /// The ledger is a projection: when it cannot be written the plan goes on,
-    /// and the next emission, or the next run, brings what is missing.
-    fn emit(&mut self) {
-        let Some(run) = self.state.document.run.as_ref() else {
-            return;
-        };
-        match self.world.emit(run, &mut self.emitted) {
-            Ok(()) => self.recorded = true,
-            Err(failure) => {
-                if self.recorded {
-                    let why = failure.lines().join(": ");
-                    self.pace.tell(&format!("not recorded yet: {why}"));
-                }
-                self.recorded = false;
-            }
-        }
-    }
 }
 
 fn admit(document: &mut Document, plan: &Plan, id: Digest) -> Result<(), Failure> {
@@ -365,13 +328,13 @@ fn admit(document: &mut Document, plan: &Plan, id: Digest) -> Result<(), Failure
     Ok(())
 }
 
-fn under_way(document: &mut Document) -> Result<&mut Run, Failure> {
+pub(crate) fn under_way(document: &mut Document) -> Result<&mut Run, Failure> {
     let run = document.run.as_mut();
     run.ok_or_else(|| Failure::new(Kind::Bug, "the plan under way is gone"))
 }
 
 /// Whether a failure ends this run and leaves the plan to whoever comes next.
-const fn ends_run(failure: &Failure) -> bool {
+pub(crate) const fn ends_run(failure: &Failure) -> bool {
     matches!(
         failure.kind,
         Kind::Blocked | Kind::Expired | Kind::Interrupted | Kind::Terminated | Kind::Bug

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use liftlock::config::target::Slots;
+use liftlock::config::target::{Slots, Target};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::percent::Percent;
-use liftlock::plan::{Action, Plan};
+use liftlock::plan::{Action, Plan, make};
 use liftlock::release::Reference;
 use liftlock_io::{haproxy, pointer, slot, weights};
 
@@ -35,9 +35,7 @@ impl World {
             Action::Place { slot } => self.place(slot, context),
             Action::Prove { slot, artifacts } => self.prove(slot, artifacts),
             Action::Shift { weights } => self.shift(weights, context.plan),
-            Action::Point {
-                target, from, to, ..
-            } => self.point(*target, *from, *to),
+            Action::Point { .. } => self.point(action),
             Action::Swap { slots } => Ok(format!("`{}` is the stable slot", slots.stable)),
             Action::Bake { .. } | Action::Check { .. } | Action::Watch { .. } => Err(Failure::new(
                 Kind::Bug,
@@ -57,25 +55,23 @@ impl World {
             Action::Prove { .. } => slot::PROOF,
             Action::Shift { .. } => haproxy::TIMEOUT * 8,
             Action::Point { .. } => pointer::TIMEOUT,
-            Action::Bake { .. }
-            | Action::Check { .. }
-            | Action::Swap { .. }
-            | Action::Watch { .. } => Duration::ZERO,
+            Action::Check { .. } => slot::PROOF * 2,
+            Action::Bake { .. } | Action::Swap { .. } | Action::Watch { .. } => Duration::ZERO,
         }
     }
 
     fn place(&self, slot: &Name, context: Context<'_>) -> Result<String, Failure> {
+        let release = &context.plan.release;
+        // After a kill the command may have run: what is there is not put there again.
+        if self.serves(slot, &release.artifacts).is_ok() {
+            return Ok("it was there already".to_owned());
+        }
         let Some(place) = &self.environment.place else {
             return Err(Failure::new(
                 Kind::Invalid,
                 format!("`{slot}` does not hold the release and `place` is not configured"),
             ));
         };
-        let release = &context.plan.release;
-        // After a kill the command may have run: what is there is not put there again.
-        if self.serves(slot, &release.artifacts).is_ok() {
-            return Ok("it was there already".to_owned());
-        }
         slot::place(place, slot, release, context.labels)?;
         Ok(String::new())
     }
@@ -117,7 +113,8 @@ impl World {
     }
 
     fn shift(&self, shares: &BTreeMap<Name, Percent>, plan: &Plan) -> Result<String, Failure> {
-        if self.is_shifted(shares)? {
+        // What cannot be read, or understood, is set again and read back.
+        if self.is_shifted(shares).unwrap_or(false) {
             return Ok("the weights were set already".to_owned());
         }
         let Some(traffic) = &self.environment.traffic else {
@@ -152,22 +149,11 @@ impl World {
         }
     }
 
-    fn point(&self, index: usize, from: Option<Digest>, to: Digest) -> Result<String, Failure> {
-        let Some(target) = self.environment.targets.get(index) else {
-            return Err(Failure::new(
-                Kind::Invalid,
-                "the plan's target is not configured any more",
-            ));
-        };
-        let now = pointer::read(target, self.ca_file.as_deref())?;
-        if now == Some(to) {
+    fn point(&self, action: &Action) -> Result<String, Failure> {
+        let (target, to) = self.may_point(action)?;
+        let Some(to) = to else {
             return Ok("it pointed there already".to_owned());
-        }
-        if now != from {
-            let shown = now.map_or("nothing".to_owned(), |digest| digest.short());
-            let message = format!("the pointer was moved by somebody else: it is at {shown}");
-            return Err(Failure::new(Kind::Blocked, message));
-        }
+        };
         pointer::point(target, &to, self.ca_file.as_deref())?;
         match pointer::read(target, self.ca_file.as_deref())? {
             Some(found) if found == to => Ok(format!("points at {}", to.short())),
@@ -176,6 +162,39 @@ impl World {
                 "the pointer is somewhere else right after it was moved",
             )),
         }
+    }
+
+    /// The target of a step that points, and where it is still to be pointed.
+    ///
+    /// # Errors
+    ///
+    /// Fails as refuted where somebody else moved it, as invalid where the
+    /// target is not the one that the plan was made for.
+    pub fn may_point(&self, action: &Action) -> Result<(&Target, Option<Digest>), Failure> {
+        let Action::Point {
+            target: index,
+            label,
+            from,
+            to,
+        } = action
+        else {
+            return Err(Failure::new(Kind::Bug, "a step that does not point"));
+        };
+        let target = self.environment.targets.get(*index);
+        let Some(target) = target.filter(|target| make::label(target) == *label) else {
+            let message = format!("the plan's target {label} is not configured any more");
+            return Err(Failure::new(Kind::Invalid, message));
+        };
+        let now = pointer::read(target, self.ca_file.as_deref())?;
+        if now == Some(*to) {
+            return Ok((target, None));
+        }
+        if now == *from {
+            return Ok((target, Some(*to)));
+        }
+        let shown = now.map_or("nothing".to_owned(), |digest| digest.to_string());
+        let message = format!("{label} was moved by somebody else: it is at {shown}");
+        Err(Failure::new(Kind::Refuted, message))
     }
 
     /// Where every target points now, in order.

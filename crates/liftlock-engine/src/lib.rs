@@ -19,6 +19,7 @@ pub mod record;
 pub mod render;
 mod ripen;
 pub mod state;
+mod turn;
 pub mod world;
 
 pub use drive::{Engine, Opening};

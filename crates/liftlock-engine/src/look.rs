@@ -131,10 +131,8 @@ impl World {
         if let Some(path) = &metrics.counts {
             let bytes = file::read(Path::new(path), LARGEST)?;
             let rows = counts::parse(&bytes).map_err(|error| {
-                Failure::new(
-                    Kind::Invalid,
-                    format!("cannot understand `{path}`: {error}"),
-                )
+                // It may be in the middle of being written.
+                Failure::new(Kind::Blind, format!("cannot understand `{path}`: {error}"))
             })?;
             return Ok((rows, Vec::new()));
         }

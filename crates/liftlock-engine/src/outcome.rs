@@ -35,7 +35,7 @@ impl Outcome {
     #[must_use]
     pub fn of(run: &Run, recorded: bool) -> Self {
         let verdict = run.verdict.unwrap_or(Verdict::Stuck);
-        let left = match run.journal.turned {
+        let left: Vec<String> = match run.journal.turned {
             Some(_) => liftlock::plan::back::irreversible(&run.plan, &run.journal)
                 .into_iter()
                 .map(str::to_owned)
@@ -47,7 +47,7 @@ impl Outcome {
             plan_id: run.id,
             plan: run.plan.clone(),
             journal: run.journal.entries.clone(),
-            restored: run.journal.turned.is_some() && run.verdict.is_some(),
+            restored: run.journal.turned.is_some() && run.verdict.is_some() && left.is_empty(),
             turned: run.journal.turned.clone(),
             left,
             recorded,

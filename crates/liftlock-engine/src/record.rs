@@ -3,13 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use liftlock::failure::Failure;
+use liftlock::failure::{self, Failure};
 use liftlock::plan::{Action, Kind as PlanKind, Step};
 use liftlock::record::{Id, Kind, Record};
+use liftlock::release::Reference;
 use liftlock::state::Run;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 
+use liftlock_io::random;
+
+use crate::outcome::Outcome;
+use crate::pace::Pace;
 use crate::world::World;
 
 /// What was emitted by this process, so that it does not ask the ledger twice.
@@ -93,13 +98,13 @@ impl World {
     }
 
     fn finish(&self, run: &Run, kind: Kind, verdict: Verdict) -> Record {
-        let last = run
+        let ends = run
             .journal
             .entries
             .iter()
-            .filter_map(|entry| entry.ended_at)
-            .max();
-        let at = last.unwrap_or(run.plan.made_at);
+            .filter_map(|entry| entry.ended_at);
+        let turned = run.journal.turned.as_ref().map(|turned| turned.at);
+        let at = ends.chain(turned).max().unwrap_or(run.plan.made_at);
         let mut record = self.about(run, kind, at, "finished");
         record.verdict = Some(verdict);
         if let Some(turned) = &run.journal.turned {
@@ -107,7 +112,8 @@ impl World {
             record
                 .detail
                 .insert("reason".to_owned(), turned.reason.as_str().into());
-            record.detail.insert("restored".to_owned(), true.into());
+            let restored = Outcome::of(run, true).restored;
+            record.detail.insert("restored".to_owned(), restored.into());
             record
                 .detail
                 .insert("detected_at".to_owned(), turned.at.to_string().into());
@@ -132,6 +138,59 @@ impl World {
         record.policy = Some(run.plan.policy);
         record.evidence = run.plan.approval.into_iter().collect();
         record
+    }
+
+    /// Records that nothing moved, and why; whether that could be recorded.
+    pub fn refuse(
+        &self,
+        release: Option<&Reference>,
+        verdict: Verdict,
+        why: &str,
+        pace: &dyn Pace,
+    ) -> bool {
+        let token = match random::token() {
+            Ok(token) => token,
+            Err(error) => {
+                pace.tell(&format!("not recorded: {error}"));
+                return false;
+            }
+        };
+        let mut record = self.record(Id::derived(&[&token]), Kind::Refused, pace.now());
+        record.release = release.cloned();
+        record.verdict = Some(verdict);
+        let why: String = why.chars().take(4_000).collect();
+        record.detail.insert("reason".to_owned(), why.into());
+        self.note(&record, pace)
+    }
+
+    /// Records what happened already; whether that could be recorded.
+    pub fn note(&self, record: &Record, pace: &dyn Pace) -> bool {
+        match self.ledger.append(record) {
+            Ok(_) => true,
+            Err(error) => {
+                let why = Failure::from(error).lines().join(": ");
+                pace.tell(&format!("not recorded: {why}"));
+                false
+            }
+        }
+    }
+
+    /// Records a failure before or during a move, as far as that can be done.
+    pub fn failed(&self, release: Option<&Reference>, failure: &Failure, pace: &dyn Pace) {
+        let verdict = match failure.kind {
+            failure::Kind::Blocked => Verdict::Blocked,
+            failure::Kind::Expired => Verdict::Expired,
+            failure::Kind::Stuck => Verdict::Stuck,
+            failure::Kind::Blind => Verdict::Blind,
+            failure::Kind::Interrupted | failure::Kind::Terminated => Verdict::Pending,
+            failure::Kind::Usage
+            | failure::Kind::Invalid
+            | failure::Kind::Credentials
+            | failure::Kind::Upstream
+            | failure::Kind::Refuted
+            | failure::Kind::Bug => Verdict::Fail,
+        };
+        self.refuse(release, verdict, &failure.lines().join(": "), pace);
     }
 
     /// A record about this environment by this actor.

@@ -1,17 +1,13 @@
 //! The steps that wait and ask: bake, watch and check.
 
-use std::time::Duration;
-
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
-use liftlock::plan::judge::{Decision, Wait, decide};
+use liftlock::plan::judge::{Decision, Look, Wait, decide};
 use liftlock::plan::{Action, Kind as PlanKind, Step};
 use liftlock::time::Time;
-use liftlock::verdict::Verdict;
 
 use crate::drive::Engine;
-use crate::gather::Moment;
-use crate::look::{Beside, Question};
+use crate::look::{Beside, Question, Seen};
 
 impl Engine<'_> {
     /// Waits while the canary is judged.
@@ -21,25 +17,24 @@ impl Engine<'_> {
         loop {
             let now = self.pace.now();
             let (wait, question) = self.question(step, now)?;
-            let judging = question.plan.judging;
-            let seen = self.world.look(&question)?;
-            let Some(judging) = judging else {
+            let Some(judging) = question.plan.judging else {
                 return Err(Failure::new(Kind::Bug, "the plan has no judging"));
             };
-            match decide(&judging, wait, &seen.look, now) {
+            let (look, note) = sight(self.world.look(&question))?;
+            let length = match decide(&judging, wait, &look, now) {
                 Decision::GoOn => {
-                    let note = crate::look::told(&seen.judgement);
                     self.pace.tell(&format!("{}: {note}", step.id));
                     return self.end(step, &note);
                 }
                 Decision::Turn(verdict, reason) => {
                     return self.turn(verdict, &format!("{}: {reason}", step.id));
                 }
-                Decision::Wait(length) => self.pace.wait(length.duration())?,
+                Decision::Wait(length) => length,
+            };
+            if self.state.is_aging(now.after(length)) {
+                self.renew(length.duration())?;
             }
-            if self.state.is_aging(self.pace.now()) {
-                self.renew(Duration::ZERO)?;
-            }
+            self.pace.wait(length.duration())?;
         }
     }
 
@@ -88,27 +83,43 @@ impl Engine<'_> {
     /// Whether everything that allowed the plan still holds.
     pub(crate) fn check(&mut self, step: &Step, slot: &Name) -> Result<(), Failure> {
         self.begin(step)?;
-        let now = self.pace.now();
+        self.pace.tell(&format!("{}: {}", step.id, step.action));
         let run = self.run()?;
-        let (plan, id) = (run.plan.clone(), run.id);
-        self.world.serves(slot, &plan.release.artifacts)?;
+        let artifacts = run.plan.release.artifacts.clone();
+        let shares = run.plan.shares_before(&step.id).cloned();
+        let patience = self.world.patience(&step.action);
+        self.attempt(patience, &|engine| engine.world.serves(slot, &artifacts))?;
+        if let Some(shares) = shares
+            && !self.attempt(patience, &|engine| engine.world.is_shifted(&shares))?
+        {
+            let message = "requests are split in another way than this plan did";
+            return Err(Failure::new(Kind::Refuted, message));
+        }
         if let Some(hold) = &self.state.document.hold {
             let message = format!("a hold was placed by {}: {}", hold.by, hold.reason);
             return Err(Failure::new(Kind::Refuted, message));
         }
-        let gathered = self.world.gather(&plan.release, now)?;
-        let moment = Moment {
-            now,
-            as_of: plan.made_at,
-            plan: Some(id),
-        };
-        let chain = self
-            .world
-            .chain(&plan.release, &gathered, &self.state.document, moment)?;
-        if chain.verdict != Verdict::Pass {
-            let message = format!("the chain does not hold any more: {}", chain.unmet());
-            return Err(Failure::new(Kind::Refuted, message));
+        match self.attempt(patience, &Self::unmet)? {
+            None => self.end(step, "everything still holds"),
+            Some(unmet) => Err(Failure::new(Kind::Refuted, unmet)),
         }
-        self.end(step, "everything still holds")
+    }
+}
+
+/// A look and its numbers for people. Telemetry that fails for now is no
+/// sight; what waiting cannot mend is an error at once.
+fn sight(seen: Result<Seen, Failure>) -> Result<(Look, String), Failure> {
+    match seen {
+        Ok(seen) => {
+            let note = crate::look::told(&seen.judgement);
+            Ok((seen.look, note))
+        }
+        Err(failure) if matches!(failure.kind, Kind::Upstream | Kind::Blind) => {
+            Ok((Look::Blind(failure.lines().join(": ")), String::new()))
+        }
+        Err(failure) if matches!(failure.kind, Kind::Invalid | Kind::Credentials) => {
+            Err(Failure::new(Kind::Blind, failure.lines().join(": ")))
+        }
+        Err(failure) => Err(failure),
     }
 }

@@ -154,6 +154,18 @@ impl<'a> State<'a> {
         })
     }
 
+    /// Gives the lease up, as its owner.
+    ///
+    /// # Errors
+    ///
+    /// As [`State::commit`].
+    pub fn give_up(&mut self, now: Time) -> Result<(), Failure> {
+        self.commit(now, Duration::ZERO, &|document| {
+            document.lease = None;
+            Ok(())
+        })
+    }
+
     /// Whether the lease needs a sign of life.
     #[must_use]
     pub fn is_aging(&self, now: Time) -> bool {

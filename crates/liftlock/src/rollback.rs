@@ -8,6 +8,7 @@ use crate::ledger::Entry;
 use crate::name::Name;
 use crate::record::Kind;
 use crate::release::{Migration, Reference};
+use crate::state::Live;
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -40,6 +41,23 @@ pub fn known_good(entries: &[Entry], service: &Name, environment: &Name) -> Vec<
         }
     }
     good.reverse();
+    good
+}
+
+/// All known-good releases, newest first: those that the state remembers, in
+/// its order, then the older ones of the ledger. The ledger is told late when
+/// it could not be reached.
+#[must_use]
+pub fn remembered(ledger: Vec<(Reference, Time)>, state: &[Live]) -> Vec<(Reference, Time)> {
+    let newest = state.iter().rev();
+    let mut good: Vec<(Reference, Time)> = newest
+        .map(|live| (live.release.clone(), live.since))
+        .collect();
+    for (release, since) in ledger {
+        if good.iter().all(|(one, _)| one.digest != release.digest) {
+            good.push((release, since));
+        }
+    }
     good
 }
 

@@ -55,6 +55,9 @@ pub struct Document {
     /// The plan under way, or the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+    /// Runs that ended while the ledger could not be told all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Run>,
 }
 
 /// The right to change an environment, for a while.
@@ -148,6 +151,7 @@ impl Default for Document {
             hold: None,
             used: BTreeMap::new(),
             run: None,
+            untold: Vec::new(),
         }
     }
 }
@@ -196,6 +200,19 @@ impl Document {
             since: now,
             expires_at: now.after(ttl),
         });
+    }
+
+    /// Makes room for another run. Unless the ledger knows all of the last one,
+    /// it is kept until the ledger does.
+    pub fn retire(&mut self, told: Option<Digest>) {
+        let last = self.run.take();
+        if last.as_ref().map(|run| run.id) == told {
+            self.untold.clear();
+        } else {
+            self.untold.extend(last);
+            let surplus = self.untold.len().saturating_sub(REMEMBERED);
+            self.untold.drain(..surplus);
+        }
     }
 
     /// Whether this token's lease is the current one.

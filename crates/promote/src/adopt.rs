@@ -72,8 +72,8 @@ pub(crate) fn adopt(session: &Session, adopted: &Adopted) -> Result<Report, Fail
     record
         .detail
         .insert("reason".to_owned(), adopted.reason.as_str().into());
-    world.ledger.append(&record)?;
-    Ok(report.with_policy(world.rules.origin, true))
+    let recorded = world.note(&record, session);
+    Ok(report.with_policy(world.rules.origin, recorded))
 }
 
 /// Proves that the release is what serves: slot, weights and pointers.

@@ -61,6 +61,15 @@ pub(crate) fn why(chain: &Chain, drift: &[String]) -> String {
     reasons.join("; ")
 }
 
+/// The verdict of a refusal: drift is in the way of everybody.
+pub(crate) const fn refusal(chain: &Chain, drift: &[String]) -> Verdict {
+    if drift.is_empty() {
+        chain.verdict
+    } else {
+        Verdict::Blocked
+    }
+}
+
 /// A refusal.
 pub(crate) fn refused(
     seen: (&Chain, &Vec<String>),
@@ -69,11 +78,7 @@ pub(crate) fn refused(
     recorded: bool,
 ) -> Report {
     let (chain, drift) = seen;
-    let verdict = if drift.is_empty() {
-        chain.verdict
-    } else {
-        Verdict::Blocked
-    };
+    let verdict = refusal(chain, drift);
     let headline = format!("{} does not move: {}", release.id, why(chain, drift));
     Report::new("run", verdict, headline)
         .with_detail(&serde_json::json!({ "release": release, "chain": chain, "drift": drift }))
@@ -110,14 +115,20 @@ pub(crate) fn outcome(
     let plan = &outcome.plan;
     let headline = match &outcome.turned {
         None => format!("{} is live in {}", plan.release.id, plan.environment),
-        Some(turned) => format!(
-            "{} did not go up, {} is restored: {}",
-            plan.release.id,
-            plan.previous
-                .as_ref()
-                .map_or("nothing", |before| before.id.as_str()),
-            turned.reason
-        ),
+        Some(turned) => {
+            let before = plan.previous.as_ref();
+            let before = before.map_or("nothing is live".to_owned(), |before| {
+                format!("{} is live again", before.id)
+            });
+            let left = match outcome.left.as_slice() {
+                [] => String::new(),
+                left => format!("; still pointing at it: {}", left.join(", ")),
+            };
+            format!(
+                "{} did not go up, {before}: {}{left}",
+                plan.release.id, turned.reason
+            )
+        }
     };
     let live = match outcome.turned {
         None => Some(plan.release.digest),

@@ -4,7 +4,6 @@ use liftlock::chain::Chain;
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::Plan;
 use liftlock::plan::make::{Inputs, promotion};
-use liftlock::record::{Id, Kind as RecordKind};
 use liftlock::release::Reference;
 use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::Document;
@@ -13,7 +12,7 @@ use liftlock_engine::gather::Moment;
 use liftlock_engine::{Engine, Opening, Outcome, Pace as _, World, open};
 use liftlock_io::cli::Session;
 use liftlock_io::key::Private;
-use liftlock_io::{random, store};
+use liftlock_io::store;
 
 use crate::args::{Args, Command, Continued, Moved, Place, Wanted};
 use crate::{adopt, render};
@@ -51,8 +50,13 @@ fn prepare(
         plan: None,
     };
     let chain = world.chain(release, &gathered, state, moment)?;
-    let drift = world.drift(state)?;
+    // In this order: a pointer that moves in between is drift now or a
+    // refusal later, never the place that a plan starts from.
     let pointers = world.pointers()?;
+    let drift = match state.under_way() {
+        Some(_) => Vec::new(),
+        None => world.drift(state)?,
+    };
     let made = promotion(&Inputs {
         service: &world.rules.service,
         environment: &world.environment,
@@ -97,35 +101,49 @@ fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
 fn promote(session: &Session, moved: &Moved) -> Result<Report, Failure> {
     let release = open::release(&moved.release)?;
     let world = open::world(session, &moved.environment)?;
-    open::fits(&world, &release)?;
-    let key = open_key(moved.key.as_deref())?;
-    let mut engine = Engine::open(&world, session)?;
     let reference = release.reference();
+    let taken =
+        open::fits(&world, &release).and_then(|()| take(session, &world, moved, &reference));
+    told(session, &world, Some(&reference), taken)
+}
+
+fn take(
+    session: &Session,
+    world: &World,
+    moved: &Moved,
+    reference: &Reference,
+) -> Result<Report, Failure> {
+    let key = open_key(moved.key.as_deref())?;
+    let mut engine = Engine::open(world, session)?;
     if let Some(run) = engine.document().under_way() {
         if run.plan.release.digest != reference.digest {
             let message = format!("a plan for {} is under way", run.plan.release.id);
             return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
         }
-        let outcome = engine.resume(&open::owner(session))?;
-        return ended(session, &world, "run", &outcome, key.as_ref());
+        return go_on(session, world, "run", key.as_ref());
     }
     if let Some(live) = &engine.document().live
         && live.release.digest == reference.digest
     {
+        if !session.dry_run {
+            engine.emit();
+        }
         let drift = world.drift(engine.document())?;
-        return Ok(render::status(&world, engine.document(), &drift));
+        return Ok(render::status(world, engine.document(), &drift));
     }
     if let Some(hold) = &engine.document().hold {
         let message = format!("a hold is in place since {}: {}", hold.at, hold.reason);
         return Err(Failure::new(Kind::Blocked, message).with_hint("run `rollback lift`"));
     }
-    let prepared = prepare(&world, engine.document(), &reference, session.now())?;
+    let prepared = prepare(world, engine.document(), reference, session.now())?;
     let seen = (&prepared.chain, &prepared.drift);
     if prepared.chain.verdict != Verdict::Pass || !prepared.drift.is_empty() {
-        let recorded = !session.dry_run && refuse(&world, &reference, &prepared, session.now())?;
+        let verdict = render::refusal(&prepared.chain, &prepared.drift);
+        let why = render::why(&prepared.chain, &prepared.drift);
+        let recorded = !session.dry_run && world.refuse(Some(reference), verdict, &why, session);
         return Ok(render::refused(
             seen,
-            &reference,
+            reference,
             world.rules.origin,
             recorded,
         ));
@@ -142,14 +160,44 @@ fn promote(session: &Session, moved: &Moved) -> Result<Report, Failure> {
             hold: None,
         },
     )?;
-    ended(session, &world, "run", &outcome, key.as_ref())
+    ended(session, world, "run", &outcome, key.as_ref())
 }
 
 fn resume(session: &Session, continued: &Continued) -> Result<Report, Failure> {
     let world = open::world(session, &continued.environment)?;
     let key = open_key(continued.key.as_deref())?;
-    let outcome = Engine::open(&world, session)?.resume(&open::owner(session))?;
-    ended(session, &world, "resume", &outcome, key.as_ref())
+    let gone_on = go_on(session, &world, "resume", key.as_ref());
+    told(session, &world, None, gone_on)
+}
+
+/// Goes on with the plan under way.
+fn go_on(
+    session: &Session,
+    world: &World,
+    subcommand: &'static str,
+    key: Option<&Private>,
+) -> Result<Report, Failure> {
+    let mut engine = Engine::open(world, session)?;
+    if session.dry_run {
+        return Ok(render::status(world, engine.document(), &[]));
+    }
+    let outcome = engine.resume(&open::owner(session))?;
+    ended(session, world, subcommand, &outcome, key)
+}
+
+/// What moved nothing, or not to its end, is recorded as well.
+fn told(
+    session: &Session,
+    world: &World,
+    release: Option<&Reference>,
+    ended: Result<Report, Failure>,
+) -> Result<Report, Failure> {
+    if let Err(failure) = &ended
+        && !session.dry_run
+    {
+        world.failed(release, failure, session);
+    }
+    ended
 }
 
 /// Opens the key before anything moves: a wrong password must not be found out
@@ -172,31 +220,14 @@ fn ended(
         .with_policy(world.rules.origin, outcome.recorded))
 }
 
-/// A refusal is recorded as well; that it cannot be must not hide it.
-fn refuse(
-    world: &World,
-    release: &Reference,
-    prepared: &Prepared,
-    now: liftlock::time::Time,
-) -> Result<bool, Failure> {
-    let mut record = world.record(Id::derived(&[&random::token()?]), RecordKind::Refused, now);
-    record.release = Some(release.clone());
-    record.verdict = Some(prepared.chain.verdict);
-    let why = render::why(&prepared.chain, &prepared.drift);
-    record.detail.insert("reason".to_owned(), why.into());
-    match world.ledger.append(&record) {
-        Ok(_) => Ok(true),
-        Err(error) => {
-            liftlock_io::cli::progress(&format!("not recorded: {error}"));
-            Ok(false)
-        }
-    }
-}
-
 fn status(session: &Session, place: &Place) -> Result<Report, Failure> {
     let world = open::world(session, &place.environment)?;
     let engine = Engine::open(&world, session)?;
-    let drift = world.drift(engine.document())?;
+    // While a plan is under way, its journal tells what is where.
+    let drift = match engine.document().under_way() {
+        Some(_) => Vec::new(),
+        None => world.drift(engine.document())?,
+    };
     Ok(render::status(&world, engine.document(), &drift))
 }
 

@@ -1,22 +1,33 @@
 //! Finds the release to go back to, and proves it again.
 
 use liftlock::config::requirement::What;
-use liftlock::failure::{Failure, Kind};
+use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::release::{Migration, Reference};
-use liftlock::rollback::{Candidate, Known, choose, judge, known_good};
+use liftlock::rollback::{Candidate, Known, choose, judge, known_good, remembered};
 use liftlock::state::Document;
 use liftlock::time::Time;
-use liftlock_engine::World;
 use liftlock_engine::gather::Moment;
+use liftlock_engine::{Pace, World};
 
 /// Every known-good release with what speaks against it, newest first.
 pub(crate) fn candidates(
     world: &World,
     state: &Document,
-    now: Time,
+    pace: &dyn Pace,
 ) -> Result<Vec<Candidate>, Failure> {
-    let entries = world.ledger.entries(0..u64::MAX)?;
+    let now = pace.now();
+    let entries = match world.ledger.entries(0..u64::MAX) {
+        Ok(entries) => entries,
+        // A way back must not hang on history: the state remembers as well.
+        Err(error) if error.kind() == Kind::Upstream => {
+            let why = Failure::from(error).lines().join(": ");
+            pace.tell(&format!("known good by the state alone: {why}"));
+            Vec::new()
+        }
+        Err(error) => return Err(error.into()),
+    };
     let good = known_good(&entries, &world.rules.service, &world.environment.name);
+    let good = remembered(good, &state.good);
     let mut known = Vec::new();
     for (release, _) in &good {
         known.push(about(world, release, state, now)?);

@@ -78,6 +78,6 @@ fn change(
     record
         .detail
         .insert("reason".to_owned(), held.reason.as_str().into());
-    world.ledger.append(&record)?;
-    Ok(report.with_policy(world.rules.origin, true))
+    let recorded = world.note(&record, session);
+    Ok(report.with_policy(world.rules.origin, recorded))
 }

@@ -55,7 +55,7 @@ fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
     let origin = rules.origin;
     let world = open::within(session, rules, &wanted.environment)?;
     let engine = Engine::open(&world, session)?;
-    let candidates = choose::candidates(&world, engine.document(), session.now())?;
+    let candidates = choose::candidates(&world, engine.document(), session)?;
     let picked = choose::pick(&candidates, wanted.to.as_deref())?;
     let plan = make(&world, engine.document(), &picked.release, session)?;
     Ok(render::plan(&plan, &candidates).with_policy(origin, false))
@@ -90,20 +90,35 @@ fn plan_from_flags(session: &Session, wanted: &Wanted) -> Result<Report, Failure
 
 fn go_back(session: &Session, moved: &Moved) -> Result<Report, Failure> {
     let world = open::world(session, &moved.environment)?;
+    let gone = go(session, &world, moved);
+    if let Err(failure) = &gone
+        && !session.dry_run
+    {
+        world.failed(None, failure, session);
+    }
+    gone
+}
+
+fn go(session: &Session, world: &World, moved: &Moved) -> Result<Report, Failure> {
     let key = moved.key.as_deref().map(Private::open).transpose()?;
-    let mut engine = Engine::open(&world, session)?;
+    let mut engine = Engine::open(world, session)?;
     let owner = open::owner(session);
     let outcome = if let Some(run) = engine.document().under_way() {
         if run.plan.kind != liftlock::plan::Kind::Rollback {
             let message = format!("a promotion of {} is under way", run.plan.release.id);
-            return Err(Failure::new(Kind::Blocked, message)
-                .with_hint("run `promote resume`: it goes back by itself where it has to"));
+            return Err(Failure::new(Kind::Blocked, message).with_hint(
+                "run `rollback hold`: the promotion goes back at its next check, or with `promote resume`",
+            ));
+        }
+        if session.dry_run {
+            let plan = run.plan.clone();
+            return Ok(render::plan(&plan, &[]).with_policy(world.rules.origin, false));
         }
         engine.resume(&owner)?
     } else {
-        let candidates = choose::candidates(&world, engine.document(), session.now())?;
+        let candidates = choose::candidates(world, engine.document(), session)?;
         let picked = choose::pick(&candidates, moved.to.as_deref())?;
-        let plan = make(&world, engine.document(), &picked.release, session)?;
+        let plan = make(world, engine.document(), &picked.release, session)?;
         if session.dry_run {
             return Ok(render::plan(&plan, &candidates).with_policy(world.rules.origin, false));
         }
@@ -125,14 +140,14 @@ fn go_back(session: &Session, moved: &Moved) -> Result<Report, Failure> {
 fn list(session: &Session, place: &Place) -> Result<Report, Failure> {
     let world = open::world(session, &place.environment)?;
     let engine = Engine::open(&world, session)?;
-    let candidates = choose::candidates(&world, engine.document(), session.now())?;
+    let candidates = choose::candidates(&world, engine.document(), session)?;
     Ok(render::list(&world, &candidates))
 }
 
 fn explain(session: &Session, place: &Place) -> Result<Report, Failure> {
     let world = open::world(session, &place.environment)?;
     let engine = Engine::open(&world, session)?;
-    let candidates = choose::candidates(&world, engine.document(), session.now())?;
+    let candidates = choose::candidates(&world, engine.document(), session)?;
     Ok(render::explain(&world, engine.document(), &candidates))
 }
 

@@ -125,7 +125,9 @@ pub fn rollback(inputs: &Inputs<'_>) -> Result<Plan, Refusal> {
             let held = inputs.state.contents.get(slot);
             held.is_some_and(|held| held.digest == inputs.release.digest)
         };
-        if !holds(&slots.canary) {
+        // Where there is a command it looks first: what the state says of a
+        // slot may not be so any more.
+        if environment.place.is_some() || !holds(&slots.canary) {
             actions.push(Action::Place {
                 slot: slots.canary.clone(),
             });

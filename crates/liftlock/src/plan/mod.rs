@@ -178,6 +178,24 @@ impl Plan {
         self.slots.as_ref().map(|slots| &slots.canary)
     }
 
+    /// How requests are split when a step begins, if the plan split them.
+    #[must_use]
+    pub fn shares_before(&self, step: &str) -> Option<&BTreeMap<Name, Percent>> {
+        let before = self.steps.iter().take_while(|one| one.id != step);
+        before
+            .filter_map(|one| match &one.action {
+                Action::Shift { weights } => Some(weights),
+                Action::Place { .. }
+                | Action::Prove { .. }
+                | Action::Bake { .. }
+                | Action::Check { .. }
+                | Action::Point { .. }
+                | Action::Swap { .. }
+                | Action::Watch { .. } => None,
+            })
+            .last()
+    }
+
     /// When each shift was in force that came before a step, oldest first.
     #[must_use]
     pub fn shifted_at(&self, journal: &journal::Journal, before: &str) -> Vec<Time> {

@@ -189,7 +189,11 @@ fn a_rollback_uses_the_slot_that_still_holds_the_release() {
     assert_eq!(placed.steps[0].id, "01-place");
     let green: Name = "green".parse().unwrap();
     state.contents.insert(green, release("two"));
+    // Where there is a command it is asked for anyway: it looks first.
     let held = plan(TRAFFIC, &state, rollback).unwrap();
+    assert_eq!(held.steps[0].id, "01-place");
+    let without = TRAFFIC.replace("place: { command: [./place] }", "lease: 1m");
+    let held = plan(&without, &state, rollback).unwrap();
     assert_eq!(
         ids(&held.steps),
         ["01-prove", "02-shift", "03-point", "04-swap", "05-prove"]

@@ -1,0 +1,153 @@
+//! The way back, the end of a plan, and what the ledger is told of it.
+
+use std::time::Duration;
+
+use liftlock::digest::Digest;
+use liftlock::failure::{Failure, Kind};
+use liftlock::plan::back::{back, irreversible};
+use liftlock::plan::journal::Turned;
+use liftlock::plan::{Kind as PlanKind, Step};
+use liftlock::state::How;
+use liftlock::verdict::Verdict;
+
+use crate::drive::{Engine, ends_run, under_way};
+use crate::gather::Moment;
+use crate::outcome::Outcome;
+
+impl Engine<'_> {
+    /// What speaks against going on upwards with a plan that was begun before.
+    /// A way down is never doubted.
+    pub(crate) fn doubt(&mut self) -> Result<Option<String>, Failure> {
+        let run = self.run()?;
+        if run.plan.kind == PlanKind::Rollback || run.journal.turned.is_some() {
+            return Ok(None);
+        }
+        if run.plan.policy != self.world.rules.policy {
+            return Ok(Some(
+                "the policy changed since the plan was made".to_owned(),
+            ));
+        }
+        if let Some(hold) = &self.state.document.hold {
+            return Ok(Some(format!(
+                "a hold was placed by {}: {}",
+                hold.by, hold.reason
+            )));
+        }
+        match self.attempt(Duration::ZERO, &Self::unmet) {
+            Ok(unmet) => Ok(unmet),
+            Err(failure) if ends_run(&failure) => Err(failure),
+            Err(failure) => Ok(Some(failure.lines().join(": "))),
+        }
+    }
+
+    /// What of the chain does not hold any more, by the evidence there is now.
+    pub(crate) fn unmet(&self) -> Result<Option<String>, Failure> {
+        let run = self.run()?;
+        let now = self.pace.now();
+        let gathered = self.world.gather(&run.plan.release, now)?;
+        let moment = Moment {
+            now,
+            as_of: run.plan.made_at,
+            plan: Some(run.id),
+        };
+        let state = &self.state.document;
+        let chain = self
+            .world
+            .chain(&run.plan.release, &gathered, state, moment)?;
+        let unmet = || format!("the chain does not hold any more: {}", chain.unmet());
+        Ok((chain.verdict != Verdict::Pass).then(unmet))
+    }
+
+    /// Begins the way back, fixed as data before its first effect.
+    pub(crate) fn turn(&mut self, verdict: Verdict, reason: &str) -> Result<(), Failure> {
+        let now = self.pace.now();
+        self.pace.tell(&format!("going back: {reason}"));
+        self.state.commit(now, Duration::ZERO, &|document| {
+            let run = under_way(document)?;
+            if run.journal.turned.is_none() {
+                run.journal.turned = Some(Turned {
+                    verdict,
+                    reason: reason.to_owned(),
+                    at: now,
+                });
+                run.journal.back = back(&run.plan, &run.journal);
+            }
+            Ok(())
+        })
+    }
+
+    /// Undoes whatever can be undone, even where one step cannot: then the
+    /// plan stays open, and a person must look.
+    pub(crate) fn back(&mut self) -> Result<(), Failure> {
+        let steps: Vec<Step> = self.run()?.journal.back.clone();
+        let mut stuck = Vec::new();
+        for step in steps {
+            if self.run()?.journal.is_done(&step.id) {
+                continue;
+            }
+            match self.perform(&step) {
+                Ok(()) => {}
+                Err(failure) if ends_run(&failure) => return Err(failure),
+                Err(failure) => {
+                    let why = failure.lines().join(": ");
+                    stuck.push(format!("{} ({}): {why}", step.id, step.action));
+                }
+            }
+        }
+        if stuck.is_empty() {
+            return Ok(());
+        }
+        let message = format!("the way back is stuck at {}", stuck.join("; "));
+        Err(Failure::new(Kind::Stuck, message)
+            .with_hint("mend the counterpart, then run `promote resume`"))
+    }
+
+    pub(crate) fn finish(&mut self, verdict: Verdict) -> Result<Outcome, Failure> {
+        let now = self.pace.now();
+        self.state.commit(now, Duration::ZERO, &|document| {
+            let run = under_way(document)?;
+            let turned = run.journal.turned.is_some();
+            // A pointer that pointed nowhere before still points at what failed.
+            let left = turned && !irreversible(&run.plan, &run.journal).is_empty();
+            run.verdict = Some(if left { Verdict::Stuck } else { verdict });
+            let (release, kind) = (run.plan.release.clone(), run.plan.kind);
+            if verdict == Verdict::Pass {
+                let how = match kind {
+                    PlanKind::Promotion | PlanKind::First => How::Promoted,
+                    PlanKind::Rollback => How::RolledBack,
+                };
+                document.go_live(release, how, now);
+            }
+            document.lease = None;
+            Ok(())
+        })?;
+        self.emit();
+        Ok(Outcome::of(self.run()?, self.recorded))
+    }
+
+    /// Tells the ledger what it does not know yet. It is a projection: when it
+    /// cannot be written the plan goes on, and whoever comes next brings what
+    /// is missing.
+    pub fn emit(&mut self) {
+        let document = &self.state.document;
+        for run in document.untold.iter().chain(&document.run) {
+            match self.world.emit(run, &mut self.emitted) {
+                Ok(()) => self.recorded = true,
+                Err(failure) => {
+                    if self.recorded {
+                        let why = failure.lines().join(": ");
+                        self.pace.tell(&format!("not recorded yet: {why}"));
+                    }
+                    self.recorded = false;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The run that the ledger knows all of.
+    pub(crate) fn told(&self) -> Option<Digest> {
+        let run = self.state.document.run.as_ref();
+        run.filter(|_| self.recorded).map(|run| run.id)
+    }
+}
