@@ -1,0 +1,8 @@
+//! Plans driven to their ends over simulated time: dying processes, moving
+//! counterparts, lost sight.
+#![cfg(test)]
+
+mod attack;
+mod crash;
+mod stage;
+mod store;
