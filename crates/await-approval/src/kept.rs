@@ -128,8 +128,7 @@ fn still_asked(
         Failure::new(Kind::Refuted, message)
     };
     let pointer: Asked = json::parse(bytes).map_err(|error| {
-        let message = format!("cannot understand the state store: {error}");
-        Failure::new(Kind::Invalid, message)
+        Failure::because(Kind::Invalid, "cannot understand the state store", error)
     })?;
     let key = request_key(service, environment, &pointer.request);
     let stored = state.get(&key)?.ok_or_else(|| altered(&key))?;
@@ -152,8 +151,8 @@ fn is_over(asked: &Identified, state: &dyn Store) -> Result<bool, Failure> {
         return Ok(end.denies());
     };
     let document = Document::parse(&stored.bytes).map_err(|error| {
-        let message = format!("cannot understand `{key}` in the state store: {error}");
-        Failure::new(Kind::Invalid, message)
+        let message = format!("cannot understand `{key}` in the state store");
+        Failure::because(Kind::Invalid, message, error)
     })?;
     let names = [Some(asked.digest), end.approval];
     let mut users = names
@@ -176,10 +175,8 @@ pub(crate) fn end(asked: &Identified, state: &dyn Store) -> Result<Option<Closed
 
 fn closed(bytes: &[u8], key: &str) -> Result<Closed, Failure> {
     json::parse(bytes).map_err(|error| {
-        Failure::new(
-            Kind::Invalid,
-            format!("cannot understand `{key}` in the state store: {error}"),
-        )
+        let message = format!("cannot understand `{key}` in the state store");
+        Failure::because(Kind::Invalid, message, error)
     })
 }
 

@@ -62,8 +62,8 @@ fn read_release(args: &args::Request) -> Result<(String, release::Identified), F
     let limit = u64::try_from(json::LARGEST).unwrap_or(u64::MAX);
     let document = file::read_text(&args.release, limit)?;
     let release = release::Identified::parse(document.as_bytes()).map_err(|error| {
-        let message = format!("cannot understand `{}`: {error}", args.release.display());
-        Failure::new(Kind::Invalid, message)
+        let message = format!("cannot understand `{}`", args.release.display());
+        Failure::because(Kind::Invalid, message, error)
     })?;
     Ok((document, release))
 }

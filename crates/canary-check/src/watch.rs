@@ -102,8 +102,8 @@ fn resumed(path: Option<&Path>, policy: &Policy) -> Result<State, Failure> {
     };
     let limit = u64::try_from(json::LARGEST).unwrap_or(u64::MAX);
     let told = |error: json::ParseError| {
-        let message = format!("cannot understand `{}`: {error}", path.display());
-        Failure::new(Kind::Invalid, message)
+        let message = format!("cannot understand `{}`", path.display());
+        Failure::because(Kind::Invalid, message, error)
     };
     let state: State = json::parse(&file::read(path, limit)?).map_err(told)?;
     if state.policy() == policy {

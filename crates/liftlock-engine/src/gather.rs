@@ -181,8 +181,8 @@ impl World {
             return Ok(false);
         };
         let closed: Closed = json::parse(&stored.bytes).map_err(|error| {
-            let message = format!("cannot understand the state `{key}`: {error}");
-            Failure::new(Kind::Invalid, message)
+            let message = format!("cannot understand the state `{key}`");
+            Failure::because(Kind::Invalid, message, error)
         })?;
         Ok(closed.denies())
     }

@@ -90,8 +90,8 @@ pub fn owner(session: &Session) -> Owner {
 pub fn release(path: &Path) -> Result<Identified, Failure> {
     let bytes = file::read(path, LARGEST)?;
     Identified::parse(&bytes).map_err(|error| {
-        let message = format!("cannot understand `{}`: {error}", path.display());
-        Failure::new(Kind::Invalid, message)
+        let message = format!("cannot understand `{}`", path.display());
+        Failure::because(Kind::Invalid, message, error)
     })
 }
 

@@ -53,8 +53,8 @@ impl<'a> State<'a> {
             return Ok(None);
         };
         self.document = Document::parse(&bytes).map_err(|error| {
-            let message = format!("cannot understand the state `{}`: {error}", self.key);
-            Failure::new(Kind::Invalid, message)
+            let message = format!("cannot understand the state `{}`", self.key);
+            Failure::because(Kind::Invalid, message, error)
         })?;
         Ok(Some(version))
     }

@@ -89,6 +89,23 @@ impl Failure {
         }
     }
 
+    /// A failure with its one line and the error below it.
+    #[must_use]
+    pub fn because(
+        kind: Kind,
+        message: impl Into<String>,
+        cause: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            kind,
+            hint: None,
+            source: Box::new(Because {
+                message: message.into(),
+                cause: Box::new(cause),
+            }),
+        }
+    }
+
     /// The same failure with a next step.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -108,6 +125,15 @@ impl Failure {
         lines.dedup();
         lines
     }
+}
+
+/// A message above its cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Because {
+    message: String,
+    #[source]
+    cause: Box<dyn Error + Send + Sync>,
 }
 
 impl<E: Explain> From<E> for Failure {
@@ -151,5 +177,14 @@ mod tests {
         );
         assert_eq!(failure.kind.exit().code(), 3);
         assert_eq!(failure.hint.as_deref(), Some("download it again"));
+    }
+
+    #[test]
+    fn a_message_of_its_own_keeps_every_cause() {
+        let failure = Failure::because(Kind::Invalid, "cannot start", Outer(Inner));
+        assert_eq!(
+            failure.lines(),
+            ["cannot start", "cannot read `a.json`", "line 3 is cut off"]
+        );
     }
 }

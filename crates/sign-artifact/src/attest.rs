@@ -33,8 +33,8 @@ struct Attested {
 pub(crate) fn run(asked: &Attest, session: &Session) -> Result<Report, Failure> {
     let bytes = file::read(&asked.predicate, u64::try_from(json::LARGEST).unwrap_or(0))?;
     let predicate: serde_json::Value = json::parse(&bytes).map_err(|error| {
-        let name = asked.predicate.display();
-        Failure::new(Kind::Invalid, format!("`{name}`: {error}"))
+        let message = format!("cannot understand `{}`", asked.predicate.display());
+        Failure::because(Kind::Invalid, message, error)
     })?;
     let key = key::Private::open(&asked.key)?;
     let targets = Target::all(&asked.subjects, session)?;

@@ -136,7 +136,16 @@ fn fetch(place: &str) -> Result<Source, Failure> {
         .map_err(|error| Failure::new(Kind::Upstream, format!("no temporary folder: {error}")))?;
     let git = git(clone.path());
     git.ask(&["init", "--quiet", "--bare"], b"")?;
-    git.ask(&["fetch", "--quiet", "--depth", "1", "--", url, name], b"")?;
+    git.ask(&["fetch", "--quiet", "--depth", "1", "--", url, name], b"")
+        .map_err(|error| {
+            let (kind, hint) = (error.kind(), error.hint());
+            let message = format!("cannot fetch the policy `{place}`");
+            let failure = Failure::because(kind, message, error);
+            match hint {
+                Some(hint) => failure.with_hint(hint),
+                None => failure,
+            }
+        })?;
     let text = show(&git, path, place)?;
     Ok(Source {
         label: place.to_owned(),
