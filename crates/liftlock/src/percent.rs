@@ -18,6 +18,8 @@ impl Percent {
     pub const ZERO: Self = Self(0);
     /// Everything.
     pub const FULL: Self = Self(10_000);
+    /// A hundredth.
+    pub const ONE: Self = Self(100);
 
     /// The share as a fraction from 0 to 1.
     #[must_use]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::environment::{self, Approval, Otherwise};
-use super::requirement::{Requirement, What};
+use super::environment::{self, Approval, Otherwise, default};
+use super::requirement::Requirement;
 use super::target::{Metrics, Place, Prove, Slots, Target, Traffic};
 use super::trust::Keyring;
 use super::{Allow, ArtifactKind, Service};
@@ -143,27 +143,22 @@ impl Environment {
             name,
             slots,
             promotes_from: written.promotes_from,
-            requires: written.requires.unwrap_or_else(|| {
-                vec![Requirement {
-                    what: What::Signature,
-                    max_age: None,
-                }]
-            }),
+            requires: written.requires.unwrap_or_else(Requirement::default_list),
             approval: written.approval,
             place: written.place,
             prove: written.prove,
             traffic: written.traffic,
             targets: written.targets.unwrap_or_default(),
             steps: written.steps.unwrap_or_else(default_steps),
-            bake: written.bake.unwrap_or(Span::seconds(600)),
+            bake: written.bake.unwrap_or(default::BAKE),
             watch: written.watch.unwrap_or(Span::ZERO),
-            min_requests: written.min_requests.unwrap_or(100),
+            min_requests: written.min_requests.unwrap_or(default::MIN_REQUESTS),
             look: written.look.unwrap_or(Span::seconds(15)),
             on_blind: written.on_blind.unwrap_or_default(),
             on_inconclusive: written.on_inconclusive.unwrap_or_default(),
             availability: slo.availability,
-            alpha: slo.alpha.map_or(0.01, Percent::fraction),
-            margin: slo.margin.unwrap_or(1.25),
+            alpha: slo.alpha.unwrap_or(default::ALPHA).fraction(),
+            margin: slo.margin.unwrap_or(default::MARGIN),
             metrics: written.metrics,
             lease: written.lease.unwrap_or(Span::seconds(120)),
         }

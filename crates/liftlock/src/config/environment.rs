@@ -96,6 +96,21 @@ pub struct Slo {
     pub margin: Option<f64>,
 }
 
+/// What holds where nobody says otherwise. A policy that is silent about one
+/// of these says this.
+pub mod default {
+    use super::{Percent, Span};
+
+    /// The least time at each step.
+    pub const BAKE: Span = Span::seconds(600);
+    /// The least number of canary requests at each step.
+    pub const MIN_REQUESTS: u64 = 100;
+    /// The chance of a false alarm over the whole rollout.
+    pub const ALPHA: Percent = Percent::ONE;
+    /// The odds ratio up to which a canary counts as no worse.
+    pub const MARGIN: f64 = 1.25;
+}
+
 type Fault = (&'static str, String);
 
 impl Environment {

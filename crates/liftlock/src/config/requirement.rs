@@ -19,6 +19,17 @@ pub struct Requirement {
     pub max_age: Option<Span>,
 }
 
+impl Requirement {
+    /// What is demanded where nobody says otherwise.
+    #[must_use]
+    pub fn default_list() -> Vec<Self> {
+        vec![Self {
+            what: What::Signature,
+            max_age: None,
+        }]
+    }
+}
+
 /// What is demanded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {

@@ -1,11 +1,15 @@
 //! Merges a policy with a file that it governs: every field has a tighter
 //! direction, and the file may only go that way.
+//!
+//! Where the policy is silent about what a pass rests on, it says the default;
+//! whom to trust and where things are kept is its word alone.
 
 use std::collections::BTreeMap;
 
-use super::environment::{Approval, Environment, Slo};
-use super::requirement::Requirement;
+use super::environment::{Approval, Environment, Slo, default};
+use super::requirement::{Requirement, What};
 use super::{Allow, Service};
+use crate::approval::DEFAULT_EXPIRY;
 use crate::name::Name;
 
 /// The file goes the loose way.
@@ -30,9 +34,9 @@ pub fn tighten(policy: &Service, local: Service) -> Result<Service, Loosened> {
         version: local.version,
         service: same("service", policy.service.as_ref(), local.service)?,
         artifacts: same("artifacts", policy.artifacts.as_ref(), local.artifacts)?,
-        state: same("state", policy.state.as_ref(), local.state)?,
-        ledger: same("ledger", policy.ledger.as_ref(), local.ledger)?,
-        evidence: same("evidence", policy.evidence.as_ref(), local.evidence)?,
+        state: place("state", policy.state.as_ref(), local.state)?,
+        ledger: place("ledger", policy.ledger.as_ref(), local.ledger)?,
+        evidence: place("evidence", policy.evidence.as_ref(), local.evidence)?,
         trust: owned("trust", policy.trust.as_ref(), local.trust.as_ref())?,
         people: owned("people", policy.people.as_ref(), local.people.as_ref())?,
         allow: Some(allow(
@@ -74,15 +78,19 @@ fn environment(policy: &Environment, local: Environment) -> Result<Environment, 
             local.promotes_from,
         )?,
         requires: requires(policy.requires.as_ref(), local.requires),
-        approval: approval(policy.approval.as_ref(), local.approval)?,
+        approval: approval(policy, local.approval)?,
         place: same("place", policy.place.as_ref(), local.place)?,
         prove: same("prove", policy.prove.as_ref(), local.prove)?,
         traffic: same("traffic", policy.traffic.as_ref(), local.traffic)?,
         targets: same("targets", policy.targets.as_ref(), local.targets)?,
         steps: same("steps", policy.steps.as_ref(), local.steps)?,
-        bake: at_least("bake", policy.bake, local.bake)?,
+        bake: at_least("bake", policy.bake.or(Some(default::BAKE)), local.bake)?,
         watch: at_least("watch", policy.watch, local.watch)?,
-        min_requests: at_least("min-requests", policy.min_requests, local.min_requests)?,
+        min_requests: at_least(
+            "min-requests",
+            policy.min_requests.or(Some(default::MIN_REQUESTS)),
+            local.min_requests,
+        )?,
         look: at_most("look", policy.look, local.look)?,
         on_blind: same("on-blind", policy.on_blind.as_ref(), local.on_blind)?,
         on_inconclusive: same(
@@ -101,56 +109,62 @@ fn requires(
     policy: Option<&Vec<Requirement>>,
     local: Option<Vec<Requirement>>,
 ) -> Option<Vec<Requirement>> {
-    let Some(policy) = policy else { return local };
-    let mut all = policy.clone();
-    let more = local.into_iter().flatten();
-    all.extend(more.filter(|requirement| !policy.contains(requirement)));
+    let mut all = policy.cloned().unwrap_or_else(Requirement::default_list);
+    for requirement in local.into_iter().flatten() {
+        if !all.contains(&requirement) {
+            all.push(requirement);
+        }
+    }
     Some(all)
 }
 
-fn approval(
-    policy: Option<&Approval>,
-    local: Option<Approval>,
-) -> Result<Option<Approval>, Loosened> {
-    let (policy, local) = match (policy, local) {
-        (Some(policy), Some(local)) => (policy, local),
-        (policy, local) => return Ok(local.or_else(|| policy.cloned())),
+/// Fewer people, a higher quorum, less time; and where the policy demands an
+/// approval it has to say whose, or nobody does.
+fn approval(policy: &Environment, local: Option<Approval>) -> Result<Option<Approval>, Loosened> {
+    let refused = |field: &str, policy: &str, local: String| Loosened {
+        field: field.to_owned(),
+        policy: policy.to_owned(),
+        local,
     };
-    if let Some(stranger) = local
-        .people
-        .iter()
-        .find(|name| !policy.people.contains(name))
-    {
-        return Err(Loosened {
-            field: "approval.people".to_owned(),
-            policy: "without them".to_owned(),
-            local: format!("with {stranger}"),
-        });
+    let mut demanded = policy.requires.iter().flatten();
+    let (policy, local) = match (&policy.approval, local) {
+        (None, Some(_)) if demanded.any(|one| one.what == What::Approval) => {
+            return Err(refused("approval", "nothing about it", "set".to_owned()));
+        }
+        (policy, None) => return Ok(policy.clone()),
+        (None, local) => return Ok(local),
+        (Some(policy), Some(local)) => (policy, local),
+    };
+    let mut people = local.people.iter();
+    if let Some(stranger) = people.find(|name| !policy.people.contains(name)) {
+        let local = format!("with {stranger}");
+        return Err(refused("approval.people", "without them", local));
     }
     let quorum = at_least("approval.quorum", Some(policy.quorum), Some(local.quorum))?;
+    let longest = policy.expires.unwrap_or(DEFAULT_EXPIRY);
     Ok(Some(Approval {
         quorum: quorum.unwrap_or(policy.quorum),
         people: local.people,
-        expires: at_most("approval.expires", policy.expires, local.expires)?,
+        expires: at_most("approval.expires", Some(longest), local.expires)?,
     }))
 }
 
 fn slo(policy: Option<Slo>, local: Option<Slo>) -> Result<Option<Slo>, Loosened> {
-    let (policy, local) = match (policy, local) {
-        (Some(policy), Some(local)) => (policy, local),
-        (policy, local) => return Ok(local.or(policy)),
+    let Some(local) = local else {
+        return Ok(policy);
     };
+    let policy = policy.unwrap_or_default();
+    let margin = policy.margin.unwrap_or(default::MARGIN);
     Ok(Some(Slo {
         availability: at_least("slo.availability", policy.availability, local.availability)?,
         // A smaller alpha would let more bad canaries through, a larger one
         // would stop more good ones: neither is for the change to choose.
-        alpha: same("slo.alpha", policy.alpha.as_ref(), local.alpha)?,
-        margin: match (policy.margin, local.margin) {
-            (Some(policy), Some(local)) if local > policy => {
-                return Err(loosened("slo.margin", policy, local));
-            }
-            (policy, local) => local.or(policy),
-        },
+        alpha: same(
+            "slo.alpha",
+            policy.alpha.or(Some(default::ALPHA)).as_ref(),
+            local.alpha,
+        )?,
+        margin: at_most("slo.margin", Some(margin), local.margin)?,
     }))
 }
 
@@ -206,6 +220,19 @@ fn same<T: Clone + PartialEq>(
         }
         (Some(policy), _) => Ok(Some(policy.clone())),
         (None, local) => Ok(local),
+    }
+}
+
+/// Where things are kept: another state knows no hold, no reject and no
+/// approval that was used up, so the change may not choose it.
+fn place(
+    field: &str,
+    policy: Option<&String>,
+    local: Option<String>,
+) -> Result<Option<String>, Loosened> {
+    match (policy, local) {
+        (None, Some(local)) => Err(loosened(field, "nothing about it", local)),
+        (policy, local) => same(field, policy, local),
     }
 }
 
@@ -321,5 +348,59 @@ environments:
         for (local, field) in cases {
             assert_eq!(merged(local), Err(field.to_owned()), "{local}");
         }
+    }
+
+    #[test]
+    fn where_the_policy_is_silent_the_file_cannot_go_below_the_default() {
+        let silent = "version: 1\nenvironments: { p: {}, q: { requires: [approval] }, \
+                      r: { approval: { quorum: 1, people: [alice] } } }";
+        let policy = parse(silent, None).unwrap();
+        let merged = |local: &str| {
+            let local = parse(&format!("version: 1\n{local}"), None).unwrap();
+            tighten(&policy, local).map_err(|loosened| loosened.field)
+        };
+        let none = merged("environments: { p: { requires: [] } }").unwrap();
+        let name: Name = "p".parse().unwrap();
+        let demanded = none.environments[&name].requires.clone();
+        assert_eq!(demanded, Some(Requirement::default_list()));
+        let cases = [
+            ("state: file:fresh", "state"),
+            ("ledger: file:fresh", "ledger"),
+            ("evidence: file:fresh", "evidence"),
+            ("environments: { p: { bake: 1s } }", "environments.p.bake"),
+            (
+                "environments: { p: { min-requests: 0 } }",
+                "environments.p.min-requests",
+            ),
+            (
+                "environments: { p: { slo: { margin: 10 } } }",
+                "environments.p.slo.margin",
+            ),
+            (
+                "environments: { p: { slo: { alpha: 0.01% } } }",
+                "environments.p.slo.alpha",
+            ),
+            (
+                "environments: { q: { approval: { quorum: 1, people: [alice] } } }",
+                "environments.q.approval",
+            ),
+            (
+                "environments: { r: { approval: { quorum: 1, people: [alice], expires: 48h } } }",
+                "environments.r.approval.expires",
+            ),
+        ];
+        for (local, field) in cases {
+            assert_eq!(merged(local), Err(field.to_owned()), "{local}");
+        }
+        let tighter = "environments: { p: { bake: 20m, requires: [approval], \
+                       approval: { quorum: 1, people: [alice] } } }";
+        assert_eq!(
+            merged(tighter).unwrap().environments[&name]
+                .requires
+                .as_ref()
+                .unwrap()
+                .len(),
+            2
+        );
     }
 }
