@@ -164,10 +164,16 @@ fn pick(
         None => return Err(ParseError::Choose { known }),
     };
     match services.remove(name.as_str()) {
-        Some(mut service) => {
-            service.service.get_or_insert(name);
-            Ok(service)
-        }
+        Some(mut service) => match &service.service {
+            Some(other) if *other != name => {
+                let why = format!("is `{other}`, in the place of another");
+                Err(ParseError::Invalid(format!("services.{name}.service"), why))
+            }
+            Some(_) | None => {
+                service.service = Some(name);
+                Ok(service)
+            }
+        },
         None => Err(ParseError::NoService {
             wanted: name.to_string(),
             known,
@@ -285,6 +291,8 @@ mod tests {
         );
         let other: Name = "c".parse().unwrap();
         assert!(parse(text, Some(&other)).is_err());
+        let posing = "version: 1\nservices: { a: { service: b } }\n";
+        assert!(parse(posing, None).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
+use crate::predicate;
 use crate::span::Span;
 
 /// One demand, with the longest age its evidence may have.
@@ -49,7 +50,7 @@ impl FromStr for What {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let unknown = || ParseError(text.to_owned());
+        let unknown = || ParseError::Unknown(text.to_owned());
         match text {
             "signature" => Ok(Self::Signature),
             "provenance" => Ok(Self::Provenance),
@@ -59,6 +60,8 @@ impl FromStr for What {
                     .parse()
                     .map(Self::Canary)
                     .map_err(|_error: crate::name::ParseError| unknown()),
+                // Ours hold a verdict, which only the words above look at.
+                None if text.starts_with(predicate::OURS) => Err(unknown()),
                 None if text.starts_with("https://") => Ok(Self::Predicate(text.to_owned())),
                 None => Err(unknown()),
             },
@@ -80,10 +83,16 @@ impl fmt::Display for What {
 
 /// A demand that nobody knows how to check.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "unknown requirement `{0}`: expected signature, provenance, approval, canary@ENVIRONMENT or the https URI of a predicate"
-)]
-pub struct ParseError(String);
+pub enum ParseError {
+    /// No word of ours, or more than one.
+    #[error(
+        "unknown requirement `{0}`: expected signature, provenance, approval, canary@ENVIRONMENT or the https URI of a predicate of others"
+    )]
+    Unknown(String),
+    /// The statement says when by the word of nobody whom we could ask.
+    #[error("`{0}` has no `max-age`: only approval and canary@ENVIRONMENT have an age")]
+    Ageless(String),
+}
 
 /// The two ways to write one: `approval` or `{ canary@staging: { max-age: 24h } }`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -116,14 +125,19 @@ impl TryFrom<Written> for Requirement {
                 let mut entries = map.into_iter();
                 match (entries.next(), entries.next()) {
                     (Some((text, conditions)), None) => (text, conditions.max_age),
-                    _ => return Err(ParseError(all)),
+                    _ => return Err(ParseError::Unknown(all)),
                 }
             }
         };
-        Ok(Self {
-            what: text.parse()?,
-            max_age,
-        })
+        let what: What = text.parse()?;
+        match what {
+            What::Approval | What::Canary(_) => {}
+            What::Signature | What::Provenance | What::Predicate(_) if max_age.is_none() => {}
+            What::Signature | What::Provenance | What::Predicate(_) => {
+                return Err(ParseError::Ageless(text));
+            }
+        }
+        Ok(Self { what, max_age })
     }
 }
 
@@ -145,5 +159,40 @@ impl schemars::JsonSchema for Requirement {
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         Written::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Requirement, crate::yaml::ParseError> {
+        crate::yaml::parse(text)
+    }
+
+    #[test]
+    fn what_would_not_be_checked_is_refused() {
+        let good = [
+            "approval",
+            "canary@staging: { max-age: 24h }",
+            "approval: { max-age: 1h }",
+            "https://slsa.dev/verification_summary/v1",
+        ];
+        let bad = [
+            "signature: { max-age: 24h }",
+            "provenance: { max-age: 24h }",
+            "'https://spdx.dev/Document': { max-age: 24h }",
+            "https://liftlock.github.io/predicates/canary/v1",
+            "https://liftlock.github.io/predicates/approval/v2",
+            "{ approval: {}, signature: {} }",
+            "canary@",
+            "http://example.com/p",
+        ];
+        for text in good {
+            assert!(read(text).is_ok(), "{text}: {:?}", read(text));
+        }
+        for text in bad {
+            assert!(read(text).is_err(), "{text}");
+        }
     }
 }

@@ -52,15 +52,18 @@ pub enum Role {
 }
 
 impl Role {
-    /// The role that may make statements of a predicate type. Whatever is not
-    /// a verdict of ours is the builder's to say.
+    /// The role that may make statements of a predicate type. Whatever others
+    /// define is the builder's to say.
     #[must_use]
     pub fn of_predicate(uri: &str) -> Option<Self> {
         match uri {
             predicate::CANARY => Some(Self::Canary),
             predicate::PROMOTION | predicate::ROLLBACK => Some(Self::Promotion),
             predicate::APPROVAL => Some(Self::Judge),
-            predicate::ANSWER => None,
+            predicate::RELEASE => Some(Self::Builder),
+            // Answers count inside an approval; of what a newer liftlock says
+            // nobody here knows who may.
+            other if other.starts_with(predicate::OURS) => None,
             _ => Some(Self::Builder),
         }
     }
@@ -150,11 +153,17 @@ impl Keyring {
             .or_else(|| person().map(|(name, _)| name))
     }
 
-    /// The person whom an author entry means: by id or by e-mail, in any case.
+    /// The person whom an author entry means: by id or by e-mail, in any case,
+    /// also as git writes it, `Alice <alice@example.org>`.
     #[must_use]
     pub fn person(&self, author: &str) -> Option<&Name> {
+        let author = author.trim();
+        let address = author
+            .strip_suffix('>')
+            .and_then(|rest| rest.rsplit_once('<'));
+        let author = address.map_or(author, |(_, address)| address.trim());
         let found = self.people.iter().find(|(name, person)| {
-            name.as_str() == author
+            name.as_str().eq_ignore_ascii_case(author)
                 || person
                     .emails
                     .iter()
@@ -164,10 +173,17 @@ impl Keyring {
     }
 }
 
+/// The keys that count; one that is listed several times counts in each of
+/// its times, until one of the entries revokes it.
 fn counting(keys: &[DatedKey], now: Time) -> impl Iterator<Item = PublicKey> {
+    let revoked = |key: &PublicKey| {
+        let mut same = keys.iter().filter(|dated| dated.key.as_ref() == Some(key));
+        same.any(|dated| dated.revoked_at.is_some())
+    };
     keys.iter()
         .filter(move |dated| dated.counts(now))
         .filter_map(|dated| dated.key.clone())
+        .filter(move |key| !revoked(key))
 }
 
 /// Refuses identities whose roles overlap, and keys that two hold.
@@ -206,8 +222,16 @@ pub(super) fn check(
         }
         claim(field, &identity.keys)?;
     }
+    let mut addresses = BTreeMap::new();
     for (name, person) in people.into_iter().flatten() {
-        claim(format!("people.{name}"), &person.keys)?;
+        let field = format!("people.{name}");
+        for email in &person.emails {
+            let known = addresses.insert(email.trim().to_ascii_lowercase(), name);
+            if known.is_some_and(|other| other != name) {
+                return invalid(field, "has an address that somebody else has as well");
+            }
+        }
+        claim(field, &person.keys)?;
     }
     Ok(())
 }
@@ -249,6 +273,9 @@ mod tests {
         assert_eq!(Role::of_predicate(predicate::APPROVAL), Some(Role::Judge));
         assert_eq!(Role::of_predicate(predicate::CANARY), Some(Role::Canary));
         assert_eq!(Role::of_predicate(predicate::ANSWER), None);
+        let newer = predicate::CANARY.replace("v1", "v2");
+        assert_eq!(Role::of_predicate(&newer), None);
+        assert_eq!(Role::of_predicate(predicate::RELEASE), Some(Role::Builder));
         let both = Trusted {
             name: "ci".parse().unwrap(),
             roles: [Role::Canary, Role::Judge].into(),
@@ -261,5 +288,53 @@ mod tests {
             keys: Vec::new(),
         };
         assert!(check(&[gates], None).is_ok());
+    }
+
+    #[test]
+    fn a_key_that_one_entry_revokes_counts_in_none() {
+        let key = PublicKey::from_pem(include_str!("../testdata/p256.pub")).unwrap();
+        let with = |revoked: Option<&str>| DatedKey {
+            key: Some(key.clone()),
+            ..dated(None, None, revoked)
+        };
+        let keyring = |keys: Vec<DatedKey>| Keyring {
+            trusted: vec![Trusted {
+                name: "ci".parse().unwrap(),
+                roles: [Role::Judge].into(),
+                keys,
+            }],
+            people: BTreeMap::new(),
+        };
+        let now = "2026-06-01T00:00:00Z".parse().unwrap();
+        let twice = keyring(vec![with(None), with(None)]);
+        assert_eq!(twice.keys(Role::Judge, now).len(), 2);
+        let revoked = keyring(vec![with(None), with(Some("2026-05-01T00:00:00Z"))]);
+        assert!(revoked.keys(Role::Judge, now).is_empty());
+    }
+
+    #[test]
+    fn an_author_is_recognised_as_git_writes_it_and_addresses_are_one_persons() {
+        let person = |email: &str| Person {
+            emails: [email.to_owned()].into(),
+            ..Person::default()
+        };
+        let alice: Name = "alice".parse().unwrap();
+        let mut people = BTreeMap::from([(alice.clone(), person("alice@example.org"))]);
+        let keyring = Keyring {
+            trusted: Vec::new(),
+            people: people.clone(),
+        };
+        let known = [
+            "alice",
+            "Alice",
+            "ALICE@example.org ",
+            "A. <alice@example.org>",
+        ];
+        for author in known {
+            assert_eq!(keyring.person(author), Some(&alice), "{author}");
+        }
+        assert_eq!(keyring.person("<alice@example.org> eve"), None);
+        people.insert("alicia".parse().unwrap(), person("Alice@Example.org"));
+        assert!(check(&[], Some(&people)).is_err());
     }
 }

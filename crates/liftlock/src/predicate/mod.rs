@@ -8,6 +8,8 @@ use crate::plan;
 use crate::time::Time;
 use crate::verdict::Verdict;
 
+/// What the types of all statements of ours begin with.
+pub const OURS: &str = "https://liftlock.github.io/predicates/";
 /// `release.json` is attested with this; its predicate is the release itself.
 pub const RELEASE: &str = "https://liftlock.github.io/predicates/release/v1";
 /// One person's yes or no.
