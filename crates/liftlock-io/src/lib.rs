@@ -32,6 +32,8 @@ pub mod prometheus;
 pub mod random;
 #[cfg(feature = "slot")]
 pub mod slot;
+#[cfg(any(feature = "cli", feature = "http"))]
+pub mod stop;
 pub mod store;
 #[cfg(feature = "sign")]
 pub mod verify;

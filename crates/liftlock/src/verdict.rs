@@ -45,6 +45,29 @@ impl Verdict {
         }
     }
 
+    /// The verdict whose exit code this is: a failure that ends with it says
+    /// the same. Nothing for 0, which only a proved verdict may have.
+    #[must_use]
+    pub const fn of(exit: Exit) -> Option<Self> {
+        match exit {
+            Exit::Fail => Some(Self::Fail),
+            Exit::Inconclusive => Some(Self::Inconclusive),
+            Exit::Blind => Some(Self::Blind),
+            Exit::Pending => Some(Self::Pending),
+            Exit::Blocked => Some(Self::Blocked),
+            Exit::Expired => Some(Self::Expired),
+            Exit::Stuck => Some(Self::Stuck),
+            Exit::Done
+            | Exit::NoVerdict
+            | Exit::Usage
+            | Exit::Invalid
+            | Exit::Credentials
+            | Exit::Bug
+            | Exit::Interrupted
+            | Exit::Terminated => None,
+        }
+    }
+
     /// The word used in flags, fields and outputs.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -216,9 +216,13 @@ pub(crate) fn explain(
         .iter()
         .filter(|condition| !condition.met)
         .count();
+    let verdict = match (obstacles.is_empty(), chain.verdict) {
+        (false, Verdict::Pass) => Verdict::Blocked,
+        (_, verdict) => verdict,
+    };
     let headline = format!("{} conditions are not met", open + obstacles.len());
     let human = format!("{}\n{}", render::chain(chain), obstacles.join("\n"));
-    Report::new("explain", Verdict::Pass, headline)
+    Report::new("explain", verdict, headline)
         .with_scope(
             Some(world.rules.service.clone()),
             Some(world.environment.name.clone()),

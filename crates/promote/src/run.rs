@@ -141,12 +141,12 @@ fn take(
         let verdict = render::refusal(&prepared.chain, &prepared.drift);
         let why = render::why(&prepared.chain, &prepared.drift);
         let recorded = !session.dry_run && world.refuse(Some(reference), verdict, &why, session);
-        return Ok(render::refused(
-            seen,
-            reference,
-            world.rules.origin,
-            recorded,
-        ));
+        return Ok(
+            render::refused(seen, reference, world.rules.origin, recorded).with_scope(
+                Some(world.rules.service.clone()),
+                Some(world.environment.name.clone()),
+            ),
+        );
     }
     let plan = prepared.plan?;
     if session.dry_run {

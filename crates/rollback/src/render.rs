@@ -129,11 +129,17 @@ pub(crate) fn explain(world: &World, document: &Document, candidates: &[Candidat
             run.plan.release.id
         ));
     }
-    let headline = match choose(candidates) {
-        Some(candidate) => format!("a rollback would go to {}", candidate.release.id),
-        None => "there is nothing to go back to; promote a release that mends the fault".to_owned(),
+    let (verdict, headline) = match choose(candidates) {
+        Some(candidate) => (
+            Verdict::Pass,
+            format!("a rollback would go to {}", candidate.release.id),
+        ),
+        None => (
+            Verdict::Fail,
+            "there is nothing to go back to; promote a release that mends the fault".to_owned(),
+        ),
     };
-    Report::new("explain", Verdict::Pass, headline)
+    Report::new("explain", verdict, headline)
         .with_scope(
             Some(world.rules.service.clone()),
             Some(world.environment.name.clone()),

@@ -11,7 +11,7 @@ mod session;
 use std::process::ExitCode;
 
 use liftlock::exit::Exit;
-use liftlock::failure::Failure;
+use liftlock::failure::{Failure, Kind};
 use liftlock::report::{Ending, Mode, Report, Told};
 
 pub use console::progress;
@@ -36,15 +36,20 @@ pub fn main<A: Arguments>(body: fn(&A, &Session) -> Result<Report, Failure>) -> 
         .and_then(|argv| parse::<A>(command.clone(), argv));
     let arguments = match parsed {
         Ok(arguments) => arguments,
-        Err(Refusal::Clap(error)) => return console::usage(&error),
-        Err(Refusal::Environment(failure)) => return refuse(&verb, &failure),
+        Err(Refusal::Clap(error)) if !error.use_stderr() => return console::usage(&error),
+        Err(refusal) => {
+            if let Refusal::Clap(error) = &refusal {
+                console::usage(error);
+            }
+            return refuse(&command, refusal);
+        }
     };
     let session = match Session::start(&verb, arguments.globals()) {
         Ok(session) => session,
-        Err(failure) => return refuse(&verb, &failure),
+        Err(failure) => return refuse(&command, Refusal::Environment(failure)),
     };
     let result = body(&arguments, &session);
-    finish(&verb, &session, result)
+    finish(&session, result)
 }
 
 /// Why the command line did not become arguments.
@@ -66,30 +71,64 @@ fn parse<A: Arguments>(
         .map_err(|error| Refusal::Clap(Box::new(error)))
 }
 
-fn refuse(verb: &str, failure: &Failure) -> ExitCode {
-    let told = Told::from(failure);
-    console::failure(&told);
+/// Ends a run that never began; whoever reads its files learns of it as well.
+fn refuse(command: &clap::Command, refusal: Refusal) -> ExitCode {
+    let told = match refusal {
+        Refusal::Environment(failure) => {
+            let told = Told::from(&failure);
+            console::failure(&told);
+            told
+        }
+        Refusal::Clap(error) => Told {
+            exit: Exit::Usage,
+            lines: vec![first_line(&error)],
+            hint: None,
+        },
+    };
     let ending = Ending {
-        verb: verb.to_owned(),
+        verb: command.get_name().to_owned(),
         mode: Mode::Enforce,
         result: Err(told),
     };
-    code(ending.exit())
+    let exit = ending.exit();
+    if let Err(failure) = output::write(&ending, &output::Places::guessed(command)) {
+        console::failure(&Told::from(&failure));
+    }
+    code(exit)
 }
 
-fn finish(verb: &str, session: &Session, result: Result<Report, Failure>) -> ExitCode {
+/// What clap says, without usage and colours.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines.next().unwrap_or("the command line is wrong");
+    line.trim_start_matches("error: ").to_owned()
+}
+
+fn finish(session: &Session, result: Result<Report, Failure>) -> ExitCode {
     let ending = Ending {
-        verb: verb.to_owned(),
+        verb: session.verb.clone(),
         mode: session.mode,
-        result: result.map_err(|failure| Told::from(&failure)),
+        result: result.map_err(|failure| stopped(failure, session.signal())),
     };
     if let Err(told) = &ending.result {
         console::failure(told);
     }
-    match output::write(&ending, session) {
+    match output::write(&ending, &output::Places::of(session)) {
         Ok(()) => code(ending.exit()),
-        Err(failure) => refuse(verb, &failure),
+        Err(failure) => {
+            console::failure(&Told::from(&failure));
+            code(failure.kind.exit())
+        }
     }
+}
+
+/// What could not be asked any more because a signal came has the signal's code.
+fn stopped(mut failure: Failure, signal: Option<Kind>) -> Told {
+    if let (Kind::Upstream | Kind::Blind, Some(signal)) = (failure.kind, signal) {
+        failure.kind = signal;
+    }
+    Told::from(&failure)
 }
 
 fn code(exit: Exit) -> ExitCode {

@@ -10,30 +10,83 @@ use super::console;
 use super::{Format, Session};
 use crate::{env, file, random};
 
-pub(super) fn write(ending: &Ending, session: &Session) -> Result<(), Failure> {
-    if let Ok(report) = &ending.result {
-        console::result(&stdout(ending, report, session)).map_err(|error| {
-            Failure::new(Kind::Upstream, format!("cannot write the result: {error}"))
-        })?;
+/// Where a result goes.
+pub(super) struct Places {
+    format: Format,
+    system: System,
+    result_file: Option<PathBuf>,
+    report_dir: Option<PathBuf>,
+}
+
+impl Places {
+    /// Those of a run.
+    pub(super) fn of(session: &Session) -> Self {
+        Self {
+            format: session.format,
+            system: session.ci.system,
+            result_file: session.result_file.clone(),
+            report_dir: session.report_dir.clone(),
+        }
     }
-    if let Some(path) = &session.result_file {
+
+    /// Those of a command line that cannot be read as a whole.
+    pub(super) fn guessed(command: &clap::Command) -> Self {
+        let lenient = command.clone().ignore_errors(true);
+        let seen = lenient.try_get_matches_from(std::env::args_os()).ok();
+        let path = |id: &str, name: &str| {
+            let flag = seen
+                .as_ref()
+                .and_then(|seen| seen.try_get_one::<PathBuf>(id).ok().flatten().cloned());
+            flag.or_else(|| env::var(name).map(PathBuf::from))
+        };
+        Self {
+            format: Format::Human,
+            system: ci::detect(&env::var).system,
+            result_file: path("result_file", "LIFTLOCK_RESULT_FILE"),
+            report_dir: path("report_dir", "LIFTLOCK_REPORT_DIR"),
+        }
+    }
+}
+
+/// Writes to every place, also where another one cannot be written.
+pub(super) fn write(ending: &Ending, places: &Places) -> Result<(), Failure> {
+    let shown = to_stdout(ending, places);
+    let kept = to_file(ending, places);
+    let told = to_ci(ending, places);
+    shown.and(kept).and(told)
+}
+
+fn to_stdout(ending: &Ending, places: &Places) -> Result<(), Failure> {
+    let Ok(report) = &ending.result else {
+        return Ok(());
+    };
+    console::result(&stdout(ending, report, places))
+        .map_err(|error| Failure::new(Kind::Upstream, format!("cannot write the result: {error}")))
+}
+
+fn to_file(ending: &Ending, places: &Places) -> Result<(), Failure> {
+    if let Some(path) = &places.result_file {
         let mut bytes = pretty(ending).into_bytes();
         bytes.push(b'\n');
         file::write(path, &bytes)?;
     }
-    match session.ci.system {
+    Ok(())
+}
+
+fn to_ci(ending: &Ending, places: &Places) -> Result<(), Failure> {
+    match places.system {
         System::GitHub => for_github(ending),
-        System::GitLab => for_files(ending, session, "env"),
-        System::Jenkins => for_files(ending, session, "properties"),
-        System::Plain => match &session.report_dir {
-            Some(_) => for_files(ending, session, "properties"),
+        System::GitLab => for_files(ending, places, "env"),
+        System::Jenkins => for_files(ending, places, "properties"),
+        System::Plain => match &places.report_dir {
+            Some(_) => for_files(ending, places, "properties"),
             None => Ok(()),
         },
     }
 }
 
-fn stdout(ending: &Ending, report: &Report, session: &Session) -> String {
-    match session.format {
+fn stdout(ending: &Ending, report: &Report, places: &Places) -> String {
+    match places.format {
         Format::Json => pretty(ending),
         Format::Jsonl => ending.json().to_string(),
         Format::Human => {
@@ -43,7 +96,7 @@ fn stdout(ending: &Ending, report: &Report, session: &Session) -> String {
                 report.headline,
                 report.human
             );
-            match session.ci.system {
+            match places.system {
                 System::GitHub => disarmed(&text),
                 System::GitLab | System::Jenkins | System::Plain => text,
             }
@@ -81,8 +134,8 @@ fn for_github(ending: &Ending) -> Result<(), Failure> {
     Ok(())
 }
 
-fn for_files(ending: &Ending, session: &Session, suffix: &str) -> Result<(), Failure> {
-    let folder = session
+fn for_files(ending: &Ending, places: &Places, suffix: &str) -> Result<(), Failure> {
+    let folder = places
         .report_dir
         .clone()
         .unwrap_or_else(|| PathBuf::from("."));

@@ -85,6 +85,7 @@ impl Session {
         for (signal, code, flag) in pairs {
             signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(flag))
                 .and_then(|_| signal_hook::flag::register(signal, Arc::clone(flag)))
+                .and_then(|_| signal_hook::flag::register(signal, crate::stop::flag()))
                 .map_err(|error| {
                     Failure::new(
                         Kind::Upstream,

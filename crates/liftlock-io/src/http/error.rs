@@ -55,6 +55,12 @@ pub enum Error {
         /// Where the request went.
         url: String,
     },
+    /// A signal came first.
+    #[error("a signal ended the wait for `{url}`")]
+    Stopped {
+        /// Where the request went.
+        url: String,
+    },
     /// More bytes than allowed.
     #[error("the answer of `{url}` is larger than {limit} bytes")]
     TooLarge {
@@ -117,6 +123,7 @@ impl Error {
             | Self::Connect { .. }
             | Self::Tls { .. } => true,
             Self::Timeout { .. }
+            | Self::Stopped { .. }
             | Self::TooLarge { .. }
             | Self::Redirects { .. }
             | Self::BadRedirect { .. }
@@ -136,6 +143,7 @@ impl Explain for Error {
             | Self::Connect { .. }
             | Self::Tls { .. }
             | Self::Timeout { .. }
+            | Self::Stopped { .. }
             | Self::TooLarge { .. }
             | Self::Redirects { .. }
             | Self::BadRedirect { .. }
@@ -157,6 +165,7 @@ impl Explain for Error {
             | Self::Scheme { .. }
             | Self::Connect { .. }
             | Self::Timeout { .. }
+            | Self::Stopped { .. }
             | Self::TooLarge { .. }
             | Self::Redirects { .. }
             | Self::BadRedirect { .. }

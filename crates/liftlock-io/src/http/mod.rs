@@ -232,15 +232,8 @@ impl Client {
         let timeout = limits.timeout.min(self.timeout);
         let exchange = self.exchange(request, limits.bytes, sink);
         // The timer needs the runtime's context, hence the inner block.
-        let outcome = self
-            .runtime
-            .block_on(async { tokio::time::timeout(timeout, exchange).await });
-        match outcome {
-            Ok(result) => result,
-            Err(_elapsed) => Err(Error::Timeout {
-                url: error::shown(&url),
-            }),
-        }
+        self.runtime
+            .block_on(async { within(timeout, exchange, &url).await })
     }
 
     async fn exchange(
@@ -295,6 +288,33 @@ impl Client {
             "http answer"
         );
         Ok(answer)
+    }
+}
+
+/// Waits for an exchange, but no longer than its limit or a signal.
+async fn within(
+    limit: Duration,
+    exchange: impl Future<Output = Result<Response, Error>>,
+    url: &Url,
+) -> Result<Response, Error> {
+    const SLICE: Duration = Duration::from_millis(100);
+    let begun = std::time::Instant::now();
+    let mut exchange = std::pin::pin!(exchange);
+    loop {
+        let left = limit.saturating_sub(begun.elapsed());
+        if let Ok(result) = tokio::time::timeout(left.min(SLICE), exchange.as_mut()).await {
+            return result;
+        }
+        if crate::stop::asked() {
+            return Err(Error::Stopped {
+                url: error::shown(url),
+            });
+        }
+        if left <= SLICE {
+            return Err(Error::Timeout {
+                url: error::shown(url),
+            });
+        }
     }
 }
 

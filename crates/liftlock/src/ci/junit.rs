@@ -8,14 +8,14 @@ pub fn render(ending: &Ending) -> String {
     let verb = escape(&ending.verb);
     let headline = escape(&ending.headline());
     let word = ending.word();
-    let (failures, errors, inner) = match &ending.result {
-        Ok(report) if report.verdict.exit().code() == 0 => (0, 0, String::new()),
-        Ok(_) => (
+    let (failures, errors, inner) = match ending.verdict() {
+        Some(verdict) if verdict.exit().code() == 0 => (0, 0, String::new()),
+        Some(_) => (
             1,
             0,
             format!("<failure type=\"{word}\" message=\"{headline}\"/>"),
         ),
-        Err(_) => (0, 1, format!("<error message=\"{headline}\"/>")),
+        None => (0, 1, format!("<error message=\"{headline}\"/>")),
     };
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\

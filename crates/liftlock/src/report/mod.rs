@@ -203,13 +203,20 @@ impl Ending {
         }
     }
 
+    /// What was decided. A failure whose exit code is that of a verdict is
+    /// that verdict: a hold that stops a run says `blocked` either way.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        match &self.result {
+            Ok(report) => Some(report.verdict),
+            Err(told) => Verdict::of(told.exit),
+        }
+    }
+
     /// The verdict's word, `none` where there is no verdict.
     #[must_use]
     pub fn word(&self) -> &'static str {
-        match &self.result {
-            Ok(report) => report.verdict.word(),
-            Err(_) => "none",
-        }
+        self.verdict().map_or("none", Verdict::word)
     }
 
     /// The one line for people.
@@ -281,6 +288,12 @@ mod tests {
         assert_eq!(json["verdict"], "blind");
         assert_eq!(json["exit_code"], 12);
         assert_eq!(json["detail"], serde_json::json!([1]));
+        let held = Told::from(&Failure::new(Kind::Blocked, "a hold is in place"));
+        let json = ending(Mode::Observe, Err(held)).json();
+        assert_eq!(
+            (&json["verdict"], &json["exit_code"]),
+            (&"blocked".into(), &0.into())
+        );
         let told = Told::from(&Failure::new(Kind::Upstream, "reset").with_hint("try again"));
         let json = ending(Mode::Enforce, Err(told)).json();
         assert_eq!(json["verdict"], serde_json::Value::Null);

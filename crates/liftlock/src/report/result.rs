@@ -43,7 +43,7 @@ pub struct Document {
     pub headline: String,
     /// The subcommand's own result; null when there is none.
     pub detail: serde_json::Value,
-    /// What failed; null when there is a verdict.
+    /// What failed; null when the subcommand came to a report.
     pub error: Option<Failed>,
 }
 
@@ -66,7 +66,7 @@ impl From<&Ending> for Document {
             schema_version: SCHEMA_VERSION,
             verb: ending.verb.clone(),
             subcommand: report.map(|report| report.subcommand.to_owned()),
-            verdict: report.map(|report| report.verdict),
+            verdict: ending.verdict(),
             exit_code: ending.exit().code(),
             mode: ending.mode,
             recorded: report.is_some_and(|report| report.recorded),
