@@ -50,7 +50,7 @@ pub(crate) fn doctor(places: &Places, session: &Session) -> Result<Report, Failu
             format!("{mark:<5}{}: {}\n", check.name, check.found)
         })
         .collect();
-    let headline = format!("{bad} of {} checks found something", checks.len());
+    let headline = format!("{bad} of {} checks failed", checks.len());
     Ok(Report::new("doctor", verdict, headline)
         .with_detail(&detail)
         .with_output("bad", bad.to_string())

@@ -67,7 +67,7 @@ pub(crate) fn doctor(settings: &Settings, session: &Session) -> Result<Report, F
     if bad > 0 {
         lines.push(format!("\nliftlock.yaml, for example:\n{YAML}"));
     }
-    let headline = format!("{bad} of {} checks found something", checks.len());
+    let headline = format!("{bad} of {} checks failed", checks.len());
     let report = Report::new("doctor", verdict, headline)
         .with_detail(&detail)
         .with_output("bad", bad.to_string())

@@ -172,7 +172,7 @@ fn yaml(place: &Place) -> String {
 
 fn human(detail: &Detail) -> String {
     let lines = detail.checks.iter().map(|check| {
-        let mark = if check.ok { "ok    " } else { "FAILED" };
+        let mark = if check.ok { "ok " } else { "BAD" };
         format!("  {mark}  {:<13} {}", check.check, check.found)
     });
     let yaml = detail.yaml.lines().map(|line| format!("      {line}"));

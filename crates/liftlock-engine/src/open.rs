@@ -201,7 +201,7 @@ fn told(world: &World, findings: &[(&str, Result<String, Failure>)]) -> Report {
         .iter()
         .map(|(what, found)| match found {
             Ok(text) => format!("ok   {what}: {text}"),
-            Err(failure) => format!("miss {what}: {}", failure.lines().join(": ")),
+            Err(failure) => format!("BAD  {what}: {}", failure.lines().join(": ")),
         })
         .collect();
     let broken = findings.iter().filter(|(_, found)| found.is_err()).count();
@@ -210,7 +210,7 @@ fn told(world: &World, findings: &[(&str, Result<String, Failure>)]) -> Report {
     } else {
         Verdict::Fail
     };
-    let headline = format!("{broken} of {} checks fail", findings.len());
+    let headline = format!("{broken} of {} checks failed", findings.len());
     Report::new("doctor", verdict, headline)
         .with_scope(
             Some(world.rules.service.clone()),

@@ -77,10 +77,10 @@ pub fn chain(chain: &Chain) -> String {
         .iter()
         .map(|condition| {
             if condition.met {
-                format!("ok   {}: {}", condition.wanted, condition.found)
+                format!("met     {}: {}", condition.wanted, condition.found)
             } else {
                 format!(
-                    "miss {}: {}; by {}: {}",
+                    "MISSING {}: {}\n        from {}: {}",
                     condition.wanted, condition.found, condition.who, condition.fix
                 )
             }

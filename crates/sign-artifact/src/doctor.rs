@@ -52,7 +52,7 @@ pub(crate) fn run(asked: &Doctor, session: &Session) -> Result<Report, Failure> 
     } else {
         Verdict::Fail
     };
-    let headline = format!("{bad} of {} checks found something", checks.len());
+    let headline = format!("{bad} of {} checks failed", checks.len());
     let lines = checks.iter().map(|check| {
         let mark = if check.ok { "ok" } else { "BAD" };
         format!("{mark:<5}{}: {}\n", check.name, check.found)

@@ -23,7 +23,7 @@ pub(crate) fn run(asked: &GenerateKeyPair, session: &Session) -> Result<Report, 
         (None, true) => String::new(),
         (None, false) => {
             let message = format!("`{}` is not set", key::PASSWORD);
-            let hint = format!("set `{}`, or pass `--empty-password`", key::PASSWORD);
+            let hint = format!("set `{}`, or give `--empty-password`", key::PASSWORD);
             return Err(Failure::new(Kind::Credentials, message).with_hint(hint));
         }
     };

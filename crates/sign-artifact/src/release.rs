@@ -136,7 +136,7 @@ fn describe(
 ) -> Result<Release, Failure> {
     let configured = setting.rules().map(|rules| rules.service.clone());
     let service = session.service.clone().or(configured).ok_or_else(|| {
-        Failure::new(Kind::Usage, "a release needs a service").with_hint("pass `--service NAME`")
+        Failure::new(Kind::Usage, "a release needs a service").with_hint("give `--service NAME`")
     })?;
     let mut artifacts = BTreeMap::new();
     for (name, text) in &asked.artifact {
