@@ -2,4 +2,5 @@
 #![cfg(test)]
 
 mod demo;
+mod empty_folder;
 mod real_parts;

@@ -91,7 +91,7 @@ fn refuse(command: &clap::Command, refusal: Refusal) -> ExitCode {
         result: Err(told),
     };
     let exit = ending.exit();
-    if let Err(failure) = output::write(&ending, &output::Places::guessed(command)) {
+    if let Err(failure) = output::write(&ending, &output::Places::guessed()) {
         console::failure(&Told::from(&failure));
     }
     code(exit)

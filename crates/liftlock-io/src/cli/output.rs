@@ -1,5 +1,6 @@
 //! Writes an ending to stdout, the result file and the files of the CI.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use liftlock::ci::{self, System, github, junit, pairs};
@@ -30,22 +31,37 @@ impl Places {
     }
 
     /// Those of a command line that cannot be read as a whole.
-    pub(super) fn guessed(command: &clap::Command) -> Self {
-        let lenient = command.clone().ignore_errors(true);
-        let seen = lenient.try_get_matches_from(std::env::args_os()).ok();
-        let path = |id: &str, name: &str| {
-            let flag = seen
-                .as_ref()
-                .and_then(|seen| seen.try_get_one::<PathBuf>(id).ok().flatten().cloned());
-            flag.or_else(|| env::var(name).map(PathBuf::from))
+    pub(super) fn guessed() -> Self {
+        let path = |flag: &str, name: &str| {
+            let typed = typed(flag, std::env::args_os());
+            typed.or_else(|| env::var(name)).map(PathBuf::from)
         };
         Self {
             format: Format::Human,
             system: ci::detect(&env::var).system,
-            result_file: path("result_file", "LIFTLOCK_RESULT_FILE"),
-            report_dir: path("report_dir", "LIFTLOCK_REPORT_DIR"),
+            result_file: path("--result-file", "LIFTLOCK_RESULT_FILE"),
+            report_dir: path("--report-dir", "LIFTLOCK_REPORT_DIR"),
         }
     }
+}
+
+/// The value of a flag among words that fit no definition.
+fn typed(flag: &str, words: impl Iterator<Item = OsString>) -> Option<String> {
+    let mut words = words
+        .take_while(|word| word != "--")
+        .filter_map(|word| word.into_string().ok());
+    while let Some(word) = words.next() {
+        if word == flag {
+            return words.next();
+        }
+        if let Some(value) = word
+            .strip_prefix(flag)
+            .and_then(|rest| rest.strip_prefix('='))
+        {
+            return Some(value.to_owned());
+        }
+    }
+    None
 }
 
 /// Writes to every place, also where another one cannot be written.
@@ -153,4 +169,25 @@ fn for_files(ending: &Ending, places: &Places, suffix: &str) -> Result<(), Failu
         junit::render(ending).as_bytes(),
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_is_found_among_words_that_fit_nothing() {
+        let find = |line: &str| {
+            let words = line.split_whitespace().map(OsString::from);
+            typed("--result-file", words)
+        };
+        let found = Some("r.json".to_owned());
+        assert_eq!(find("promote --nope --result-file r.json"), found);
+        assert_eq!(find("promote --result-file=r.json --nope"), found);
+        assert_eq!(
+            find("promote --result-files=r.json -- --result-file r.json"),
+            None
+        );
+        assert_eq!(find("promote --result-file"), None);
+    }
 }
