@@ -291,8 +291,9 @@ fn a_binary_writes_the_outputs_that_its_action_has() {
     );
     assert_eq!(code, 0);
     assert_eq!(names, ["verdict", "exit-code", "record-id", "seq", "head"]);
-    let missing = act("audit-log", folder, &[("LIFTLOCK_AUDIT_LOG_COMMAND", "")]);
-    assert_eq!(missing, (2, Vec::new()));
+    let (code, names) = act("audit-log", folder, &[("LIFTLOCK_AUDIT_LOG_COMMAND", "")]);
+    assert_eq!(code, 2);
+    assert_eq!(names, ["verdict", "exit-code"]);
     fs::write(
         folder.join("counts.csv"),
         "time,baseline_total,baseline_bad,canary_total,canary_bad\n\
