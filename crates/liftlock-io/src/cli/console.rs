@@ -4,6 +4,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use liftlock::ci;
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Told;
 use tracing_subscriber::filter::Targets;
@@ -13,6 +14,11 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// Tells a person that work goes on; one line a change of state. That nobody
 /// listens does not end the work.
 pub fn progress(line: &str) {
+    drop(writeln!(std::io::stderr(), "{}", ci::line(line)));
+}
+
+/// A command to the CI around us, made by us.
+pub(super) fn command(line: &str) {
     drop(writeln!(std::io::stderr(), "{line}"));
 }
 
@@ -32,13 +38,13 @@ pub(super) fn result(text: &str) -> std::io::Result<()> {
 pub(super) fn failure(told: &Told) {
     let mut lines = told.lines.iter();
     if let Some(first) = lines.next() {
-        eprintln!("error: {first}");
+        eprintln!("error: {}", ci::shown(first));
     }
     for cause in lines {
-        eprintln!("  cause: {cause}");
+        eprintln!("  cause: {}", ci::shown(cause));
     }
     if let Some(hint) = &told.hint {
-        eprintln!("  hint: {hint}");
+        eprintln!("  hint: {}", ci::shown(hint));
     }
 }
 

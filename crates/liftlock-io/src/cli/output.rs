@@ -103,33 +103,21 @@ fn to_ci(ending: &Ending, places: &Places) -> Result<(), Failure> {
 
 fn stdout(ending: &Ending, report: &Report, places: &Places) -> String {
     match places.format {
-        Format::Json => pretty(ending),
-        Format::Jsonl => ending.json().to_string(),
-        Format::Human => {
-            let text = format!(
-                "{}: {}\n{}",
-                report.verdict.word(),
-                report.headline,
-                report.human
-            );
-            match places.system {
-                System::GitHub => disarmed(&text),
-                System::GitLab | System::Jenkins | System::Plain => text,
-            }
-        }
+        Format::Json => inert(pretty(ending)),
+        Format::Jsonl => inert(ending.json().to_string()),
+        Format::Human => format!(
+            "{}: {}\n{}",
+            report.verdict.word(),
+            ci::line(&report.headline),
+            ci::shown(&report.human)
+        ),
     }
 }
 
-/// Text of others must not be read as a workflow command.
-fn disarmed(text: &str) -> String {
-    let lines = text.lines().map(|line| {
-        if line.trim_start().starts_with("::") || line.contains("##[") {
-            format!("| {}", line.replace("##[", "# #["))
-        } else {
-            line.to_owned()
-        }
-    });
-    lines.collect::<Vec<_>>().join("\n")
+/// GitHub takes `##[` for a command anywhere in a line. In JSON it can only
+/// stand in a string, where it may be written otherwise.
+fn inert(json: String) -> String {
+    json.replace("##[", "#\\u0023[")
 }
 
 fn pretty(ending: &Ending) -> String {
@@ -146,7 +134,7 @@ fn for_github(ending: &Ending) -> Result<(), Failure> {
     if let Some(path) = env::var("GITHUB_STEP_SUMMARY") {
         file::append(Path::new(&path), github::summary(ending).as_bytes())?;
     }
-    console::progress(&github::annotation(ending));
+    console::command(&github::annotation(ending));
     Ok(())
 }
 
@@ -189,5 +177,14 @@ mod tests {
             None
         );
         assert_eq!(find("promote --result-file"), None);
+    }
+
+    #[test]
+    fn json_says_the_same_without_a_command_in_it() {
+        let value = serde_json::json!({ "a": "###[error]", "b": "##[add-path]" });
+        let text = inert(value.to_string());
+        assert!(!text.contains("##["), "{text}");
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, value);
     }
 }

@@ -34,7 +34,9 @@ fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            letter if letter.is_control() => escaped.push(' '),
+            letter if letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}') => {
+                escaped.push(' ');
+            }
             letter => escaped.push(letter),
         }
     }
@@ -52,7 +54,7 @@ mod tests {
         let ending = Ending {
             verb: "promote".to_owned(),
             mode: Mode::Enforce,
-            result: Ok(Report::new("run", Verdict::Blocked, "a \"b\" <c>\n")),
+            result: Ok(Report::new("run", Verdict::Blocked, "a \"b\" <c>\u{ffff}")),
         };
         let text = render(&ending);
         assert!(text.contains("failures=\"1\""), "{text}");

@@ -77,6 +77,33 @@ fn github_url(lookup: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     ))
 }
 
+/// Text as it may be shown to people: what moves a cursor, hides or reorders
+/// letters becomes a space, and no line begins like a command to a CI.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    let printable = |letter: char| match letter {
+        '\n' | '\t' => letter,
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
+        _ if letter.is_control() => ' ',
+        _ => letter,
+    };
+    let text: String = text.chars().map(printable).collect();
+    let lines = text.split('\n').map(|line| {
+        if line.trim_start().starts_with("::") || line.contains("##[") {
+            format!("| {}", line.replace("##[", "# #["))
+        } else {
+            line.to_owned()
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// As [`shown`], on one line.
+#[must_use]
+pub fn line(text: &str) -> String {
+    shown(&text.replace(['\r', '\n'], " "))
+}
+
 /// The stem of the files of a run: verb, service and environment, so that
 /// matrix jobs and later gates do not overwrite each other.
 #[must_use]
@@ -98,6 +125,22 @@ mod tests {
             let found = pairs.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         })
+    }
+
+    #[test]
+    fn text_of_others_stays_text() {
+        let cases = [
+            ("plain\n  text\tä", "plain\n  text\tä"),
+            ("a\n::add-mask::b", "a\n| ::add-mask::b"),
+            ("a ##[error]b", "| a # #[error]b"),
+            ("fail\u{1b}[2K\rpass", "fail [2K pass"),
+            ("a\u{202e}b\u{9b}c", "a b c"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(shown(text), expected);
+        }
+        assert_eq!(line("fail: x\npass: y\r\n"), "fail: x pass: y  ");
+        assert_eq!(line("a\n::b"), "a ::b");
     }
 
     #[test]

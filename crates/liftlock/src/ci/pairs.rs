@@ -2,7 +2,8 @@
 
 use crate::report::Ending;
 
-/// GitLab refuses a dotenv report above 5 kB; a single value never needs more.
+/// GitLab refuses a dotenv report above 5 kB; a single value never needs more
+/// bytes.
 const VALUE_LIMIT: usize = 400;
 
 /// Renders `LIFTLOCK_OUT_<VERB>_<NAME>=value` lines: at most ten, one line
@@ -29,7 +30,14 @@ fn single_line(value: &str) -> String {
         letter if letter.is_control() => ' ',
         letter => letter,
     };
-    value.chars().map(plain).take(VALUE_LIMIT).collect()
+    let mut line = String::new();
+    for letter in value.chars().map(plain) {
+        if line.len() + letter.len_utf8() > VALUE_LIMIT {
+            break;
+        }
+        line.push(letter);
+    }
+    line
 }
 
 #[cfg(test)]
@@ -52,5 +60,19 @@ mod tests {
              LIFTLOCK_OUT_CANARY_CHECK_EXIT_CODE=0\n\
              LIFTLOCK_OUT_CANARY_CHECK_REPORT_PATH=a PATH= /evil   (id)\n"
         );
+    }
+
+    #[test]
+    fn the_file_stays_below_the_limit_of_the_forge() {
+        let mut report = Report::new("judge", Verdict::Pass, "fine");
+        for _ in 0..9 {
+            report = report.with_output("who-may", "\u{1f512}".repeat(1000));
+        }
+        let ending = Ending {
+            verb: "await-approval".to_owned(),
+            mode: Mode::Enforce,
+            result: Ok(report),
+        };
+        assert!(render(&ending).len() < 5 * 1024);
     }
 }
