@@ -21,3 +21,13 @@ pub fn names(prefix: &str) -> Vec<String> {
     names.sort();
     names
 }
+
+/// The first variable that begins with `prefix` and whose value is no text:
+/// [`var`] would take it for an unset one.
+#[must_use]
+pub fn garbled(prefix: &str) -> Option<String> {
+    std::env::vars_os()
+        .filter(|(_, value)| value.to_str().is_none())
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .find(|name| name.starts_with(prefix))
+}

@@ -467,3 +467,37 @@ fn an_image_in_a_folder_is_signed_by_digest() {
     let release: Value = serde_json::from_str(&bench.read("release.json")).unwrap();
     assert_eq!(release["artifacts"]["api"]["digest"], digest.as_str());
 }
+
+#[test]
+fn observing_is_refused_where_the_policy_forbids_it_or_cannot_be_read() {
+    let bench = Bench::new();
+    bench.write("b", "never signed\n");
+    bench.write("policy.yaml", "version: 1\nallow: { observe: false }\n");
+    let observe = |policy: Option<&str>| {
+        let line = "verify --key cosign.pub --mode observe b";
+        let run = Run::new(BINARY)
+            .args(line.split(' '))
+            .folder(bench.0.path());
+        let run = match policy {
+            Some(place) => run.env("LIFTLOCK_POLICY", place),
+            None => run,
+        };
+        run.output().unwrap().code
+    };
+    assert_eq!(observe(None), 0);
+    assert_eq!(observe(Some("file:policy.yaml")), 3);
+    assert_eq!(observe(Some("file:absent.yaml")), 3);
+    let gone = "git+file:///absent/policy.git@main#policy.yaml";
+    assert_eq!(observe(Some(gone)), 1);
+}
+
+#[test]
+fn a_wrapper_cannot_be_told_to_judge_nothing() {
+    for word in ["--help", "--version"] {
+        let run = Run::new(BINARY).args([word]);
+        assert_eq!(run.output().unwrap().code, 0);
+        let run = Run::new(BINARY).args([word]);
+        let run = run.env("LIFTLOCK_SIGN_ARTIFACT_COMMAND", word);
+        assert_eq!(run.output().unwrap().code, 2);
+    }
+}

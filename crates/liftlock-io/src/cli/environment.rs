@@ -22,6 +22,7 @@ pub(super) fn arguments(
 ) -> Result<Vec<OsString>, Refusal> {
     let mut command = command.clone();
     command.build();
+    plain_subcommand(command.get_name(), lookup)?;
     let mut argv: Vec<OsString> = typed.collect();
     let seen = command
         .clone()
@@ -33,7 +34,7 @@ pub(super) fn arguments(
     let (inner, matches) = innermost(&command, &seen);
     let (mut flags, mut operands) = (Vec::new(), Vec::new());
     for argument in inner.get_arguments() {
-        if given(argument, matches) || given(argument, &seen) {
+        if only_tells(argument) || given(argument, matches) || given(argument, &seen) {
             continue;
         }
         let name = variable(verb, argument);
@@ -46,10 +47,38 @@ pub(super) fn arguments(
     argv.extend(flags);
     argv.extend(tail);
     if !operands.is_empty() {
-        argv.push("--".into());
+        if end.is_none() {
+            argv.push("--".into());
+        }
         argv.extend(operands);
     }
     Ok(argv)
+}
+
+/// `--help` and `--version` end with 0 and judge nothing: no variable gives them.
+fn only_tells(argument: &Arg) -> bool {
+    matches!(
+        argument.get_action(),
+        ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
+    )
+}
+
+/// Wrappers hand the subcommand over as a word; as a flag, such as `--help`,
+/// it would end with 0 and let a pipeline go on.
+fn plain_subcommand(verb: &str, lookup: Lookup<'_>) -> Result<(), Refusal> {
+    let name = format!("LIFTLOCK_{}_COMMAND", constant(verb));
+    match lookup(&name) {
+        Some(word) if word.starts_with('-') || word == "help" => {
+            let failure = Failure::new(
+                Kind::Usage,
+                format!("`{name}` is `{word}`, which judges nothing"),
+            );
+            Err(Refusal::Environment(
+                failure.with_hint("give the name of a subcommand"),
+            ))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn innermost<'a>(command: &'a Command, matches: &'a ArgMatches) -> (&'a Command, &'a ArgMatches) {
@@ -111,6 +140,10 @@ fn add(
 
 /// Refuses variables of this verb that no flag of any of its subcommands has.
 fn known(command: &Command, verb: &str) -> Result<(), Refusal> {
+    if let Some(name) = crate::env::garbled("LIFTLOCK_") {
+        let failure = Failure::new(Kind::Usage, format!("`{name}` is no text"));
+        return Err(Refusal::Environment(failure.with_hint("write it as UTF-8")));
+    }
     let prefix = format!("LIFTLOCK_{}_", constant(verb));
     let mut names = vec![format!("{prefix}COMMAND")];
     collect(command, verb, &mut names);
@@ -131,6 +164,7 @@ fn collect(command: &Command, verb: &str, names: &mut Vec<String>) {
     names.extend(
         command
             .get_arguments()
+            .filter(|argument| !only_tells(argument))
             .map(|argument| variable(verb, argument)),
     );
     for inner in command.get_subcommands() {
@@ -218,6 +252,28 @@ mod tests {
             argv(&["try-it", "run"], &odd)
                 .unwrap_err()
                 .contains("expected true or false")
+        );
+    }
+
+    #[test]
+    fn what_judges_nothing_cannot_come_from_a_variable() {
+        for word in ["--help", "--version", "-h", "help"] {
+            let error = argv(&["try-it", word], &[("LIFTLOCK_TRY_IT_COMMAND", word)]);
+            assert!(error.unwrap_err().contains("judges nothing"), "{word}");
+        }
+        let help = [("LIFTLOCK_TRY_IT_HELP", "true")];
+        assert_eq!(argv(&["try-it", "run"], &help).unwrap(), ["try-it", "run"]);
+    }
+
+    #[test]
+    fn typed_and_given_operands_are_parted_once() {
+        let files = [
+            ("LIFTLOCK_TRY_IT_FILES", "-x"),
+            ("LIFTLOCK_TRY_IT_QUICK", "1"),
+        ];
+        assert_eq!(
+            argv(&["try-it", "run", "--"], &files).unwrap(),
+            ["try-it", "run", "--quick", "--", "-x"]
         );
     }
 }

@@ -48,6 +48,9 @@ pub fn main<A: Arguments>(body: fn(&A, &Session) -> Result<Report, Failure>) -> 
         Ok(session) => session,
         Err(failure) => return refuse(&command, Refusal::Environment(failure)),
     };
+    if let Err(failure) = session.may_observe() {
+        return refuse(&verb, &failure);
+    }
     let result = body(&arguments, &session);
     finish(&session, result)
 }

@@ -15,7 +15,7 @@ use liftlock::yaml;
 
 use super::Session;
 use crate::git::Git;
-use crate::{env, file};
+use crate::{env, file, store};
 
 /// Where `liftlock.yaml` is looked for.
 const PLACES: [&str; 3] = [
@@ -68,10 +68,22 @@ impl Session {
             }
         };
         if self.mode == Mode::Observe && rules.allow.observe == Some(false) {
-            let failure = Failure::new(Kind::Invalid, "the policy does not allow `--mode observe`");
-            return Err(failure.with_hint("run without `--mode observe`"));
+            return Err(no_observing());
         }
         Ok(Some(rules))
+    }
+
+    /// Refuses to observe where the policy does not allow it, also in runs
+    /// that need no rules. A policy that cannot be read allows nothing.
+    pub(super) fn may_observe(&self) -> Result<(), Failure> {
+        let Some(place) = env::var(SETTING).filter(|_| self.mode == Mode::Observe) else {
+            return Ok(());
+        };
+        let policy = self.read(&fetch(&place)?)?;
+        match policy.allow.and_then(|allow| allow.observe) {
+            Some(false) => Err(no_observing()),
+            Some(true) | None => Ok(()),
+        }
     }
 
     fn resolve(
@@ -107,6 +119,11 @@ impl Session {
     }
 }
 
+fn no_observing() -> Failure {
+    Failure::new(Kind::Invalid, "the policy does not allow `--mode observe`")
+        .with_hint("run without `--mode observe`")
+}
+
 fn from_file(path: &Path) -> Result<Source, Failure> {
     let limit = u64::try_from(yaml::LARGEST).unwrap_or(u64::MAX);
     Ok(Source {
@@ -127,10 +144,10 @@ fn fetch(place: &str) -> Result<Source, Failure> {
         .and_then(|(rest, path)| rest.rsplit_once('@').map(|(url, name)| (url, name, path)))
         .filter(|(url, name, path)| {
             let plain = |text: &str| !text.is_empty() && !text.starts_with('-');
-            plain(url) && plain(name) && plain(path)
+            store::is_url(url) && plain(name) && plain(path)
         });
     let Some((url, name, path)) = parts else {
-        return Err(Error::Place(place.to_owned()).into());
+        return Err(Error::Place.into());
     };
     let clone = tempfile::tempdir()
         .map_err(|error| Failure::new(Kind::Upstream, format!("no temporary folder: {error}")))?;
@@ -224,8 +241,11 @@ fn loosened(error: Loosened) -> Failure {
 enum Error {
     #[error("cannot understand `{label}`")]
     Parse { label: String, source: ParseError },
-    #[error("`{SETTING}` is `{0}`: expected file:PATH or git+URL@REF#PATH")]
-    Place(String),
+    /// What it is instead may hold a password.
+    #[error(
+        "`{SETTING}` is neither file:PATH nor git+URL@REF#PATH with a URL of https, ssh or file that holds no password"
+    )]
+    Place,
     #[error("the configuration loosens the policy")]
     Loosened(#[source] Loosened),
     #[error("`{label}` is no public key that can be used")]
@@ -238,5 +258,27 @@ enum Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         Kind::Invalid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_comes_only_from_where_nobody_can_swap_it() {
+        let bad = [
+            "git+http://git.example/policy.git@main#policy.yaml",
+            "git+https://user:s3cret@git.example/policy.git@main#policy.yaml",
+            "git+ext::sh -c id@main#policy.yaml",
+            "git+https://git.example/policy.git@--upload-pack=id#policy.yaml",
+            "git+https://git.example/policy.git#policy.yaml",
+            "policy.yaml",
+        ];
+        for place in bad {
+            let failure = fetch(place).err().unwrap();
+            assert_eq!(failure.kind, Kind::Invalid, "{place}");
+            assert!(!failure.lines().join(" ").contains("s3cret"));
+        }
     }
 }

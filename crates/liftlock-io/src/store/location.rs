@@ -59,7 +59,7 @@ impl fmt::Display for Location {
 
 /// Only transports that run nothing of the remote's choosing, no password in
 /// the text (it would show in the list of processes), no option in disguise.
-fn is_url(url: &str) -> bool {
+pub(crate) fn is_url(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else {
         return false;
     };

@@ -17,6 +17,8 @@ pub use folder::Folder;
 #[cfg(feature = "git")]
 pub use git::Git;
 pub use location::Location;
+#[cfg(feature = "cli")]
+pub(crate) use location::is_url;
 pub use probe::probe;
 
 /// What every operation of a store returns.
