@@ -42,23 +42,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
 fn judge(args: &Judge, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session, args.about.environment.as_ref())?;
     let policy = settings.policy(&args.proof, None)?;
-    let path = counts_file(args.counts.as_ref(), &settings)?;
+    let path = settings.counts(args.counts.as_ref())?;
     let judged = recorded(&path, &args.proof, policy)?;
     finish("judge", &judged, (&args.about, &settings), session)
-}
-
-fn counts_file(flag: Option<&PathBuf>, settings: &Settings) -> Result<PathBuf, Failure> {
-    let configured = settings
-        .environment
-        .as_ref()
-        .and_then(|environment| environment.metrics.as_ref())
-        .and_then(|metrics| metrics.counts.as_ref());
-    flag.cloned()
-        .or_else(|| configured.map(PathBuf::from))
-        .ok_or_else(|| {
-            let failure = Failure::new(Kind::Usage, "`--counts` is missing");
-            failure.with_hint("give a file of counts, or use `run` with Prometheus")
-        })
 }
 
 /// Judges a file of counts as of its last row: the file is all there is.

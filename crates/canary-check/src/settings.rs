@@ -1,18 +1,22 @@
 //! What holds in this run: flags over configuration over defaults, and never
 //! looser than a protected policy.
 
+use std::path::PathBuf;
+
 use liftlock::canary::sight::Shift;
 use liftlock::canary::{Against, PassBy, Policy, Sample};
 use liftlock::config::effective::{Environment, Rules};
-use liftlock::config::target;
+use liftlock::config::target::{self, Slots};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::report::{PolicyOrigin, Report};
 use liftlock::span::Span;
+use liftlock::state::Document;
 use liftlock::time::Time;
 use liftlock_io::cli::Session;
 use liftlock_io::prometheus::Source;
+use liftlock_io::store;
 
 use crate::args::{Place, Proof};
 
@@ -32,7 +36,11 @@ impl Settings {
                 let found = rules
                     .environment(name)
                     .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?;
-                Some(found.clone())
+                let mut found = found.clone();
+                if let Some(slots) = live_slots(rules, &found, session)? {
+                    found.slots = Some(slots);
+                }
+                Some(found)
             }
             (Some(_) | None, _) => None,
         };
@@ -46,10 +54,9 @@ impl Settings {
     /// Service, environment and whose rules, into a report.
     pub(crate) fn label(&self, report: Report) -> Report {
         let service = self.rules.as_ref().map(|rules| rules.service.clone());
-        let origin = self
-            .rules
-            .as_ref()
-            .map_or(PolicyOrigin::None, |rules| rules.origin);
+        // Without an environment the flags alone decided, whatever the rules say.
+        let ruled = self.rules.as_ref().filter(|_| self.environment.is_some());
+        let origin = ruled.map_or(PolicyOrigin::None, |rules| rules.origin);
         report
             .with_scope(service, self.name.clone())
             .with_policy(origin, false)
@@ -65,6 +72,13 @@ impl Settings {
 
     /// How the canary is judged.
     pub(crate) fn policy(&self, proof: &Proof, interval: Option<Span>) -> Result<Policy, Failure> {
+        let policy = self.draft(proof, interval)?;
+        self.refuse_looser(&policy, proof)?;
+        Ok(policy)
+    }
+
+    /// As [`Settings::policy`], where nothing will be judged.
+    pub(crate) fn draft(&self, proof: &Proof, interval: Option<Span>) -> Result<Policy, Failure> {
         let against = match proof.slo {
             Some(promised) => Against::slo(promised)?,
             None => Against::Baseline,
@@ -74,7 +88,7 @@ impl Settings {
             None => Policy::default(),
         };
         let staleness = interval.map_or(Policy::default().max_staleness, Policy::staleness);
-        let policy = Policy {
+        Ok(Policy {
             alpha: proof.alpha.unwrap_or(base.alpha),
             beta: proof.beta.unwrap_or(base.beta),
             margin: proof.margin.unwrap_or(base.margin),
@@ -86,22 +100,25 @@ impl Settings {
             pass_by: proof.bake.map_or(base.pass_by, |_| PassBy::Sample),
             against,
             max_staleness: proof.max_staleness.unwrap_or(staleness),
-        };
-        self.refuse_looser(&policy, proof)?;
-        Ok(policy)
+        })
+    }
+
+    /// The environment, where a protected policy rules it.
+    fn protected(&self) -> Option<&Environment> {
+        let rules = self.rules.as_ref()?;
+        self.environment
+            .as_ref()
+            .filter(|_| rules.origin == PolicyOrigin::Protected)
     }
 
     fn refuse_looser(&self, policy: &Policy, proof: &Proof) -> Result<(), Failure> {
-        let protected = self
-            .rules
-            .as_ref()
-            .is_some_and(|rules| rules.origin == PolicyOrigin::Protected);
-        let Some(environment) = self.environment.as_ref().filter(|_| protected) else {
+        let Some(environment) = self.protected() else {
             return Ok(());
         };
         let default = Policy::default();
         let another_risk = f64::from(policy.alpha).to_bits() != environment.alpha.to_bits();
-        let missed = proof.slo.zip(environment.availability);
+        // An objective of one's own would stand in for the baseline.
+        let weak = |flag| environment.availability.is_none_or(|policy| flag < policy);
         let checks = [
             ("alpha", another_risk),
             ("beta", policy.beta > default.beta),
@@ -112,7 +129,7 @@ impl Settings {
                 policy.sample.requests < environment.min_requests,
             ),
             ("bake", policy.sample.time < environment.bake),
-            ("slo", missed.is_some_and(|(flag, policy)| flag < policy)),
+            ("slo", proof.slo.is_some_and(weak)),
             (
                 "max-staleness",
                 policy.max_staleness > default.max_staleness,
@@ -120,15 +137,77 @@ impl Settings {
         ];
         match checks.into_iter().find(|(_, looser)| *looser) {
             None => Ok(()),
-            Some((flag, _)) => {
-                let message = format!("`--{flag}` would loosen the policy");
-                Err(Failure::new(Kind::Invalid, message).with_hint("leave the flag out"))
-            }
+            Some((flag, _)) => Err(loosens(flag)),
         }
+    }
+
+    /// Where a protected policy names the numbers, no flag names others.
+    fn refuse_other_numbers(&self, place: &Place) -> Result<(), Failure> {
+        let Some(environment) = self.protected() else {
+            return Ok(());
+        };
+        let Some(metrics) = &environment.metrics else {
+            return Ok(());
+        };
+        let written = metrics.prometheus.as_ref();
+        let slots = environment.slots.as_ref();
+        let differs = |flag: &Option<String>, written: Option<&str>| {
+            flag.as_deref().is_some_and(|flag| Some(flag) != written)
+        };
+        let checks = [
+            (
+                "prometheus",
+                differs(&place.prometheus, written.map(|found| found.url.as_str())),
+            ),
+            (
+                "total",
+                differs(&place.total, written.map(|found| found.total.as_str())),
+            ),
+            (
+                "bad",
+                differs(&place.bad, written.map(|found| found.bad.as_str())),
+            ),
+            (
+                "baseline-slot",
+                differs(
+                    &place.baseline_slot,
+                    slots.map(|slots| slots.stable.as_str()),
+                ),
+            ),
+            (
+                "canary-slot",
+                differs(&place.canary_slot, slots.map(|slots| slots.canary.as_str())),
+            ),
+        ];
+        match checks.into_iter().find(|(_, differs)| *differs) {
+            None => Ok(()),
+            Some((flag, _)) => Err(loosens(flag)),
+        }
+    }
+
+    /// The file of counts: the flag, else the configuration's.
+    pub(crate) fn counts(&self, flag: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+        let metrics = |environment: &Environment| environment.metrics.clone();
+        let configured = self.environment.as_ref().and_then(metrics);
+        let written = configured
+            .as_ref()
+            .and_then(|metrics| metrics.counts.as_ref());
+        let written = written.map(PathBuf::from);
+        let named = configured.is_some() && self.protected().is_some();
+        if named && flag.is_some() && flag != written.as_ref() {
+            return Err(loosens("counts").with_hint(
+                "leave the flag out; to repeat a verdict, leave `--environment` out as well",
+            ));
+        }
+        flag.cloned().or(written).ok_or_else(|| {
+            Failure::new(Kind::Usage, "`--counts` is missing")
+                .with_hint("give a file of counts, or use `run` with Prometheus")
+        })
     }
 
     /// Where the counts come from.
     pub(crate) fn source(&self, place: &Place, policy: &Policy) -> Result<Source, Failure> {
+        self.refuse_other_numbers(place)?;
         let configured = self.environment.as_ref();
         let written = configured
             .and_then(|environment| environment.metrics.as_ref())
@@ -170,6 +249,36 @@ impl Settings {
                 }
                 Ok(Source::new(&place_, baseline.as_deref(), &canary)?)
             }
+        }
+    }
+}
+
+fn loosens(flag: &str) -> Failure {
+    let message = format!("`--{flag}` would loosen the policy");
+    Failure::new(Kind::Invalid, message).with_hint("leave the flag out")
+}
+
+/// Which slot has which role now: after a promotion they are swapped, and
+/// whoever took the configuration's would judge the known version.
+fn live_slots(
+    rules: &Rules,
+    environment: &Environment,
+    session: &Session,
+) -> Result<Option<Slots>, Failure> {
+    if environment.slots.is_none() {
+        return Ok(None);
+    }
+    let timeout = session.remaining(store::TIMEOUT).unwrap_or_default();
+    let state = store::open_within(&rules.state, timeout)?;
+    let key = Document::key(&rules.service, &environment.name);
+    let Some(stored) = state.get(&key)? else {
+        return Ok(None);
+    };
+    match Document::parse(&stored.bytes) {
+        Ok(document) => Ok(document.slots),
+        Err(error) => {
+            let message = format!("cannot understand `{key}` in the state store: {error}");
+            Err(Failure::new(Kind::Invalid, message))
         }
     }
 }

@@ -374,8 +374,62 @@ fn an_environment_of_the_configuration_is_enough_and_the_policy_cannot_be_loosen
         "{}",
         stderr(&output)
     );
+    let loose = [
+        ["--slo", "1%"],
+        ["--prometheus", "http://127.0.0.1:1/"],
+        ["--total", "flattering_total{version=\"{slot}\"}"],
+        ["--canary-slot", "v1"],
+    ];
+    for flags in loose {
+        let output = command(folder.path(), &[&run[..], &flags].concat())
+            .env("LIFTLOCK_POLICY", "file:policy.yaml")
+            .output()
+            .unwrap();
+        assert_eq!(code(&output), 3, "{flags:?}");
+        let message = format!("`{}` would loosen the policy", flags[0]);
+        assert!(stderr(&output).contains(&message), "{}", stderr(&output));
+    }
+    let counts = ["judge", "--environment", "production", "--counts", "a.csv"];
+    let output = command(folder.path(), &counts)
+        .env("LIFTLOCK_POLICY", "file:policy.yaml")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("`--counts` would loosen the policy"));
     let unknown = ["run", "--environment", "nowhere"];
     assert_eq!(code(&check(folder.path(), &unknown)), 3);
+}
+
+#[test]
+fn after_a_promotion_the_slots_have_the_roles_that_the_state_knows() {
+    let server = start(Answer::Counters {
+        baseline: (400, 40),
+        canary: (400, 10),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "version: 1\nservice: shop\nenvironments:\n  production:\n    traffic: {{ weights-file: {{ path: w.json, \
+         slots: {{ stable: v1, canary: v2 }} }} }}\n    \
+         metrics: {{ prometheus: {{ url: '{}', total: '{TOTAL}', bad: '{BAD}' }} }}\n",
+        server.url("/")
+    );
+    std::fs::write(folder.path().join("liftlock.yaml"), &config).unwrap();
+    let run = ["run", "--environment", "production"];
+    let arguments = [&run[..], &AT_ONCE].concat();
+    assert_ne!(code(&check(folder.path(), &arguments)), 10);
+    let state = folder.path().join(".liftlock/state/environments/shop");
+    std::fs::create_dir_all(&state).unwrap();
+    let document = liftlock::state::Document {
+        slots: Some(liftlock::config::target::Slots {
+            stable: "v2".parse().unwrap(),
+            canary: "v1".parse().unwrap(),
+        }),
+        ..liftlock::state::Document::default()
+    };
+    let bytes = serde_json::to_vec(&document).unwrap();
+    std::fs::write(state.join("production.json"), bytes).unwrap();
+    let output = check(folder.path(), &arguments);
+    assert_eq!(code(&output), 10, "{}", stderr(&output));
 }
 
 #[test]
