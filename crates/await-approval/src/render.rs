@@ -8,6 +8,7 @@ use liftlock::approval::policy::Policy;
 use liftlock::approval::predicate::Latency;
 use liftlock::approval::request::Identified;
 use liftlock::bundle::Bundle;
+use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
 use liftlock::name::Name;
 use liftlock::release::Reference;
@@ -78,7 +79,8 @@ pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Pat
         release_lines(asked)
     );
     let summary = format!(
-        "{headline}\n\n```\n{answer_with}\n```\n\nRequest `{}`\n",
+        "{}\n\n```\n{answer_with}\n```\n\nRequest `{}`\n",
+        escape_markdown(&headline),
         asked.digest
     );
     let detail = Requested {

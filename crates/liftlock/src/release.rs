@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ci;
 use crate::digest::Digest;
 use crate::json;
 use crate::name::Name;
@@ -96,6 +97,15 @@ pub struct Identified {
     pub release: Release,
 }
 
+/// The most bytes of an id, a version, an owner and other labels.
+pub const LONGEST_LABEL: usize = 512;
+
+/// The most bytes of notes.
+pub const LONGEST_NOTES: usize = 256 * 1024;
+
+/// The most artifacts of one release.
+pub const MOST_ARTIFACTS: usize = 1_000;
+
 /// What points at a release in plans, state and records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -108,13 +118,51 @@ pub struct Reference {
     pub artifacts: BTreeMap<Name, Digest>,
 }
 
+impl Release {
+    /// Labels are shown to people who decide on them: one line each, with
+    /// nothing in it that hides or moves letters.
+    fn check_labels(&self) -> Result<(), ParseError> {
+        if self.artifacts.len() > MOST_ARTIFACTS {
+            return Err(ParseError::Label("artifacts"));
+        }
+        let options = [("commit", &self.commit), ("run_url", &self.run_url)];
+        let options = options
+            .into_iter()
+            .filter_map(|(field, text)| text.as_deref().map(|text| (field, text)));
+        let artifacts = self.artifacts.values();
+        let labels = [
+            ("id", self.id.as_str()),
+            ("version", &self.version),
+            ("owner", &self.owner),
+        ]
+        .into_iter()
+        .chain(options)
+        .chain(artifacts.map(|artifact| ("name", artifact.name.as_str())))
+        .chain(
+            self.authors
+                .iter()
+                .map(|author| ("authors", author.as_str())),
+        );
+        for (field, text) in labels {
+            if text.len() > LONGEST_LABEL || ci::line(text) != text {
+                return Err(ParseError::Label(field));
+            }
+        }
+        let notes = self.notes.as_deref().unwrap_or_default();
+        if notes.len() > LONGEST_NOTES {
+            return Err(ParseError::Label("notes"));
+        }
+        Ok(())
+    }
+}
+
 impl Identified {
     /// Reads `release.json`. Unknown fields are tolerated, newer majors are not.
     ///
     /// # Errors
     ///
     /// Fails on malformed JSON, a newer major version, an empty owner, id or
-    /// list of artifacts.
+    /// list of artifacts, and on labels that are no labels.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
         let version: Versioned = json::parse(bytes)?;
         if version.schema_version != SCHEMA_VERSION {
@@ -130,6 +178,7 @@ impl Identified {
         if release.id.trim().is_empty() {
             return Err(ParseError::Empty("id"));
         }
+        release.check_labels()?;
         Ok(Self {
             digest: Digest::of(bytes),
             release,
@@ -164,6 +213,9 @@ pub enum ParseError {
     /// Written by a newer liftlock.
     #[error("`schema_version` {0} is not {SCHEMA_VERSION}, the one this version reads")]
     Version(u32),
+    /// A field that people read is no plain line.
+    #[error("`{0}` is too long, has control characters, or poses as a command")]
+    Label(&'static str),
     /// A field that must say something is empty.
     #[error("`{0}` is empty")]
     Empty(&'static str),
@@ -197,6 +249,32 @@ mod tests {
             ("artifacts", serde_json::json!({}), "`artifacts` is empty"),
             ("owner", serde_json::json!(" "), "`owner` is empty"),
             ("id", serde_json::json!(""), "`id` is empty"),
+            (
+                "id",
+                serde_json::json!("shop\npass: all good"),
+                "`id` is too long",
+            ),
+            (
+                "version",
+                serde_json::json!("1\u{1b}[2K"),
+                "`version` is too long",
+            ),
+            (
+                "owner",
+                serde_json::json!("::stop-commands::x"),
+                "`owner` is too long",
+            ),
+            ("id", serde_json::json!("a".repeat(513)), "`id` is too long"),
+            (
+                "authors",
+                serde_json::json!(["bob\u{202e}"]),
+                "`authors` is too long",
+            ),
+            (
+                "run_url",
+                serde_json::json!("https://x\n"),
+                "`run_url` is too long",
+            ),
         ];
         for (field, value, message) in cases {
             let mut document = sample();
