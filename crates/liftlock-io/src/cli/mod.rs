@@ -49,7 +49,7 @@ pub fn main<A: Arguments>(body: fn(&A, &Session) -> Result<Report, Failure>) -> 
         Err(failure) => return refuse(&command, Refusal::Environment(failure)),
     };
     if let Err(failure) = session.may_observe() {
-        return refuse(&verb, &failure);
+        return refuse(&command, Refusal::Environment(failure));
     }
     let result = body(&arguments, &session);
     finish(&session, result)
