@@ -103,8 +103,8 @@ fn to_ci(ending: &Ending, places: &Places) -> Result<(), Failure> {
 
 fn stdout(ending: &Ending, report: &Report, places: &Places) -> String {
     match places.format {
-        Format::Json => inert(pretty(ending)),
-        Format::Jsonl => inert(ending.json().to_string()),
+        Format::Json => inert(&pretty(ending)),
+        Format::Jsonl => inert(&ending.json().to_string()),
         Format::Human => format!(
             "{}: {}\n{}",
             report.verdict.word(),
@@ -116,7 +116,7 @@ fn stdout(ending: &Ending, report: &Report, places: &Places) -> String {
 
 /// GitHub takes `##[` for a command anywhere in a line. In JSON it can only
 /// stand in a string, where it may be written otherwise.
-fn inert(json: String) -> String {
+fn inert(json: &str) -> String {
     json.replace("##[", "#\\u0023[")
 }
 
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn json_says_the_same_without_a_command_in_it() {
         let value = serde_json::json!({ "a": "###[error]", "b": "##[add-path]" });
-        let text = inert(value.to_string());
+        let text = inert(&value.to_string());
         assert!(!text.contains("##["), "{text}");
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(read, value);
