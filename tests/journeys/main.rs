@@ -3,4 +3,5 @@
 
 mod demo;
 mod empty_folder;
+mod kill;
 mod real_parts;

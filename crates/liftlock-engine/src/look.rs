@@ -209,6 +209,11 @@ fn seen(progress: Progress) -> Seen {
             ),
             judgement,
         },
+        // Whoever was never seen was not looked at.
+        Progress::Going(_, judgement) if judgement.canary.total == 0 => Seen {
+            look: Look::Blind("no request to the canary was counted".to_owned()),
+            judgement,
+        },
         Progress::Going(reached, judgement) => Seen {
             look: Look::Going {
                 sampled: reached == Reached::Yes,

@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod demo;
 pub mod git;
+pub mod house;
 pub mod http;
 pub mod peers;
 pub mod process;

@@ -1,0 +1,251 @@
+//! What `rollback` promises to whoever is on call.
+#![cfg(test)]
+
+use std::fs;
+
+use serde_json::{Value, json};
+use testkit::cli::Run;
+use testkit::house::House;
+
+/// These versions were promoted one after the other; users ask.
+fn house(versions: &[&str]) -> House {
+    let mut house = House::new().unwrap();
+    house.open().unwrap();
+    for version in versions {
+        house.release(version).unwrap();
+        house.promote(0, version).unwrap();
+    }
+    house
+}
+
+fn args<'a>(subcommand: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&[subcommand, "--environment", "production"], more].concat()
+}
+
+fn live(house: &House) -> Value {
+    house.state()["live"]["release"]["id"].clone()
+}
+
+#[test]
+fn with_nothing_to_go_back_to_it_tells_the_way_forward() {
+    let house = house(&["1"]);
+    let output = house.expect(10, "rollback", &args("run", &[])).unwrap();
+    assert!(output.stderr.contains("it is live"), "{}", output.stderr);
+    assert!(output.stderr.contains("go forward"), "{}", output.stderr);
+    let records = house.records();
+    assert_eq!(records.last().unwrap()["kind"], "refused");
+    assert_eq!(live(&house), "shop-1");
+    let empty = House::new().unwrap();
+    let output = empty.expect(10, "rollback", &args("run", &[])).unwrap();
+    assert!(
+        output.stderr.contains("ever known good"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn it_goes_back_proves_it_and_keeps_automation_out() {
+    let house = house(&["1", "2"]);
+    let before = house.text("weights.json");
+    let dry = house
+        .expect(0, "rollback", &args("run", &["--dry-run"]))
+        .unwrap();
+    assert_eq!(dry.json().unwrap()["recorded"], false);
+    assert_eq!(
+        (live(&house), house.text("weights.json")),
+        (json!("shop-2"), before)
+    );
+    let run = args("run", &["--reason", "complaints"]);
+    let result = house.expect(0, "rollback", &run).unwrap().json().unwrap();
+    assert_eq!(
+        result["detail"]["outcome"]["plan"]["previous"]["id"],
+        "shop-2"
+    );
+    assert_eq!(live(&house), "shop-1");
+    let took = result["detail"]["time_to_recover_ms"].as_i64().unwrap();
+    let records = house.records();
+    let finished = records
+        .iter()
+        .find(|record| record["kind"] == "rollback-finished")
+        .unwrap();
+    assert_eq!(finished["detail"]["time_to_recover_ms"], took);
+    assert_eq!(finished["verdict"], "pass");
+    house.expect(0, "promote", &args("status", &[])).unwrap();
+    house.release("3").unwrap();
+    let output = house.promote(14, "3").unwrap();
+    assert!(output.stderr.contains("complaints"), "{}", output.stderr);
+    house
+        .expect(14, "rollback", &args("hold", &["--reason", "again"]))
+        .unwrap();
+    house
+        .expect(0, "rollback", &args("lift", &["--reason", "mended"]))
+        .unwrap();
+    house
+        .expect(3, "rollback", &args("lift", &["--reason", "mended"]))
+        .unwrap();
+    house.promote(0, "3").unwrap();
+    house.expect(0, "audit-log", &["verify"]).unwrap();
+}
+
+#[test]
+fn a_release_that_lost_its_proof_is_passed_over() {
+    let house = house(&["1", "2", "3"]);
+    let text = house.text("release-2.json");
+    let digest = liftlock::digest::Digest::of(text.as_bytes());
+    fs::remove_dir_all(house.path(&format!(".liftlock/evidence/sha256/{}", digest.hex()))).unwrap();
+    let release: Value = serde_json::from_str(&text).unwrap();
+    for artifact in ["api", "image"] {
+        let digest = release["artifacts"][artifact]["digest"].as_str().unwrap();
+        let hex = digest.trim_start_matches("sha256:");
+        fs::remove_dir_all(house.path(&format!(".liftlock/evidence/sha256/{hex}"))).unwrap();
+    }
+    let list = house.expect(0, "rollback", &args("list", &[])).unwrap();
+    assert!(
+        list.stdout.contains("signature: nothing"),
+        "{}",
+        list.stdout
+    );
+    // What it did to data is not known either: it is not crossed.
+    let output = house.expect(10, "rollback", &args("run", &[])).unwrap();
+    assert!(
+        output
+            .stderr
+            .contains("what shop-2 did to stored data is not known"),
+        "{}",
+        output.stderr
+    );
+    house
+        .expect(10, "rollback", &args("run", &["--to", "shop-2"]))
+        .unwrap();
+    house
+        .expect(3, "rollback", &args("run", &["--to", "shop-9"]))
+        .unwrap();
+    assert_eq!(live(&house), "shop-3");
+}
+
+#[test]
+fn data_that_older_versions_cannot_read_is_not_crossed() {
+    let house = house(&["1"]);
+    house.build("2", "0.2%").unwrap();
+    house
+        .sign("2", "builder", &["--migration", "irreversible"])
+        .unwrap();
+    house.promote(0, "2").unwrap();
+    let output = house.expect(10, "rollback", &args("run", &[])).unwrap();
+    assert!(
+        output.stderr.contains("older versions cannot run"),
+        "{}",
+        output.stderr
+    );
+    house
+        .expect(10, "rollback", &args("run", &["--to", "shop-1"]))
+        .unwrap();
+    assert_eq!(live(&house), "shop-2");
+}
+
+#[test]
+fn an_older_release_is_placed_again() {
+    let house = house(&["1", "2", "3"]);
+    house
+        .expect(0, "rollback", &args("run", &["--to", "shop-1"]))
+        .unwrap();
+    assert_eq!(live(&house), "shop-1");
+    let stable = house.state()["slots"]["stable"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(house.text(&format!("slots/{stable}/api")), "api 1");
+}
+
+#[test]
+fn a_slot_that_was_refilled_is_filled_again() {
+    let house = house(&["1", "2"]);
+    let canary = house.state()["slots"]["canary"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    house
+        .write(&format!("slots/{canary}/api"), "other")
+        .unwrap();
+    house.expect(0, "rollback", &args("run", &[])).unwrap();
+    assert_eq!(house.text(&format!("slots/{canary}/api")), "api 1");
+}
+
+#[test]
+fn a_wrong_slot_gets_no_request_and_what_is_live_stays() {
+    let house = house(&["1", "2", "3"]);
+    house.write("swap", "").unwrap();
+    let weights = house.text("weights.json");
+    house
+        .expect(10, "rollback", &args("run", &["--to", "shop-1"]))
+        .unwrap();
+    assert_eq!(house.text("weights.json"), weights);
+    assert_eq!(live(&house), "shop-3");
+}
+
+#[test]
+fn history_that_is_away_is_no_obstacle_but_a_forged_one_is() {
+    let house = house(&["1", "2"]);
+    let (ledger, aside) = (house.path(".liftlock/ledger"), house.path("aside"));
+    fs::rename(&ledger, &aside).unwrap();
+    fs::write(&ledger, "no folder").unwrap();
+    let output = house.expect(0, "rollback", &args("run", &[])).unwrap();
+    assert_eq!(output.json().unwrap()["recorded"], false);
+    assert_eq!(live(&house), "shop-1");
+    fs::remove_file(&ledger).unwrap();
+    fs::rename(&aside, &ledger).unwrap();
+    let entry = ledger.join("entries/000000000002.json");
+    let text = fs::read_to_string(&entry).unwrap();
+    fs::write(&entry, text.replace("shop", "shoq")).unwrap();
+    house
+        .expect(10, "rollback", &args("run", &["--to", "shop-2"]))
+        .unwrap();
+}
+
+#[test]
+fn while_a_promotion_is_under_way_it_names_the_way_down() {
+    let house = house(&["1"]);
+    house.release("2").unwrap();
+    let short = args(
+        "run",
+        &["--release", "release-2.json", "--timeout", "250ms"],
+    );
+    house.expect(15, "promote", &short).unwrap();
+    let output = house.expect(14, "rollback", &args("run", &[])).unwrap();
+    assert!(output.stderr.contains("rollback hold"), "{}", output.stderr);
+    house
+        .expect(0, "rollback", &args("hold", &["--reason", "stop it"]))
+        .unwrap();
+    let result = house
+        .expect(10, "promote", &args("resume", &[]))
+        .unwrap()
+        .json()
+        .unwrap();
+    assert_eq!(result["detail"]["outcome"]["restored"], true);
+    assert!(
+        result["headline"].as_str().unwrap().contains("stop it"),
+        "{result}"
+    );
+    assert_eq!(live(&house), "shop-1");
+}
+
+#[test]
+fn a_plan_needs_nothing_but_flags() {
+    let house = house(&["1"]);
+    let empty = tempfile::tempdir().unwrap();
+    fs::write(empty.path().join("one.json"), house.text("release-1.json")).unwrap();
+    let target = format!("image=oci-layout:{}:live", house.path("site").display());
+    let output = Run::new(env!("CARGO_BIN_EXE_rollback"))
+        .folder(empty.path())
+        .args(args(
+            "plan",
+            &[
+                "--good", "one.json", "--target", &target, "--format", "json",
+            ],
+        ))
+        .output()
+        .unwrap();
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(output.json().unwrap()["recorded"], false);
+}
