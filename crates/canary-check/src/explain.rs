@@ -61,6 +61,7 @@ fn look(args: &Explain, session: &Session, settings: &Settings) -> Result<Judged
     let look = prometheus::rows(&client(session)?, &source, from, to)?;
     let sight = Sight {
         shifts: shifts(&args.proof),
+        changing: Vec::new(),
         faults: look.gathered.faults,
     };
     let evidence = Evidence {

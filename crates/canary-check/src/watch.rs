@@ -55,6 +55,7 @@ pub(crate) fn watch(args: &Run, session: &Session, settings: &Settings) -> Resul
         from: state.last().unwrap_or(before(session.started, args.since)),
         sight: Sight {
             shifts: shifts(&args.proof),
+            changing: Vec::new(),
             faults: Vec::new(),
         },
         source,

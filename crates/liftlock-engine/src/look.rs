@@ -113,14 +113,16 @@ impl World {
                 row.baseline = counts::Arm { total: 0, bad: 0 };
             }
         }
-        let shifts = match question.beside {
+        let (shifts, changing) = match question.beside {
             Beside::Baseline => shifts(question),
-            Beside::Objective => Vec::new(),
+            Beside::Objective => (Vec::new(), Vec::new()),
         };
-        Ok(Counts {
-            rows,
-            sight: Sight { shifts, faults },
-        })
+        let sight = Sight {
+            shifts,
+            changing,
+            faults,
+        };
+        Ok(Counts { rows, sight })
     }
 
     fn rows(
@@ -150,8 +152,9 @@ impl World {
     }
 }
 
-/// The canary's share over time, as the journal tells it.
-fn shifts(question: &Question<'_>) -> Vec<Shift> {
+/// The canary's share over time as the journal tells it, and when it was being
+/// changed.
+fn shifts(question: &Question<'_>) -> (Vec<Shift>, Vec<(Time, Time)>) {
     let canary = question.plan.slots.as_ref().map(|slots| &slots.canary);
     let steps = question.plan.steps.iter();
     steps
@@ -159,11 +162,12 @@ fn shifts(question: &Question<'_>) -> Vec<Shift> {
             let Action::Shift { weights } = &step.action else {
                 return None;
             };
-            let since = question.journal.entry(&step.id)?.ended_at?;
+            let entry = question.journal.entry(&step.id)?;
+            let since = entry.ended_at?;
             let weight = *weights.get(canary?)?;
-            Some(Shift { since, weight })
+            Some((Shift { since, weight }, (entry.began_at, since)))
         })
-        .collect()
+        .unzip()
 }
 
 fn policy(judging: &Judging, question: &Question<'_>, interval: Span) -> Result<Policy, Failure> {

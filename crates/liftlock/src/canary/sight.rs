@@ -12,6 +12,9 @@ pub struct Sight {
     /// The canary's share of traffic over time, oldest first; empty where it
     /// is not known.
     pub shifts: Vec<Shift>,
+    /// From when until when the share was being changed: a process that was
+    /// killed in between leaves it open at which moment it did change.
+    pub changing: Vec<(Time, Time)>,
     /// What the source said is wrong with its answer.
     pub faults: Vec<Blind>,
 }
@@ -60,7 +63,11 @@ impl Sight {
             .shifts
             .iter()
             .any(|shift| shift.since > lead && shift.since < to);
-        steady.then_some(at_start)
+        let known = !self
+            .changing
+            .iter()
+            .any(|(begin, end)| *begin < to && *end > lead);
+        (steady && known).then_some(at_start)
     }
 
     /// The canary's share of traffic at a moment.
@@ -127,5 +134,24 @@ mod tests {
         assert_eq!(share(60, 75), None);
         assert_eq!(share(75, 90), None);
         assert_eq!(share(90, 105).as_deref(), Some("50%"));
+    }
+
+    #[test]
+    fn while_the_share_is_being_changed_nobody_knows_it() {
+        let at = |seconds: i64| Time::from_unix_millis(1_795_435_200_000 + 1000 * seconds).unwrap();
+        let shift = |seconds, weight: &str| Shift {
+            since: at(seconds),
+            weight: weight.parse().unwrap(),
+        };
+        let sight = Sight {
+            shifts: vec![shift(0, "5%"), shift(300, "50%")],
+            changing: vec![(at(120), at(300))],
+            ..Sight::default()
+        };
+        let share = |from, to| sight.share(at(from), at(to)).map(|share| share.to_string());
+        assert_eq!(share(90, 105).as_deref(), Some("5%"));
+        assert_eq!(share(110, 125), None);
+        assert_eq!(share(200, 215), None);
+        assert_eq!(share(330, 345).as_deref(), Some("50%"));
     }
 }
