@@ -155,7 +155,7 @@ pub(crate) const CASES: &[Case] = &[
         "no-way-back",
         "rollback",
         &[("config", "gated.yaml"), ("environment", "production")],
-        (10, "none"),
+        (10, "fail"),
         None,
     ),
     case(
