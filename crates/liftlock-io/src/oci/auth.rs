@@ -210,6 +210,7 @@ pub(super) fn answer(
     for one in scope.iter().flat_map(|scope| scope.split(' ')) {
         url.query_pairs_mut().append_pair("scope", one);
     }
+    let host = url.authority().to_owned();
     let mut request = Request::get(url);
     if let Some(login) = login {
         request = request.with_header("authorization", login.basic());
@@ -220,6 +221,7 @@ pub(super) fn answer(
         401 | 403 => return Ok(None),
         status => {
             return Err(Error::Status {
+                host,
                 action: "the request for a token".to_owned(),
                 status,
                 message: String::new(),

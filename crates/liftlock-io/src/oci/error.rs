@@ -22,8 +22,10 @@ pub enum Error {
         reason: String,
     },
     /// The registry does not do what it was asked to.
-    #[error("the registry answers {status} to {action}{message}")]
+    #[error("the registry `{host}` answers {status} to {action}{message}")]
     Status {
+        /// The registry.
+        host: String,
         /// What was asked for.
         action: String,
         /// The answer's status.

@@ -254,6 +254,7 @@ impl Registry {
         let message = message.unwrap_or_default();
         let printable = message.chars().filter(|letter| !letter.is_control());
         Error::Status {
+            host: self.host.clone(),
             action: action.to_owned(),
             status: response.status,
             message: printable.take(200).collect(),
