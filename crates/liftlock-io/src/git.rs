@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use liftlock::failure::{Explain, Kind};
 
-use crate::clock;
+use crate::{clock, env};
 
-/// Variables that would point git at another repository, make it talk to our
-/// output, or carry a secret of ours into a process that needs none.
-const SCRUBBED: [&str; 20] = [
+/// Variables that would point git at another repository, or make it talk to
+/// our output.
+const SCRUBBED: [&str; 19] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -33,7 +33,6 @@ const SCRUBBED: [&str; 20] = [
     "GIT_TRACE_CURL",
     "GIT_DEFAULT_HASH",
     "GIT_PUSH_OPTION_COUNT",
-    "COSIGN_PASSWORD",
 ];
 
 /// Settings that make git behave the same whoever runs it: no hooks, no
@@ -123,6 +122,9 @@ impl Git {
             command.args(["-c", setting]);
         }
         for name in SCRUBBED {
+            command.env_remove(name);
+        }
+        for name in env::secrets() {
             command.env_remove(name);
         }
         command

@@ -176,7 +176,7 @@ pub fn public(reference: &str) -> Result<PublicKey, Error> {
 
 fn read(reference: &str) -> Result<String, Error> {
     if let Some(name) = reference.strip_prefix("env://") {
-        return env::var(name).ok_or_else(|| Error::Unset(name.to_owned()));
+        return env::secret(name).ok_or_else(|| Error::Unset(name.to_owned()));
     }
     if let Some((scheme, _)) = reference.split_once("://") {
         return Err(Error::Scheme(scheme.to_owned()));
