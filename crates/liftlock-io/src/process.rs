@@ -1,12 +1,14 @@
 //! Runs a command of the user's: arguments as a list, never a shell, bounded.
 
 use std::io::{Read, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use liftlock::failure::{Explain, Kind};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::clock;
 
@@ -40,7 +42,9 @@ pub fn run(call: &Call<'_>) -> Result<Vec<u8>, Error> {
         .args(call.argv.get(1..).unwrap_or_default())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stderr(Stdio::piped())
+        // A group of its own, which can be ended as a whole.
+        .process_group(0);
     for secret in SECRETS {
         command.env_remove(secret);
     }
@@ -107,12 +111,22 @@ fn wait(child: &mut Child, timeout: Duration) -> Option<std::process::ExitStatus
                 waited += pause;
             }
             Ok(None) | Err(_) => {
-                drop(child.kill());
-                drop(child.wait());
+                end(child);
                 return None;
             }
         }
     }
+}
+
+/// Ends a command with everything that it started: what goes on writing to a
+/// slot after it was proved would undo the proof.
+fn end(child: &mut Child) {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let ended = group.is_some_and(|group| kill_process_group(group, Signal::KILL).is_ok());
+    if !ended {
+        drop(child.kill());
+    }
+    drop(child.wait());
 }
 
 /// Why a command did not do it.
@@ -184,5 +198,22 @@ mod tests {
     fn a_command_that_hangs_is_ended() {
         let error = call(&["sleep", "60"], Duration::from_millis(50)).unwrap_err();
         assert!(matches!(error, Error::Late { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_a_hanging_command_started_is_ended_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid").display().to_string();
+        let script = "sleep 100 & echo $! >\"$0.new\"; mv \"$0.new\" \"$0\"; wait";
+        let error = call(&["sh", "-c", script, &file], Duration::from_millis(500)).unwrap_err();
+        assert!(matches!(error, Error::Late { .. }), "{error}");
+        let id = std::fs::read_to_string(&file).unwrap();
+        let stat = std::path::Path::new("/proc").join(id.trim()).join("stat");
+        // Killed at once, collected whenever its new parent looks.
+        let stat = std::fs::read_to_string(stat).unwrap_or_default();
+        assert!(
+            stat.is_empty() || stat.contains(") Z ") || stat.contains(") X "),
+            "{stat}"
+        );
     }
 }

@@ -4,5 +4,6 @@
 
 mod attack;
 mod crash;
+mod proxy;
 mod stage;
 mod store;

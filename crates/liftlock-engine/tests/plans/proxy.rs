@@ -1,0 +1,172 @@
+//! A proxy whose runtime socket vanishes at any command.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use liftlock::config::target::{Haproxy, Slots, Traffic};
+use liftlock::failure::Kind;
+use liftlock::plan::Plan;
+use liftlock::verdict::Verdict;
+use liftlock_engine::World;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::stage::{Stage, Way, folder};
+
+/// Which commands get no answer, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outage {
+    None,
+    Once(usize),
+    From(usize),
+}
+
+#[derive(Debug)]
+struct Inner {
+    weights: BTreeMap<String, u32>,
+    commands: usize,
+    outage: Outage,
+    /// Whether a weight is set although the answer gets lost.
+    applies: bool,
+    users: PathBuf,
+}
+
+impl Inner {
+    fn answer(&mut self, command: &str) -> Option<String> {
+        self.commands += 1;
+        let lost = match self.outage {
+            Outage::None => false,
+            Outage::Once(at) => self.commands == at,
+            Outage::From(at) => self.commands >= at,
+        };
+        if lost && !self.applies {
+            return None;
+        }
+        let answer = if let Some(change) = command.strip_prefix("set weight be/") {
+            let (server, weight) = change.split_once(' ').unwrap();
+            self.weights
+                .insert(server.to_owned(), weight.parse().unwrap());
+            self.tell_users();
+            "\n".to_owned()
+        } else {
+            assert_eq!(command, "show servers state be");
+            let rows = self
+                .weights
+                .iter()
+                .map(|(name, weight)| format!("1 be {name} 2 {weight}\n"));
+            let rows: String = rows.collect();
+            format!("1\n# be_id be_name srv_name srv_op_state srv_uweight\n{rows}\n")
+        };
+        (!lost).then_some(answer)
+    }
+
+    fn tell_users(&self) {
+        let total: u32 = self.weights.values().sum();
+        assert!(total > 0, "there was a moment without a server");
+        let shares: BTreeMap<&String, u32> = self
+            .weights
+            .iter()
+            .map(|(name, weight)| (name, weight * 10_000 / total))
+            .collect();
+        let text = json!({ "weights": shares, "stable": "green", "canary": "blue" }).to_string();
+        fs::write(&self.users, text).unwrap();
+    }
+}
+
+struct Proxy {
+    socket: PathBuf,
+    inner: Arc<Mutex<Inner>>,
+}
+
+impl Proxy {
+    fn start(root: &Path, outage: Outage, applies: bool) -> Self {
+        let socket = root.join("proxy.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let inner = Inner {
+            weights: BTreeMap::from([("green".to_owned(), 1), ("blue".to_owned(), 0)]),
+            commands: 0,
+            outage,
+            applies,
+            users: root.join("weights.json"),
+        };
+        let inner = Arc::new(Mutex::new(inner));
+        let shared = Arc::clone(&inner);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                serve(stream.unwrap(), &shared);
+            }
+        });
+        Self { socket, inner }
+    }
+
+    fn is_healthy(&self) -> bool {
+        let inner = self.inner.lock().unwrap();
+        inner.weights["green"] > 0 && inner.weights["blue"] == 0
+    }
+}
+
+fn serve(mut stream: UnixStream, inner: &Mutex<Inner>) {
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).unwrap();
+    if let Some(answer) = inner.lock().unwrap().answer(line.trim()) {
+        drop(stream.write_all(answer.as_bytes()));
+    }
+}
+
+/// Version 1 is live in `green` behind the proxy, version 2 is about to go up.
+fn scene(folder: &TempDir, outage: Outage, applies: bool) -> (Stage, Proxy, World, Plan) {
+    let stage = Stage::new(folder.path());
+    stage.up(&stage.release("1"));
+    let release = stage.release("2");
+    let proxy = Proxy::start(folder.path(), outage, applies);
+    let mut world = stage.sound();
+    world.environment.traffic = Some(Traffic {
+        haproxy: Some(Haproxy {
+            socket: proxy.socket.display().to_string(),
+            backend: "be".to_owned(),
+            slots: Slots {
+                stable: "blue".parse().unwrap(),
+                canary: "green".parse().unwrap(),
+            },
+        }),
+        weights_file: None,
+        end: None,
+    });
+    let plan = stage.plan(&world, &release, Way::Up);
+    (stage, proxy, world, plan)
+}
+
+#[test]
+fn a_socket_that_vanishes_at_any_command_leaves_no_request_on_the_canary() {
+    let folder = folder();
+    let (stage, proxy, world, plan) = scene(&folder, Outage::None, false);
+    let outcome = stage.drive_in(&world, &plan, Way::Up).unwrap();
+    assert_eq!(outcome.verdict, Verdict::Pass);
+    let commands = proxy.inner.lock().unwrap().commands;
+    assert!(commands > 8, "{commands}");
+    for at in 1..=commands {
+        for applies in [false, true] {
+            let (stage, proxy, world, plan) = scene(&folder, Outage::Once(at), applies);
+            let outcome = stage.drive_in(&world, &plan, Way::Up).unwrap();
+            assert_eq!(outcome.verdict, Verdict::Pass, "once at {at}");
+            drop(proxy);
+            let (stage, proxy, world, plan) = scene(&folder, Outage::From(at), applies);
+            let failure = stage.drive_in(&world, &plan, Way::Up).unwrap_err();
+            assert_eq!(failure.kind, Kind::Stuck, "{at}: {:?}", failure.lines());
+            proxy.inner.lock().unwrap().outage = Outage::None;
+            let outcome = stage.drive_in(&world, &plan, Way::Up).unwrap();
+            assert_eq!(
+                (outcome.verdict, outcome.restored),
+                (Verdict::Fail, true),
+                "{at}"
+            );
+            assert!(proxy.is_healthy(), "{at}");
+            assert_eq!(stage.document().live.unwrap().release.id, "shop-1");
+        }
+    }
+}
