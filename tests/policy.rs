@@ -184,10 +184,7 @@ fn a_setting_that_names_no_policy_is_refused_and_not_ignored() {
         "git+file:///policy.git@--evil#policy.yaml",
         "https://example.org/policy.yaml",
     ] {
-        assert_invalid(
-            &status(folder.path(), place, &[]),
-            &["`LIFTLOCK_POLICY`", place],
-        );
+        assert_invalid(&status(folder.path(), place, &[]), &["`LIFTLOCK_POLICY`"]);
     }
     let absent = status(folder.path(), "file:absent.yaml", &[]);
     assert_invalid(&absent, &["absent.yaml"]);
@@ -201,6 +198,13 @@ fn a_policy_can_forbid_to_observe() {
     assert_protected(&status(&change, IN_A_FOLDER, &[]));
     let output = status(&change, IN_A_FOLDER, &["--mode", "observe"]);
     assert_invalid(&output, &["`--mode observe`"]);
+    let needs_no_rules = Run::new(cli::bin("sign-artifact"))
+        .args(["doctor", "--mode", "observe"])
+        .env("LIFTLOCK_POLICY", IN_A_FOLDER)
+        .folder(&change)
+        .output()
+        .unwrap();
+    assert_invalid(&needs_no_rules, &["`--mode observe`"]);
     put(
         &change,
         "liftlock.yaml",

@@ -51,7 +51,9 @@ pub fn main<A: Arguments>(body: fn(&A, &Session) -> Result<Report, Failure>) -> 
     if let Err(failure) = session.may_observe() {
         return refuse(&command, Refusal::Environment(failure));
     }
-    let result = body(&arguments, &session);
+    let result = session
+        .permitted()
+        .and_then(|()| body(&arguments, &session));
     finish(&session, result)
 }
 
