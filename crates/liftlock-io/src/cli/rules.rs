@@ -156,7 +156,7 @@ fn fetch(place: &str) -> Result<Source, Failure> {
             store::is_url(url) && plain(name) && plain(path)
         });
     let Some((url, name, path)) = parts else {
-        return Err(Error::Place.into());
+        return Err(Error::Place(without_password(place)).into());
     };
     let clone = tempfile::tempdir()
         .map_err(|error| Failure::new(Kind::Upstream, format!("no temporary folder: {error}")))?;
@@ -181,6 +181,18 @@ fn fetch(place: &str) -> Result<Source, Failure> {
             path: path.to_owned(),
         },
     })
+}
+
+/// The text without what stands before the host of a URL in it.
+fn without_password(place: &str) -> String {
+    let Some((scheme, rest)) = place.split_once("://") else {
+        return place.to_owned();
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match host.rsplit_once('@') {
+        Some((user, host)) if user.contains(':') => format!("{scheme}://…@{host}{path}"),
+        Some(_) | None => place.to_owned(),
+    }
 }
 
 fn git(folder: &Path) -> Git {
@@ -250,11 +262,10 @@ fn loosened(error: Loosened) -> Failure {
 enum Error {
     #[error("cannot understand `{label}`")]
     Parse { label: String, source: ParseError },
-    /// What it is instead may hold a password.
     #[error(
-        "`{SETTING}` is neither file:PATH nor git+URL@REF#PATH with a URL of https, ssh or file that holds no password"
+        "`{SETTING}` is `{0}`: expected file:PATH or git+URL@REF#PATH, with a URL of https, ssh or file that holds no password"
     )]
-    Place,
+    Place(String),
     #[error("the configuration loosens the policy")]
     Loosened(#[source] Loosened),
     #[error("`{label}` is no public key that can be used")]
@@ -283,6 +294,7 @@ mod tests {
             "git+https://git.example/policy.git@--upload-pack=id#policy.yaml",
             "git+https://git.example/policy.git#policy.yaml",
             "policy.yaml",
+            "https://user:s3cret@git.example",
         ];
         for place in bad {
             let failure = fetch(place).err().unwrap();
