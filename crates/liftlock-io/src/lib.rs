@@ -26,6 +26,7 @@ pub mod oci;
 pub mod owner;
 #[cfg(feature = "registry")]
 pub mod pointer;
+#[cfg(feature = "slot")]
 pub mod process;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
