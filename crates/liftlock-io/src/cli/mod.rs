@@ -51,10 +51,7 @@ pub fn main<A: Arguments>(body: fn(&A, &Session) -> Result<Report, Failure>) -> 
     if let Err(failure) = session.may_observe() {
         return refuse(&command, Refusal::Environment(failure));
     }
-    let result = session
-        .permitted()
-        .and_then(|()| body(&arguments, &session));
-    finish(&session, result)
+    finish(&session, body(&arguments, &session))
 }
 
 /// Why the command line did not become arguments.

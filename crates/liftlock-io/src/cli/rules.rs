@@ -86,15 +86,6 @@ impl Session {
         }
     }
 
-    /// Whether the policy allows the mode asked for, also where a verb needs no
-    /// rules of its own.
-    pub(super) fn permitted(&self) -> Result<(), Failure> {
-        match (self.mode, env::var(SETTING)) {
-            (Mode::Observe, Some(_)) => self.rules().map(drop),
-            (Mode::Enforce | Mode::Observe, _) => Ok(()),
-        }
-    }
-
     fn resolve(
         &self,
         mut service: Service,
