@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use liftlock::failure::Failure;
 use liftlock::percent::Percent;
 use liftlock::plan::make;
+use liftlock::rollback::known_good;
 use liftlock::state::Document;
 
 use crate::world::World;
@@ -18,7 +19,7 @@ impl World {
     /// Fails when a counterpart cannot be read.
     pub fn drift(&self, state: &Document) -> Result<Vec<String>, Failure> {
         let Some(live) = &state.live else {
-            return Ok(Vec::new());
+            return Ok(self.forgotten().into_iter().collect());
         };
         let mut differs = Vec::new();
         if let Some(slots) = self.slots(state.slots.as_ref()) {
@@ -42,5 +43,18 @@ impl World {
             }
         }
         Ok(differs)
+    }
+
+    /// What the ledger knows to be live while the state knows nothing: a lost
+    /// state must not pass for an environment that never served. A ledger that
+    /// cannot be read tells nothing.
+    fn forgotten(&self) -> Option<String> {
+        let entries = self.ledger.entries(0..u64::MAX).ok()?;
+        let good = known_good(&entries, &self.rules.service, &self.environment.name);
+        let (release, since) = good.first()?;
+        Some(format!(
+            "the ledger knows {} to be live since {since}, the state knows nothing",
+            release.id
+        ))
     }
 }

@@ -190,6 +190,13 @@ fn what_is_live_differs_so_nothing_moves() {
 }
 
 #[test]
+fn a_lost_state_is_no_first_contact() {
+    let house = furnished();
+    fs::remove_dir_all(house.path(".liftlock/state")).unwrap();
+    refused(&house, 14, "2", "the ledger knows shop-1 to be live");
+}
+
+#[test]
 fn a_hold_keeps_everything_where_it_is() {
     let house = furnished();
     let hold = args("hold", &["--reason", "incident"]);

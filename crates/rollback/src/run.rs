@@ -4,6 +4,7 @@ use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::Plan;
 use liftlock::plan::make::{Inputs, rollback};
+use liftlock::record::{Id, Kind as RecordKind};
 use liftlock::release::Reference;
 use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::Document;
@@ -131,6 +132,16 @@ fn go(session: &Session, world: &World, moved: &Moved) -> Result<Report, Failure
             },
         )?
     };
+    if let Some(hold) = &engine.document().hold
+        && hold.at >= outcome.plan.made_at
+    {
+        // By the plan's id: a rollback that is continued tells it once.
+        let id = Id::derived(&[&outcome.plan_id.to_string(), "hold"]);
+        let mut record = world.record(id, RecordKind::HoldPlaced, hold.at);
+        let reason = hold.reason.as_str().into();
+        record.detail.insert("reason".to_owned(), reason);
+        world.note(&record, session);
+    }
     let signed = key
         .map(|key| world.attest(&outcome, &key, session.now()))
         .transpose()?;

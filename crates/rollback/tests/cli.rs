@@ -71,6 +71,10 @@ fn it_goes_back_proves_it_and_keeps_automation_out() {
         .unwrap();
     assert_eq!(finished["detail"]["time_to_recover_ms"], took);
     assert_eq!(finished["verdict"], "pass");
+    let held = records
+        .iter()
+        .find(|record| record["kind"] == "hold-placed");
+    assert_eq!(held.unwrap()["detail"]["reason"], "complaints");
     house.expect(0, "promote", &args("status", &[])).unwrap();
     house.release("3").unwrap();
     let output = house.promote(14, "3").unwrap();
