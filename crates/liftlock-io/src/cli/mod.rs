@@ -12,7 +12,8 @@ use std::process::ExitCode;
 
 use liftlock::exit::Exit;
 use liftlock::failure::{Failure, Kind};
-use liftlock::report::{Ending, Mode, Report, Told};
+use liftlock::name::Name;
+use liftlock::report::{Ending, Mode, Report, Scope, Told};
 
 pub use console::progress;
 pub use environment::variable;
@@ -34,8 +35,8 @@ pub fn main<A: Arguments>(body: fn(&A, &Session) -> Result<Report, Failure>) -> 
     let verb = command.get_name().to_owned();
     let parsed = environment::arguments(&command, std::env::args_os(), &crate::env::var)
         .and_then(|argv| parse::<A>(command.clone(), argv));
-    let arguments = match parsed {
-        Ok(arguments) => arguments,
+    let (arguments, environment) = match parsed {
+        Ok(parsed) => parsed,
         Err(Refusal::Clap(error)) if !error.use_stderr() => return console::usage(&error),
         Err(refusal) => {
             if let Refusal::Clap(error) = &refusal {
@@ -44,7 +45,7 @@ pub fn main<A: Arguments>(body: fn(&A, &Session) -> Result<Report, Failure>) -> 
             return refuse(&command, refusal);
         }
     };
-    let session = match Session::start(&verb, arguments.globals()) {
+    let session = match Session::start(&verb, arguments.globals(), environment) {
         Ok(session) => session,
         Err(failure) => return refuse(&command, Refusal::Environment(failure)),
     };
@@ -63,14 +64,22 @@ enum Refusal {
     Environment(Failure),
 }
 
+/// The arguments, and the environment among them, which every verb names alike.
 fn parse<A: Arguments>(
     command: clap::Command,
     argv: Vec<std::ffi::OsString>,
-) -> Result<A, Refusal> {
+) -> Result<(A, Option<Name>), Refusal> {
     command
         .try_get_matches_from(argv)
-        .and_then(|matches| A::from_arg_matches(&matches))
+        .and_then(|matches| Ok((A::from_arg_matches(&matches)?, environment(&matches))))
         .map_err(|error| Refusal::Clap(Box::new(error)))
+}
+
+fn environment(matches: &clap::ArgMatches) -> Option<Name> {
+    match matches.subcommand() {
+        Some((_, inner)) => environment(inner),
+        None => matches.try_get_one("environment").ok().flatten().cloned(),
+    }
 }
 
 /// Ends a run that never began; whoever reads its files learns of it as well.
@@ -85,6 +94,7 @@ fn refuse(command: &clap::Command, refusal: Refusal) -> ExitCode {
             exit: Exit::Usage,
             lines: vec![first_line(&error)],
             hint: None,
+            scope: Scope::default(),
         },
     };
     let ending = Ending {
@@ -111,7 +121,10 @@ fn finish(session: &Session, result: Result<Report, Failure>) -> ExitCode {
     let ending = Ending {
         verb: session.verb.clone(),
         mode: session.mode,
-        result: result.map_err(|failure| stopped(failure, session.signal())),
+        result: result.map_err(|failure| Told {
+            scope: session.scope(),
+            ..stopped(failure, session.signal())
+        }),
     };
     if let Err(told) = &ending.result {
         console::failure(told);

@@ -67,6 +67,7 @@ impl Session {
                 self.resolve(merged, digest, PolicyOrigin::Protected)?
             }
         };
+        self.ruled.get_or_init(|| rules.service.clone());
         if self.mode == Mode::Observe && rules.allow.observe == Some(false) {
             return Err(no_observing());
         }

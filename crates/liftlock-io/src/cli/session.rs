@@ -1,5 +1,6 @@
 //! One run of a binary: its mode, deadline, CI and the signals that reach it.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use liftlock::ci;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
-use liftlock::report::Mode;
+use liftlock::report::{Mode, Scope};
 use liftlock::time::Time;
 
 use super::globals::ModeFlag;
@@ -40,6 +41,10 @@ pub struct Session {
     pub started: Time,
     /// When it has to end.
     pub deadline: Option<Time>,
+    /// The environment that was asked for.
+    environment: Option<Name>,
+    /// The service that the rules are of, once they were read.
+    pub(super) ruled: OnceCell<Name>,
     pub(super) result_file: Option<PathBuf>,
     pub(super) report_dir: Option<PathBuf>,
     interrupted: Arc<AtomicBool>,
@@ -47,7 +52,11 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn start(verb: &str, globals: &Globals) -> Result<Self, Failure> {
+    pub(super) fn start(
+        verb: &str,
+        globals: &Globals,
+        environment: Option<Name>,
+    ) -> Result<Self, Failure> {
         super::console::log(&globals.log)?;
         let started = clock::now();
         let session = Self {
@@ -65,6 +74,8 @@ impl Session {
             ci: ci::detect(&crate::env::var),
             started,
             deadline: globals.timeout.map(|span| started.after(span)),
+            environment,
+            ruled: OnceCell::new(),
             result_file: globals.result_file.clone(),
             report_dir: globals.report_dir.clone(),
             interrupted: Arc::default(),
@@ -94,6 +105,14 @@ impl Session {
                 })?;
         }
         Ok(())
+    }
+
+    /// What this run is about, as far as it is known by now.
+    pub(super) fn scope(&self) -> Scope {
+        Scope {
+            service: self.ruled.get().or(self.service.as_ref()).cloned(),
+            environment: self.environment.clone(),
+        }
     }
 
     /// Which signal asked this run to stop, if one did.

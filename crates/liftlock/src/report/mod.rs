@@ -159,6 +159,8 @@ pub struct Told {
     pub lines: Vec<String>,
     /// The next thing to do.
     pub hint: Option<String>,
+    /// What the run was about, as far as it was known by then.
+    pub scope: Scope,
 }
 
 impl From<&Failure> for Told {
@@ -167,6 +169,7 @@ impl From<&Failure> for Told {
             exit: failure.kind.exit(),
             lines: failure.lines(),
             hint: failure.hint.clone(),
+            scope: Scope::default(),
         }
     }
 }
@@ -233,7 +236,7 @@ impl Ending {
     pub fn scope(&self) -> Scope {
         match &self.result {
             Ok(report) => report.scope.clone(),
-            Err(_) => Scope::default(),
+            Err(told) => told.scope.clone(),
         }
     }
 
