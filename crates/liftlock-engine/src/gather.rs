@@ -85,13 +85,7 @@ impl World {
             .filter(|proved| proved.statement.is_about(&release.digest))
             .collect();
         let signers = signers(&bundles, &self.rules.trust, &Local);
-        let found = attested
-            .iter()
-            .find_map(|proved| proved.statement.predicate_as(predicate::RELEASE).ok())
-            .map(|content| Identified {
-                digest: release.digest,
-                release: content,
-            });
+        let found = content(&attested, release);
         Ok(Gathered {
             items,
             release: found,
@@ -186,4 +180,20 @@ impl World {
         })?;
         Ok(closed.denies())
     }
+}
+
+/// `release.json` as it was attested. Its own digest cannot be computed from a
+/// statement, so it has to name exactly these artifacts, and whoever attested
+/// it has to have said the same.
+fn content(attested: &[&Proved], release: &Reference) -> Option<Identified> {
+    let mut said = attested.iter().filter_map(|proved| {
+        let content = proved.statement.predicate_as(predicate::RELEASE);
+        content.ok().map(|content| Identified {
+            digest: release.digest,
+            release: content,
+        })
+    });
+    let first = said.next()?;
+    let same = said.all(|other| other == first);
+    (same && first.reference().artifacts == release.artifacts).then_some(first)
 }

@@ -10,13 +10,10 @@ use std::time::Duration;
 use liftlock::failure::{Explain, Kind};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::clock;
+use crate::{clock, env};
 
 /// The most a command may print.
 const LARGEST: u64 = 1024 * 1024;
-
-/// Variables that hold secrets of ours and are none of the command's business.
-const SECRETS: [&str; 2] = ["COSIGN_PASSWORD", "LIFTLOCK_PROMETHEUS_TOKEN"];
 
 /// A command with its arguments.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +42,8 @@ pub fn run(call: &Call<'_>) -> Result<Vec<u8>, Error> {
         .stderr(Stdio::piped())
         // A group of its own, which can be ended as a whole.
         .process_group(0);
-    for secret in SECRETS {
+    // Secrets of ours are none of the command's business.
+    for secret in env::secrets() {
         command.env_remove(secret);
     }
     tracing::debug!(program = name, "command");

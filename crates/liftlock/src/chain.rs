@@ -183,15 +183,12 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn of(&self, items: &[Item]) -> (Condition, Option<Met>) {
         let uri = self.uri();
+        let newest = self.newest(items);
         let mut reasons = Vec::new();
         let mut found = None;
         for item in items.iter().filter(|item| item.predicate_type == uri) {
-            match item
-                .outcome
-                .as_ref()
-                .map_err(Clone::clone)
-                .and_then(|proved| self.fits(proved))
-            {
+            let outcome = item.outcome.as_ref().map_err(Clone::clone);
+            match outcome.and_then(|proved| self.fits(proved, newest)) {
                 Ok(request) => {
                     found = Some(Met {
                         bundle: item.bundle,
@@ -228,9 +225,30 @@ impl Asked<'_> {
         }
     }
 
+    /// When the canary was judged last in the environment asked about. Only
+    /// that verdict counts: a canary that failed since is not what it was, and
+    /// asking again until it passes would prove nothing.
+    fn newest(&self, items: &[Item]) -> Option<Time> {
+        let What::Canary(place) = &self.requirement.what else {
+            return None;
+        };
+        let rulings = items.iter().filter_map(|item| {
+            let statement = &item.outcome.as_ref().ok()?.statement;
+            statement.predicate_as::<Ruling>(predicate::CANARY).ok()
+        });
+        rulings
+            .filter(|ruling| {
+                ruling.environment == *place
+                    && ruling.service == *self.around.service
+                    && ruling.release == self.release.digest
+            })
+            .map(|ruling| ruling.made_at)
+            .max()
+    }
+
     /// Whether a statement by the right role says what is demanded of this
     /// release; of an approval, the request that it answers.
-    fn fits(&self, proved: &Proved) -> Result<Option<Digest>, String> {
+    fn fits(&self, proved: &Proved, newest: Option<Time>) -> Result<Option<Digest>, String> {
         let statement = &proved.statement;
         let artifacts = self.release.artifacts.values();
         let uncovered = artifacts
@@ -240,7 +258,8 @@ impl Asked<'_> {
             return Err(format!("it leaves out {uncovered} of the artifacts"));
         }
         match &self.requirement.what {
-            What::Provenance | What::Predicate(_) => {}
+            What::Provenance => {}
+            What::Predicate(uri) => predicate::passed(uri, statement.predicate())?,
             What::Signature => self.names_release(statement)?,
             What::Approval => {
                 self.names_release(statement)?;
@@ -253,7 +272,10 @@ impl Asked<'_> {
             }
             What::Canary(place) => {
                 self.names_release(statement)?;
-                self.rules(statement, place)?;
+                let ruling = self.rules(statement, place)?;
+                if newest.is_some_and(|newest| ruling.made_at < newest) {
+                    return Err("a newer verdict stands in its place".to_owned());
+                }
             }
         }
         Ok(None)
@@ -268,7 +290,7 @@ impl Asked<'_> {
     }
 
     /// Whether a verdict of ours is a pass, for this place, by these rules, in time.
-    fn rules(&self, statement: &Statement, place: &Name) -> Result<(), String> {
+    fn rules(&self, statement: &Statement, place: &Name) -> Result<Ruling, String> {
         let ruling: Ruling = statement
             .predicate_as(statement.predicate_type())
             .map_err(|error| format!("its predicate cannot be read: {error}"))?;
@@ -305,7 +327,7 @@ impl Asked<'_> {
         ];
         match doubts.iter().find(|(doubt, _)| *doubt) {
             Some((_, reason)) => Err((*reason).to_owned()),
-            None => Ok(()),
+            None => Ok(ruling),
         }
     }
 
@@ -517,6 +539,23 @@ environments:
         case.items[0] = item(predicate::RELEASE, &subjects, &serde_json::json!({}));
         let chain = judged(&case, true, false, &Ok(Digest::of(b"request")));
         assert_eq!(chain.unmet(), "signature: it leaves out 1 of the artifacts");
+    }
+
+    #[test]
+    fn a_canary_that_failed_since_does_not_count() {
+        let mut case = case(|_| {});
+        let subjects = [case.release.digest, Digest::of(b"api")];
+        let mut failed = ruling("staging", case.release.digest);
+        failed.verdict = Verdict::Fail;
+        failed.made_at = now().after(Span::seconds(1));
+        let mut newer = item(predicate::CANARY, &subjects, &failed);
+        newer.bundle = Digest::of(b"newer");
+        case.items.push(newer);
+        let chain = judged(&case, true, false, &Ok(Digest::of(b"request")));
+        assert_eq!(
+            chain.unmet(),
+            "canary@staging: a newer verdict stands in its place, it is no pass"
+        );
     }
 
     #[test]

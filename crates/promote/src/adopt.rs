@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use liftlock::config::requirement::What;
 use liftlock::failure::{Failure, Kind};
 use liftlock::percent::Percent;
 use liftlock::plan::make;
 use liftlock::record::{Id, Kind as RecordKind};
+use liftlock::release::Reference;
 use liftlock::report::Report;
-use liftlock::state::How;
+use liftlock::state::{Document, How};
 use liftlock::verdict::Verdict;
+use liftlock_engine::gather::Moment;
 use liftlock_engine::state::State;
 use liftlock_engine::{Pace as _, World, open};
 use liftlock_io::cli::Session;
@@ -29,6 +32,10 @@ pub(crate) fn adopt(session: &Session, adopted: &Adopted) -> Result<Report, Fail
         ));
     }
     let reference = release.reference();
+    let key = Document::key(&world.rules.service, &world.environment.name);
+    let mut state = State::open(world.state.as_ref(), key, world.environment.lease)?;
+    unknown(&state.document)?;
+    signed(&world, &reference, session)?;
     serves(&world, &reference)?;
     let headline = format!("{} is live in {}", reference.id, world.environment.name);
     let report = Report::new("adopt", Verdict::Pass, headline)
@@ -44,14 +51,8 @@ pub(crate) fn adopt(session: &Session, adopted: &Adopted) -> Result<Report, Fail
     }
     store::probe(world.state.as_ref())?;
     let now = session.now();
-    let key = liftlock::state::Document::key(&world.rules.service, &world.environment.name);
-    let mut state = State::open(world.state.as_ref(), key, world.environment.lease)?;
     state.acquire(&open::owner(session), now, &|document| {
-        if document.live.is_some() || document.under_way().is_some() {
-            let message = "this environment is known already: adopt is for first contact";
-            return Err(Failure::new(Kind::Blocked, message)
-                .with_hint("use `promote run` or `rollback run`"));
-        }
+        unknown(document)?;
         if let Some(slots) = &world.environment.slots {
             document.slots = Some(slots.clone());
             document
@@ -76,8 +77,46 @@ pub(crate) fn adopt(session: &Session, adopted: &Adopted) -> Result<Report, Fail
     Ok(report.with_policy(world.rules.origin, recorded))
 }
 
+fn unknown(document: &Document) -> Result<(), Failure> {
+    if document.live.is_none() && document.under_way().is_none() {
+        return Ok(());
+    }
+    let message = "this environment is known already: adopt is for first contact";
+    Err(Failure::new(Kind::Blocked, message).with_hint("use `promote run` or `rollback run`"))
+}
+
+/// What lasts of the demands holds for an assertion as well: who built it.
+fn signed(world: &World, release: &Reference, session: &Session) -> Result<(), Failure> {
+    let now = session.now();
+    let gathered = world.gather(release, now)?;
+    let moment = Moment {
+        now,
+        as_of: now,
+        plan: None,
+    };
+    let chain = world.chain(release, &gathered, &Document::default(), moment)?;
+    let wanted = What::Signature.to_string();
+    let open = chain
+        .conditions
+        .iter()
+        .find(|one| one.wanted == wanted && !one.met);
+    match open {
+        None => Ok(()),
+        Some(condition) => Err(Failure::new(
+            Kind::Refuted,
+            format!("{}: {}", condition.wanted, condition.found),
+        )
+        .with_hint(condition.fix.clone())),
+    }
+}
+
 /// Proves that the release is what serves: slot, weights and pointers.
-fn serves(world: &World, release: &liftlock::release::Reference) -> Result<(), Failure> {
+fn serves(world: &World, release: &Reference) -> Result<(), Failure> {
+    if world.environment.slots.is_none() && world.environment.targets.is_empty() {
+        let message = "there is neither slot nor target to prove it by";
+        return Err(Failure::new(Kind::Refuted, message)
+            .with_hint("describe `traffic` or `targets` of the environment"));
+    }
     if let Some(slots) = &world.environment.slots {
         world.serves(&slots.stable, &release.artifacts)?;
         let all = BTreeMap::from([

@@ -13,7 +13,12 @@ use liftlock_engine::{Outcome, World, render};
 /// A plan that was not carried out.
 pub(crate) fn plan(subcommand: &'static str, plan: &Plan, seen: (&Chain, &Vec<String>)) -> Report {
     let (chain, drift) = seen;
-    let ready = if chain.verdict == Verdict::Pass && drift.is_empty() {
+    let verdict = if drift.is_empty() {
+        chain.verdict
+    } else {
+        Verdict::Blocked
+    };
+    let ready = if verdict == Verdict::Pass {
         "everything demanded is there".to_owned()
     } else {
         format!("not yet: {}", why(chain, drift))
@@ -25,7 +30,7 @@ pub(crate) fn plan(subcommand: &'static str, plan: &Plan, seen: (&Chain, &Vec<St
         plan.steps.len()
     );
     let human = format!("{}\n\n{}", render::plan(plan), render::chain(chain));
-    Report::new(subcommand, Verdict::Pass, headline)
+    Report::new(subcommand, verdict, headline)
         .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
         .with_detail(&serde_json::json!({
             "plan_id": plan.id(), "plan": plan, "chain": chain, "drift": drift,

@@ -178,7 +178,8 @@ fn go_on(
     key: Option<&Private>,
 ) -> Result<Report, Failure> {
     let mut engine = Engine::open(world, session)?;
-    if session.dry_run {
+    // A schedule may ask at any time: nothing to do is no refusal.
+    if session.dry_run || engine.document().under_way().is_none() {
         return Ok(render::status(world, engine.document(), &[]));
     }
     let outcome = engine.resume(&open::owner(session))?;

@@ -2,11 +2,13 @@
 
 use liftlock::config::requirement::What;
 use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::predicate::{self, Ruling};
 use liftlock::release::{Migration, Reference};
 use liftlock::rollback::{Candidate, Known, choose, judge, known_good, remembered};
 use liftlock::state::Document;
 use liftlock::time::Time;
-use liftlock_engine::gather::Moment;
+use liftlock::verdict::Verdict;
+use liftlock_engine::gather::{Gathered, Moment};
 use liftlock_engine::{Pace, World};
 
 /// Every known-good release with what speaks against it, newest first.
@@ -68,6 +70,10 @@ fn about(
         .iter()
         .find(|condition| lasting.contains(&condition.wanted) && !condition.met)
         .map(|condition| format!("{}: {}", condition.wanted, condition.found));
+    let unproved = unproved.or_else(|| {
+        let vouched = state.knows_good(&release.digest) || promoted(world, release, &gathered);
+        (!vouched).then(|| "only the ledger says that it was good".to_owned())
+    });
     let migration = gathered
         .release
         .as_ref()
@@ -122,4 +128,25 @@ fn refuse(candidates: &[Candidate]) -> Failure {
     };
     Failure::new(Kind::Refuted, message)
         .with_hint("go forward: promote a release that mends the fault")
+}
+
+/// Whether a promotion's identity signed that the release went live here.
+fn promoted(world: &World, release: &Reference, gathered: &Gathered) -> bool {
+    let moves = [predicate::PROMOTION, predicate::ROLLBACK];
+    let proved = gathered
+        .items
+        .iter()
+        .filter_map(|item| item.outcome.as_ref().ok());
+    proved
+        .filter(|proved| moves.contains(&proved.statement.predicate_type()))
+        .filter_map(|proved| {
+            let uri = proved.statement.predicate_type();
+            proved.statement.predicate_as::<Ruling>(uri).ok()
+        })
+        .any(|ruling| {
+            ruling.verdict == Verdict::Pass
+                && ruling.release == release.digest
+                && ruling.service == world.rules.service
+                && ruling.environment == world.environment.name
+        })
 }

@@ -71,3 +71,47 @@ pub struct Move {
     /// The steps that were begun, in order.
     pub steps: Vec<String>,
 }
+
+/// Whether a statement of others is a pass, where its type has a verdict: the
+/// in-toto test result v0.1 and SLSA's verification summary v1 do.
+///
+/// # Errors
+///
+/// Fails with the reason when it is anything but passed.
+pub fn passed(uri: &str, content: &serde_json::Value) -> Result<(), String> {
+    let field = match uri {
+        "https://in-toto.io/attestation/test-result/v0.1" => "result",
+        "https://slsa.dev/verification_summary/v1" => "verificationResult",
+        _ => return Ok(()),
+    };
+    match content.get(field).and_then(serde_json::Value::as_str) {
+        Some("PASSED") => Ok(()),
+        Some(_) => Err(format!("its `{field}` is not PASSED")),
+        None => Err(format!("it has no `{field}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_test_or_verification_meets_no_demand() {
+        let tests = "https://in-toto.io/attestation/test-result/v0.1";
+        let summary = "https://slsa.dev/verification_summary/v1";
+        let cases = [
+            (tests, json!({ "result": "PASSED" }), true),
+            (tests, json!({ "result": "FAILED" }), false),
+            (tests, json!({ "result": "WARNED" }), false),
+            (tests, json!({}), false),
+            (summary, json!({ "verificationResult": "PASSED" }), true),
+            (summary, json!({ "verificationResult": "FAILED" }), false),
+            ("https://spdx.dev/Document", json!({}), true),
+        ];
+        for (uri, content, good) in cases {
+            assert_eq!(passed(uri, &content).is_ok(), good, "{uri} {content}");
+        }
+    }
+}

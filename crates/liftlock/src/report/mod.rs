@@ -177,7 +177,7 @@ impl From<&Failure> for Told {
 impl Ending {
     /// The exit code. In observe mode a verdict, or that there is none, never
     /// blocks; a wrong command line or configuration still does, as nothing
-    /// would ever be observed.
+    /// would ever be observed; and so does what is stuck, as a person must look.
     #[must_use]
     pub fn exit(&self) -> Exit {
         let exit = match &self.result {
@@ -188,7 +188,12 @@ impl Ending {
             (Mode::Enforce, exit) => exit,
             (
                 Mode::Observe,
-                Exit::Usage | Exit::Invalid | Exit::Bug | Exit::Interrupted | Exit::Terminated,
+                Exit::Usage
+                | Exit::Invalid
+                | Exit::Stuck
+                | Exit::Bug
+                | Exit::Interrupted
+                | Exit::Terminated,
             ) => exit,
             (
                 Mode::Observe,
@@ -200,8 +205,7 @@ impl Ending {
                 | Exit::Blind
                 | Exit::Pending
                 | Exit::Blocked
-                | Exit::Expired
-                | Exit::Stuck,
+                | Exit::Expired,
             ) => Exit::Done,
         }
     }
