@@ -253,3 +253,27 @@ fn a_plan_needs_nothing_but_flags() {
     assert_eq!(output.code, 0, "{}", output.stderr);
     assert_eq!(output.json().unwrap()["recorded"], false);
 }
+
+#[test]
+fn history_alone_makes_no_release_known_good() {
+    let house = house(&["1"]);
+    house.release("2").unwrap();
+    let told = [
+        "append",
+        "--kind",
+        "promotion-finished",
+        "--verdict",
+        "pass",
+        "--environment",
+        "production",
+        "--release-file",
+        "release-2.json",
+    ];
+    house.expect(0, "audit-log", &told).unwrap();
+    let output = house
+        .expect(10, "rollback", &args("run", &["--to", "shop-2"]))
+        .unwrap();
+    let why = "only the ledger says that it was good";
+    assert!(output.stderr.contains(why), "{}", output.stderr);
+    assert_eq!(live(&house), "shop-1");
+}

@@ -38,6 +38,20 @@ impl Folder {
         Self { root: root.into() }
     }
 
+    /// An absent folder is an empty store; something else in its place is no
+    /// store, and must not read as one that knows nothing.
+    fn check_root(&self) -> Result<()> {
+        match fs::metadata(&self.root) {
+            Ok(found) if found.is_dir() => Ok(()),
+            Ok(_) => {
+                let source = io::Error::from(io::ErrorKind::NotADirectory);
+                Err(io_error("open", &self.root)(source))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(io_error("open", &self.root)(source)),
+        }
+    }
+
     /// Writes the bytes to a file that no key names, and flushes it.
     fn unfinished(&self, bytes: &[u8]) -> Result<NamedTempFile> {
         let folder = self.root.join(UNFINISHED);
@@ -82,6 +96,7 @@ impl Folder {
 impl Store for Folder {
     fn get(&self, key: &str) -> Result<Option<Stored>> {
         check_key(key)?;
+        self.check_root()?;
         let path = self.root.join(key);
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -137,6 +152,7 @@ impl Store for Folder {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        self.check_root()?;
         let mut keys = Vec::new();
         let mut open = vec![(self.root.clone(), String::new())];
         while let Some((folder, name)) = open.pop() {
