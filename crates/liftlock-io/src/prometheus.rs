@@ -152,6 +152,7 @@ fn unseen(arms: Result<Arms, Error>, faults: &mut Vec<Blind>) -> Result<Arms, Er
         | Error::Answer(_)
         | Error::Count(_)
         | Error::Url(_)
+        | Error::Clear(_)
         | Error::Secret
         | Error::Selector { .. }
         | Error::NoSlot(_)
@@ -196,12 +197,28 @@ fn question(
     let mut request = Request::new(Method::Post, endpoint.clone())
         .with_body("application/x-www-form-urlencoded", form.into_bytes());
     if let Some(token) = env::var(TOKEN) {
+        if !keeps_secrets(endpoint) {
+            return Err(Error::Clear(
+                endpoint.host_str().unwrap_or_default().to_owned(),
+            ));
+        }
         request = request.with_header("authorization", format!("Bearer {token}"));
     }
     let response = client.send(request, LIMITS)?;
     look.date = response.header("date").map(str::to_owned);
     look.answers.push(Digest::of(&response.body));
     Ok(prometheus::parse(response.status, &response.body)?)
+}
+
+/// Whether nobody on the way can read what is sent: TLS, or this machine.
+fn keeps_secrets(url: &Url) -> bool {
+    let here = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || here
 }
 
 fn endpoint(base: &str) -> Result<Url, Error> {
@@ -231,6 +248,9 @@ pub enum Error {
     /// A password in the URL would be printed and logged.
     #[error("the URL of Prometheus holds credentials")]
     Secret,
+    /// A token would be sent where anybody on the way could read it.
+    #[error("`{0}` is asked without TLS, and a token would be sent in the clear")]
+    Clear(String),
     /// A selector that selects no counters.
     #[error("cannot use the selector `{field}`")]
     Selector {
@@ -263,6 +283,7 @@ impl Explain for Error {
         match self {
             Self::Url(_)
             | Self::Secret
+            | Self::Clear(_)
             | Self::Selector { .. }
             | Self::NoSlot(_)
             | Self::Interval(_)
@@ -275,6 +296,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Secret => Some(format!("set `{TOKEN}` instead")),
+            Self::Clear(_) => Some("give an https URL, or no token".to_owned()),
             Self::NoSlot(_) => {
                 Some("put `{slot}` where the label's value differs between the slots".to_owned())
             }
@@ -297,6 +319,22 @@ mod tests {
             total: total.to_owned(),
             bad: "m{v=\"{slot}\",code=\"500\"}".to_owned(),
             interval: None,
+        }
+    }
+
+    #[test]
+    fn a_token_goes_only_where_nobody_on_the_way_can_read_it() {
+        let cases = [
+            ("https://prometheus.example/", true),
+            ("http://127.0.0.1:9090/", true),
+            ("http://[::1]:9090/", true),
+            ("http://localhost:9090/", true),
+            ("http://prometheus.example:9090/", false),
+            ("http://10.0.0.1:9090/", false),
+            ("http://localhost.example/", false),
+        ];
+        for (url, kept) in cases {
+            assert_eq!(keeps_secrets(&url.parse().unwrap()), kept, "{url}");
         }
     }
 

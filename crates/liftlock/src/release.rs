@@ -1,8 +1,10 @@
 //! `release.json`: one version of one service, named by the digests of its bytes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ci;
 use crate::digest::Digest;
@@ -29,7 +31,8 @@ pub struct Release {
     /// The source commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// Artifact name → what it is. Never empty.
+    /// Artifact name → what it is. Never empty, and no name twice.
+    #[serde(deserialize_with = "each_once")]
     pub artifacts: BTreeMap<Name, Artifact>,
     /// Who answers for it: a team or a person.
     pub owner: String,
@@ -199,6 +202,37 @@ impl Identified {
     }
 }
 
+/// Reads a map in which no name is there twice: other readers may take the
+/// first where we take the last.
+fn each_once<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Name, Artifact>, D::Error> {
+    struct EachOnce;
+
+    impl<'de> Visitor<'de> for EachOnce {
+        type Value = BTreeMap<Name, Artifact>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("artifacts by name, each once")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut artifacts = BTreeMap::new();
+            while let Some((name, artifact)) = map.next_entry::<Name, Artifact>()? {
+                if artifacts.contains_key(&name) {
+                    return Err(A::Error::custom(format!(
+                        "artifact `{name}` is there twice"
+                    )));
+                }
+                artifacts.insert(name, artifact);
+            }
+            Ok(artifacts)
+        }
+    }
+
+    deserializer.deserialize_map(EachOnce)
+}
+
 #[derive(Deserialize)]
 struct Versioned {
     schema_version: u32,
@@ -282,6 +316,25 @@ mod tests {
             let error = Identified::parse(document.to_string().as_bytes()).unwrap_err();
             assert!(error.to_string().starts_with(message), "{field}: {error}");
         }
+    }
+
+    #[test]
+    fn an_artifact_that_is_there_twice_is_refused() {
+        let text = sample().to_string();
+        let twice = text.replace("\"api\":{", "\"api\":{\"digest\":\"\"},\"api\":{");
+        let once = text.matches("\"api\":{").count();
+        assert_eq!(once, 1, "{text}");
+        let digest = Digest::of(b"b");
+        let twice = twice.replace(
+            "\"digest\":\"\"}",
+            &format!("\"digest\":\"{digest}\",\"name\":\"b\"}}"),
+        );
+        let error = Identified::parse(twice.as_bytes()).unwrap_err();
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        assert!(
+            cause.unwrap_or_default().contains("`api` is there twice"),
+            "{twice}"
+        );
     }
 
     #[test]
