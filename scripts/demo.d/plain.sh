@@ -24,7 +24,7 @@ environments:
     look: 200ms
     watch: 500ms
     min-requests: 100
-    slo: { availability: 99% }
+    slo: { availability: 99%, alpha: 0.01% }
     metrics: { counts: counts.csv }
 YAML
   trust
@@ -32,7 +32,7 @@ YAML
 mkdir -p slots/blue slots/green
 build 1 0.2%
 build 2 0.2%
-build 3 15%
+build 3 30%
 
 say "Version 1, the first: signed, approved by two people, held against its objective"
 release 1 builder
