@@ -5,7 +5,7 @@ use liftlock::bundle::Bundle;
 use liftlock::crypto::Signer;
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain, Kind};
-use liftlock::signature;
+use liftlock::signature::{self, Artifact};
 use liftlock::statement::Statement;
 
 use crate::evidence::{self, Evidence};
@@ -30,10 +30,11 @@ pub fn attest(signer: &dyn Signer, statement: &Statement) -> Result<Bundle, Erro
 ///
 /// Fails when the key cannot sign, or signed something else.
 pub fn sign(signer: &dyn Signer, digest: &Digest) -> Result<Bundle, Error> {
-    let made = signature::sign(digest, signer)?;
+    let artifact = Artifact::known_by(*digest);
+    let made = signature::sign(&artifact, signer)?;
     let bundle = Bundle::parse(made.bytes()).map_err(Error::Unreadable)?;
     let keys = [signer.public_key().clone()];
-    signature::verify(&bundle, digest, &keys, &Local).map_err(Error::Signature)?;
+    signature::verify(&bundle, &artifact, &keys, &Local).map_err(Error::Signature)?;
     Ok(bundle)
 }
 

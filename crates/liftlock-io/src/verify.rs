@@ -1,38 +1,62 @@
-//! Checks ECDSA P-256 signatures: `ring` where the message is in memory,
-//! `p256` where only its digest is known, which `ring` has no door for.
+//! Checks signatures: `ring` where the message is in memory, `p256` and `p384`
+//! where only its digest is known, which `ring` has no door for.
 
-use liftlock::crypto::{PublicKey, Verifier};
-use liftlock::digest::Digest;
+use liftlock::crypto::{Algorithm, Hash, PublicKey, Verifier};
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
-use p256::ecdsa::{Signature, VerifyingKey};
-use p256::pkcs8::DecodePublicKey as _;
-use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 
 /// The mathematics of signatures on this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Local;
 
-/// Length of an uncompressed point (SEC 1 §2.3.3), the last field of the DER form.
-const POINT: usize = 65;
-
 impl Verifier for Local {
-    fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
-        let der = key.der();
-        let Some(point) = der.len().checked_sub(POINT).and_then(|at| der.get(at..)) else {
-            return false;
-        };
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point)
-            .verify(message, signature)
-            .is_ok()
+    fn verify_with(&self, key: &PublicKey, hash: Hash, message: &[u8], signature: &[u8]) -> bool {
+        match ring_algorithm(key.algorithm(), hash) {
+            Some(algorithm) => UnparsedPublicKey::new(algorithm, key.bits())
+                .verify(message, signature)
+                .is_ok(),
+            None => self.verify_prehashed(key, hash, &hash.of(message), signature),
+        }
     }
 
-    fn verify_digest(&self, key: &PublicKey, digest: &Digest, signature: &[u8]) -> bool {
-        let (Ok(key), Ok(signature)) = (
-            VerifyingKey::from_public_key_der(key.der()),
-            Signature::from_der(signature),
-        ) else {
-            return false;
-        };
-        key.verify_prehash(digest.as_bytes(), &signature).is_ok()
+    fn verify_prehashed(&self, key: &PublicKey, _: Hash, digest: &[u8], signature: &[u8]) -> bool {
+        match key.algorithm() {
+            Algorithm::P256 => p256(key.bits(), digest, signature),
+            Algorithm::P384 => p384(key.bits(), digest, signature),
+            Algorithm::Ed25519 | Algorithm::Rsa { .. } => false,
+        }
+    }
+}
+
+/// What `ring` has for a key and a hash; ECDSA with SHA-512 is not there.
+fn ring_algorithm(key: Algorithm, hash: Hash) -> Option<&'static dyn VerificationAlgorithm> {
+    match (key, hash) {
+        (Algorithm::P256, Hash::Sha256) => Some(&signature::ECDSA_P256_SHA256_ASN1),
+        (Algorithm::P256, Hash::Sha384) => Some(&signature::ECDSA_P256_SHA384_ASN1),
+        (Algorithm::P384, Hash::Sha256) => Some(&signature::ECDSA_P384_SHA256_ASN1),
+        (Algorithm::P384, Hash::Sha384) => Some(&signature::ECDSA_P384_SHA384_ASN1),
+        (Algorithm::P256 | Algorithm::P384, Hash::Sha512) => None,
+        (Algorithm::Ed25519, _) => Some(&signature::ED25519),
+        (Algorithm::Rsa { .. }, Hash::Sha256) => Some(&signature::RSA_PKCS1_2048_8192_SHA256),
+        (Algorithm::Rsa { .. }, Hash::Sha384) => Some(&signature::RSA_PKCS1_2048_8192_SHA384),
+        (Algorithm::Rsa { .. }, Hash::Sha512) => Some(&signature::RSA_PKCS1_2048_8192_SHA512),
+    }
+}
+
+fn p256(point: &[u8], digest: &[u8], signature: &[u8]) -> bool {
+    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(point);
+    let signature = p256::ecdsa::Signature::from_der(signature);
+    match (key, signature) {
+        (Ok(key), Ok(signature)) => key.verify_prehash(digest, &signature).is_ok(),
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+fn p384(point: &[u8], digest: &[u8], signature: &[u8]) -> bool {
+    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(point);
+    let signature = p384::ecdsa::Signature::from_der(signature);
+    match (key, signature) {
+        (Ok(key), Ok(signature)) => key.verify_prehash(digest, &signature).is_ok(),
+        (Err(_), _) | (_, Err(_)) => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use crate::bundle::{Bundle, Content, ParseError};
+use crate::bundle::{Bundle, Content, Material, ParseError};
 use crate::crypto::{PublicKey, Signer, Verifier};
 use crate::dsse::{self, Envelope, IN_TOTO};
 use crate::failure::{Explain, Kind};
@@ -49,6 +49,9 @@ pub fn verify(
     keys: &[PublicKey],
     verifier: &dyn Verifier,
 ) -> Result<Proved, Refused> {
+    if let Material::Certificates(_) = bundle.material() {
+        return Err(Refused::Certificate);
+    }
     let envelope = match bundle.content() {
         Content::Envelope(envelope) => envelope,
         Content::Message { .. } => return Err(Refused::NoStatement),
@@ -125,12 +128,17 @@ pub enum Refused {
     /// Nobody is trusted.
     #[error("there is no key to check the signature with")]
     NoKeys,
+    /// Signed with a certificate.
+    #[error("the bundle was signed with a certificate, not with a key")]
+    Certificate,
 }
 
 impl Explain for Refused {
     fn kind(&self) -> Kind {
         match self {
-            Self::Signer | Self::NoStatement | Self::PayloadType(_) => Kind::Refuted,
+            Self::Signer | Self::NoStatement | Self::PayloadType(_) | Self::Certificate => {
+                Kind::Refuted
+            }
             Self::Statement(_) | Self::NoKeys => Kind::Invalid,
         }
     }
@@ -139,8 +147,9 @@ impl Explain for Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Hash;
     use crate::digest::Digest;
-    use crate::signature;
+    use crate::signature::{self, Artifact};
     use crate::statement::Subject;
 
     /// Stands in for mathematics: the "signature" is key id and message.
@@ -166,20 +175,29 @@ mod tests {
             Ok(mark(&self.0, message))
         }
 
-        fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>> {
-            Ok(mark(&self.0, digest.as_bytes()))
+        fn sign_prehashed(
+            &self,
+            digest: &[u8],
+        ) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>> {
+            Ok(mark(&self.0, digest))
         }
     }
 
     struct Check;
 
     impl Verifier for Check {
-        fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+        fn verify_with(&self, key: &PublicKey, _: Hash, message: &[u8], signature: &[u8]) -> bool {
             signature == mark(key, message)
         }
 
-        fn verify_digest(&self, key: &PublicKey, digest: &Digest, signature: &[u8]) -> bool {
-            signature == mark(key, digest.as_bytes())
+        fn verify_prehashed(
+            &self,
+            key: &PublicKey,
+            _: Hash,
+            digest: &[u8],
+            signature: &[u8],
+        ) -> bool {
+            signature == mark(key, digest)
         }
     }
 
@@ -217,9 +235,14 @@ mod tests {
     #[test]
     fn signatures_and_attestations_do_not_stand_in_for_each_other() {
         let attested = sign(&statement(), &Toy(key(1))).unwrap();
-        let signed = signature::sign(&Digest::of(b"a"), &Toy(key(1))).unwrap();
+        let signed = signature::sign(&Artifact::known_by(Digest::of(b"a")), &Toy(key(1))).unwrap();
         assert_eq!(
-            signature::verify(&attested, &Digest::of(b"a"), &[key(1)], &Check),
+            signature::verify(
+                &attested,
+                &Artifact::known_by(Digest::of(b"a")),
+                &[key(1)],
+                &Check
+            ),
             Err(signature::Refused::Statement)
         );
         let result = verify(&signed, &[key(1)], &Check);
@@ -228,10 +251,15 @@ mod tests {
 
     #[test]
     fn a_signature_is_for_one_artifact() {
-        let signed = signature::sign(&Digest::of(b"a"), &Toy(key(1))).unwrap();
+        let signed = signature::sign(&Artifact::known_by(Digest::of(b"a")), &Toy(key(1))).unwrap();
         let signed = Bundle::parse(signed.bytes()).unwrap();
         let check = |artifact: &[u8], keys: &[PublicKey]| {
-            signature::verify(&signed, &Digest::of(artifact), keys, &Check)
+            signature::verify(
+                &signed,
+                &Artifact::known_by(Digest::of(artifact)),
+                keys,
+                &Check,
+            )
         };
         assert_eq!(check(b"a", &[key(1)]), Ok(key(1)));
         assert!(matches!(

@@ -14,6 +14,7 @@ pub mod chain;
 pub mod ci;
 pub mod config;
 pub mod crypto;
+pub mod der;
 pub mod digest;
 pub mod dsse;
 pub mod exit;

@@ -2,54 +2,123 @@
 
 use std::error::Error as StdError;
 
-use crate::bundle::{Bundle, Content, ParseError};
-use crate::crypto::{PublicKey, Signer, Verifier};
+use crate::bundle::{Bundle, Content, Material, MessageDigest, ParseError};
+use crate::crypto::{Hash, PublicKey, Signer, Verifier};
 use crate::digest::Digest;
 use crate::failure::{Explain, Kind};
 
-/// Signs an artifact by its digest.
+/// What is known about an artifact that was signed as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Artifact<'a> {
+    /// Its identity.
+    pub digest: Digest,
+    /// Other hashes of it, where someone computed them.
+    pub hashes: &'a [MessageDigest],
+    /// All of it, where it is in memory.
+    pub bytes: Option<&'a [u8]>,
+}
+
+impl Artifact<'_> {
+    /// An artifact of which only the digest is known.
+    #[must_use]
+    pub const fn known_by(digest: Digest) -> Self {
+        Self {
+            digest,
+            hashes: &[],
+            bytes: None,
+        }
+    }
+
+    /// Its hash by another algorithm, where that is known.
+    #[must_use]
+    pub fn hash(&self, hash: Hash) -> Option<MessageDigest> {
+        if hash == Hash::Sha256 {
+            return Some((&self.digest).into());
+        }
+        let known = self.hashes.iter().find(|one| one.hash == hash).cloned();
+        known.or_else(|| {
+            let bytes = hash.of(self.bytes?);
+            Some(MessageDigest { hash, bytes })
+        })
+    }
+}
+
+/// Signs an artifact by its digest, with the hash that goes with the key.
 ///
 /// # Errors
 ///
-/// Fails when the key, or the service behind it, cannot sign.
-pub fn sign(digest: &Digest, signer: &dyn Signer) -> Result<Bundle, Error> {
-    let signature = signer.sign_digest(digest).map_err(Error::Sign)?;
-    let content = Content::Message {
-        digest: *digest,
-        signature,
-    };
+/// Fails when the key, or the service behind it, cannot sign, and when the
+/// artifact's hash of that kind is not known.
+pub fn sign(artifact: &Artifact<'_>, signer: &dyn Signer) -> Result<Bundle, Error> {
+    let algorithm = signer.public_key().algorithm();
+    let known = artifact.hash(algorithm.hash());
+    let digest = known
+        .filter(|_| algorithm.takes_digests())
+        .ok_or(Error::Hash)?;
+    let signature = signer.sign_prehashed(&digest.bytes).map_err(Error::Sign)?;
+    let content = Content::Message { digest, signature };
     Ok(Bundle::new(signer.public_key(), content)?)
 }
 
-/// Proves that one of these keys signed the artifact with this digest, and
-/// says which.
+/// Proves that one of these keys signed the artifact, and says which.
 ///
 /// # Errors
 ///
 /// Fails unless that is proved.
 pub fn verify(
     bundle: &Bundle,
-    artifact: &Digest,
+    artifact: &Artifact<'_>,
     keys: &[PublicKey],
     verifier: &dyn Verifier,
 ) -> Result<PublicKey, Refused> {
-    let (digest, signature) = match bundle.content() {
-        Content::Message { digest, signature } => (digest, signature),
-        Content::Envelope(_) => return Err(Refused::Statement),
-    };
-    if digest != artifact {
-        return Err(Refused::Digest {
-            signed: *digest,
-            found: *artifact,
-        });
+    if let Material::Certificates(_) = bundle.material() {
+        return Err(Refused::Certificate);
     }
     if keys.is_empty() {
         return Err(Refused::NoKeys);
     }
-    keys.iter()
-        .find(|key| verifier.verify_digest(key, artifact, signature))
-        .cloned()
-        .ok_or(Refused::Signer)
+    let (mut proved, mut reason) = (None, Refused::Signer);
+    for key in keys {
+        match made_by(bundle.content(), artifact, key, verifier) {
+            Ok(()) => proved = proved.or_else(|| Some(key.clone())),
+            Err(Refused::Signer) => {}
+            Err(other) => reason = other,
+        }
+    }
+    proved.ok_or(reason)
+}
+
+/// Proves that this key made the signature over the artifact as it is.
+///
+/// # Errors
+///
+/// Fails unless that is proved: on another artifact, another key, on a hash of
+/// the artifact that is not known, and where the key's algorithm needs bytes
+/// that are not there.
+pub fn made_by(
+    content: &Content,
+    artifact: &Artifact<'_>,
+    key: &PublicKey,
+    verifier: &dyn Verifier,
+) -> Result<(), Refused> {
+    let (digest, signature) = match content {
+        Content::Message { digest, signature } => (digest, signature),
+        Content::Envelope(_) => return Err(Refused::Statement),
+    };
+    let found = artifact.hash(digest.hash).ok_or(Refused::Hash)?;
+    if found != *digest {
+        return Err(Refused::Digest {
+            signed: hex::encode(&digest.bytes),
+            found: hex::encode(found.bytes),
+        });
+    }
+    let proved = if key.algorithm().takes_digests() {
+        verifier.verify_prehashed(key, found.hash, &found.bytes, signature)
+    } else {
+        let bytes = artifact.bytes.ok_or(Refused::Bytes)?;
+        verifier.verify_with(key, found.hash, bytes, signature)
+    };
+    if proved { Ok(()) } else { Err(Refused::Signer) }
 }
 
 /// No signature was made.
@@ -58,6 +127,9 @@ pub enum Error {
     /// The key refuses.
     #[error("cannot sign")]
     Sign(#[source] Box<dyn StdError + Send + Sync>),
+    /// The key signs by a hash that nobody computed, or signs no hashes.
+    #[error("the artifact is not hashed in the way that the key signs")]
+    Hash,
     /// A bundle of ours that cannot be written.
     #[error("cannot write the bundle")]
     Bundle(#[from] ParseError),
@@ -67,7 +139,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Sign(_) => Kind::Upstream,
-            Self::Bundle(_) => Kind::Bug,
+            Self::Bundle(_) | Self::Hash => Kind::Bug,
         }
     }
 }
@@ -79,10 +151,21 @@ pub enum Refused {
     #[error("the signature is for `{signed}`, the artifact is `{found}`")]
     Digest {
         /// What the bundle is for.
-        signed: Digest,
+        signed: String,
         /// What the artifact is.
-        found: Digest,
+        found: String,
     },
+    /// The bundle is by a hash that cannot be had from what is known.
+    #[error("the signature is over another hash than SHA-256, and only the SHA-256 is known")]
+    Hash,
+    /// The whole artifact is needed.
+    #[error(
+        "an Ed25519 or RSA signature over a file can only be checked with the file in memory (up to 64 MiB)"
+    )]
+    Bytes,
+    /// Signed with a certificate.
+    #[error("the bundle was signed with a certificate, not with a key")]
+    Certificate,
     /// Another key, or a broken signature.
     #[error("none of the given keys made the signature")]
     Signer,
@@ -97,8 +180,10 @@ pub enum Refused {
 impl Explain for Refused {
     fn kind(&self) -> Kind {
         match self {
-            Self::Digest { .. } | Self::Signer | Self::Statement => Kind::Refuted,
-            Self::NoKeys => Kind::Invalid,
+            Self::Digest { .. } | Self::Signer | Self::Statement | Self::Certificate => {
+                Kind::Refuted
+            }
+            Self::NoKeys | Self::Hash | Self::Bytes => Kind::Invalid,
         }
     }
 }

@@ -9,7 +9,7 @@ use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Report;
-use liftlock::signature;
+use liftlock::signature::{self, Artifact};
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::evidence::Evidence;
@@ -245,7 +245,7 @@ fn prove(
 ) -> Result<PublicKey, Unproved> {
     match (bundle.content(), predicate_type) {
         (Content::Message { .. }, None) => {
-            let proved = signature::verify(bundle, digest, keys, &Local);
+            let proved = signature::verify(bundle, &Artifact::known_by(*digest), keys, &Local);
             proved.map_err(|refused| Unproved::Refused(refused.to_string()))
         }
         (Content::Message { .. }, Some(_)) => Err(Unproved::Refused(

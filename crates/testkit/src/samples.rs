@@ -89,9 +89,9 @@ impl Signer for Key {
         Ok(signature.to_der().as_bytes().to_vec())
     }
 
-    fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+    fn sign_prehashed(&self, digest: &[u8]) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
         let key = SigningKey::from(&self.secret);
-        let signature: Signature = key.sign_prehash(digest.as_bytes())?;
+        let signature: Signature = key.sign_prehash(digest)?;
         Ok(signature.to_der().as_bytes().to_vec())
     }
 }
@@ -171,7 +171,11 @@ mod tests {
                 .starts_with("-----BEGIN PRIVATE KEY-----\n")
         );
         let signature = one.sign(b"message").unwrap();
-        assert_eq!(signature, one.sign_digest(&Digest::of(b"message")).unwrap());
+        assert_eq!(
+            signature,
+            one.sign_prehashed(Digest::of(b"message").as_bytes())
+                .unwrap()
+        );
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use liftlock::crypto::{PublicKey, Signer};
-use liftlock::digest::Digest;
 use p256::SecretKey;
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use p256::ecdsa::{Signature, SigningKey};
@@ -149,9 +148,9 @@ impl Signer for Private {
         }
     }
 
-    fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>, Cause> {
+    fn sign_prehashed(&self, digest: &[u8]) -> Result<Vec<u8>, Cause> {
         let key = SigningKey::from(&self.secret);
-        let signature: Signature = key.sign_prehash(digest.as_bytes())?;
+        let signature: Signature = key.sign_prehash(digest)?;
         Ok(signature.to_der().as_bytes().to_vec())
     }
 }

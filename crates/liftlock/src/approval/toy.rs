@@ -10,7 +10,7 @@ use crate::attestation;
 use crate::bundle::Bundle;
 use crate::config::environment::Approval;
 use crate::config::trust::{DatedKey, Keyring, Person, Role, Trusted};
-use crate::crypto::{PublicKey, Signer, Verifier};
+use crate::crypto::{Hash, PublicKey, Signer, Verifier};
 use crate::digest::Digest;
 use crate::name::Name;
 use crate::release;
@@ -38,18 +38,18 @@ impl Signer for Toy {
         Ok(mark(&self.0, message))
     }
 
-    fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>> {
-        Ok(mark(&self.0, digest.as_bytes()))
+    fn sign_prehashed(&self, digest: &[u8]) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>> {
+        Ok(mark(&self.0, digest))
     }
 }
 
 impl Verifier for Check {
-    fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+    fn verify_with(&self, key: &PublicKey, _: Hash, message: &[u8], signature: &[u8]) -> bool {
         signature == mark(key, message)
     }
 
-    fn verify_digest(&self, key: &PublicKey, digest: &Digest, signature: &[u8]) -> bool {
-        signature == mark(key, digest.as_bytes())
+    fn verify_prehashed(&self, key: &PublicKey, _: Hash, digest: &[u8], signature: &[u8]) -> bool {
+        signature == mark(key, digest)
     }
 }
 

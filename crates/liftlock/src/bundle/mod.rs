@@ -1,38 +1,97 @@
-//! Sigstore bundles v0.3 with a key: written exactly, read strictly.
+//! Sigstore bundles: v0.3 written exactly, v0.1 to v0.3 read strictly.
 //!
-//! Reading proves nothing; see [`crate::attestation`] and [`crate::signature`].
+//! Reading proves nothing; see [`crate::attestation`], [`crate::signature`]
+//! and [`crate::sigstore`].
 
-use ::base64::Engine as _;
-use ::base64::engine::general_purpose::STANDARD;
+pub mod entry;
+mod wire;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::base64;
-use crate::crypto::PublicKey;
+use crate::crypto::{Hash, PublicKey};
 use crate::digest::Digest;
 use crate::dsse::Envelope;
 use crate::failure::{Explain, Kind};
 use crate::json;
+use entry::Entry;
+use wire::{Head, Wire, WireMaterial};
 
 /// The media type that is written.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-/// The media types that are read: the same shapes under older names.
-const READ: [&str; 4] = [
-    MEDIA_TYPE,
-    "application/vnd.dev.sigstore.bundle+json;version=0.1",
-    "application/vnd.dev.sigstore.bundle+json;version=0.2",
-    "application/vnd.dev.sigstore.bundle+json;version=0.3",
+/// The media types that are read, and what they ask for.
+const READ: [(&str, Version); 4] = [
+    (MEDIA_TYPE, Version::V03),
+    (
+        "application/vnd.dev.sigstore.bundle+json;version=0.1",
+        Version::V01,
+    ),
+    (
+        "application/vnd.dev.sigstore.bundle+json;version=0.2",
+        Version::V02,
+    ),
+    (
+        "application/vnd.dev.sigstore.bundle+json;version=0.3",
+        Version::V03,
+    ),
 ];
 
-/// The most entries of logs in one bundle.
-const MOST_ENTRIES: usize = 32;
+/// The most entries of logs, timestamps or certificates in one bundle.
+const MOST: usize = 32;
+
+/// A version of the format. From 0.2 on a log's promise alone is no proof
+/// that it has the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// 0.1
+    V01,
+    /// 0.2
+    V02,
+    /// 0.3
+    V03,
+}
 
 /// A bundle together with the bytes it was read from, which are its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
     bytes: Vec<u8>,
+    version: Version,
+    material: Material,
     content: Content,
-    unchecked: Unchecked,
+    entries: Vec<Entry>,
+    timestamps: Vec<Vec<u8>>,
+}
+
+/// Who is said to have signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Material {
+    /// The holder of a key that the reader has to know.
+    Key {
+        /// Free text, customarily the base64 of the key's digest.
+        hint: String,
+    },
+    /// The holder of a certificate; DER, the signer's own first. Never empty.
+    Certificates(Vec<Vec<u8>>),
+}
+
+/// What a bundle says the digest of the artifact is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageDigest {
+    /// By which hash.
+    pub hash: Hash,
+    /// The hash's bytes, of its length.
+    pub bytes: Vec<u8>,
+}
+
+impl From<&Digest> for MessageDigest {
+    fn from(digest: &Digest) -> Self {
+        Self {
+            hash: Hash::Sha256,
+            bytes: digest.as_bytes().to_vec(),
+        }
+    }
 }
 
 /// What was signed.
@@ -41,7 +100,7 @@ pub enum Content {
     /// An artifact, by its digest.
     Message {
         /// What the bundle says the digest is.
-        digest: Digest,
+        digest: MessageDigest,
         /// The signature over the artifact.
         signature: Vec<u8>,
     },
@@ -65,36 +124,68 @@ impl Bundle {
     ///
     /// Fails never in practice: all fields can be JSON.
     pub fn new(key: &PublicKey, content: Content) -> Result<Self, ParseError> {
-        let (message_signature, dsse_envelope) = match &content {
+        let hint = STANDARD.encode(key.id().as_bytes());
+        Self::pack(Material::Key { hint }, content)
+    }
+
+    /// Packs a signature with whatever tells who made it.
+    ///
+    /// # Errors
+    ///
+    /// Fails never in practice: all fields can be JSON.
+    pub fn pack(material: Material, content: Content) -> Result<Self, ParseError> {
+        Self {
+            bytes: Vec::new(),
+            version: Version::V03,
+            material,
+            content,
+            entries: Vec::new(),
+            timestamps: Vec::new(),
+        }
+        .written()
+    }
+
+    /// The same signature with one more entry of a log.
+    ///
+    /// # Errors
+    ///
+    /// Fails never in practice: all fields can be JSON.
+    pub fn with_entry(mut self, entry: Entry) -> Result<Self, ParseError> {
+        self.entries.push(entry);
+        self.written()
+    }
+
+    /// The same signature with one more timestamp (RFC 3161, DER of the whole
+    /// answer).
+    ///
+    /// # Errors
+    ///
+    /// Fails never in practice: all fields can be JSON.
+    pub fn with_timestamp(mut self, timestamp: Vec<u8>) -> Result<Self, ParseError> {
+        self.timestamps.push(timestamp);
+        self.written()
+    }
+
+    fn written(mut self) -> Result<Self, ParseError> {
+        let (message_signature, dsse_envelope) = match &self.content {
             Content::Message { digest, signature } => {
-                let message = MessageSignature {
-                    message_digest: MessageDigest {
-                        algorithm: "SHA2_256".to_owned(),
-                        digest: digest.as_bytes().to_vec(),
-                    },
-                    signature: signature.clone(),
-                };
-                (Some(message), None)
+                (Some((digest, signature.as_slice()).into()), None)
             }
             Content::Envelope(envelope) => (None, Some(envelope.clone())),
         };
         let wire = Wire {
             media_type: MEDIA_TYPE.to_owned(),
-            verification_material: Material {
-                public_key: Some(KeyHint {
-                    hint: STANDARD.encode(key.id().as_bytes()),
-                }),
-                ..Material::default()
-            },
+            verification_material: WireMaterial::of(
+                &self.material,
+                &self.entries,
+                &self.timestamps,
+            ),
             message_signature,
             dsse_envelope,
         };
-        let bytes = serde_json::to_vec(&wire).map_err(json::ParseError::Malformed)?;
-        Ok(Self {
-            bytes,
-            content,
-            unchecked: Unchecked::default(),
-        })
+        self.version = Version::V03;
+        self.bytes = serde_json::to_vec(&wire).map_err(json::ParseError::Malformed)?;
+        Ok(self)
     }
 
     /// Reads a bundle. Unknown fields are refused, as the rules of Protobuf's
@@ -102,27 +193,29 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// Fails on another media type, on a bundle with a certificate, on
-    /// anything that does not hold exactly one key and one content.
+    /// Fails on another media type, and on anything that does not hold exactly
+    /// one signer and one content.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
         let head: Head = json::parse(bytes)?;
-        if !READ.contains(&head.media_type.as_str()) {
+        let known = READ.iter().find(|(name, _)| *name == head.media_type);
+        let Some((_, version)) = known else {
             return Err(ParseError::MediaType(head.media_type));
-        }
-        let wire: Wire = json::parse(bytes)?;
-        let material = wire.verification_material;
-        if material.certificate.is_some() || material.x509_certificate_chain.is_some() {
-            return Err(ParseError::Keyless);
-        }
-        if material.public_key.is_none() {
-            return Err(ParseError::NoKey);
-        }
-        let stamps = material.timestamp_verification_data.unwrap_or_default();
-        let unchecked = Unchecked {
-            log_entries: material.tlog_entries.len(),
-            timestamps: stamps.rfc3161_timestamps.len(),
         };
-        if unchecked.log_entries.max(unchecked.timestamps) > MOST_ENTRIES {
+        let wire: Wire = json::parse(bytes)?;
+        let mut material = wire.verification_material;
+        let signer = material.signer()?;
+        let stamps = material.timestamp_verification_data.unwrap_or_default();
+        let timestamps: Vec<Vec<u8>> = stamps
+            .rfc3161_timestamps
+            .into_iter()
+            .map(|one| one.signed_timestamp)
+            .collect();
+        let certificates = match &signer {
+            Material::Key { .. } => 0,
+            Material::Certificates(all) => all.len(),
+        };
+        let entries = material.tlog_entries;
+        if entries.len().max(timestamps.len()).max(certificates) > MOST {
             return Err(ParseError::TooMany);
         }
         let content = match (wire.message_signature, wire.dsse_envelope) {
@@ -132,8 +225,11 @@ impl Bundle {
         };
         Ok(Self {
             bytes: bytes.to_vec(),
+            version: *version,
+            material: signer,
             content,
-            unchecked,
+            entries,
+            timestamps,
         })
     }
 
@@ -155,10 +251,37 @@ impl Bundle {
         &self.content
     }
 
+    /// The version of the format.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Who is said to have signed, unproved.
+    #[must_use]
+    pub const fn material(&self) -> &Material {
+        &self.material
+    }
+
+    /// The entries of logs, unproved.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The timestamps (RFC 3161, DER), unproved.
+    #[must_use]
+    pub fn timestamps(&self) -> &[Vec<u8>] {
+        &self.timestamps
+    }
+
     /// What a check with a pinned key leaves unread.
     #[must_use]
     pub const fn unchecked(&self) -> Unchecked {
-        self.unchecked
+        Unchecked {
+            log_entries: self.entries.len(),
+            timestamps: self.timestamps.len(),
+        }
     }
 }
 
@@ -189,85 +312,6 @@ impl schemars::JsonSchema for Bundle {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Head {
-    media_type: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Wire {
-    media_type: String,
-    verification_material: Material,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    message_signature: Option<MessageSignature>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    dsse_envelope: Option<Envelope>,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Material {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    public_key: Option<KeyHint>,
-    #[serde(default, skip_serializing)]
-    certificate: Option<serde_json::Value>,
-    #[serde(default, skip_serializing)]
-    x509_certificate_chain: Option<serde_json::Value>,
-    #[serde(default, skip_serializing)]
-    tlog_entries: Vec<serde_json::Map<String, serde_json::Value>>,
-    #[serde(default, skip_serializing)]
-    timestamp_verification_data: Option<Timestamps>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyHint {
-    /// Free text; customarily the base64 of the key's digest. Never trusted.
-    #[serde(default)]
-    hint: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Timestamps {
-    #[serde(default)]
-    rfc3161_timestamps: Vec<serde_json::Map<String, serde_json::Value>>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct MessageSignature {
-    message_digest: MessageDigest,
-    #[serde(with = "base64")]
-    signature: Vec<u8>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MessageDigest {
-    algorithm: String,
-    #[serde(with = "base64")]
-    digest: Vec<u8>,
-}
-
-impl MessageSignature {
-    fn content(self) -> Result<Content, ParseError> {
-        if self.message_digest.algorithm != "SHA2_256" {
-            return Err(ParseError::Algorithm(self.message_digest.algorithm));
-        }
-        let length = self.message_digest.digest.len();
-        let Ok(digest) = <[u8; 32]>::try_from(self.message_digest.digest) else {
-            return Err(ParseError::Length(length));
-        };
-        Ok(Content::Message {
-            digest: Digest::from_bytes(digest),
-            signature: self.signature,
-        })
-    }
-}
-
 /// The bytes are no bundle that we can use.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
@@ -277,23 +321,35 @@ pub enum ParseError {
     /// Another format, or a newer version of it.
     #[error("`mediaType` `{0}` is not one that this version reads")]
     MediaType(String),
-    /// Signed with a certificate in place of a key.
-    #[error("keyless bundles are not supported in key mode yet")]
-    Keyless,
     /// Neither key nor certificate.
-    #[error("the bundle has no `publicKey` in its `verificationMaterial`")]
-    NoKey,
+    #[error("the bundle has neither `publicKey` nor certificate in its `verificationMaterial`")]
+    NoSigner,
+    /// More than one of them.
+    #[error(
+        "the bundle has more than one of `publicKey`, `certificate` and `x509CertificateChain`"
+    )]
+    SeveralSigners,
+    /// A chain of nothing.
+    #[error("the bundle's `x509CertificateChain` is empty")]
+    EmptyChain,
     /// None or both.
     #[error("the bundle has to hold either `messageSignature` or `dsseEnvelope`")]
     Content,
     /// Another hash.
-    #[error("the digest algorithm `{0}` is not supported, only `SHA2_256`")]
+    #[error("the digest algorithm `{0}` is not one of SHA2_256, SHA2_384, SHA2_512")]
     Algorithm(String),
-    /// No SHA-256 has that length.
-    #[error("the message digest has {0} bytes, expected 32")]
-    Length(usize),
+    /// No such hash has that length.
+    #[error("the message digest has {found} bytes, `{algorithm}` has {wanted}")]
+    Length {
+        /// The name of the hash.
+        algorithm: String,
+        /// How many there are.
+        found: usize,
+        /// How many it has.
+        wanted: usize,
+    },
     /// More than any honest bundle has.
-    #[error("more than {MOST_ENTRIES} log entries or timestamps")]
+    #[error("more than {MOST} log entries, timestamps or certificates")]
     TooMany,
 }
 
@@ -307,10 +363,17 @@ impl Explain for ParseError {
 mod tests {
     use super::*;
 
+    fn entry() -> serde_json::Value {
+        serde_json::json!({
+            "logIndex": "1", "logId": { "keyId": "AQ==" },
+            "kindVersion": { "kind": "x", "version": "1" }, "canonicalizedBody": "e30=",
+        })
+    }
+
     fn document() -> serde_json::Value {
         serde_json::json!({
             "mediaType": MEDIA_TYPE,
-            "verificationMaterial": { "publicKey": { "hint": "x" }, "tlogEntries": [{ "logIndex": "1" }] },
+            "verificationMaterial": { "publicKey": { "hint": "x" }, "tlogEntries": [entry()] },
             "messageSignature": {
                 "messageDigest": {
                     "algorithm": "SHA2_256",
@@ -332,13 +395,32 @@ mod tests {
         assert_eq!(
             *bundle.content(),
             Content::Message {
-                digest: Digest::of(b"a"),
+                digest: (&Digest::of(b"a")).into(),
                 signature: vec![1],
             }
         );
         let embedded = serde_json::to_value(&bundle).unwrap();
         let again = Bundle::deserialize(embedded).unwrap();
         assert_eq!(again.content(), bundle.content());
+    }
+
+    #[test]
+    fn a_bundle_grows_by_entries_and_timestamps_and_reads_the_same() {
+        let chain = |count: u8| Material::Certificates((0..count).map(|one| vec![one]).collect());
+        for count in [1, 2] {
+            let content = parse(&document()).unwrap().content().clone();
+            let entry: Entry = serde_json::from_value(entry()).unwrap();
+            let bundle = Bundle::pack(chain(count), content).unwrap();
+            let bundle = bundle.with_entry(entry.clone()).unwrap();
+            let bundle = bundle.with_timestamp(vec![7]).unwrap();
+            let again = Bundle::parse(bundle.bytes()).unwrap();
+            assert_eq!(again, bundle);
+            assert_eq!(*again.material(), chain(count));
+            assert_eq!(
+                (again.entries(), again.timestamps()),
+                (&[entry][..], &[vec![7]][..])
+            );
+        }
     }
 
     #[test]
@@ -352,17 +434,27 @@ mod tests {
             (
                 "/verificationMaterial",
                 serde_json::json!({ "certificate": {} }),
-                "keyless",
+                "not a Sigstore bundle",
             ),
             (
                 "/verificationMaterial",
-                serde_json::json!({ "x509CertificateChain": {} }),
-                "keyless",
+                serde_json::json!({ "x509CertificateChain": { "certificates": [] } }),
+                "the bundle's `x509CertificateChain` is empty",
+            ),
+            (
+                "/verificationMaterial",
+                serde_json::json!({ "publicKey": {}, "certificate": { "rawBytes": "AQ==" } }),
+                "the bundle has more than one",
+            ),
+            (
+                "/verificationMaterial/tlogEntries/0/logIndex",
+                "-1".into(),
+                "not a Sigstore bundle",
             ),
             (
                 "/verificationMaterial",
                 serde_json::json!({}),
-                "the bundle has no `publicKey`",
+                "the bundle has neither `publicKey` nor",
             ),
             (
                 "/messageSignature",
@@ -371,7 +463,7 @@ mod tests {
             ),
             (
                 "/messageSignature/messageDigest/algorithm",
-                "SHA2_512".into(),
+                "SHA3_256".into(),
                 "the digest algorithm",
             ),
             (
