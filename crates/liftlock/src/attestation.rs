@@ -56,21 +56,41 @@ pub fn verify(
         Content::Envelope(envelope) => envelope,
         Content::Message { .. } => return Err(Refused::NoStatement),
     };
-    if envelope.payload_type != IN_TOTO {
-        return Err(Refused::PayloadType(envelope.payload_type.clone()));
-    }
     if keys.is_empty() {
         return Err(Refused::NoKeys);
     }
-    let message = envelope.message();
-    let key = keys
-        .iter()
-        .find(|key| verifier.verify(key, &message, &envelope.signature))
-        .ok_or(Refused::Signer)?;
-    Ok(Proved {
-        statement: Statement::parse(&envelope.payload)?,
-        key: key.clone(),
-    })
+    for key in keys {
+        match made_by(envelope, key, verifier) {
+            Ok(statement) => {
+                return Ok(Proved {
+                    statement,
+                    key: key.clone(),
+                });
+            }
+            Err(Refused::Signer) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Err(Refused::Signer)
+}
+
+/// Proves that this key signed the statement in an envelope, and reads it.
+///
+/// # Errors
+///
+/// Fails unless that is proved.
+pub fn made_by(
+    envelope: &Envelope,
+    key: &PublicKey,
+    verifier: &dyn Verifier,
+) -> Result<Statement, Refused> {
+    if envelope.payload_type != IN_TOTO {
+        return Err(Refused::PayloadType(envelope.payload_type.clone()));
+    }
+    if !verifier.verify(key, &envelope.message(), &envelope.signature) {
+        return Err(Refused::Signer);
+    }
+    Ok(Statement::parse(&envelope.payload)?)
 }
 
 /// Reads what a bundle claims without proof, to choose among bundles or to

@@ -9,6 +9,8 @@ pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S:
 }
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    let mut text = String::deserialize(deserializer)?;
+    // Line breaks are passed over, as the tools that write such files do.
+    text.retain(|letter| !matches!(letter, '\n' | '\r'));
     STANDARD.decode(text).map_err(D::Error::custom)
 }

@@ -122,7 +122,7 @@ impl PublicKey {
         let parameters = if kind.is_empty() {
             None
         } else {
-            Some(kind.next()?)
+            Some(kind.any()?)
         };
         kind.finish()?;
         let curve = parameters

@@ -19,11 +19,11 @@ pub mod tag {
     pub const NULL: u8 = 0x05;
     /// OBJECT IDENTIFIER.
     pub const OID: u8 = 0x06;
-    /// UTF8String.
+    /// `UTF8String`.
     pub const UTF8_STRING: u8 = 0x0c;
-    /// UTCTime.
+    /// `UTCTime`.
     pub const UTC_TIME: u8 = 0x17;
-    /// GeneralizedTime.
+    /// `GeneralizedTime`.
     pub const GENERALIZED_TIME: u8 = 0x18;
     /// SEQUENCE.
     pub const SEQUENCE: u8 = 0x30;
@@ -130,7 +130,7 @@ impl<'a> Element<'a> {
         std::str::from_utf8(self.content).map_err(|_error| Error::Value("a string is not UTF-8"))
     }
 
-    /// A UTCTime or GeneralizedTime in Zulu time (RFC 5280 §4.1.2.5); the
+    /// A `UTCTime` or `GeneralizedTime` in Zulu time (RFC 5280 §4.1.2.5); the
     /// fraction of a second that timestamps may have is cut to milliseconds.
     ///
     /// # Errors
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// Fails when it is cut off, or not DER.
-    pub fn next(&mut self) -> Result<Element<'a>, Error> {
+    pub fn any(&mut self) -> Result<Element<'a>, Error> {
         let [tag, length, ..] = self.rest else {
             return Err(Error::Truncated);
         };
@@ -236,7 +236,7 @@ impl<'a> Reader<'a> {
     ///
     /// Fails on another tag, and when it is cut off or not DER.
     pub fn expect(&mut self, tag: u8) -> Result<Element<'a>, Error> {
-        let element = self.next()?;
+        let element = self.any()?;
         if element.tag == tag {
             Ok(element)
         } else {
@@ -254,7 +254,7 @@ impl<'a> Reader<'a> {
     /// Fails when it has, but is cut off or not DER.
     pub fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Error> {
         if self.rest.first() == Some(&tag) {
-            self.next().map(Some)
+            self.any().map(Some)
         } else {
             Ok(None)
         }
@@ -370,7 +370,7 @@ mod tests {
         }
         for (bytes, value) in [(&[][..], 0), (&[0, 0x7f][..], 127), (&[0x80][..], 128)] {
             let written = integer(bytes);
-            assert_eq!(Reader::new(&written).next().unwrap().small(), Ok(value));
+            assert_eq!(Reader::new(&written).any().unwrap().small(), Ok(value));
         }
     }
 
@@ -399,13 +399,13 @@ mod tests {
             ),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(Reader::new(bytes).next(), Err(expected), "{bytes:02x?}");
+            assert_eq!(Reader::new(bytes).any(), Err(expected), "{bytes:02x?}");
         }
         assert_eq!(document(&[0x30, 0, 0]), Err(Error::Trailing));
         let negative = encode(tag::INTEGER, &[0x80]);
-        assert!(Reader::new(&negative).next().unwrap().unsigned().is_err());
+        assert!(Reader::new(&negative).any().unwrap().unsigned().is_err());
         let padded = encode(tag::INTEGER, &[0, 1]);
-        assert!(Reader::new(&padded).next().unwrap().unsigned().is_err());
+        assert!(Reader::new(&padded).any().unwrap().unsigned().is_err());
     }
 
     #[test]
@@ -413,7 +413,7 @@ mod tests {
         let time = |tag, text: &str| {
             let bytes = encode(tag, text.as_bytes());
             Reader::new(&bytes)
-                .next()
+                .any()
                 .unwrap()
                 .time()
                 .map(|time| time.to_string())

@@ -423,6 +423,15 @@ mod tests {
         }
     }
 
+    fn refused<const N: usize>(cases: [(&str, serde_json::Value, &str); N]) {
+        for (pointer, value, message) in cases {
+            let mut document = document();
+            *document.pointer_mut(pointer).unwrap() = value;
+            let error = parse(&document).unwrap_err();
+            assert!(error.to_string().starts_with(message), "{pointer}: {error}");
+        }
+    }
+
     #[test]
     fn every_other_shape_is_refused_by_name() {
         let cases = [
@@ -456,6 +465,13 @@ mod tests {
                 serde_json::json!({}),
                 "the bundle has neither `publicKey` nor",
             ),
+        ];
+        refused(cases);
+    }
+
+    #[test]
+    fn every_other_content_is_refused_by_name() {
+        let cases = [
             (
                 "/messageSignature",
                 serde_json::Value::Null,
@@ -482,12 +498,7 @@ mod tests {
                 "not a Sigstore bundle",
             ),
         ];
-        for (pointer, value, message) in cases {
-            let mut document = document();
-            *document.pointer_mut(pointer).unwrap() = value;
-            let error = parse(&document).unwrap_err();
-            assert!(error.to_string().starts_with(message), "{pointer}: {error}");
-        }
+        refused(cases);
     }
 
     #[test]

@@ -94,7 +94,7 @@ struct WireDigest {
     digest: Vec<u8>,
 }
 
-/// The names of `HashAlgorithm` (sigstore_common.proto) and their lengths in bytes.
+/// The names of `HashAlgorithm` (`sigstore_common.proto`) and their lengths in bytes.
 const HASHES: [(&str, Hash, usize); 3] = [
     ("SHA2_256", Hash::Sha256, 32),
     ("SHA2_384", Hash::Sha384, 48),

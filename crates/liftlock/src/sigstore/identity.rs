@@ -1,0 +1,264 @@
+//! Whose certificate counts: who vouches for the identity, and its name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use regex_lite::Regex;
+use serde::{Deserialize, Serialize};
+
+use crate::x509::Certificate;
+
+/// An identity that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Who vouches for it, as the certificate names the OIDC issuer.
+    pub issuer: Matcher,
+    /// The name: a URI, an e-mail address or a user's name.
+    pub name: Matcher,
+}
+
+impl Identity {
+    /// Whether a certificate is of this identity.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless it is, and says what it is instead.
+    pub fn check(&self, certificate: &Certificate) -> Result<Known, Mismatch> {
+        let known = Known::of(certificate)?;
+        let issuer = known.issuer.as_deref().unwrap_or_default();
+        if known.issuer.is_none() || !self.issuer.matches(issuer) {
+            return Err(Mismatch::Issuer(issuer.to_owned()));
+        }
+        match known.names.as_slice() {
+            // Several names could mean several people.
+            [only] if self.name.matches(only) => Ok(known),
+            names => Err(Mismatch::Name(names.join(", "))),
+        }
+    }
+}
+
+/// What a certificate says about its holder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Known {
+    /// Who vouches for it.
+    pub issuer: Option<String>,
+    /// The names.
+    pub names: Vec<String>,
+}
+
+impl Known {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// Fails when an extension is malformed.
+    pub fn of(certificate: &Certificate) -> Result<Self, Mismatch> {
+        let names = certificate.alt_names()?;
+        Ok(Self {
+            issuer: certificate.oidc_issuer()?,
+            names: names.iter().map(|name| name.value().to_owned()).collect(),
+        })
+    }
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let issuer = self.issuer.as_deref().unwrap_or("nobody");
+        write!(formatter, "{} ({issuer})", self.names.join(", "))
+    }
+}
+
+/// What a text has to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Matcher {
+    /// Exactly this.
+    Exact(String),
+    /// Something that the pattern describes from its first to its last
+    /// character.
+    Pattern {
+        /// As it was written, with `^` and `$`.
+        written: String,
+        /// What it means.
+        regex: Box<Regex>,
+    },
+}
+
+impl Matcher {
+    /// Reads a pattern: a regular expression between `^` and `$`.
+    ///
+    /// # Errors
+    ///
+    /// Fails on one that is not anchored at both ends, is malformed, or that
+    /// also describes names of strangers.
+    pub fn pattern(text: &str) -> Result<Self, ParseError> {
+        let inner = text
+            .strip_prefix('^')
+            .and_then(|rest| rest.strip_suffix('$'))
+            .filter(|inner| !inner.ends_with('\\'))
+            .ok_or(ParseError::Unanchored)?;
+        if inner.contains("(?") {
+            return Err(ParseError::Flags);
+        }
+        // The group keeps alternatives between the anchors.
+        let regex = Regex::new(&format!("^(?:{inner})$"));
+        let regex = regex.map_err(|error| ParseError::Malformed(error.to_string()))?;
+        if STRANGERS.iter().any(|stranger| regex.is_match(stranger)) {
+            return Err(ParseError::Wide);
+        }
+        Ok(Self::Pattern {
+            written: text.to_owned(),
+            regex: Box::new(regex),
+        })
+    }
+
+    /// Whether a text is what is wanted.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Exact(wanted) => wanted == text,
+            Self::Pattern { regex, .. } => !text.contains('\n') && regex.is_match(text),
+        }
+    }
+}
+
+/// Names that nobody means: who accepts one of them accepts everybody.
+const STRANGERS: [&str; 8] = [
+    "",
+    "x",
+    "https://stranger.invalid",
+    "https://stranger.invalid/x/y/.github/workflows/z.yml@refs/heads/main",
+    "https://github.com/stranger-5f1c/x/.github/workflows/z.yml@refs/heads/main",
+    "https://github.com/stranger-5f1c/release/.github/workflows/release.yml@refs/tags/v1.2.3",
+    "https://gitlab.com/stranger-5f1c/x//.gitlab-ci.yml@refs/heads/main",
+    "someone@stranger.invalid",
+];
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Matcher {}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(text) | Self::Pattern { written: text, .. } => formatter.write_str(text),
+        }
+    }
+}
+
+/// A text that begins with `^` is a pattern, every other is meant exactly.
+impl FromStr for Matcher {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        if text.starts_with('^') {
+            Self::pattern(text)
+        } else if text.is_empty() {
+            Err(ParseError::Empty)
+        } else {
+            Ok(Self::Exact(text.to_owned()))
+        }
+    }
+}
+
+impl TryFrom<String> for Matcher {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
+impl From<Matcher> for String {
+    fn from(matcher: Matcher) -> Self {
+        matcher.to_string()
+    }
+}
+
+/// A pattern that proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// Nothing.
+    #[error("an empty name is nobody's")]
+    Empty,
+    /// It could be found inside of any other name.
+    #[error("a pattern has to begin with `^` and to end with `$`")]
+    Unanchored,
+    /// It could change what the anchors mean.
+    #[error("a pattern may not hold `(?`")]
+    Flags,
+    /// Not a regular expression.
+    #[error("not a regular expression: {0}")]
+    Malformed(String),
+    /// Everybody.
+    #[error("the pattern also describes names of strangers: name the host and the owner")]
+    Wide,
+}
+
+/// The certificate is of somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// Somebody else vouches.
+    #[error("the certificate's identity comes from `{0}`, which is not the issuer that is wanted")]
+    Issuer(String),
+    /// Another name.
+    #[error("the certificate is of `{0}`, which is not the identity that is wanted")]
+    Name(String),
+    /// Malformed.
+    #[error("the certificate's identity is malformed")]
+    Malformed(#[from] crate::der::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_that_lets_strangers_in_is_refused() {
+        let cases = [
+            (".+", ParseError::Unanchored),
+            ("^.+", ParseError::Unanchored),
+            ("https://github.com/acme/.*$", ParseError::Unanchored),
+            ("^https://github.com/acme/x\\$", ParseError::Unanchored),
+            ("^.*$", ParseError::Wide),
+            ("^https://.*$", ParseError::Wide),
+            ("^https://github\\.com/.*$", ParseError::Wide),
+            (
+                "^.*/\\.github/workflows/release\\.yml@refs/tags/v.*$",
+                ParseError::Wide,
+            ),
+            ("^https://github\\.com/acme/x|.*$", ParseError::Wide),
+            ("^(?s).*$", ParseError::Flags),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Matcher::pattern(text), Err(expected), "{text}");
+        }
+        assert!(matches!(
+            Matcher::pattern("^($"),
+            Err(ParseError::Malformed(_))
+        ));
+        assert_eq!("".parse::<Matcher>(), Err(ParseError::Empty));
+    }
+
+    #[test]
+    fn a_pattern_is_about_the_whole_name() {
+        let release: Matcher =
+            "^https://github\\.com/acme/shop/\\.github/workflows/release\\.yml@refs/tags/v[0-9.]+$"
+                .parse()
+                .unwrap();
+        let name = "https://github.com/acme/shop/.github/workflows/release.yml@refs/tags/v1.2";
+        assert!(release.matches(name));
+        assert!(!release.matches(&format!("{name}-rc")));
+        assert!(!release.matches(&format!("https://evil.example/{name}")));
+        assert!(!release.matches(&format!("{name}\n")));
+        let alternatives: Matcher = "^a@acme\\.example|b@acme\\.example$".parse().unwrap();
+        assert!(alternatives.matches("b@acme.example"));
+        assert!(!alternatives.matches("evil-b@acme.example"));
+        let exact: Matcher = "a@acme.example".parse().unwrap();
+        assert!(exact.matches("a@acme.example") && !exact.matches("a@acme-example"));
+    }
+}
