@@ -20,6 +20,8 @@ pub mod hash;
 pub mod http;
 #[cfg(feature = "sign")]
 pub mod key;
+#[cfg(feature = "keyless")]
+pub mod keyless;
 pub mod ledger;
 #[cfg(feature = "registry")]
 pub mod oci;

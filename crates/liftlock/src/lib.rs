@@ -31,6 +31,7 @@ pub mod prometheus;
 pub mod record;
 pub mod release;
 pub mod report;
+pub mod retry;
 pub mod rollback;
 pub mod signature;
 pub mod sigstore;

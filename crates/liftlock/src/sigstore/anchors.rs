@@ -47,14 +47,20 @@ pub struct Log {
 }
 
 impl Log {
-    /// The name that its checkpoints are signed with: host and port.
+    /// Whether its checkpoints may have this origin: its host, with the port
+    /// (Rekor v1) or without (v2).
     #[must_use]
-    pub fn host(&self) -> &str {
+    pub fn is_named(&self, origin: &str) -> bool {
         let rest = self
             .url
             .split_once("://")
             .map_or(self.url.as_str(), |(_, rest)| rest);
-        rest.split('/').next().unwrap_or_default()
+        let place = rest.split('/').next().unwrap_or_default();
+        let host = match place.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            Some(_) | None => place,
+        };
+        !origin.is_empty() && (origin == place || origin == host)
     }
 }
 

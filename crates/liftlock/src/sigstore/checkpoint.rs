@@ -87,11 +87,10 @@ impl Checkpoint {
         let (Some(key), Some(id)) = (&log.key, log.id.first_chunk::<4>()) else {
             return false;
         };
-        let name = log.host();
         let owner = self.origin.split(" - ").next().unwrap_or_default();
-        owner == name
+        log.is_named(owner)
             && self.signatures.iter().any(|one| {
-                one.name == name
+                one.name == owner
                     && one.key == *id
                     && verifier.verify(key, self.text.as_bytes(), &one.bytes)
             })

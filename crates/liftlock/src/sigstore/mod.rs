@@ -4,9 +4,13 @@
 pub mod anchors;
 pub mod body;
 pub mod checkpoint;
+pub mod fulcio;
 pub mod identity;
 pub mod merkle;
-
+pub mod public;
+pub mod rekor;
 pub mod sct;
+pub mod signing_config;
 pub mod timestamp;
+pub mod token;
 pub mod verify;

@@ -1,0 +1,49 @@
+//! The public instance of Sigstore, as it was on the day of [`DATE`].
+
+use super::anchors::{self, TrustedRoot};
+use super::signing_config::{self, SigningConfig};
+
+/// The day on which the two files were the newest, RFC 3339.
+pub const DATE: &str = "2026-11-25T00:00:00Z";
+
+/// The compiled-in trusted root.
+pub const TRUSTED_ROOT: &[u8] = include_bytes!("trusted_root.json");
+
+const SIGNING_CONFIG: &[u8] = include_bytes!("signing_config.json");
+
+/// Whom the public instance trusts.
+///
+/// # Errors
+///
+/// Fails never: a test reads it.
+pub fn trusted_root() -> Result<TrustedRoot, anchors::ParseError> {
+    TrustedRoot::parse(TRUSTED_ROOT)
+}
+
+/// Where the public instance is served.
+///
+/// # Errors
+///
+/// Fails never: a test reads it.
+pub fn signing_config() -> Result<SigningConfig, signing_config::ParseError> {
+    SigningConfig::parse(SIGNING_CONFIG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Time;
+
+    #[test]
+    fn the_public_instance_is_read() {
+        let root = trusted_root().unwrap();
+        assert!(root.logs.iter().all(|log| log.key.is_some()));
+        assert_eq!(
+            (root.authorities.len(), root.timestamp_authorities.len()),
+            (2, 1)
+        );
+        let now: Time = DATE.parse().unwrap();
+        let chosen = signing_config().unwrap().logs(now).unwrap();
+        assert_eq!(chosen.services[0].url, "https://rekor.sigstore.dev");
+    }
+}

@@ -1,0 +1,239 @@
+//! Identity tokens of CI systems (OpenID Connect), read without proof: the
+//! certificate authority proves them.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+use crate::failure::{Explain, Kind};
+use crate::json;
+use crate::time::Time;
+
+/// The audience that Sigstore asks for.
+pub const AUDIENCE: &str = "sigstore";
+
+/// The most bytes of a token.
+const LARGEST: usize = 64 * 1024;
+
+/// A token. It is a secret until it expires and is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    text: String,
+    claims: Claims,
+}
+
+/// What we look at.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Claims {
+    iss: String,
+    #[serde(default)]
+    sub: String,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    aud: Audience,
+    exp: i64,
+    /// GitHub's word for how public the repository is.
+    #[serde(default)]
+    repository_visibility: Option<String>,
+    /// GitLab's.
+    #[serde(default)]
+    project_visibility: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for Audience {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl Token {
+    /// Reads a token (RFC 7519, compact form).
+    ///
+    /// # Errors
+    ///
+    /// Fails on anything else, and without an issuer or a subject.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let text = text.trim();
+        let mut parts = text.split('.');
+        let parts = (parts.next(), parts.next(), parts.next(), parts.next());
+        let (Some(_), Some(claims), Some(_), None) = parts else {
+            return Err(ParseError::Shape);
+        };
+        if text.len() > LARGEST {
+            return Err(ParseError::Shape);
+        }
+        let claims = URL_SAFE_NO_PAD.decode(claims).unwrap_or_default();
+        let claims: Claims = json::parse(&claims).map_err(ParseError::Claims)?;
+        if claims.iss.is_empty() || claims.sub.is_empty() && claims.email.is_none() {
+            return Err(ParseError::Nobody);
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            claims,
+        })
+    }
+
+    /// The token itself.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.text
+    }
+
+    /// Who made it.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.claims.iss
+    }
+
+    /// What the certificate authority wants to see signed: the e-mail address
+    /// where there is one, else the subject.
+    #[must_use]
+    pub fn challenge(&self) -> &str {
+        self.claims.email.as_deref().unwrap_or(&self.claims.sub)
+    }
+
+    /// Whether it says that everybody may see where it comes from.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        let said = self.claims.repository_visibility.as_ref();
+        let said = said.or(self.claims.project_visibility.as_ref());
+        said.is_some_and(|word| word == "public")
+    }
+
+    /// Insists that it is for Sigstore and lasts.
+    ///
+    /// # Errors
+    ///
+    /// Fails otherwise.
+    pub fn check(&self, now: Time) -> Result<(), ParseError> {
+        let meant = match &self.claims.aud {
+            Audience::One(one) => one == AUDIENCE,
+            Audience::Many(all) => all.iter().any(|one| one == AUDIENCE),
+        };
+        if !meant {
+            return Err(ParseError::Audience(match &self.claims.aud {
+                Audience::One(one) => one.clone(),
+                Audience::Many(all) => all.join(", "),
+            }));
+        }
+        let end = Time::from_unix_millis(self.claims.exp.saturating_mul(1000));
+        match end {
+            Ok(end) if now < end => Ok(()),
+            Ok(end) => Err(ParseError::Expired(end)),
+            Err(_) => Err(ParseError::Shape),
+        }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Token({})", self.claims.iss)
+    }
+}
+
+/// The token cannot be used. It is never part of the message.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// No token.
+    #[error("the identity token is no JWT")]
+    Shape,
+    /// Not the claims of a token.
+    #[error("the claims of the identity token are malformed")]
+    Claims(#[source] json::ParseError),
+    /// Nobody's.
+    #[error("the identity token names no issuer and subject")]
+    Nobody,
+    /// For somebody else.
+    #[error("the identity token is for `{0}`, not for `{AUDIENCE}`")]
+    Audience(String),
+    /// Too late.
+    #[error("the identity token expired at {0}")]
+    Expired(Time),
+}
+
+impl Explain for ParseError {
+    fn kind(&self) -> Kind {
+        Kind::Credentials
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Audience(_) => Some(format!(
+                "ask the CI for a token with the audience `{AUDIENCE}`"
+            )),
+            Self::Shape | Self::Claims(_) | Self::Nobody | Self::Expired(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(claims: &serde_json::Value) -> Result<Token, ParseError> {
+        Token::parse(&format!(
+            "h.{}.s\n",
+            URL_SAFE_NO_PAD.encode(claims.to_string())
+        ))
+    }
+
+    #[test]
+    fn a_token_is_for_sigstore_and_never_shown() {
+        let now: Time = "2026-01-01T00:00:00Z".parse().unwrap();
+        let claims = serde_json::json!({
+            "iss": "https://i", "sub": "repo:a/b", "aud": "sigstore", "exp": 1_767_225_601,
+            "repository_visibility": "public",
+        });
+        let with = |field: &str, value: serde_json::Value| {
+            let mut claims = claims.clone();
+            claims[field] = value;
+            token(&claims)
+        };
+        let good = token(&claims).unwrap();
+        assert!(good.check(now).is_ok() && good.is_public());
+        assert_eq!(good.challenge(), "repo:a/b");
+        assert!(!format!("{good:?}").contains(good.secret()));
+        let email = with("email", "a@b".into()).unwrap();
+        assert_eq!(email.challenge(), "a@b");
+        assert!(
+            with("aud", serde_json::json!(["x", "sigstore"]))
+                .unwrap()
+                .check(now)
+                .is_ok()
+        );
+        for other in [
+            serde_json::json!("x"),
+            serde_json::json!([]),
+            serde_json::json!("sigstore2"),
+        ] {
+            let refused = with("aud", other).unwrap().check(now);
+            assert!(matches!(refused, Err(ParseError::Audience(_))));
+        }
+        let late = with("exp", 1_767_225_600.into()).unwrap().check(now);
+        assert!(matches!(late, Err(ParseError::Expired(_))));
+        assert!(
+            !with("repository_visibility", "private".into())
+                .unwrap()
+                .is_public()
+        );
+        assert!(
+            !with("repository_visibility", serde_json::Value::Null)
+                .unwrap()
+                .is_public()
+        );
+        assert!(matches!(with("iss", "".into()), Err(ParseError::Nobody)));
+        for text in ["", "a.b", "a.b.c.d", "a.!.c"] {
+            assert!(Token::parse(text).is_err(), "{text}");
+        }
+    }
+}
