@@ -23,7 +23,23 @@ pub struct Answer {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     delay: Duration,
+    gate: Option<Gate>,
     ending: Ending,
+}
+
+/// Holds answers back until a test opens it.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    /// Lets everything through, from now on.
+    pub fn open(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    fn is_open(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 /// How an answer ends.
@@ -48,6 +64,7 @@ impl Answer {
             headers: Vec::new(),
             body: Vec::new(),
             delay: Duration::ZERO,
+            gate: None,
             ending: Ending::Whole,
         }
     }
@@ -78,6 +95,13 @@ impl Answer {
     #[must_use]
     pub const fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// Waits for the gate before the first byte.
+    #[must_use]
+    pub fn held(mut self, gate: &Gate) -> Self {
+        self.gate = Some(gate.clone());
         self
     }
 
@@ -204,6 +228,10 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
         locked(&shared.requests).push(request.clone());
         let answer = (locked(&shared.handler))(&request);
         wait::pause(answer.delay);
+        if let Some(gate) = &answer.gate {
+            let open = || (gate.is_open() || shared.over.load(Ordering::SeqCst)).then_some(());
+            drop(wait::until("open gate", PATIENCE * 10, open));
+        }
         write(stream, &request, &answer)?;
         match answer.ending {
             Ending::Whole if request.keeps_alive() => {}

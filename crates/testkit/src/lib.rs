@@ -11,5 +11,6 @@ pub mod process;
 pub mod samples;
 pub mod schema;
 pub mod servers;
+pub mod sigstore;
 pub mod wait;
 pub mod wire;

@@ -12,6 +12,6 @@ pub use registry::{Login, Registry};
 
 /// Tries again with other ports: between the choice of a free port and its use
 /// someone else may take it.
-fn several_times<T>(mut start: impl FnMut() -> Result<T>) -> Result<T> {
+pub(crate) fn several_times<T>(mut start: impl FnMut() -> Result<T>) -> Result<T> {
     start().or_else(|_| start()).or_else(|_| start())
 }
