@@ -1,0 +1,1 @@
+//! Faults happen as they are scripted, and are counted.

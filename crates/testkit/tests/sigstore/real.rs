@@ -1,0 +1,1 @@
+//! The real services, each with plain calls.
