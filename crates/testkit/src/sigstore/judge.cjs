@@ -2,6 +2,11 @@
 // {root, bundle, artifact (base64), san?, issuer?, key? (base64 SPKI),
 //  tlogs, stamps, scts}; exit 0 only when the bundle is accepted.
 'use strict';
+// Whatever else goes wrong is no verdict.
+process.on('uncaughtException', (error) => {
+  console.error(error.stack);
+  process.exit(3);
+});
 const { bundleFromJSON } = require('@sigstore/bundle');
 const { TrustedRoot } = require('@sigstore/protobuf-specs');
 const { Verifier, toSignedEntity, toTrustMaterial } = require('@sigstore/verify');

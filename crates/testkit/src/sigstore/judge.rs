@@ -17,7 +17,7 @@ const SCRIPT: &str = include_str!("judge.cjs");
 pub enum Judge {
     /// The npm package `@sigstore/verify`.
     JavaScript,
-    /// The PyPI package `sigstore`; it has no keys.
+    /// The Python package `sigstore`; it has no keys.
     Python,
 }
 
@@ -53,7 +53,7 @@ pub struct Case<'a> {
 impl Judge {
     /// Whether the judge accepts the bundle, and why not: nothing where the judge
     /// is not installed. One entry of a log and one proved time are wanted, and
-    /// with a certificate one SCT.
+    /// with a certificate one SCT where the root knows a log of certificates.
     ///
     /// # Errors
     ///
@@ -78,13 +78,15 @@ fn javascript(case: &Case<'_>) -> Result<Option<Output>> {
     let Some(program) = peers::require("sigstore-node") else {
         return Ok(None);
     };
+    let ct_logs = case.root.get("ctlogs").and_then(Value::as_array);
+    let scts = u8::from(ct_logs.is_some_and(|logs| !logs.is_empty()));
     let mut request = json!({
         "root": case.root,
         "bundle": case.bundle,
         "artifact": STANDARD.encode(case.artifact),
         "tlogs": 1,
         "stamps": 1,
-        "scts": 1,
+        "scts": scts,
     });
     let signer = match case.signer {
         Signer::Identity { san, issuer } => json!({ "san": san, "issuer": issuer }),

@@ -375,22 +375,23 @@ impl Services {
         let token = bearer
             .or(inside.and_then(Value::as_str))
             .unwrap_or_default();
-        let refusal = |status: u16, code: u8, error: &anyhow::Error| {
+        // As gRPC's gateway has it; Fulcio says so of bad tokens too.
+        let refusal = |error: &anyhow::Error| {
             let message = format!("{error:#}");
-            Answer::new(status)
+            Answer::new(400)
                 .header("content-type", "application/json")
-                .body(json!({ "code": code, "message": message, "details": [] }).to_string())
+                .body(json!({ "code": 3, "message": message, "details": [] }).to_string())
         };
         let claims = match self.mint.claims(token, now) {
             Ok(claims) => claims,
             Err(error) => {
                 let error = error.context("There was an error processing the identity token");
-                return refusal(401, 16, &error);
+                return refusal(&error);
             }
         };
         match self.authority.issue(claims, &body, now, lie) {
             Ok(answer) => Answer::json(answer.to_string()),
-            Err(error) => refusal(400, 3, &error),
+            Err(error) => refusal(&error),
         }
     }
 }

@@ -8,28 +8,28 @@ use serde_json::{Value, json};
 use testkit::http::{self, Response};
 use testkit::sigstore::{Curve, LogVersion, Pair};
 
-pub const STATEMENT_TYPE: &str = "application/vnd.in-toto+json";
+pub(crate) const STATEMENT_TYPE: &str = "application/vnd.in-toto+json";
 
 /// Where services are.
-pub struct Client {
-    pub fulcio: String,
-    pub rekor: String,
-    pub stamps: String,
+pub(crate) struct Client {
+    pub(crate) fulcio: String,
+    pub(crate) rekor: String,
+    pub(crate) stamps: String,
 }
 
 /// A key and what stands for it.
-pub struct Signing {
-    pub key: Pair,
+pub(crate) struct Signing {
+    pub(crate) key: Pair,
     /// The leaf in DER; nothing for a bare key.
-    pub certificate: Option<Vec<u8>>,
+    pub(crate) certificate: Option<Vec<u8>>,
 }
 
-pub enum Content<'a> {
+pub(crate) enum Content<'a> {
     Message(&'a [u8]),
     Statement(&'a [u8]),
 }
 
-pub fn json_of(response: &Response) -> Value {
+pub(crate) fn json_of(response: &Response) -> Value {
     serde_json::from_slice(&response.body).unwrap_or_else(|_| panic!("{}", response.text()))
 }
 
@@ -40,7 +40,7 @@ fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> Response {
 }
 
 /// A request with proof that we have the key.
-pub fn certificate_request(key: &Pair, challenge: &str) -> Value {
+pub(crate) fn certificate_request(key: &Pair, challenge: &str) -> Value {
     let proof = key.sign(challenge.as_bytes()).unwrap();
     json!({ "publicKeyRequest": {
         "publicKey": { "algorithm": "ECDSA", "content": key.public_pem() },
@@ -48,12 +48,12 @@ pub fn certificate_request(key: &Pair, challenge: &str) -> Value {
     } })
 }
 
-pub fn der_of(pem: &str) -> Vec<u8> {
+pub(crate) fn der_of(pem: &str) -> Vec<u8> {
     let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     STANDARD.decode(body).unwrap()
 }
 
-pub fn pem_of(certificate: &[u8]) -> String {
+pub(crate) fn pem_of(certificate: &[u8]) -> String {
     let text = STANDARD.encode(certificate);
     let lines: Vec<&str> = text
         .as_bytes()
@@ -67,7 +67,7 @@ pub fn pem_of(certificate: &[u8]) -> String {
 }
 
 /// A query for a stamp of SHA-256 (RFC 3161 §2.4.1), certificates wanted.
-pub fn stamp_query(hash: &Digest) -> Vec<u8> {
+pub(crate) fn stamp_query(hash: &Digest) -> Vec<u8> {
     let mut query = vec![0x30, 0x39, 2, 1, 1, 0x30, 0x31];
     query.extend([
         0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0,
@@ -79,14 +79,14 @@ pub fn stamp_query(hash: &Digest) -> Vec<u8> {
 }
 
 impl Client {
-    pub fn certificate(&self, token: &str, request: &Value) -> Response {
+    pub(crate) fn certificate(&self, token: &str, request: &Value) -> Response {
         let bearer = format!("Bearer {token}");
         let url = format!("{}/api/v2/signingCert", self.fulcio);
         post(&url, &[("authorization", &bearer)], request)
     }
 
     /// A new key and its certificate.
-    pub fn signing(&self, token: &str, challenge: &str) -> Signing {
+    pub(crate) fn signing(&self, token: &str, challenge: &str) -> Signing {
         let key = Pair::new(Curve::P256).unwrap();
         let answer = self.certificate(token, &certificate_request(&key, challenge));
         assert!(matches!(answer.status, 200 | 201), "{}", answer.text());
@@ -104,7 +104,7 @@ impl Client {
         }
     }
 
-    pub fn stamp(&self, signature: &[u8]) -> Vec<u8> {
+    pub(crate) fn stamp(&self, signature: &[u8]) -> Vec<u8> {
         let query = stamp_query(&Digest::of(signature));
         let headers = [("content-type", "application/timestamp-query")];
         let answer = http::send("POST", &self.stamps, &headers, &query).unwrap();
@@ -112,16 +112,21 @@ impl Client {
         answer.body
     }
 
-    pub fn post_v1(&self, proposed: &Value) -> Response {
+    pub(crate) fn post_v1(&self, proposed: &Value) -> Response {
         post(&format!("{}/api/v1/log/entries", self.rekor), &[], proposed)
     }
 
-    pub fn post_v2(&self, proposed: &Value) -> Response {
+    pub(crate) fn post_v2(&self, proposed: &Value) -> Response {
         post(&format!("{}/api/v2/log/entries", self.rekor), &[], proposed)
     }
 
     /// Signs, logs, and packs everything into a bundle; v2 with a stamp.
-    pub fn bundle(&self, signing: &Signing, content: &Content<'_>, log: LogVersion) -> Value {
+    pub(crate) fn bundle(
+        &self,
+        signing: &Signing,
+        content: &Content<'_>,
+        log: LogVersion,
+    ) -> Value {
         let message = content.message();
         let signature = signing.key.sign(&message).unwrap();
         let envelope = json!({
@@ -194,7 +199,7 @@ impl Content<'_> {
 }
 
 impl Signing {
-    pub fn with_key() -> Self {
+    pub(crate) fn with_key() -> Self {
         Self {
             key: Pair::new(Curve::P256).unwrap(),
             certificate: None,
@@ -210,7 +215,7 @@ impl Signing {
     }
 }
 
-pub fn hashedrekord_v1(signing: &Signing, hash: &Digest, signature: &[u8]) -> Value {
+pub(crate) fn hashedrekord_v1(signing: &Signing, hash: &Digest, signature: &[u8]) -> Value {
     json!({ "apiVersion": "0.0.1", "kind": "hashedrekord", "spec": {
         "data": { "hash": { "algorithm": "sha256", "value": hash.hex() } },
         "signature": {
@@ -226,7 +231,7 @@ fn dsse_v1(signing: &Signing, envelope: &Value) -> Value {
     } } })
 }
 
-pub fn hashedrekord_v2(signing: &Signing, hash: &Digest, signature: &[u8]) -> Value {
+pub(crate) fn hashedrekord_v2(signing: &Signing, hash: &Digest, signature: &[u8]) -> Value {
     let details = "PKIX_ECDSA_P256_SHA_256";
     let verifier = match &signing.certificate {
         Some(leaf) => json!({
@@ -244,7 +249,7 @@ pub fn hashedrekord_v2(signing: &Signing, hash: &Digest, signature: &[u8]) -> Va
 }
 
 /// Rekor v1's answer as a bundle has it.
-pub fn entry_v1(answer: &Value, proposed: &Value) -> Value {
+pub(crate) fn entry_v1(answer: &Value, proposed: &Value) -> Value {
     let entry = answer.as_object().unwrap().values().next().unwrap();
     let proof = &entry["verification"]["inclusionProof"];
     let bytes = |hex: &Value| STANDARD.encode(hex::decode(hex.as_str().unwrap()).unwrap());

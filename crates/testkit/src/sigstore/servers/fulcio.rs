@@ -31,11 +31,11 @@ impl IssuerKind {
     /// Fulcio's settings for that issuer (sigstore/fulcio `docs/oidc.md`).
     fn settings(self, issuer: &str) -> Value {
         let kind = match self {
-            Self::Email => json!({ "type": "email" }),
-            Self::Uri => json!({ "type": "uri", "subject-domain": issuer }),
-            Self::GitHub => json!({ "type": "github-workflow" }),
+            Self::Email => json!({ "Type": "email" }),
+            Self::Uri => json!({ "Type": "uri", "SubjectDomain": issuer }),
+            Self::GitHub => json!({ "Type": "github-workflow" }),
         };
-        let mut settings = json!({ "issuer-url": issuer, "client-id": "sigstore" });
+        let mut settings = json!({ "IssuerURL": issuer, "ClientID": "sigstore" });
         if let (Some(all), Value::Object(kind)) = (settings.as_object_mut(), kind) {
             all.extend(kind);
         }
@@ -72,14 +72,14 @@ impl Fulcio {
         let address = free_address()?;
         let issuer = Issuer::start(Clock::default())?;
         let url = issuer.url();
-        // JSON is YAML too.
-        let config = json!({ "oidc-issuers": { url.as_str(): kind.settings(&url) } });
-        fs::write(folder.path().join("config.yaml"), config.to_string())?;
+        // In JSON it has other names than in YAML.
+        let config = json!({ "OIDCIssuers": { url.as_str(): kind.settings(&url) } });
+        fs::write(folder.path().join("config.json"), config.to_string())?;
         let port = address.port();
         let mut command = Command::new(program);
         command
             .args(["serve", "--ca", "ephemeralca", "--ct-log-url", ""])
-            .args(["--config-path", "config.yaml"])
+            .args(["--config-path", "config.json"])
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .args(["--grpc-host", "127.0.0.1"])
             .args(["--grpc-port", &free_port()?.to_string()])

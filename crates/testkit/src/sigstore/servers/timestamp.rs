@@ -1,8 +1,11 @@
 //! `timestamp-server` of sigstore/timestamp-authority, its key in memory.
 
+use std::env;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Result;
 use tempfile::TempDir;
@@ -10,15 +13,21 @@ use tempfile::TempDir;
 use super::certificates;
 use crate::process::{Process, free_address};
 use crate::servers::several_times;
-use crate::{http, peers};
+use crate::{http, peers, wait};
 
-/// A running timestamp authority.
+/// How long a test waits for its turn.
+const TURN: Duration = Duration::from_secs(120);
+
+/// A running timestamp authority: one at a time on a machine, since its metrics
+/// have a port that cannot be chosen.
 #[derive(Debug)]
 pub struct TimestampServer {
     process: Process,
     address: SocketAddr,
     #[expect(dead_code, reason = "holds the logs as long as the process runs")]
     folder: TempDir,
+    #[expect(dead_code, reason = "is let go after the process has ended")]
+    turn: File,
 }
 
 impl TimestampServer {
@@ -26,15 +35,16 @@ impl TimestampServer {
     ///
     /// # Errors
     ///
-    /// Fails when it does not become ready.
+    /// Fails when it does not become ready, or another test does not end its own.
     pub fn start() -> Result<Option<Self>> {
         let Some(program) = peers::require("timestamp-server") else {
             return Ok(None);
         };
-        several_times(|| Self::run(&program)).map(Some)
+        let turn = turn()?;
+        several_times(|| Self::run(&program, turn.try_clone()?)).map(Some)
     }
 
-    fn run(program: &Path) -> Result<Self> {
+    fn run(program: &Path, turn: File) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let address = free_address()?;
         let mut command = Command::new(program);
@@ -49,6 +59,7 @@ impl TimestampServer {
             process,
             address,
             folder,
+            turn,
         })
     }
 
@@ -71,4 +82,14 @@ impl TimestampServer {
     pub const fn process(&mut self) -> &mut Process {
         &mut self.process
     }
+}
+
+/// Waits until nobody else on this machine runs one.
+fn turn() -> Result<File> {
+    let path = env::temp_dir().join("liftlock-timestamp-server.lock");
+    let file = File::create(path)?;
+    wait::until("turn for the timestamp server", TURN, || {
+        file.try_lock().ok()
+    })?;
+    Ok(file)
 }
