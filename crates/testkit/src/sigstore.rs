@@ -30,6 +30,7 @@ mod rekor;
 mod root;
 mod sct;
 mod servers;
+mod services;
 mod stamp;
 mod token;
 

@@ -29,12 +29,6 @@ impl Clock {
         let fixed = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         fixed.unwrap_or_else(wait::now)
     }
-
-    /// Whole seconds since 1970.
-    #[must_use]
-    pub fn unix_seconds(&self) -> i64 {
-        self.now().unix_millis().div_euclid(1000)
-    }
 }
 
 /// That many seconds earlier.
@@ -43,6 +37,11 @@ pub(crate) fn before(time: Time, seconds: i64) -> Time {
         .unix_millis()
         .saturating_sub(seconds.saturating_mul(1000));
     Time::from_unix_millis(millis).unwrap_or(Time::EPOCH)
+}
+
+/// Two years earlier: before anything on loopback existed.
+pub(crate) fn long_before(time: Time) -> Time {
+    before(time, 2 * 365 * 24 * 3600)
 }
 
 /// That many seconds later.

@@ -58,6 +58,12 @@ impl Fault {
         )
     }
 
+    /// The request is not served; it is refused when the gate opens.
+    #[must_use]
+    pub fn hang(gate: &Gate) -> Self {
+        Self::Instead(Answer::new(503).held(gate))
+    }
+
     /// The connection closes before the request is served.
     #[must_use]
     pub const fn drop() -> Self {
@@ -88,6 +94,9 @@ pub enum Lie {
     WrongProof,
     /// The TSA: the stamp is for other bytes.
     OtherImprint,
+    /// Rekor v1 and the TSA: truly signed, and two years ago, when nobody's
+    /// certificate was valid.
+    OtherTime,
     /// The TSA: another nonce than the request's.
     OtherNonce,
     /// The TSA: no stamp but a refusal with status 200 (RFC 3161 §2.4.2).
@@ -105,6 +114,7 @@ impl Lie {
             Self::OtherEntry | Self::OtherLog | Self::WrongProof => {
                 matches!(service, Service::RekorV1 | Service::RekorV2)
             }
+            Self::OtherTime => matches!(service, Service::RekorV1 | Service::Stamps),
             Self::OtherPromise => matches!(service, Service::RekorV1),
             Self::OtherImprint | Self::OtherNonce | Self::Rejection => {
                 matches!(service, Service::Stamps)

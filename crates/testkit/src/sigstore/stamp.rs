@@ -101,6 +101,10 @@ impl Stamps {
     }
 
     fn response(&self, request: &Request, now: Time, lie: Option<Lie>) -> Result<Vec<u8>> {
+        let now = match lie {
+            Some(Lie::OtherTime) => clock::long_before(now),
+            Some(_) | None => now,
+        };
         let info = self.info(request, now, lie)?;
         let (algorithm, hash) = self.key.curve().hash(&info);
         let attributes = self.attributes(&hash, now);

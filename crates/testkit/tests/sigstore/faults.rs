@@ -105,6 +105,11 @@ fn a_held_answer_waits_for_its_gate_and_holds_nobody_else() {
     assert!(!waiting.is_finished());
     gate.open();
     assert!(!waiting.join().unwrap().is_empty());
+    // An open gate holds nothing.
+    loopback.next(Service::RekorV1, 1, &Fault::hang(&gate));
+    let [v1, _] = proposals();
+    let refused = client(&loopback).post_v1(&v1);
+    assert_eq!((refused.status, loopback.entries(LogVersion::V1)), (503, 1));
 }
 
 #[test]

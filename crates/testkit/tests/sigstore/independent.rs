@@ -200,6 +200,8 @@ fn every_lie_in_a_bundle_is_seen_through() {
         (Service::RekorV1, Lie::OtherLog, LogVersion::V1),
         (Service::RekorV1, Lie::OtherPromise, LogVersion::V1),
         (Service::RekorV1, Lie::WrongProof, LogVersion::V1),
+        (Service::RekorV1, Lie::OtherTime, LogVersion::V1),
+        (Service::Stamps, Lie::OtherTime, LogVersion::V2),
         (Service::RekorV2, Lie::OtherEntry, LogVersion::V2),
         (Service::RekorV2, Lie::OtherLog, LogVersion::V2),
         (Service::RekorV2, Lie::WrongProof, LogVersion::V2),

@@ -5,10 +5,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use liftlock::digest::Digest;
 use liftlock::dsse;
+use liftlock::time::Time;
 use serde_json::{Value, json};
 
 use super::Log;
 use crate::http::Answer;
+use crate::sigstore::clock;
 use crate::sigstore::fault::Lie;
 use crate::sigstore::key::{Curve, Pair, Public};
 use crate::sigstore::merkle;
@@ -25,14 +27,14 @@ const ENTRIES: &str = "/api/v1/log/entries";
 #[derive(Debug)]
 pub(crate) struct V1 {
     log: Log,
-    /// When each entry came, in seconds since 1970.
-    times: Vec<i64>,
+    /// When each entry came.
+    times: Vec<Time>,
 }
 
 impl V1 {
-    pub(crate) fn new(host: &str, now_s: i64) -> Result<Self> {
+    pub(crate) fn new(host: &str, now: Time) -> Result<Self> {
         let log = Log::new(Curve::P256, host, &format!("{host} - {TREE}"))?;
-        let times = vec![now_s; log.bodies.len()];
+        let times = vec![now; log.bodies.len()];
         Ok(Self { log, times })
     }
 
@@ -41,7 +43,7 @@ impl V1 {
     }
 
     /// The answer to a proposed entry; 409 when it is there already.
-    pub(crate) fn post(&mut self, body: &[u8], now_s: i64, lie: Option<Lie>) -> Result<Answer> {
+    pub(crate) fn post(&mut self, body: &[u8], now: Time, lie: Option<Lie>) -> Result<Answer> {
         let body = match serde_json::from_slice(body)
             .context("no JSON")
             .and_then(|proposed| canonical(&proposed))
@@ -57,7 +59,7 @@ impl V1 {
             return Ok(refusal(409, &text).header("location", &format!("{ENTRIES}/{uuid}")));
         }
         let index = self.log.push(&body);
-        self.times.push(now_s);
+        self.times.push(now);
         let shown = match lie {
             // The entry of someone else that came just before.
             Some(Lie::OtherEntry) => self.other()?,
@@ -88,7 +90,7 @@ impl V1 {
         let hash = Digest::of(&key.spki());
         let body = hashed(&hash.hex(), &key.sign(&key.spki())?, &key.public_pem());
         let index = self.log.push(body.to_string().as_bytes());
-        let last = self.times.last().copied().unwrap_or_default();
+        let last = self.times.last().copied().unwrap_or(Time::EPOCH);
         self.times.push(last);
         Ok(index)
     }
@@ -102,12 +104,16 @@ impl V1 {
         let proof = self.log.proof(index, lie)?;
         let log_index = EARLIER + index;
         let body = STANDARD.encode(self.log.body(index));
-        let time = self.times.get(index).copied().unwrap_or_default();
+        let time = self.times.get(index).copied().unwrap_or(Time::EPOCH);
+        let time = match lie {
+            Some(Lie::OtherTime) => clock::long_before(time),
+            Some(_) | None => time,
+        };
         let id = self.log.id().hex();
         // Canonical JSON (RFC 8785): names in order, no spaces.
         let promised = json!({
             "body": body,
-            "integratedTime": time,
+            "integratedTime": time.unix_millis().div_euclid(1000),
             "logID": id,
             "logIndex": log_index,
         });
