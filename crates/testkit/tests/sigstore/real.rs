@@ -162,3 +162,63 @@ fn the_real_services_together_make_a_bundle() {
     assert!(matches!(judged(ARTIFACT), None | Some(Ok(()))));
     assert!(!matches!(judged(b"other"), Some(Ok(()))));
 }
+
+/// The extensions that say who somebody is, as openssl shows them, in order of
+/// their names.
+fn identity_of(leaf: &[u8], issuer: &str) -> Vec<String> {
+    let program = peers::require("openssl").unwrap();
+    let run = Run::new(program)
+        .args(["x509", "-noout", "-text"])
+        .stdin(pem_of(leaf));
+    let text = run.output().unwrap().stdout.replace(issuer, "ISSUER");
+    let (_, text) = text.split_once("X509v3 extensions:\n").unwrap();
+    let (text, _) = text.split_once("    Signature Algorithm").unwrap();
+    let mut all: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match (line.strip_prefix("                "), all.last_mut()) {
+            (Some(value), Some(last)) => last.push_str(value),
+            _ => all.push(line.to_owned()),
+        }
+    }
+    let of_keys = ["Key Identifier", "CT Precertificate SCTs"];
+    all.retain(|extension| !of_keys.iter().any(|name| extension.contains(name)));
+    all.sort();
+    all
+}
+
+#[test]
+fn our_certificates_say_what_the_real_ones_say() {
+    if peers::require("openssl").is_none() {
+        return;
+    }
+    let kinds = [
+        (
+            IssuerKind::Email,
+            Identity::email("a@example.com"),
+            "a@example.com",
+        ),
+        (
+            IssuerKind::GitHub,
+            Identity::github("acme/shop"),
+            "repo:acme/shop:ref:refs/heads/main",
+        ),
+    ];
+    for (kind, identity, challenge) in kinds {
+        let Some(fulcio) = Fulcio::start(kind).unwrap() else {
+            return;
+        };
+        let loopback = Loopback::start(&Settings::default()).unwrap();
+        let (real, ours) = (fulcio.issuer().url(), loopback.url());
+        let leaf = |url: &str, token: &str| {
+            let signing = client(url, "", "").signing(token, challenge);
+            signing.certificate.unwrap()
+        };
+        let real = identity_of(
+            &leaf(&fulcio.url(), &fulcio.issuer().token(&identity).unwrap()),
+            &real,
+        );
+        let ours = identity_of(&leaf(&ours, &loopback.token(&identity).unwrap()), &ours);
+        assert_eq!(ours, real, "{kind:?}");
+        assert!(real.len() >= 4, "{real:?}");
+    }
+}
