@@ -188,12 +188,24 @@ fn an_sct_may_be_beside_the_certificate() {
     let detached = &answer["signedCertificateDetachedSct"];
     let sct = detached["signedCertificateTimestamp"].as_str().unwrap();
     let sct: Value = serde_json::from_slice(&STANDARD.decode(sct).unwrap()).unwrap();
-    let root = loopback.trusted_root();
-    assert_eq!(sct["id"], root["ctlogs"][0]["logId"]["keyId"]);
-    assert_eq!(
-        detached["chain"]["certificates"].as_array().unwrap().len(),
-        3
-    );
+    let log = loopback.trusted_root()["ctlogs"][0].clone();
+    assert_eq!(sct["id"], log["logId"]["keyId"]);
+    let certificates = detached["chain"]["certificates"].as_array().unwrap();
+    assert_eq!(certificates.len(), 3);
+    let leaf = der_of(certificates[0].as_str().unwrap());
+    let bytes = |text: &Value| STANDARD.decode(text.as_str().unwrap()).unwrap();
+    // RFC 6962 §3.2: version, kind, time, x509_entry, certificate, no extensions.
+    let time = sct["timestamp"].as_u64().unwrap().to_be_bytes();
+    let length = u32::try_from(leaf.len()).unwrap().to_be_bytes();
+    let signed = [&[0, 0], &time[..], &[0, 0], &length[1..], &leaf, &[0, 0]].concat();
+    let key = bytes(&log["publicKey"]["rawBytes"]);
+    let point = &key[key.len() - 65..];
+    let algorithm = &ring::signature::ECDSA_P256_SHA256_ASN1;
+    let key = ring::signature::UnparsedPublicKey::new(algorithm, point);
+    let signature = bytes(&sct["signature"]);
+    assert_eq!(signature[..2], [4, 3]);
+    assert!(key.verify(&signed, &signature[4..]).is_ok());
+    assert!(key.verify(&signed[1..], &signature[4..]).is_err());
 }
 
 #[test]
