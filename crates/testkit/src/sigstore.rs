@@ -41,6 +41,6 @@ pub use issuer::Issuer;
 pub use judge::{Case, Judge, Signer};
 pub use key::{Curve, Pair};
 pub use loopback::{Call, Files, Loopback, Settings};
-pub use root::{LogVersion, trusted_root_of};
+pub use root::{LogVersion, signing_config_of, trusted_root_of};
 pub use servers::{Fulcio, IssuerKind, Real, RekorTiles, TimestampServer};
 pub use token::{Identity, Mint};

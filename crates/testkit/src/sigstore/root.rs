@@ -39,6 +39,31 @@ pub fn trusted_root_of(instances: &[&Loopback]) -> Value {
     })
 }
 
+/// The services of several instances, the preferred one first.
+#[must_use]
+pub fn signing_config_of(instances: &[&Loopback], version: LogVersion) -> Value {
+    let mut configs = instances
+        .iter()
+        .map(|instance| instance.signing_config(version));
+    let mut all = configs.next().unwrap_or_default();
+    for config in configs {
+        for field in ["caUrls", "oidcUrls", "rekorTlogUrls", "tsaUrls"] {
+            let more = config.get(field).and_then(Value::as_array);
+            let urls = all.get_mut(field).and_then(Value::as_array_mut);
+            if let (Some(urls), Some(more)) = (urls, more) {
+                urls.extend(more.iter().cloned());
+            }
+        }
+    }
+    all
+}
+
+/// Who runs an instance: nobody else has its host and port.
+fn operator(url: &str) -> &str {
+    let host = url.strip_prefix("http://").unwrap_or(url);
+    host.split('/').next().unwrap_or_default()
+}
+
 /// A log of entries or of certificates.
 pub(crate) fn log(url: &str, key: &Pair, id: Digest, start: Time) -> Value {
     json!({
@@ -50,6 +75,7 @@ pub(crate) fn log(url: &str, key: &Pair, id: Digest, start: Time) -> Value {
             "validFor": { "start": start },
         },
         "logId": { "keyId": STANDARD.encode(id.as_bytes()) },
+        "operator": operator(url),
     })
 }
 
@@ -64,6 +90,7 @@ pub(crate) fn authority(url: &str, common: &str, chain: [&[u8]; 2], start: Time)
         "uri": url,
         "certChain": { "certificates": certificates },
         "validFor": { "start": start },
+        "operator": operator(url),
     })
 }
 
@@ -74,7 +101,7 @@ pub(crate) fn signing_config(url: &str, version: LogVersion, start: Time) -> Val
             "url": url,
             "majorApiVersion": version,
             "validFor": { "start": start },
-            "operator": "loopback",
+            "operator": operator(url),
         }])
     };
     let major = match version {

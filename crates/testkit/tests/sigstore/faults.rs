@@ -292,6 +292,11 @@ fn every_instance_has_certificates_of_its_own() {
     let (one, other) = (start(), start());
     let both = testkit::sigstore::trusted_root_of(&[&one, &other]);
     assert_eq!(both["tlogs"].as_array().unwrap().len(), 4);
+    let config = testkit::sigstore::signing_config_of(&[&one, &other], LogVersion::V2);
+    let urls = [one.stamps_url(), other.stamps_url()].map(Value::from);
+    assert_eq!([0, 1].map(|at| config["tsaUrls"][at]["url"].clone()), urls);
+    let operator = |at: usize| config["rekorTlogUrls"][at]["operator"].clone();
+    assert_ne!(operator(0), operator(1));
     let token = one.token(&Identity::uri("spiffe://x/y")).unwrap();
     let request = certificate_request(&Pair::new(Curve::P256).unwrap(), "spiffe://x/y");
     assert_eq!(client(&other).certificate(&token, &request).status, 400);
