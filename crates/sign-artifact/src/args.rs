@@ -7,6 +7,7 @@ use liftlock::name::Name;
 use liftlock::release::Migration;
 use liftlock_io::cli::{Arguments, Globals};
 
+use crate::conformance::Conformance;
 use crate::predicate;
 
 /// Sign, attest and verify files and OCI images, in the formats of cosign and Sigstore
@@ -41,6 +42,9 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Check keys, password, randomness and registries
     Doctor(Doctor),
+    /// Speak the client protocol of Sigstore's conformance suite
+    #[command(hide = true)]
+    Conformance(Conformance),
 }
 
 #[derive(Debug, clap::Args)]

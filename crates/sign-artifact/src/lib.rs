@@ -3,6 +3,7 @@
 mod args;
 mod attest;
 mod check;
+mod conformance;
 mod doctor;
 mod explain;
 mod generate;

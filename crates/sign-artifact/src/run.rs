@@ -5,7 +5,7 @@ use liftlock::report::Report;
 use liftlock_io::cli::Session;
 
 use crate::args::{Args, Command};
-use crate::{attest, check, doctor, explain, generate, release, sign};
+use crate::{attest, check, conformance, doctor, explain, generate, release, sign};
 
 /// Runs the subcommand that was typed.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
@@ -17,6 +17,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         Command::Release(asked) => release::run(asked, session),
         Command::Explain(asked) => explain::run(asked, session),
         Command::Doctor(asked) => doctor::run(asked, session),
+        Command::Conformance(asked) => conformance::run(asked, session),
     };
     // What failed because the time was over is told as that.
     result.or_else(|failure| session.check().and(Err(failure)))

@@ -1,9 +1,8 @@
 //! One run of a binary: its mode, deadline, CI and the signals that reach it.
 
-use std::cell::OnceCell;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use liftlock::ci;
@@ -44,7 +43,7 @@ pub struct Session {
     /// The environment that was asked for.
     environment: Option<Name>,
     /// The service that the rules are of, once they were read.
-    pub(super) ruled: OnceCell<Name>,
+    pub(super) ruled: OnceLock<Name>,
     pub(super) result_file: Option<PathBuf>,
     pub(super) report_dir: Option<PathBuf>,
     interrupted: Arc<AtomicBool>,
@@ -75,7 +74,7 @@ impl Session {
             started,
             deadline: globals.timeout.map(|span| started.after(span)),
             environment,
-            ruled: OnceCell::new(),
+            ruled: OnceLock::new(),
             result_file: globals.result_file.clone(),
             report_dir: globals.report_dir.clone(),
             interrupted: Arc::default(),

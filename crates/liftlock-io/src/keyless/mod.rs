@@ -3,6 +3,7 @@
 
 mod ask;
 mod error;
+pub mod instance;
 pub mod token;
 mod witness;
 
@@ -10,10 +11,15 @@ use std::time::Duration;
 
 use liftlock::bundle::{Bundle, Content, Material};
 use liftlock::crypto::Signer as _;
+use liftlock::digest::Digest;
 use liftlock::dsse::{self, Envelope, IN_TOTO};
+use liftlock::signature::Artifact;
 use liftlock::sigstore::anchors::TrustedRoot;
 use liftlock::sigstore::fulcio;
+use liftlock::sigstore::identity::{Identity, Known, Matcher};
 use liftlock::sigstore::signing_config::Chosen;
+use liftlock::sigstore::token::Token;
+use liftlock::sigstore::verify::{self, Proved};
 use liftlock::span::Span;
 use liftlock::statement::Statement;
 use liftlock::time::Time;
@@ -25,6 +31,7 @@ pub use witness::{Missing, Who, Witnessed, leaf, show};
 
 use crate::http::{Client, Limits, Method, Request};
 use crate::key::Private;
+use crate::verify::Local;
 use ask::Attempt;
 
 /// The services that take part in a signature.
@@ -76,7 +83,7 @@ impl Signature {
                 let now = crate::clock::now();
                 let fresh = token
                     .take()
-                    .filter(|token: &liftlock::sigstore::token::Token| token.check(now).is_ok());
+                    .filter(|token: &Token| token.check(now).is_ok());
                 let current = match fresh {
                     Some(token) => token,
                     None => match source.token(client, now) {
@@ -103,7 +110,7 @@ impl Signature {
     /// # Errors
     ///
     /// Fails when the operating system gives no randomness.
-    pub fn sign(&self, digest: &liftlock::digest::Digest) -> Result<Bundle, Error> {
+    pub fn sign(&self, digest: &Digest) -> Result<Bundle, Error> {
         let signature = self
             .key
             .sign_prehashed(digest.as_bytes())
@@ -139,18 +146,39 @@ impl Signature {
         }))
     }
 
+    /// Proves a finished bundle as every reader will.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless it is proved.
+    pub fn prove(
+        &self,
+        bundle: &Bundle,
+        digest: &Digest,
+        services: &Services,
+    ) -> Result<Proved, Error> {
+        let bundle = Bundle::parse(bundle.bytes())?;
+        let known = Known::of(&self.certificate).map_err(|error| Box::new(error.into()))?;
+        let identities: Vec<Identity> = known
+            .names
+            .iter()
+            .map(|name| Identity {
+                issuer: Matcher::Exact(known.issuer.clone().unwrap_or_default()),
+                name: Matcher::Exact(name.clone()),
+            })
+            .collect();
+        let artifact = Artifact::known_by(*digest);
+        let proved = verify::by_identity(&bundle, &artifact, &identities, &services.root, &Local);
+        Ok(proved.map_err(Box::new)?)
+    }
+
     fn pack(&self, content: Content) -> Result<Bundle, Error> {
         let material = Material::Certificates(vec![self.certificate.der().to_vec()]);
         Ok(Bundle::pack(material, content)?)
     }
 }
 
-fn certificate(
-    url: &str,
-    key: &Private,
-    token: &liftlock::sigstore::token::Token,
-    client: &Client,
-) -> Attempt<Certificate> {
+fn certificate(url: &str, key: &Private, token: &Token, client: &Client) -> Attempt<Certificate> {
     let proof = match key.sign(token.challenge().as_bytes()) {
         Ok(proof) => proof,
         Err(error) => return Attempt::Refused(Error::Sign(error)),

@@ -427,7 +427,7 @@ pub enum Refused {
     NoIdentity,
     /// Somebody else.
     #[error(transparent)]
-    Identity(Mismatch),
+    Identity(#[from] Mismatch),
     /// Another artifact, or a broken signature.
     #[error(transparent)]
     Signature(#[from] signature::Refused),
