@@ -28,7 +28,7 @@ pub mod oci;
 pub mod owner;
 #[cfg(feature = "registry")]
 pub mod pointer;
-#[cfg(feature = "slot")]
+#[cfg(any(feature = "registry", feature = "slot"))]
 pub mod process;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;

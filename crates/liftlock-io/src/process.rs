@@ -26,6 +26,21 @@ pub struct Call<'a> {
     pub timeout: Duration,
 }
 
+/// How a command ended. Its `Debug` form shows nothing that it printed.
+pub struct Ended {
+    /// The exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub output: Vec<u8>,
+    errors: Vec<u8>,
+}
+
+impl std::fmt::Debug for Ended {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Ended({:?})", self.code)
+    }
+}
+
 /// Runs a command and returns what it printed.
 ///
 /// # Errors
@@ -33,6 +48,25 @@ pub struct Call<'a> {
 /// Fails when it cannot be started, takes too long, prints too much, or ends
 /// with anything but 0; the last words of its standard error are in the message.
 pub fn run(call: &Call<'_>) -> Result<Vec<u8>, Error> {
+    let ended = finish(call)?;
+    if ended.code == Some(0) {
+        return Ok(ended.output);
+    }
+    let words = String::from_utf8_lossy(&ended.errors);
+    let last = words.lines().rev().find(|line| !line.trim().is_empty());
+    Err(Error::Failed {
+        name: call.argv.first().cloned().unwrap_or_default(),
+        code: ended.code,
+        words: last.unwrap_or_default().trim().chars().take(300).collect(),
+    })
+}
+
+/// Runs a command to its end, whatever that is.
+///
+/// # Errors
+///
+/// Fails when it cannot be started, takes too long or prints too much.
+pub fn finish(call: &Call<'_>) -> Result<Ended, Error> {
     let name = call.argv.first().cloned().unwrap_or_default();
     let mut command = Command::new(&name);
     command
@@ -64,17 +98,12 @@ pub fn run(call: &Call<'_>) -> Result<Vec<u8>, Error> {
             .unwrap_or_default()
     };
     let (stdout, stderr) = (output(stdout), output(stderr));
-    if !status.success() {
-        let words = String::from_utf8_lossy(&stderr);
-        let last = words.lines().rev().find(|line| !line.trim().is_empty());
-        return Err(Error::Failed {
-            name,
-            code: status.code(),
-            words: last.unwrap_or_default().trim().chars().take(300).collect(),
-        });
-    }
     if u64::try_from(stdout.len()).is_ok_and(|length| length < LARGEST) {
-        Ok(stdout)
+        Ok(Ended {
+            code: status.code(),
+            output: stdout,
+            errors: stderr,
+        })
     } else {
         Err(Error::TooMuch(name))
     }

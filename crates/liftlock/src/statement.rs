@@ -99,6 +99,16 @@ impl Statement {
         json::parse::<Self>(bytes)?.checked()
     }
 
+    /// The same statement under the name of version 0.1, as cosign 2 writes it
+    /// for images; both versions have the same fields.
+    #[must_use]
+    pub fn older(self) -> Self {
+        Self {
+            kind: OLDER.to_owned(),
+            ..self
+        }
+    }
+
     fn checked(self) -> Result<Self, Error> {
         if self.kind != TYPE && self.kind != OLDER {
             return Err(Error::Version(self.kind));
@@ -250,6 +260,20 @@ mod tests {
         assert!(
             read.predicate_as::<serde_json::Value>("https://example.com/q")
                 .is_err()
+        );
+    }
+
+    #[test]
+    fn the_older_form_differs_in_its_name_only() {
+        let read = Statement::parse(document().to_string().as_bytes()).unwrap();
+        let older = Statement::parse(&read.clone().older().bytes().unwrap()).unwrap();
+        assert_ne!(older, read);
+        assert_eq!(
+            Statement {
+                kind: TYPE.to_owned(),
+                ..older
+            },
+            read
         );
     }
 

@@ -1,135 +1,24 @@
-//! Who we are to a registry: nobody, a user of Docker's files, or a token's bearer.
+//! Answers a registry's question who we are: nobody, a user, or a token's bearer.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use url::Url;
+use url::form_urlencoded::Serializer;
 
+use super::docker::Login;
 use super::{Error, Result};
-use crate::http::{Client, Limits, Request};
-use crate::{env, file};
-
-/// A thousand logins.
-const LARGEST: u64 = 1024 * 1024;
+use crate::http::{Client, Limits, Method, Request, Response};
 
 const TOKEN_LIMITS: Limits = Limits {
     bytes: 256 * 1024,
     timeout: Duration::from_secs(30),
 };
 
-/// User and password for one registry; never shown.
-#[derive(Clone)]
-pub(super) struct Login {
-    user: String,
-    password: String,
-}
-
-impl std::fmt::Debug for Login {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Login")
-    }
-}
-
-impl Login {
-    fn basic(&self) -> String {
-        let pair = format!("{}:{}", self.user, self.password);
-        format!("Basic {}", STANDARD.encode(pair))
-    }
-}
-
-/// What Docker's files say about a registry.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Known {
-    pub(super) login: Option<Login>,
-    /// A program that would know, but that is not asked.
-    pub(super) program: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Config {
-    #[serde(default)]
-    auths: std::collections::BTreeMap<String, Entry>,
-    #[serde(default)]
-    cred_helpers: std::collections::BTreeMap<String, String>,
-    #[serde(default)]
-    creds_store: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Entry {
-    #[serde(default)]
-    auth: String,
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
-    password: String,
-}
-
-/// Looks a registry up in `REGISTRY_AUTH_FILE`, `DOCKER_CONFIG` or `~/.docker`.
-pub(super) fn known(host: &str) -> Result<Known> {
-    let path = env::var("REGISTRY_AUTH_FILE")
-        .map(PathBuf::from)
-        .or_else(|| env::var("DOCKER_CONFIG").map(|dir| PathBuf::from(dir).join("config.json")))
-        .or_else(|| env::var("HOME").map(|dir| PathBuf::from(dir).join(".docker/config.json")));
-    let Some(path) = path.filter(|path| path.exists()) else {
-        return Ok(Known::default());
-    };
-    let bytes = file::read(&path, LARGEST)?;
-    parse(&bytes, host).map_err(|reason| Error::Credentials {
-        path: path.display().to_string(),
-        reason,
-    })
-}
-
-fn parse(bytes: &[u8], host: &str) -> std::result::Result<Known, String> {
-    let config: Config = serde_json::from_slice(bytes)
-        // Where it is wrong, but never what stands there.
-        .map_err(|error| {
-            format!(
-                "not JSON at line {} column {}",
-                error.line(),
-                error.column()
-            )
-        })?;
-    let same = |key: &str| {
-        let bare = key
-            .trim_start_matches("https://")
-            .trim_start_matches("http://");
-        bare.split('/').next() == Some(host)
-    };
-    let helper = config.cred_helpers.iter().find(|(key, _)| same(key));
-    let program = helper.map(|(_, name)| name.clone()).or(config.creds_store);
-    let entry = config.auths.iter().find(|(key, _)| same(key));
-    let login = entry.map(|(_, entry)| login(entry)).transpose()?.flatten();
-    Ok(Known { login, program })
-}
-
-fn login(entry: &Entry) -> std::result::Result<Option<Login>, String> {
-    if !entry.username.is_empty() {
-        return Ok(Some(Login {
-            user: entry.username.clone(),
-            password: entry.password.clone(),
-        }));
-    }
-    if entry.auth.is_empty() {
-        return Ok(None);
-    }
-    let text = STANDARD
-        .decode(&entry.auth)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    match text.as_deref().and_then(|text| text.split_once(':')) {
-        Some((user, password)) => Ok(Some(Login {
-            user: user.to_owned(),
-            password: password.trim_end_matches('\0').to_owned(),
-        })),
-        None => Err("an `auth` is not the base64 of USER:PASSWORD".to_owned()),
-    }
-}
+/// How we call ourselves to a token service.
+const CLIENT: &str = "liftlock";
 
 /// What a registry asks for in `WWW-Authenticate`.
 #[derive(Debug, PartialEq, Eq)]
@@ -143,7 +32,15 @@ pub(super) enum Challenge {
 }
 
 impl Challenge {
-    pub(super) fn parse(header: &str) -> Option<Self> {
+    /// The first question that we can answer, of however many headers.
+    pub(super) fn of(response: &Response) -> Option<Self> {
+        let headers = response.headers.iter();
+        headers
+            .filter(|(name, _)| name == "www-authenticate")
+            .find_map(|(_, value)| Self::parse(value))
+    }
+
+    fn parse(header: &str) -> Option<Self> {
         let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
         if scheme.eq_ignore_ascii_case("basic") {
             return Some(Self::Basic);
@@ -176,52 +73,130 @@ fn parameter(text: &str, name: &str) -> Option<String> {
     }
 }
 
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
 /// The `Authorization` that answers a challenge, if we can give one.
 pub(super) fn answer(
     client: &Client,
     challenge: &Challenge,
     login: Option<&Login>,
 ) -> Result<Option<String>> {
-    let (realm, service, scope) = match challenge {
-        Challenge::Basic => return Ok(login.map(Login::basic)),
-        Challenge::Bearer {
-            realm,
-            service,
-            scope,
-        } => (realm, service, scope),
-    };
-    let foreign = |reason: &str| Error::Foreign {
+    match (challenge, login) {
+        (Challenge::Basic, Some(Login::Password { user, password })) => {
+            Ok(Some(basic(user, password)))
+        }
+        (Challenge::Basic, Some(Login::Identity(_) | Login::Bearer(_)) | None) => Ok(None),
+        (Challenge::Bearer { .. }, Some(Login::Bearer(token))) => {
+            Ok(Some(format!("Bearer {token}")))
+        }
+        (
+            Challenge::Bearer {
+                realm,
+                service,
+                scope,
+            },
+            login,
+        ) => {
+            let question = Question {
+                realm: service_address(realm)?,
+                service: service.as_deref(),
+                scopes: scope.iter().flat_map(|scope| scope.split(' ')).collect(),
+            };
+            token(client, &question, login)
+        }
+    }
+}
+
+/// What a token service is asked.
+struct Question<'a> {
+    realm: Url,
+    service: Option<&'a str>,
+    scopes: Vec<&'a str>,
+}
+
+impl Question<'_> {
+    /// By GET, with the password in a header (distribution, "Token
+    /// Authentication Specification").
+    fn get(&self, login: Option<&Login>) -> Request {
+        let mut url = self.realm.clone();
+        if let Some(service) = self.service {
+            url.query_pairs_mut().append_pair("service", service);
+        }
+        for scope in &self.scopes {
+            url.query_pairs_mut().append_pair("scope", scope);
+        }
+        match login {
+            Some(Login::Password { user, password }) => {
+                Request::get(url).with_header("authorization", basic(user, password))
+            }
+            Some(Login::Identity(_) | Login::Bearer(_)) | None => Request::get(url),
+        }
+    }
+
+    /// By POST, which trades an identity token in (distribution, "OAuth2
+    /// Token Authentication").
+    fn post(&self, identity: &str) -> Request {
+        let mut form = Serializer::new(String::new());
+        form.append_pair("grant_type", "refresh_token");
+        form.append_pair("refresh_token", identity);
+        form.append_pair("client_id", CLIENT);
+        if let Some(service) = self.service {
+            form.append_pair("service", service);
+        }
+        if !self.scopes.is_empty() {
+            form.append_pair("scope", &self.scopes.join(" "));
+        }
+        let form = form.finish().into_bytes();
+        Request::new(Method::Post, self.realm.clone())
+            .with_body("application/x-www-form-urlencoded", form)
+    }
+}
+
+fn foreign(realm: &str, reason: &str) -> Error {
+    Error::Foreign {
         url: realm.chars().take(200).collect(),
         reason: reason.to_owned(),
-    };
-    let mut url: Url = match realm.parse() {
+    }
+}
+
+fn service_address(realm: &str) -> Result<Url> {
+    let url: Url = match realm.parse() {
         Ok(url) => url,
-        Err(_) => return Err(foreign("its token service has no address")),
+        Err(_) => return Err(foreign(realm, "its token service has no address")),
     };
-    let safe = url.scheme() == "https" || url.host_str().is_some_and(super::registry::is_local);
-    if !safe {
-        return Err(foreign(
+    if url.scheme() == "https" || url.host_str().is_some_and(super::registry::is_local) {
+        Ok(url)
+    } else {
+        Err(foreign(
+            realm,
             "its token service would get the password in plain text",
-        ));
+        ))
     }
-    if let Some(service) = service {
-        url.query_pairs_mut().append_pair("service", service);
+}
+
+fn token(
+    client: &Client,
+    question: &Question<'_>,
+    login: Option<&Login>,
+) -> Result<Option<String>> {
+    #[derive(Deserialize)]
+    struct Token {
+        token: Option<String>,
+        access_token: Option<String>,
     }
-    for one in scope.iter().flat_map(|scope| scope.split(' ')) {
-        url.query_pairs_mut().append_pair("scope", one);
-    }
-    let host = url.authority().to_owned();
-    let mut request = Request::get(url);
-    if let Some(login) = login {
-        request = request.with_header("authorization", login.basic());
-    }
+    let request = match login {
+        Some(Login::Identity(identity)) => question.post(identity),
+        Some(Login::Password { .. } | Login::Bearer(_)) | None => question.get(login),
+    };
     let response = client.send(request, TOKEN_LIMITS)?;
     match response.status {
         200 => {}
         401 | 403 => return Ok(None),
         status => {
             return Err(Error::Status {
-                host,
+                host: question.realm.authority().to_owned(),
                 action: "the request for a token".to_owned(),
                 status,
                 message: String::new(),
@@ -229,16 +204,11 @@ pub(super) fn answer(
         }
     }
     let Ok(token) = serde_json::from_slice::<Token>(&response.body) else {
-        return Err(foreign("its token service gives no token"));
+        let realm = question.realm.as_str();
+        return Err(foreign(realm, "its token service gives no token"));
     };
     let token = token.token.or(token.access_token);
     Ok(token.map(|token| format!("Bearer {token}")))
-}
-
-#[derive(Deserialize)]
-struct Token {
-    token: Option<String>,
-    access_token: Option<String>,
 }
 
 #[cfg(test)]
@@ -248,42 +218,37 @@ mod tests {
     #[test]
     fn challenges_are_read_with_commas_inside_of_quotes() {
         let header = r#"Bearer realm="https://a/token",service="r",scope="repository:x:pull,push""#;
-        assert_eq!(
-            Challenge::parse(header),
-            Some(Challenge::Bearer {
-                realm: "https://a/token".to_owned(),
-                service: Some("r".to_owned()),
-                scope: Some("repository:x:pull,push".to_owned()),
-            })
-        );
+        let bearer = Challenge::Bearer {
+            realm: "https://a/token".to_owned(),
+            service: Some("r".to_owned()),
+            scope: Some("repository:x:pull,push".to_owned()),
+        };
+        assert_eq!(Challenge::parse(header), Some(bearer));
         assert_eq!(Challenge::parse("Basic realm=x"), Some(Challenge::Basic));
         assert_eq!(Challenge::parse("Bearer scope=x"), None);
         assert_eq!(Challenge::parse("Negotiate"), None);
+        let response = Response {
+            status: 401,
+            headers: ["Negotiate", "Basic realm=x"]
+                .map(|value| ("www-authenticate".to_owned(), value.to_owned()))
+                .to_vec(),
+            body: Vec::new(),
+        };
+        assert_eq!(Challenge::of(&response), Some(Challenge::Basic));
     }
 
     #[test]
-    fn a_login_is_found_by_host_and_port() {
-        let config = serde_json::json!({
-            "auths": {
-                "r.example": { "auth": STANDARD.encode("alice:a:b") },
-                "https://127.0.0.1:5000/v2/": { "username": "bob", "password": "x" },
-                "broken.example": { "auth": "!" },
-            },
-            "credHelpers": { "cloud.example": "cloud" },
-        });
-        let bytes = config.to_string().into_bytes();
-        let basic = |host: &str| parse(&bytes, host).map(|known| known.login.map(|l| l.basic()));
-        let expected = format!("Basic {}", STANDARD.encode("alice:a:b"));
-        assert_eq!(basic("r.example"), Ok(Some(expected)));
-        assert!(basic("127.0.0.1:5000").unwrap().is_some());
-        assert_eq!(basic("127.0.0.1:5001"), Ok(None));
-        assert!(basic("broken.example").is_err());
-        let cloud = parse(&bytes, "cloud.example").unwrap();
-        assert_eq!(cloud.program.as_deref(), Some("cloud"));
-        assert!(
-            !parse(b"{\"auths\": secret", "r")
-                .unwrap_err()
-                .contains("secret")
-        );
+    fn an_identity_token_goes_into_the_body_and_nowhere_else() {
+        let question = Question {
+            realm: "https://t.example/token".parse().unwrap(),
+            service: Some("r"),
+            scopes: vec!["repository:x:pull", "repository:y:pull"],
+        };
+        let request = question.post("a+b&c");
+        assert_eq!(request.url.as_str(), "https://t.example/token");
+        let body = b"grant_type=refresh_token&refresh_token=a%2Bb%26c&client_id=liftlock&service=r&scope=repository%3Ax%3Apull+repository%3Ay%3Apull";
+        assert_eq!(request.body, crate::http::Body::Bytes(body.to_vec()));
+        let login = Login::Identity("secret".to_owned());
+        assert!(!question.get(Some(&login)).url.as_str().contains("secret"));
     }
 }

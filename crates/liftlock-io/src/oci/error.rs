@@ -3,7 +3,7 @@
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain, Kind};
 use liftlock::oci::Tag;
-use liftlock::oci::document;
+use liftlock::oci::{document, tree};
 
 use crate::{file, http};
 
@@ -53,6 +53,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A program that should know the credentials.
+    #[error("the credential helper `docker-credential-{name}` gives no credentials: {reason}")]
+    Helper {
+        /// The ending of its name.
+        name: String,
+        /// What it does instead; never what it says.
+        reason: String,
+    },
+    /// What is below an index.
+    #[error(transparent)]
+    Tree(#[from] tree::Error),
     /// Nothing is there.
     #[error("there is no `{0}` in the repository")]
     Absent(String),
@@ -86,11 +97,14 @@ pub enum Error {
         found: Option<Digest>,
     },
     /// Others wrote the list of referrers again and again.
-    #[error("the list of what is attached to `{0}` lost the new entry {1} times")]
+    #[error("the list of what is attached to `{0}` was still written by others after {1} looks")]
     Contended(Digest, u32),
     /// More bundles than anyone needs.
     #[error("too many bundles are attached to `{0}`")]
     TooMany(Digest),
+    /// No name that nobody else has.
+    #[error("the operating system gives no random numbers")]
+    NoRandomness,
     /// A document that is none.
     #[error("a document of the repository is malformed")]
     Document(#[from] document::ParseError),
@@ -121,8 +135,12 @@ impl Explain for Error {
             | Self::Elsewhere { .. }
             | Self::Contended(..)
             | Self::TooMany(_)
+            | Self::NoRandomness
             | Self::Document(_) => Kind::Upstream,
-            Self::Refused { .. } | Self::Credentials { .. } => Kind::Credentials,
+            Self::Tree(error) => error.kind(),
+            Self::Refused { .. } | Self::Credentials { .. } | Self::Helper { .. } => {
+                Kind::Credentials
+            }
             Self::Absent(_) | Self::NoVersion | Self::Several { .. } | Self::Layout { .. } => {
                 Kind::Invalid
             }
@@ -134,6 +152,10 @@ impl Explain for Error {
         match self {
             Self::Http(error) => error.hint(),
             Self::Refused { hint, .. } => Some(hint.clone()),
+            Self::Helper { name, .. } => Some(format!(
+                "run `docker-credential-{name} list` to see what it knows"
+            )),
+            Self::Contended(..) => Some("run `sign-artifact repair IMAGE` later".to_owned()),
             Self::NoVersion => Some("add `:TAG` or, better, `@DIGEST`".to_owned()),
             Self::Foreign { .. }
             | Self::Status { .. }
@@ -142,8 +164,9 @@ impl Explain for Error {
             | Self::Several { .. }
             | Self::Digest { .. }
             | Self::Elsewhere { .. }
-            | Self::Contended(..)
+            | Self::Tree(_)
             | Self::TooMany(_)
+            | Self::NoRandomness
             | Self::Document(_)
             | Self::File(_)
             | Self::Layout { .. } => None,

@@ -1,11 +1,13 @@
 //! A folder with an OCI image layout (OCI image specification 1.1).
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use liftlock::digest::Digest;
 use liftlock::oci::attachment;
 use liftlock::oci::document::{LARGEST, MANIFESTS, Manifest};
+use liftlock::oci::view::{Attached, View};
 use liftlock::oci::{Descriptor, Index, Tag, Version};
 
 use super::{Error, Found, Result};
@@ -90,7 +92,7 @@ impl Layout {
         let mut images: Vec<&Descriptor> = index
             .manifests
             .iter()
-            .filter(|entry| !attachment::is_bundle(entry))
+            .filter(|entry| !attachment::is_bundle(entry) && !is_list(entry))
             .collect();
         images.sort_by_key(|entry| entry.digest);
         images.dedup_by_key(|entry| entry.digest);
@@ -154,6 +156,15 @@ impl Layout {
                 .find(|one| one.digest == entry.digest);
             let entry = known.unwrap_or(entry).clone();
             index.tag(tag.as_str(), entry);
+            Ok(())
+        })
+    }
+
+    pub(super) fn untag(&self, tag: &Tag) -> Result<()> {
+        self.change(|index| {
+            let manifests = &mut index.manifests;
+            manifests.retain(|entry| entry.ref_name() != Some(tag.as_str()));
+            Ok(())
         })
     }
 
@@ -162,11 +173,39 @@ impl Layout {
             if !index.manifests.iter().any(|one| one.digest == entry.digest) {
                 index.merge(entry.clone());
             }
+            Ok(())
         })
     }
 
+    /// Adds a layer to a list of layers, all at once.
+    pub(super) fn list(
+        &self,
+        subject: &Digest,
+        attached: Attached,
+        layer: &Descriptor,
+    ) -> Result<Digest> {
+        let tag = attached.tag(subject);
+        let mut written = *subject;
+        self.change(|index| {
+            let mut view = match index.tagged(tag.as_str()) {
+                Some(entry) => View::parse(attached, &self.found(entry)?.bytes)?,
+                None => View::empty(attached),
+            };
+            view.add(&BTreeMap::from([(attached.id(layer), layer.clone())]));
+            let document = view.document()?;
+            for bytes in document.config.iter().chain([&document.bytes]) {
+                self.put_blob(bytes)?;
+            }
+            let entry = Descriptor::of(document.media_type, &document.bytes);
+            written = entry.digest;
+            index.tag(tag.as_str(), entry);
+            Ok(())
+        })?;
+        Ok(written)
+    }
+
     /// Changes the index under a lock, all at once.
-    fn change(&self, edit: impl FnOnce(&mut Index)) -> Result<()> {
+    fn change(&self, edit: impl FnOnce(&mut Index) -> Result<()>) -> Result<()> {
         let path = self.path.join(MARKER);
         let failed = |source| file::Error::Read {
             path: path.clone(),
@@ -175,7 +214,7 @@ impl Layout {
         let lock = File::open(&path).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let mut index = self.index()?;
-        edit(&mut index);
+        edit(&mut index)?;
         file::write(&self.path.join("index.json"), &index.bytes()?)?;
         drop(lock);
         Ok(())
@@ -196,4 +235,13 @@ impl Layout {
             reason: reason.to_owned(),
         }
     }
+}
+
+/// Whether an entry is a list of what is attached to an image: `sha256-….sig`.
+fn is_list(entry: &Descriptor) -> bool {
+    let name = entry.ref_name().unwrap_or_default();
+    let rest = name.strip_prefix("sha256-").unwrap_or_default();
+    rest.strip_suffix(".sig")
+        .or_else(|| rest.strip_suffix(".att"))
+        .is_some_and(|digits| Digest::from_hex(digits).is_ok())
 }

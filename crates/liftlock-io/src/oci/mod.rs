@@ -1,31 +1,30 @@
 //! Repositories of OCI manifests: in a registry, or in a folder on this machine.
 
+mod attach;
 mod auth;
+mod docker;
 mod error;
 mod layout;
+mod merge;
 mod referrers;
 mod registry;
+mod support;
+mod tags;
 
-use liftlock::bundle::Bundle;
 use liftlock::digest::Digest;
-use liftlock::oci::document::{self, Manifest};
-use liftlock::oci::{Descriptor, Place, Reference, Tag, Version, attachment};
-use liftlock::time::Time;
+use liftlock::oci::tree::Tree;
+use liftlock::oci::{Descriptor, Place, Reference, Tag, Version};
 
 pub use error::Error;
 pub use layout::Layout;
+pub use merge::{Effect, Merged};
 pub use registry::Registry;
+pub use support::{Probe, Support};
 
 use crate::http;
 
 /// What every operation of a repository returns.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// The most bytes of one bundle that is attached to an image.
-const LARGEST_BUNDLE: u64 = 16 * 1024 * 1024;
-
-/// The most bundles that are read for one image.
-const MOST_BUNDLES: usize = 256;
 
 /// A repository.
 #[derive(Debug)]
@@ -105,6 +104,22 @@ impl Repository {
         Ok(self.manifest(version)?.map(|found| found.descriptor))
     }
 
+    /// A manifest and, when it is an index, everything below it, each once.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Repository::manifest`], when something below is absent, and
+    /// when there is more or deeper than any image has.
+    pub fn tree(&self, root: &Descriptor) -> Result<Vec<Descriptor>> {
+        let mut tree = Tree::new(root.clone());
+        while let Some((index, depth)) = tree.next_index() {
+            let found = self.manifest(Some(&Version::Digest(index.digest)))?;
+            let found = found.ok_or_else(|| Error::Absent(index.digest.to_string()))?;
+            tree.grow(depth, &found.bytes)?;
+        }
+        Ok(tree.found())
+    }
+
     /// Makes a tag point at a manifest that is there, and reads it back.
     ///
     /// Where a lease must outlive the effect, take it apart: the effect alone
@@ -159,6 +174,16 @@ impl Repository {
         }
     }
 
+    /// What cosign 2 calls the repository in a payload: `HOST/REPOSITORY`. A
+    /// folder has no such name.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match self {
+            Self::Registry(registry) => registry.address(),
+            Self::Layout(_) => String::new(),
+        }
+    }
+
     /// Writes a blob, unless it is there.
     ///
     /// # Errors
@@ -198,64 +223,6 @@ impl Repository {
             }
         }
         Ok(descriptor.digest)
-    }
-
-    /// Attaches a bundle to a manifest, where cosign 3 finds it.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the repository cannot be written, and when the bundle is not
-    /// listed afterwards.
-    pub fn attach(
-        &self,
-        subject: &Descriptor,
-        bundle: &Bundle,
-        predicate_type: &str,
-        created: Time,
-    ) -> Result<Digest> {
-        let (bytes, entry) = attachment::manifest(bundle, subject, predicate_type, created)?;
-        self.put_blob(attachment::EMPTY_BYTES)?;
-        self.put_blob(bundle.bytes())?;
-        match self {
-            Self::Registry(registry) => {
-                registry.put(&Version::Digest(entry.digest), document::MANIFEST, &bytes)?;
-                referrers::announce(registry, &subject.digest, &entry)?;
-            }
-            Self::Layout(layout) => {
-                layout.put_blob(&bytes)?;
-                layout.merge(&entry)?;
-            }
-        }
-        Ok(entry.digest)
-    }
-
-    /// The bytes of all bundles that are attached to a manifest, unproved.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the repository cannot be read, when there are too many, and
-    /// when one of them is not what its digest says.
-    pub fn bundles(&self, subject: &Digest) -> Result<Vec<Vec<u8>>> {
-        let listed = match self {
-            Self::Registry(registry) => referrers::list(registry, subject)?,
-            Self::Layout(layout) => layout.entries()?,
-        };
-        let mut bundles = Vec::new();
-        for entry in listed.iter().filter(|entry| attachment::is_bundle(entry)) {
-            let Some(found) = self.manifest(Some(&Version::Digest(entry.digest)))? else {
-                return Err(Error::Absent(entry.digest.to_string()));
-            };
-            let manifest = Manifest::parse(&found.bytes)?;
-            let about = manifest.subject.as_ref().map(|subject| subject.digest);
-            let blob = attachment::blob(&manifest).filter(|_| about == Some(*subject));
-            if let Some(blob) = blob {
-                bundles.push(self.blob(&blob.digest, LARGEST_BUNDLE)?);
-            }
-            if bundles.len() > MOST_BUNDLES {
-                return Err(Error::TooMany(*subject));
-            }
-        }
-        Ok(bundles)
     }
 }
 

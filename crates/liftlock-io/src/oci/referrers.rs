@@ -4,69 +4,51 @@
 use std::time::Duration;
 
 use liftlock::digest::Digest;
-use liftlock::oci::document::{INDEX, LARGEST};
-use liftlock::oci::{Descriptor, Index, Tag, Version};
+use liftlock::oci::document::LARGEST;
+use liftlock::oci::view::{Attached, View};
+use liftlock::oci::{Descriptor, Index, Version};
 
 use super::{Error, Registry, Result};
 use crate::clock;
 use crate::http::Response;
 
-/// How often the list is written again when others' writing undid ours.
-const ATTEMPTS: u32 = 12;
-
-/// A registry has no compare-and-swap: a writer that read the list before us
-/// may still write it without our entry. After this long it has done so.
-const SETTLED: Duration = Duration::from_millis(300);
-
 /// The most pages of one list.
 const PAGES: usize = 100;
 
-/// Everything that refers to a manifest.
+/// How long to wait for a new referrer to be listed.
+const PAUSES: [u64; 3] = [0, 200, 1_000];
+
+/// Everything that refers to a manifest: what the registry lists, and what
+/// was attached before it did.
 pub(super) fn list(registry: &Registry, subject: &Digest) -> Result<Vec<Descriptor>> {
-    match native(registry, subject)? {
-        Some(entries) => Ok(entries),
-        None => match fallback(registry, subject) {
-            Ok(index) => Ok(index.unwrap_or_default().manifests),
-            // Some registries hide absent tags behind 403.
-            Err(Error::Refused { status: 403, .. }) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        },
+    let mut entries = native(registry, subject)?.unwrap_or_default();
+    let tag = Version::Tag(Attached::Bundles.tag(subject));
+    if let Some(found) = registry.manifest_or_hidden(&tag)? {
+        let view = View::parse(Attached::Bundles, &found.bytes)?;
+        for entry in view.entries() {
+            if !entries.iter().any(|one| one.digest == entry.digest) {
+                entries.push(entry.clone());
+            }
+        }
     }
+    Ok(entries)
 }
 
-/// Makes sure that a new entry is listed.
-pub(super) fn announce(registry: &Registry, subject: &Digest, entry: &Descriptor) -> Result<()> {
-    if native(registry, subject)?.is_some() {
-        return Ok(());
-    }
-    let tag = Version::Tag(Tag::of_referrers(subject));
-    // Writers that collided once must not do so in step for ever.
-    let spread = u64::from(entry.digest.as_bytes().first().copied().unwrap_or_default());
-    let mut sightings = 0;
-    for attempt in 0..ATTEMPTS {
-        let mut index = fallback(registry, subject)?.unwrap_or_default();
-        if index.manifests.iter().any(|one| one.digest == entry.digest) {
-            sightings += 1;
-            if sightings == 2 {
-                return Ok(());
-            }
-            clock::wait(SETTLED);
-            continue;
+/// Whether a new referrer is listed. That a registry says so when it is
+/// written (`OCI-Subject`) is not believed: ECR said it and kept no list.
+pub(super) fn shows(registry: &Registry, subject: &Digest, referrer: &Digest) -> Result<bool> {
+    for pause in PAUSES {
+        clock::wait(Duration::from_millis(pause));
+        let listed = native(registry, subject)?.unwrap_or_default();
+        if listed.iter().any(|one| one.digest == *referrer) {
+            return Ok(true);
         }
-        sightings = 0;
-        clock::wait(Duration::from_millis(u64::from(attempt) * spread / 2));
-        // Read again: the less time between reading and writing, the better.
-        if attempt > 0 {
-            index = fallback(registry, subject)?.unwrap_or_default();
-        }
-        index.merge(entry.clone());
-        registry.put(&tag, INDEX, &index.bytes()?)?;
     }
-    Err(Error::Contended(*subject, ATTEMPTS))
+    Ok(false)
 }
 
 /// The registry's own list; `None` where it keeps none.
-fn native(registry: &Registry, subject: &Digest) -> Result<Option<Vec<Descriptor>>> {
+pub(super) fn native(registry: &Registry, subject: &Digest) -> Result<Option<Vec<Descriptor>>> {
     let action = format!("listing what refers to `{subject}`");
     let mut entries = Vec::new();
     let mut next = Some(format!("referrers/{subject}"));
@@ -88,16 +70,8 @@ fn native(registry: &Registry, subject: &Digest) -> Result<Option<Vec<Descriptor
 }
 
 /// The next page, from `Link: <…>; rel="next"`.
-fn following(response: &Response) -> Option<String> {
+pub(super) fn following(response: &Response) -> Option<String> {
     let link = response.header("link")?;
     let (target, rest) = link.strip_prefix('<')?.split_once('>')?;
     rest.contains("next").then(|| target.to_owned())
-}
-
-fn fallback(registry: &Registry, subject: &Digest) -> Result<Option<Index>> {
-    let tag = Version::Tag(Tag::of_referrers(subject));
-    match registry.manifest(&tag)? {
-        Some(found) => Ok(Some(Index::parse(&found.bytes)?)),
-        None => Ok(None),
-    }
 }

@@ -1,6 +1,6 @@
 //! A repository of a registry, by the OCI distribution specification 1.1.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
 
 use liftlock::digest::Digest;
@@ -9,7 +9,8 @@ use liftlock::oci::document::{LARGEST, MANIFESTS};
 use serde::Deserialize;
 use url::Url;
 
-use super::auth::{self, Challenge, Known};
+use super::auth::{self, Challenge};
+use super::docker::{self, Login};
 use super::{Error, Found, Result};
 use crate::clock;
 use crate::http::{self, Client, Limits, Method, Request, Response};
@@ -24,8 +25,11 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1
 pub struct Registry {
     client: Client,
     host: String,
+    repository: String,
     base: Url,
-    known: Known,
+    /// Looked up when the registry asks: whoever may read without a login
+    /// starts no helper.
+    login: OnceCell<Option<Login>>,
     authorization: RefCell<Option<String>>,
 }
 
@@ -44,8 +48,9 @@ impl Registry {
         Ok(Self {
             client: Client::new(options)?,
             host: host.to_owned(),
+            repository: repository.to_owned(),
             base,
-            known: auth::known(host)?,
+            login: OnceCell::new(),
             authorization: RefCell::new(None),
         })
     }
@@ -76,6 +81,20 @@ impl Registry {
         }
     }
 
+    /// As [`Registry::manifest`], for tags that may be absent in a repository
+    /// that can be read: Artifactory hides them behind 403.
+    pub(super) fn manifest_or_hidden(&self, version: &Version) -> Result<Option<Found>> {
+        match self.manifest(version) {
+            Err(Error::Refused { status: 403, .. }) => Ok(None),
+            result => result,
+        }
+    }
+
+    /// `HOST/REPOSITORY`.
+    pub(super) fn address(&self) -> String {
+        format!("{}/{}", self.host, self.repository)
+    }
+
     /// A GET that accepts every kind of manifest.
     pub(super) fn read(&self, path: &str) -> Result<Request> {
         Ok(Request::get(self.url(path)?).with_header("accept", MANIFESTS.join(", ")))
@@ -87,10 +106,7 @@ impl Registry {
         struct Typed {
             media_type: Option<String>,
         }
-        let foreign = |reason: &str| Error::Foreign {
-            url: format!("{}{path}", self.base),
-            reason: reason.to_owned(),
-        };
+        let foreign = |reason: &str| self.foreign(path, reason);
         if response.is_html() {
             return Err(foreign("it sends a page for people"));
         }
@@ -124,6 +140,9 @@ impl Registry {
         let url = self.url(&format!("blobs/{digest}"))?;
         let response = self.send(&Request::get(url), limit, &action)?;
         match response.status {
+            200 if response.is_html() && Digest::of(&response.body) != *digest => {
+                Err(self.foreign(&format!("blobs/{digest}"), "it sends a page for people"))
+            }
             200 => Ok(response.body),
             404 => Err(Error::Absent(digest.to_string())),
             _ => Err(self.failed(&response, &action)),
@@ -160,10 +179,14 @@ impl Registry {
     pub(super) fn url(&self, path: &str) -> Result<Url> {
         match self.base.join(path) {
             Ok(url) => Ok(url),
-            Err(_) => Err(Error::Foreign {
-                url: format!("{}{path}", self.base),
-                reason: "not an address".to_owned(),
-            }),
+            Err(_) => Err(self.foreign(path, "not an address")),
+        }
+    }
+
+    fn foreign(&self, path: &str, reason: &str) -> Error {
+        Error::Foreign {
+            url: format!("{}{path}", self.base),
+            reason: reason.to_owned(),
         }
     }
 
@@ -177,11 +200,8 @@ impl Registry {
         if response.status != 401 {
             return Ok(response);
         }
-        let challenge = response
-            .header("www-authenticate")
-            .and_then(Challenge::parse)
-            .ok_or_else(|| self.refused(401, action))?;
-        let login = self.known.login.as_ref();
+        let challenge = Challenge::of(&response).ok_or_else(|| self.refused(401, action))?;
+        let login = self.login()?;
         let authorization = auth::answer(&self.client, &challenge, login)?;
         let authorization = authorization.ok_or_else(|| self.refused(401, action))?;
         self.authorization.replace(Some(authorization));
@@ -216,13 +236,18 @@ impl Registry {
         }
     }
 
+    fn login(&self) -> Result<Option<&Login>> {
+        if self.login.get().is_none() {
+            let found = docker::login(&self.host, &self.repository)?;
+            return Ok(self.login.get_or_init(|| found).as_ref());
+        }
+        Ok(self.login.get().and_then(Option::as_ref))
+    }
+
     fn refused(&self, status: u16, action: &str) -> Error {
-        let hint = match (&self.known.login, &self.known.program) {
-            (Some(_), _) => "check the user's rights and password".to_owned(),
-            (None, Some(program)) => {
-                format!("log in without the credential helper `{program}`, which is not supported")
-            }
-            (None, None) => format!("log in with `docker login {}`", self.host),
+        let hint = match self.login.get() {
+            Some(Some(_)) => "check the user's rights and password".to_owned(),
+            Some(None) | None => format!("log in with `docker login {}`", self.host),
         };
         Error::Refused {
             host: self.host.clone(),

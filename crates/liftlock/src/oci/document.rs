@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::view::MOST_LAYERS;
 use crate::digest::Digest;
 use crate::failure::{Explain, Kind};
 use crate::json;
@@ -164,6 +165,9 @@ pub struct Manifest {
     /// What it is about.
     #[serde(default)]
     pub subject: Option<Descriptor>,
+    /// Labels.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
 }
 
 impl Manifest {
@@ -199,6 +203,9 @@ pub enum ParseError {
     /// More than any honest index has.
     #[error("{0} manifests are more than the {MOST} an index may have")]
     TooMany(usize),
+    /// More than cosign reads.
+    #[error("{0} layers are more than the {MOST_LAYERS} that cosign reads")]
+    TooManyLayers(usize),
 }
 
 impl Explain for ParseError {

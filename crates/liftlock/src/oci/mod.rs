@@ -1,8 +1,12 @@
 //! OCI references and documents: where images are, and what is said about them.
 
 pub mod attachment;
+pub mod compat;
 pub mod document;
+pub mod legacy;
 pub mod reference;
+pub mod tree;
+pub mod view;
 
 pub use document::{Descriptor, Index};
 pub use reference::{Place, Reference, Tag, Version};

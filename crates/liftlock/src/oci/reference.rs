@@ -71,7 +71,22 @@ impl Tag {
     /// The tag that stands in for the referrers API: `sha256-<hex>`.
     #[must_use]
     pub fn of_referrers(subject: &Digest) -> Self {
-        Self(format!("sha256-{}", subject.hex()))
+        Self::of_subject(subject, "")
+    }
+
+    /// The tag of a manifest that is written to try whether it can be.
+    #[must_use]
+    pub fn of_probe(token: &str) -> Self {
+        let plain = token.chars().filter(char::is_ascii_alphanumeric);
+        Self(format!(
+            "liftlock-probe-{}",
+            plain.take(32).collect::<String>()
+        ))
+    }
+
+    /// A tag about a manifest: `sha256-<hex>` and an ending of our own making.
+    pub(super) fn of_subject(subject: &Digest, ending: &str) -> Self {
+        Self(format!("sha256-{}{ending}", subject.hex()))
     }
 
     /// The text of the tag.
