@@ -8,6 +8,7 @@ use liftlock::release::Migration;
 use liftlock_io::cli::{Arguments, Globals};
 
 use crate::conformance::Conformance;
+use crate::image::{ImageFormat, Recursive};
 use crate::predicate;
 
 /// Sign, attest and verify files and OCI images, in the formats of cosign and Sigstore
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     /// Speak the client protocol of Sigstore's conformance suite
     #[command(hide = true)]
     Conformance(Conformance),
+    /// Rebuild the lists of what is attached to images, after writers undid each other
+    Repair(Repair),
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,6 +74,13 @@ pub(crate) struct Sign {
     /// Files, HOST/REPOSITORY[:TAG|@DIGEST], oci-layout:PATH[:TAG|@DIGEST] or sha256:…
     #[arg(required = true, value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
+
+    /// How it is attached to images
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) image_format: ImageFormat,
+
+    #[command(flatten)]
+    pub(crate) recursive: Recursive,
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,6 +104,9 @@ pub(crate) struct Verify {
     /// Files, HOST/REPOSITORY[:TAG|@DIGEST], oci-layout:PATH[:TAG|@DIGEST] or sha256:…
     #[arg(required = true, value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) recursive: Recursive,
 }
 
 #[derive(Debug, clap::Args)]
@@ -121,6 +134,10 @@ pub(crate) struct Attest {
     /// Files, images or sha256:… that the statement is about
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
+
+    /// How it is attached to images
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) image_format: ImageFormat,
 }
 
 #[derive(Debug, clap::Args)]
@@ -190,6 +207,24 @@ pub(crate) struct Doctor {
     /// Images to look up
     #[arg(value_name = "IMAGE")]
     pub(crate) images: Vec<String>,
+
+    /// Which verifiers accept this format is told
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) image_format: ImageFormat,
+
+    /// Write a manifest that means nothing to each image's repository, and remove it
+    #[arg(long)]
+    pub(crate) probe_write: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Repair {
+    /// HOST/REPOSITORY[:TAG|@DIGEST]
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(crate) images: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) recursive: Recursive,
 }
 
 fn artifact(text: &str) -> Result<(Name, String), String> {

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use liftlock::bundle::Bundle;
 use liftlock::crypto::Signer as _;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
@@ -16,6 +15,7 @@ use liftlock_io::{attest, file, key};
 use serde::Serialize;
 
 use crate::args::Attest;
+use crate::image::{self, Image, Moved};
 use crate::setting::{Flags, Setting};
 use crate::sign::write;
 use crate::target::{Place, Target, beside};
@@ -28,6 +28,9 @@ struct Attested {
     bundle_digest: Digest,
     /// Files, manifests and stores that hold the bundle.
     kept_in: Vec<String>,
+    /// Tags that do not point any more at what was attested.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    moved: Vec<Moved>,
 }
 
 pub(crate) fn run(asked: &Attest, session: &Session) -> Result<Report, Failure> {
@@ -48,12 +51,21 @@ pub(crate) fn run(asked: &Attest, session: &Session) -> Result<Report, Failure> 
     let subjects = targets.iter().map(Target::subject).collect();
     let statement = Statement::new(subjects, &asked.predicate_type, &predicate)?;
     let bundle = attest::attest(&key, &statement)?;
-    let mut kept_in = Vec::new();
+    let (mut kept_in, mut moved) = (Vec::new(), Vec::new());
     if let Some(to) = to {
         kept_in.push(write(&to, &bundle, session)?);
     }
     if !session.dry_run {
-        kept_in.extend(attach(&targets, &bundle, &asked.predicate_type, session)?);
+        let work = image::Asked {
+            key: &key,
+            format: asked.image_format.into(),
+            session,
+        };
+        for (image, text) in images(&targets) {
+            let made = work.attest(image, &statement, &bundle)?;
+            kept_in.extend(made.iter().map(|one| one.line(text)));
+            moved.extend(image.moved(text)?);
+        }
         if let Some(store) = store {
             session.check()?;
             attest::keep(&Evidence::open(&store)?, &statement, &bundle)?;
@@ -66,7 +78,12 @@ pub(crate) fn run(asked: &Attest, session: &Session) -> Result<Report, Failure> 
         subjects: statement.digests().collect(),
         bundle_digest: bundle.digest(),
         kept_in,
+        moved,
     };
+    Ok(report(&detail, session).with_policy(setting.origin(), false))
+}
+
+fn report(detail: &Attested, session: &Session) -> Report {
     let count = detail.subjects.len();
     let done = if session.dry_run {
         "would be attested"
@@ -74,15 +91,18 @@ pub(crate) fn run(asked: &Attest, session: &Session) -> Result<Report, Failure> 
         "attested"
     };
     let headline = format!("`{}` {done} about {count} subjects", detail.predicate_type);
-    Ok(Report::new("attest", Verdict::Pass, headline)
+    let first = detail.kept_in.first().cloned().unwrap_or_default();
+    Report::new("attest", Verdict::Pass, headline)
         .with_output("bundle-digest", detail.bundle_digest.to_string())
-        .with_output(
-            "bundle",
-            detail.kept_in.first().cloned().unwrap_or_default(),
-        )
-        .with_human(detail.kept_in.join("\n"))
-        .with_policy(setting.origin(), false)
-        .with_detail(&detail))
+        .with_output("bundle", first)
+        .with_human(human(detail))
+        .with_detail(detail)
+}
+
+fn human(detail: &Attested) -> String {
+    let moved = detail.moved.iter().map(Moved::line);
+    let lines: Vec<String> = detail.kept_in.iter().cloned().chain(moved).collect();
+    lines.join("\n")
 }
 
 /// Where the bundle goes as a file; nowhere when it is kept elsewhere.
@@ -114,26 +134,19 @@ fn output(
     }
 }
 
-fn attach(
-    targets: &[Target],
-    bundle: &Bundle,
-    predicate_type: &str,
-    session: &Session,
-) -> Result<Vec<String>, Failure> {
-    let mut attached = Vec::new();
-    for target in targets {
-        session.check()?;
-        match &target.place {
-            Place::Image {
+/// The images among the targets, with what was typed.
+fn images(targets: &[Target]) -> impl Iterator<Item = (Image<'_>, &str)> {
+    targets.iter().filter_map(|target| match &target.place {
+        Place::Image {
+            repository,
+            descriptor,
+        } => {
+            let image = Image {
                 repository,
                 descriptor,
-            } => {
-                let digest =
-                    repository.attach(descriptor, bundle, predicate_type, session.started)?;
-                attached.push(format!("{}: {digest}", target.text));
-            }
-            Place::File(_) | Place::Digest => {}
+            };
+            Some((image, target.text.as_str()))
         }
-    }
-    Ok(attached)
+        Place::File(_) | Place::Digest => None,
+    })
 }

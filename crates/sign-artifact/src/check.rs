@@ -8,6 +8,7 @@ use liftlock::bundle::{Bundle, Content};
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
+use liftlock::oci::legacy::Layer;
 use liftlock::report::Report;
 use liftlock::signature::{self, Artifact};
 use liftlock::verdict::Verdict;
@@ -18,6 +19,8 @@ use liftlock_io::{file, key};
 use serde::Serialize;
 
 use crate::args::Verify;
+use crate::image::Reach;
+use crate::layer;
 use crate::predicate::SIGNED;
 use crate::target::{LARGEST_BUNDLE, Place, Target, beside};
 
@@ -62,25 +65,52 @@ pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> 
     let keys = keys(&asked.key)?;
     let evidence = asked.evidence.as_deref().map(Evidence::open).transpose()?;
     let mut targets = Vec::new();
+    let wanted = asked.predicate_type.as_deref();
     for text in &asked.targets {
         let target = Target::find(text, session)?;
-        let mut found = gather(&target, asked.bundle.as_deref())?;
+        let mut found = gather(&target, asked.bundle.as_deref(), wanted)?;
         if let Some(evidence) = &evidence {
             let items = evidence.list(&target.digest)?.into_iter();
             found.extend(items.map(|item| Raw {
                 from: format!("evidence {}", item.digest),
                 bytes: item.bytes,
                 sole: false,
+                layer: None,
             }));
         }
-        targets.push(judge(
-            &target,
-            &found,
-            &keys,
-            asked.predicate_type.as_deref(),
-        )?);
+        targets.push(judge(&target, &found, &keys, wanted)?);
+        if asked.recursive.reach() == Reach::All {
+            targets.extend(below(&target, &keys, wanted)?);
+        }
     }
     Ok(report(asked, targets))
+}
+
+/// Judges everything that an index lists, each by what is attached to it.
+fn below(
+    target: &Target,
+    keys: &[PublicKey],
+    predicate_type: Option<&str>,
+) -> Result<Vec<One>, Failure> {
+    let Place::Image {
+        repository,
+        descriptor,
+    } = &target.place
+    else {
+        return Ok(Vec::new());
+    };
+    let mut judged = Vec::new();
+    for one in repository.tree(descriptor)?.iter().skip(1) {
+        let child = Target {
+            text: format!("{}@{}", target.text, one.digest),
+            digest: one.digest,
+            size: Some(one.size),
+            place: Place::Digest,
+        };
+        let found = layer::gather(repository, &one.digest, predicate_type)?;
+        judged.push(judge(&child, &found, keys, predicate_type)?);
+    }
+    Ok(judged)
 }
 
 pub(crate) fn keys(references: &[String]) -> Result<Vec<PublicKey>, Failure> {
@@ -146,16 +176,45 @@ pub(crate) struct Raw {
     /// Whether it is the one bundle of the target, so that one which is
     /// malformed is an error and no more than that.
     sole: bool,
+    /// What cosign 2 attached, in place of a bundle.
+    layer: Option<Layer>,
+}
+
+impl Raw {
+    /// A bundle that is attached to an image.
+    pub(crate) fn attached(bytes: Vec<u8>) -> Self {
+        Self {
+            from: format!("attached {}", Digest::of(&bytes)),
+            bytes,
+            sole: false,
+            layer: None,
+        }
+    }
+
+    /// A layer of the list under this tag.
+    pub(crate) fn layer(tag: &str, layer: Layer) -> Self {
+        Self {
+            from: format!("tag {tag}, layer {}", layer.descriptor.digest),
+            bytes: Vec::new(),
+            sole: false,
+            layer: Some(layer),
+        }
+    }
 }
 
 /// The bundles of a target: the one given, else the one beside a file
 /// (`FILE.sigstore.json`, `FILE.sigstore`), else those attached to an image.
-pub(crate) fn gather(target: &Target, given: Option<&Path>) -> Result<Vec<Raw>, Failure> {
+pub(crate) fn gather(
+    target: &Target,
+    given: Option<&Path>,
+    predicate_type: Option<&str>,
+) -> Result<Vec<Raw>, Failure> {
     let read = |path: &Path| -> Result<Raw, Failure> {
         Ok(Raw {
             from: path.display().to_string(),
             bytes: file::read(path, LARGEST_BUNDLE)?,
             sole: true,
+            layer: None,
         })
     };
     if let Some(path) = given {
@@ -171,14 +230,7 @@ pub(crate) fn gather(target: &Target, given: Option<&Path>) -> Result<Vec<Raw>, 
             }
         }
         Place::Image { repository, .. } => {
-            let bundles = repository.bundles(&target.digest)?.into_iter();
-            Ok(bundles
-                .map(|bytes| Raw {
-                    from: format!("attached {}", Digest::of(&bytes)),
-                    bytes,
-                    sole: false,
-                })
-                .collect())
+            layer::gather(repository, &target.digest, predicate_type)
         }
     }
 }
@@ -198,6 +250,11 @@ pub(crate) fn judge(
         bundles: Vec::new(),
     };
     for raw in found {
+        if let Some(layer) = &raw.layer {
+            let proved = layer::verify(layer, &target.digest, keys, predicate_type);
+            settle(&mut one, raw, proved, None)?;
+            continue;
+        }
         let bundle = match Bundle::parse(&raw.bytes) {
             Ok(bundle) => bundle,
             Err(error) if raw.sole => return Err(error.into()),
@@ -208,19 +265,36 @@ pub(crate) fn judge(
         };
         let unchecked =
             Some(bundle.unchecked()).filter(|rest| rest.log_entries + rest.timestamps > 0);
-        match prove(&bundle, &target.digest, keys, predicate_type) {
-            Ok(key) => {
-                one.verified = true;
-                one.bundles.push(seen(raw, None, unchecked));
-                if !one.key_ids.contains(&key.id()) {
-                    one.key_ids.push(key.id());
-                }
-            }
-            Err(Unproved::Refused(reason)) => one.bundles.push(seen(raw, Some(reason), unchecked)),
-            Err(Unproved::Malformed(failure)) => return Err(failure),
-        }
+        let proved = prove(&bundle, &target.digest, keys, predicate_type);
+        settle(&mut one, raw, proved, unchecked)?;
     }
     Ok(one)
+}
+
+/// Notes what one bundle or layer proves.
+fn settle(
+    one: &mut One,
+    raw: &Raw,
+    proved: Result<PublicKey, Unproved>,
+    unchecked: Option<liftlock::bundle::Unchecked>,
+) -> Result<(), Failure> {
+    match proved {
+        Ok(key) => {
+            one.verified = true;
+            one.bundles.push(seen(raw, None, unchecked));
+            if !one.key_ids.contains(&key.id()) {
+                one.key_ids.push(key.id());
+            }
+        }
+        Err(Unproved::Refused(reason)) => one.bundles.push(seen(raw, Some(reason), unchecked)),
+        Err(Unproved::Malformed(failure)) => return Err(failure),
+    }
+    Ok(())
+}
+
+/// Whether one of these keys signed the image with this digest.
+pub(crate) fn signs(bundle: &Bundle, digest: &Digest, keys: &[PublicKey]) -> bool {
+    prove(bundle, digest, keys, None).is_ok()
 }
 
 fn seen(raw: &Raw, reason: Option<String>, unchecked: Option<liftlock::bundle::Unchecked>) -> Seen {
@@ -232,12 +306,14 @@ fn seen(raw: &Raw, reason: Option<String>, unchecked: Option<liftlock::bundle::U
     }
 }
 
-enum Unproved {
+/// Why a bundle does not count.
+#[derive(Debug)]
+pub(crate) enum Unproved {
     Refused(String),
     Malformed(Failure),
 }
 
-fn prove(
+pub(crate) fn prove(
     bundle: &Bundle,
     digest: &Digest,
     keys: &[PublicKey],

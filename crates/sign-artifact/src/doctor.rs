@@ -3,6 +3,7 @@
 use liftlock::crypto::Signer as _;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
+use liftlock::oci::compat::{Answer, Format, VERIFIERS, Verifier};
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
@@ -10,7 +11,8 @@ use liftlock_io::{attest, env, http, key};
 use serde::Serialize;
 
 use crate::args::Doctor;
-use crate::target::{Target, options};
+use crate::support::{self, Writing};
+use crate::target::{Place, Target, options};
 
 #[derive(Debug, Serialize)]
 struct Check {
@@ -23,6 +25,26 @@ struct Check {
 struct Checked {
     checks: Vec<Check>,
     yaml: &'static str,
+    /// Who reads what is attached to images in the chosen format.
+    verifiers: Vec<Verifies>,
+}
+
+#[derive(Serialize)]
+struct Verifies {
+    name: &'static str,
+    #[serde(flatten)]
+    answer: Answer,
+    source: &'static str,
+}
+
+impl Verifies {
+    const fn of(verifier: &Verifier, format: Format) -> Self {
+        Self {
+            name: verifier.name,
+            answer: verifier.answer(format),
+            source: verifier.source,
+        }
+    }
 }
 
 /// What to add to a workflow; the password comes from the CI's secrets.
@@ -42,9 +64,12 @@ pub(crate) fn run(asked: &Doctor, session: &Session) -> Result<Report, Failure> 
     if let Some(reference) = &asked.key {
         checks.push(check("key", opens(reference)));
     }
+    let writing = match asked.probe_write {
+        true => Writing::Probed,
+        false => Writing::Spared,
+    };
     for image in &asked.images {
-        let found = Target::find(image, session).map(|target| target.digest.to_string());
-        checks.push(check(&format!("image {image}"), found));
+        checks.extend(look(image, writing, session));
     }
     let bad = checks.iter().filter(|check| !check.ok).count();
     let verdict = if bad == 0 {
@@ -57,11 +82,45 @@ pub(crate) fn run(asked: &Doctor, session: &Session) -> Result<Report, Failure> 
         let mark = if check.ok { "ok" } else { "BAD" };
         format!("{mark:<5}{}: {}\n", check.name, check.found)
     });
-    let human = format!("{}\n{YAML}", lines.collect::<String>());
+    let format = asked.image_format.into();
+    let table = match asked.images.is_empty() {
+        true => String::new(),
+        false => support::table(format),
+    };
+    let human = format!("{}\n{table}\n{YAML}", lines.collect::<String>());
+    let verifiers: Vec<Verifies> = VERIFIERS
+        .iter()
+        .map(|one| Verifies::of(one, format))
+        .collect();
     Ok(Report::new("doctor", verdict, headline)
         .with_output("bad", bad.to_string())
         .with_human(human)
-        .with_detail(&Checked { checks, yaml: YAML }))
+        .with_detail(&Checked {
+            checks,
+            yaml: YAML,
+            verifiers,
+        }))
+}
+
+/// What can be said about one image and the repository that it is in.
+fn look(image: &str, writing: Writing, session: &Session) -> Vec<Check> {
+    let target = match Target::find(image, session) {
+        Ok(target) => target,
+        Err(failure) => return vec![check(&format!("image {image}"), Err(failure))],
+    };
+    let digest = target.digest.to_string();
+    let mut checks = vec![check(&format!("image {image}"), Ok(digest))];
+    if let Place::Image {
+        repository,
+        descriptor,
+    } = &target.place
+    {
+        let listed = support::listing(repository, descriptor);
+        checks.push(check(&format!("attachments of {image}"), listed));
+        let written = support::writing(repository, writing);
+        checks.push(check(&format!("writing to {image}"), written));
+    }
+    checks
 }
 
 fn password() -> Result<String, Failure> {

@@ -40,7 +40,7 @@ pub(crate) fn run(asked: &Explain, session: &Session) -> Result<Report, Failure>
     let trusted = trusted.unwrap_or_default();
     for text in &asked.targets {
         let outcome = Target::find(text, session).and_then(|target| {
-            let found = gather(&target, None)?;
+            let found = gather(&target, None, None)?;
             judge(&target, &found, &trusted, None)
         });
         conditions.push(Condition {

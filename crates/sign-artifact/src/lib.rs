@@ -7,11 +7,15 @@ mod conformance;
 mod doctor;
 mod explain;
 mod generate;
+mod image;
+mod layer;
 mod predicate;
 mod release;
+mod repair;
 mod run;
 mod setting;
 mod sign;
+mod support;
 mod target;
 
 use std::process::ExitCode;
@@ -30,6 +34,7 @@ pub const OUTPUTS: &[&str] = &[
     "release-file",
     "missing",
     "bad",
+    "added",
 ];
 
 /// Runs the program from its command line to its exit code.

@@ -5,7 +5,7 @@ use liftlock::report::Report;
 use liftlock_io::cli::Session;
 
 use crate::args::{Args, Command};
-use crate::{attest, check, conformance, doctor, explain, generate, release, sign};
+use crate::{attest, check, conformance, doctor, explain, generate, release, repair, sign};
 
 /// Runs the subcommand that was typed.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
@@ -18,6 +18,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         Command::Explain(asked) => explain::run(asked, session),
         Command::Doctor(asked) => doctor::run(asked, session),
         Command::Conformance(asked) => conformance::run(asked, session),
+        Command::Repair(asked) => repair::run(asked, session),
     };
     // What failed because the time was over is told as that.
     result.or_else(|failure| session.check().and(Err(failure)))

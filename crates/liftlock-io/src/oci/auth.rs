@@ -135,7 +135,7 @@ impl Question<'_> {
         }
     }
 
-    /// By POST, which trades an identity token in (distribution, "OAuth2
+    /// By POST, which trades an identity token in (distribution, "`OAuth2`
     /// Token Authentication").
     fn post(&self, identity: &str) -> Request {
         let mut form = Serializer::new(String::new());

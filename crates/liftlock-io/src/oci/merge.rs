@@ -133,7 +133,8 @@ impl<'a> Merge<'a> {
     fn find_referrers(&mut self) -> Result<()> {
         let referrers = referrers::native(self.registry, self.subject)?;
         let referrers = referrers.unwrap_or_default();
-        for one in referrers.iter().filter(|one| self.attached.lists(one)) {
+        let attached = self.attached;
+        for one in referrers.iter().filter(|one| attached.lists(one)) {
             if self.read.insert(one.digest) {
                 self.learn(&Version::Digest(one.digest))?;
             }

@@ -3,9 +3,12 @@ use std::net::TcpListener;
 use std::thread;
 
 use liftlock::attestation;
+use liftlock::bundle::Bundle;
 use liftlock::crypto::Signer as _;
 use liftlock::failure::{Explain as _, Kind};
+use liftlock::oci::{attachment, document};
 use liftlock::statement::{Statement, Subject};
+use liftlock::time::Time;
 
 use super::*;
 use crate::key::Private;
@@ -265,6 +268,7 @@ fn every_page_of_a_native_list_is_read() {
             empty,
         ),
         answer("200 OK", &listed.to_string()),
+        answer("404 Not Found", ""),
         answer("200 OK", &String::from_utf8(manifest).unwrap()),
         answer("200 OK", std::str::from_utf8(bundle.bytes()).unwrap()),
     ]);

@@ -1,5 +1,5 @@
 //! cosign 2's signatures and attestations: layers whose annotations hold what
-//! proves them (sigstore/cosign specs/SIGNATURE_SPEC.md, pkg/oci/static).
+//! proves them (sigstore/cosign, `SIGNATURE_SPEC.md` and `pkg/oci/static`).
 
 use std::collections::BTreeMap;
 
@@ -138,8 +138,9 @@ impl Layer {
         if self.certificate().is_some() {
             return Err(Refused::Keyless(self.descriptor.digest));
         }
-        let envelope: serde_json::Value =
-            json::parse(&self.bytes).map_err(|_| Refused::Malformed("no envelope".to_owned()))?;
+        let Ok(envelope) = json::parse::<serde_json::Value>(&self.bytes) else {
+            return Err(Refused::Malformed("no envelope".to_owned()));
+        };
         let bundle = serde_json::json!({
             "mediaType": MEDIA_TYPE,
             "verificationMaterial": { "publicKey": { "hint": "" } },
