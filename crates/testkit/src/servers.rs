@@ -1,14 +1,18 @@
 //! Real servers on loopback, with the smallest settings that a test needs.
 
+mod crane;
 mod haproxy;
 mod prometheus;
 mod registry;
+mod toy;
 
 use anyhow::Result;
 
+pub use crane::Crane;
 pub use haproxy::{BACKEND, Haproxy, Weighted};
 pub use prometheus::{Prometheus, Scrape};
 pub use registry::{Login, Registry};
+pub use toy::{Quirk, Toy};
 
 /// Tries again with other ports: between the choice of a free port and its use
 /// someone else may take it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use liftlock::bundle::Bundle;
 use liftlock::digest::Digest;
-use liftlock::oci::document::{self, Manifest};
+use liftlock::oci::document::Manifest;
 use liftlock::oci::legacy::{LARGEST_PAYLOAD, Layer};
 use liftlock::oci::view::{Attached, Id, View};
 use liftlock::oci::{Descriptor, Version, attachment};
@@ -209,13 +209,13 @@ impl Object<'_> {
     fn publish(&self, registry: &Registry) -> Result<Source> {
         let digest = Digest::of(self.bytes);
         if referrers::native(registry, self.subject)?.is_some() {
-            registry.put(&Version::Digest(digest), document::MANIFEST, self.bytes)?;
+            registry.put_object(&Version::Digest(digest), self.bytes)?;
             if referrers::shows(registry, self.subject, &digest)? {
                 return Ok(Source::Referrers);
             }
         }
         let tag = Version::Tag(self.attached.own_tag(self.subject, &self.id));
-        registry.put(&tag, document::MANIFEST, self.bytes)?;
+        registry.put_object(&tag, self.bytes)?;
         Ok(Source::Tags)
     }
 }

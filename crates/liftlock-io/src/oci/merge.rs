@@ -20,6 +20,9 @@ use crate::{clock, random};
 /// How often a list is looked at. Twenty writers need less than twenty.
 const ROUNDS: u32 = 60;
 
+/// How often a registry may refuse to write a list.
+const FAILURES: u32 = 8;
+
 /// Writers that look for objects are safe at the first sighting. Others (as
 /// cosign) read a list, add to it and write it: after this long they have.
 const SETTLED: Duration = Duration::from_millis(300);
@@ -90,7 +93,7 @@ impl<'a> Merge<'a> {
 
     /// Looks, and writes until nothing is missing.
     pub(super) fn run(mut self, effect: Effect) -> Result<Merged> {
-        let (mut sightings, mut added) = (0, 0);
+        let (mut sightings, mut added, mut failures) = (0, 0, 0);
         for round in 0..ROUNDS {
             let listed = self.find()?;
             let mut view = self.view(listed)?;
@@ -107,8 +110,12 @@ impl<'a> Merge<'a> {
                 (0, Effect::Write | Effect::Look) | (_, Effect::Look) => return Ok(now),
                 (_, Effect::Write) => {
                     sightings = 0;
-                    added += missing;
-                    self.write(&view)?;
+                    match self.write(&view) {
+                        Ok(()) => added += missing,
+                        // It says that it did not do it; the next round looks again.
+                        Err(Error::Status { .. }) if failures < FAILURES => failures += 1,
+                        Err(error) => return Err(error),
+                    }
                     let bound = Duration::from_millis(40 << round.min(5));
                     clock::wait(jitter(bound));
                 }
@@ -208,17 +215,8 @@ impl<'a> Merge<'a> {
             self.registry.put_blob(config)?;
         }
         let tag = Version::Tag(self.attached.tag(self.subject));
-        match self
-            .registry
+        self.registry
             .put(&tag, document.media_type, &document.bytes)
-        {
-            // It says that it did not do it; the next round looks again.
-            Err(Error::Status {
-                status: 429 | 500..,
-                ..
-            }) => Ok(()),
-            result => result,
-        }
     }
 }
 
@@ -230,7 +228,7 @@ enum Listed {
 }
 
 /// A random part of that long, so that writers do not go in step.
-fn jitter(most: Duration) -> Duration {
+pub(super) fn jitter(most: Duration) -> Duration {
     let digits = random::token().ok();
     let digits = digits.as_deref().and_then(|token| token.get(..8));
     let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());

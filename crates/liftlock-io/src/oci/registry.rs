@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use liftlock::digest::Digest;
 use liftlock::oci::Version;
-use liftlock::oci::document::{LARGEST, MANIFESTS};
+use liftlock::oci::document::{LARGEST, MANIFEST, MANIFESTS};
 use serde::Deserialize;
 use url::Url;
 
 use super::auth::{self, Challenge};
 use super::docker::{self, Login};
+use super::merge::jitter;
 use super::{Error, Found, Result};
 use crate::clock;
 use crate::http::{self, Client, Limits, Method, Request, Response};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How many milliseconds to wait at most before writing an object again.
+const INSISTING: [u64; 4] = [50, 100, 200, 400];
 
 /// How long to wait before reading again.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
@@ -135,6 +139,26 @@ impl Registry {
         }
     }
 
+    /// Writes a manifest that nobody writes otherwise, whose writing may be
+    /// repeated therefore: distribution 2 answers 400 while another writer
+    /// uploads the same blob.
+    pub(super) fn put_object(&self, version: &Version, bytes: &[u8]) -> Result<()> {
+        Self::insist(|| self.put(version, MANIFEST, bytes))
+    }
+
+    fn insist<T>(mut effect: impl FnMut() -> Result<T>) -> Result<T> {
+        for pause in INSISTING {
+            match effect() {
+                Err(
+                    Error::Status { .. }
+                    | Error::Http(http::Error::Timeout { .. } | http::Error::Broken { .. }),
+                ) => clock::wait(jitter(Duration::from_millis(pause))),
+                result => return result,
+            }
+        }
+        effect()
+    }
+
     pub(super) fn blob(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
         let action = format!("reading the blob `{digest}`");
         let url = self.url(&format!("blobs/{digest}"))?;
@@ -149,7 +173,12 @@ impl Registry {
         }
     }
 
+    /// Writes a blob; its digest is its name, so that this may be repeated.
     pub(super) fn put_blob(&self, bytes: &[u8]) -> Result<Digest> {
+        Self::insist(|| self.upload(bytes))
+    }
+
+    fn upload(&self, bytes: &[u8]) -> Result<Digest> {
         let digest = Digest::of(bytes);
         let action = format!("writing the blob `{digest}`");
         let head = Request::new(Method::Head, self.url(&format!("blobs/{digest}"))?);
