@@ -3,11 +3,11 @@
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::oci::Tag;
+use liftlock::oci::merge::Effect;
 use liftlock::oci::view::Attached;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
-use liftlock_io::oci::Effect;
 use serde::Serialize;
 
 use crate::args::Repair;

@@ -6,11 +6,12 @@ use liftlock::bundle::Bundle;
 use liftlock::digest::Digest;
 use liftlock::oci::document::Manifest;
 use liftlock::oci::legacy::{LARGEST_PAYLOAD, Layer};
+use liftlock::oci::merge::{self, Effect, Merged};
 use liftlock::oci::view::{Attached, Id, View};
 use liftlock::oci::{Descriptor, Version, attachment};
 use liftlock::time::Time;
 
-use super::merge::{Effect, Merge, Merged, Source};
+use super::merge::{Merge, Source};
 use super::{Error, Registry, Repository, Result, referrers};
 
 /// The most bytes of one bundle that is attached to an image.
@@ -49,9 +50,10 @@ impl Repository {
                     // The registry's own list needs no second one.
                     Source::Referrers => {}
                     source @ (Source::Tags | Source::Both) => {
-                        Merge::new(registry, &subject.digest, attached, source)
+                        let state = merge::Merge::new(attached, Effect::Write);
+                        Merge::new(registry, &subject.digest, source, state)
                             .with(&entry)
-                            .run(Effect::Write)?;
+                            .run()?;
                     }
                 }
             }
@@ -94,9 +96,10 @@ impl Repository {
             bytes: &document.bytes,
         };
         let source = object.publish(registry)?;
-        Merge::new(registry, &subject.digest, attached, source)
+        let state = merge::Merge::new(attached, Effect::Write);
+        Merge::new(registry, &subject.digest, source, state)
             .with(&layer.descriptor)
-            .run(Effect::Write)?;
+            .run()?;
         Ok(Digest::of(&document.bytes))
     }
 
@@ -180,7 +183,8 @@ impl Repository {
                     Attached::Bundles => Source::Tags,
                     Attached::Signatures | Attached::Attestations => Source::Both,
                 };
-                Merge::new(registry, subject, attached, source).run(effect)
+                let state = merge::Merge::new(attached, effect);
+                Merge::new(registry, subject, source, state).run()
             }
             // A folder has locks, so that nothing is ever lost there.
             Self::Layout(_) => Ok(Merged {

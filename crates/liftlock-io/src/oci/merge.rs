@@ -1,49 +1,21 @@
-//! Brings what single signers wrote together in the lists under tags.
-//!
-//! The rule that makes this safe without compare-and-swap: a writer's object
-//! is complete under a name of its own before the writer looks at a list, and
-//! a writer ends only after it found, *after its last writing*, first all
-//! objects and then all of them in the list. So whoever writes a list last
-//! has listed all objects that were complete before, and every writer whose
-//! object was not there yet still has to look, and to write if it is missing.
+//! Brings what single signers wrote together in the lists under tags; when a
+//! list is complete is decided in `liftlock::oci::merge`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use liftlock::digest::Digest;
-use liftlock::oci::view::{Attached, Id, View};
-use liftlock::oci::{Descriptor, Version};
+use liftlock::oci::Version;
+use liftlock::oci::merge::{self, Merged, Next};
+use liftlock::oci::view::{Attached, View};
+use liftlock::oci::{Descriptor, Tag};
 
 use super::{Error, Found, Registry, Result, referrers, tags};
 use crate::{clock, random};
 
-/// How often a list is looked at. Twenty writers need less than twenty.
-const ROUNDS: u32 = 60;
-
-/// How often a registry may refuse to write a list.
-const FAILURES: u32 = 8;
-
 /// Writers that look for objects are safe at the first sighting. Others (as
 /// cosign) read a list, add to it and write it: after this long they have.
 const SETTLED: Duration = Duration::from_millis(300);
-
-/// What a list holds after it was brought up to date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Merged {
-    /// How many entries it has.
-    pub entries: usize,
-    /// How many of them were missing.
-    pub added: usize,
-}
-
-/// Whether a list may be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// It is, if something is missing.
-    Write,
-    /// It is only looked at.
-    Look,
-}
 
 /// Where the objects of single signers are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,68 +32,56 @@ pub(super) enum Source {
 pub(super) struct Merge<'a> {
     registry: &'a Registry,
     subject: &'a Digest,
-    attached: Attached,
     source: Source,
-    /// All entries that were ever seen; none may be missing at the end.
-    known: BTreeMap<Id, Descriptor>,
-    /// Referrers that were read already.
-    read: BTreeSet<Digest>,
+    state: merge::Merge,
+    /// Objects that need not be read again, whatever they hold.
+    read: BTreeSet<String>,
 }
 
 impl<'a> Merge<'a> {
     pub(super) const fn new(
         registry: &'a Registry,
         subject: &'a Digest,
-        attached: Attached,
         source: Source,
+        state: merge::Merge,
     ) -> Self {
         Self {
             registry,
             subject,
-            attached,
             source,
-            known: BTreeMap::new(),
+            state,
             read: BTreeSet::new(),
         }
     }
 
     /// Knows of an entry whose object was just written.
     pub(super) fn with(mut self, entry: &Descriptor) -> Self {
-        self.known.insert(self.attached.id(entry), entry.clone());
+        self.state.learn(entry.clone());
         self
     }
 
     /// Looks, and writes until nothing is missing.
-    pub(super) fn run(mut self, effect: Effect) -> Result<Merged> {
-        let (mut sightings, mut added, mut failures) = (0, 0, 0);
-        for round in 0..ROUNDS {
+    pub(super) fn run(mut self) -> Result<Merged> {
+        let mut round = 0_u32;
+        loop {
             let listed = self.find()?;
-            let mut view = self.view(listed)?;
-            let missing = view.add(&self.known);
-            let now = Merged {
-                entries: view.entries().len(),
-                added: added + missing,
-            };
-            match (missing, effect) {
-                (0, Effect::Write) if sightings == 0 && added > 0 => {
-                    sightings += 1;
-                    clock::wait(SETTLED + jitter(SETTLED));
-                }
-                (0, Effect::Write | Effect::Look) | (_, Effect::Look) => return Ok(now),
-                (_, Effect::Write) => {
-                    sightings = 0;
+            let view = self.view(listed)?;
+            match self.state.judge(view) {
+                Next::Done(merged) => return Ok(merged),
+                Next::Contended => return Err(Error::Contended(*self.subject, round)),
+                Next::Settle => clock::wait(SETTLED + jitter(SETTLED)),
+                Next::Write(view) => {
                     match self.write(&view) {
-                        Ok(()) => added += missing,
-                        // It says that it did not do it; the next round looks again.
-                        Err(Error::Status { .. }) if failures < FAILURES => failures += 1,
+                        Ok(()) => {}
+                        // It says that it did not do it, so it may be asked again.
+                        Err(Error::Status { .. }) if self.state.refused() => {}
                         Err(error) => return Err(error),
                     }
-                    let bound = Duration::from_millis(40 << round.min(5));
-                    clock::wait(jitter(bound));
+                    clock::wait(jitter(Duration::from_millis(40 << round.min(5))));
                 }
             }
+            round += 1;
         }
-        Err(Error::Contended(*self.subject, ROUNDS))
     }
 
     /// Learns of all objects that can be found. Says whether the list's tag is
@@ -140,11 +100,9 @@ impl<'a> Merge<'a> {
     fn find_referrers(&mut self) -> Result<()> {
         let referrers = referrers::native(self.registry, self.subject)?;
         let referrers = referrers.unwrap_or_default();
-        let attached = self.attached;
+        let attached = self.attached();
         for one in referrers.iter().filter(|one| attached.lists(one)) {
-            if self.read.insert(one.digest) {
-                self.learn(&Version::Digest(one.digest))?;
-            }
+            self.learn(&Version::Digest(one.digest))?;
         }
         Ok(())
     }
@@ -153,31 +111,39 @@ impl<'a> Merge<'a> {
         let Some(tags) = tags::list(self.registry)? else {
             return Ok(Listed::Unknown);
         };
-        for tag in &tags {
-            match self.attached.own_id(self.subject, tag) {
-                Some(id) if !self.known.contains_key(&id) => {
-                    let tag = self.attached.own_tag(self.subject, &id);
-                    self.learn(&Version::Tag(tag))?;
-                }
-                Some(_) | None => {}
-            }
+        let attached = self.attached();
+        let own = tags
+            .iter()
+            .filter_map(|tag| attached.own_id(self.subject, tag));
+        let unknown: Vec<Tag> = own
+            .filter(|id| !self.state.knows(id))
+            .map(|id| attached.own_tag(self.subject, &id))
+            .collect();
+        for tag in unknown {
+            self.learn(&Version::Tag(tag))?;
         }
-        let view = self.attached.tag(self.subject);
+        let view = attached.tag(self.subject);
         match tags.iter().any(|tag| tag == view.as_str()) {
             true => Ok(Listed::There),
             false => Ok(Listed::Unknown),
         }
     }
 
+    const fn attached(&self) -> Attached {
+        self.state.attached()
+    }
+
     /// Reads an object. One that is not there yet is its writer's to announce.
     fn learn(&mut self, version: &Version) -> Result<()> {
+        if self.read.contains(&version.to_string()) {
+            return Ok(());
+        }
         let Some(found) = self.registry.manifest_or_hidden(version)? else {
             return Ok(());
         };
-        match self.attached.entry(self.subject, &found.bytes) {
-            Ok(Some(entry)) => {
-                self.known.insert(self.attached.id(&entry), entry);
-            }
+        self.read.insert(version.to_string());
+        match self.attached().entry(self.subject, &found.bytes) {
+            Ok(Some(entry)) => self.state.learn(entry),
             Ok(None) => tracing::warn!(%version, "not what its name says, left out"),
             Err(error) => tracing::warn!(%version, %error, "malformed, left out"),
         }
@@ -185,28 +151,27 @@ impl<'a> Merge<'a> {
     }
 
     /// Reads the list.
-    fn view(&mut self, listed: Listed) -> Result<View> {
-        let tag = Version::Tag(self.attached.tag(self.subject));
-        let view = match self.present(&tag, listed)? {
-            Some(found) => View::parse(self.attached, &found.bytes)?,
-            None => View::empty(self.attached),
-        };
-        for entry in view.entries() {
-            self.known.insert(self.attached.id(entry), entry.clone());
+    fn view(&self, listed: Listed) -> Result<View> {
+        let attached = self.attached();
+        match self.present(&Version::Tag(attached.tag(self.subject)), listed)? {
+            Some(found) => Ok(View::parse(attached, &found.bytes)?),
+            None => Ok(View::empty(attached)),
         }
-        Ok(view)
     }
 
-    /// A registry that is just writing a tag may say that there is none; the
-    /// entries of others would be lost if that were believed at once.
+    /// A registry that is just writing a tag may say that there is none, or
+    /// that it is broken (distribution 2); the entries of others would be lost
+    /// if that were believed at once.
     fn present(&self, tag: &Version, listed: Listed) -> Result<Option<Found>> {
         for _ in 0..5 {
-            match (self.registry.manifest_or_hidden(tag)?, listed) {
-                (None, Listed::There) => clock::wait(jitter(SETTLED)),
-                (found, _) => return Ok(found),
+            match (self.registry.manifest_or_hidden(tag), listed) {
+                (Ok(None), Listed::There) | (Err(Error::Status { .. }), _) => {
+                    clock::wait(jitter(SETTLED));
+                }
+                (result, _) => return result,
             }
         }
-        Ok(None)
+        self.registry.manifest_or_hidden(tag)
     }
 
     fn write(&self, view: &View) -> Result<()> {
@@ -214,7 +179,7 @@ impl<'a> Merge<'a> {
         if let Some(config) = &document.config {
             self.registry.put_blob(config)?;
         }
-        let tag = Version::Tag(self.attached.tag(self.subject));
+        let tag = Version::Tag(self.attached().tag(self.subject));
         self.registry
             .put(&tag, document.media_type, &document.bytes)
     }

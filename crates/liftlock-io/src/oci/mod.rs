@@ -17,7 +17,6 @@ use liftlock::oci::{Descriptor, Place, Reference, Tag, Version};
 
 pub use error::Error;
 pub use layout::Layout;
-pub use merge::{Effect, Merged};
 pub use registry::Registry;
 pub use support::{Probe, Support};
 

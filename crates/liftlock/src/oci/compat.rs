@@ -64,9 +64,9 @@ pub const VERIFIERS: [Verifier; 8] = [
     },
     Verifier {
         name: "cosign 2.6",
-        v3: Answer::With("--new-bundle-format"),
+        v3: Answer::With("--new-bundle-format --trusted-root FILE"),
         v2: Answer::Yes,
-        source: "nuts-foundation/nuts-node#4555",
+        source: "run with 2.6.4; nuts-foundation/nuts-node#4555",
     },
     Verifier {
         name: "cosign 2.0 to 2.5",

@@ -287,8 +287,10 @@ mod tests {
         assert_eq!(verify(&layer, &image(), &[], &Check), Err(Refused::Signer));
         let other = payload("r.example/shop", &Digest::of(b"other")).unwrap();
         assert!(matches!(check(&other), Err(Refused::Digest { .. })));
-        let mut changed = layer.clone();
-        changed.bytes = other;
+        let changed = Layer {
+            bytes: other,
+            ..layer
+        };
         let result = verify(&changed, &image(), &[key()], &Check);
         assert_eq!(result, Err(Refused::Signer));
     }

@@ -4,6 +4,7 @@ pub mod attachment;
 pub mod compat;
 pub mod document;
 pub mod legacy;
+pub mod merge;
 pub mod reference;
 pub mod tree;
 pub mod view;

@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn towers_crowds_and_strangers_are_refused() {
         let image = Descriptor::of(MANIFEST, b"1");
-        let (root, bytes) = index(vec![image.clone()]);
+        let (root, bytes) = index(vec![image]);
         let grow = |depth, bytes: &[u8]| Tree::new(root.clone()).grow(depth, bytes);
         assert!(grow(DEEPEST - 1, &bytes).is_ok());
         assert!(matches!(grow(DEEPEST, &bytes), Err(Error::TooDeep)));

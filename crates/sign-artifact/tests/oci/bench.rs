@@ -52,10 +52,13 @@ impl Bench {
     }
 
     pub(crate) fn run(&self, program: &Path, line: &str) -> Output {
-        let path = std::env::var("PATH").unwrap();
+        let path = std::env::var_os("PATH").unwrap_or_default();
         Run::new(program)
             .args(line.split(' '))
-            .env("PATH", format!("{}:{path}", self.path("bin").display()))
+            .env(
+                "PATH",
+                format!("{}:{}", self.path("bin").display(), path.display()),
+            )
             .env("COSIGN_PASSWORD", "secret")
             .env("DOCKER_CONFIG", self.0.path())
             // cosign keeps its roots somewhere; nothing may be kept outside.

@@ -65,7 +65,12 @@ impl Cell {
     fn cosign_refuses(&self, line: &str) {
         let output = self.bench.run(&self.cosign, line);
         assert_ne!(output.code, 0, "cosign {line}: {}", output.stdout);
-        let words = ["no matching", "invalid signature", "failed to verify"];
+        let words = [
+            "no matching",
+            "invalid signature",
+            "failed to verify",
+            "none of the attestations",
+        ];
         let reason = words.iter().any(|word| output.stderr.contains(word));
         assert!(reason, "cosign {line}: {}", output.stderr);
     }

@@ -1,8 +1,9 @@
 //! Images in registries: what must be found, kept, refused and told.
 
 use liftlock::digest::Digest;
-use serde_json::Value;
-use testkit::servers::{Quirk, Toy};
+use serde_json::{Value, json};
+use testkit::http::{Answer, Server};
+use testkit::servers::{Login, Quirk, Registry, Toy};
 
 use crate::bench::Bench;
 
@@ -358,69 +359,86 @@ fn doctor_says_what_the_registry_and_the_verifiers_take() {
     }
 }
 
-#[test]
-fn credentials_come_from_a_helper_and_no_secret_is_told() {
-    use testkit::http::{Answer, Server};
+/// A registry without images that wants a token, and gives one for the
+/// identity token `s3cret`.
+fn token_registry() -> Server {
     let server = Server::start(|request| {
-        let authorization = request.header("authorization").map(str::to_owned);
-        match (request.path(), authorization.as_deref()) {
+        let authorization = request.header("authorization");
+        match (request.path(), authorization) {
             ("/token", _) => {
-                let body = String::from_utf8_lossy(&request.body).into_owned();
-                match body.contains("grant_type=refresh_token") && body.contains("s3cret") {
+                let form = String::from_utf8_lossy(&request.body).into_owned();
+                match form.contains("grant_type=refresh_token") && form.contains("s3cret") {
                     true => Answer::json(r#"{"access_token":"t0k3n"}"#),
                     false => Answer::new(401),
                 }
             }
             (_, Some("Bearer t0k3n")) => Answer::new(404),
-            (_, _) => {
+            (_, Some(_) | None) => {
                 let host = request.header("host").unwrap_or_default();
-                let challenge = format!("Bearer realm=\"http://{host}/token\",service=\"s\",scope=\"repository:shop:pull\"");
+                let realm = format!("Bearer realm=\"http://{host}/token\"");
+                let challenge = format!("{realm},service=\"s\",scope=\"repository:shop:pull\"");
                 Answer::new(401).header("www-authenticate", &challenge)
             }
         }
-    })
-    .unwrap();
+    });
+    server.unwrap()
+}
+
+const HELPER: &str = "docker-credential-own";
+
+/// Answers like a helper that knows an identity token.
+const IDENTITY: &str =
+    r#"cat >asked; echo '{"ServerURL":"x","Username":"<token>","Secret":"s3cret"}'"#;
+
+#[test]
+fn an_identity_token_comes_from_a_helper_or_a_file() {
+    let server = token_registry();
+    let bench = Bench::with_keys(&["one"]);
+    let host = server.address().to_string();
+    let verify = format!("verify --log debug --key one.pub {host}/shop:v1");
+    bench.program(HELPER, IDENTITY);
+    let configs = [
+        json!({ "credHelpers": { host.as_str(): "own" } }),
+        json!({ "credsStore": "own" }),
+        json!({ "auths": { host.as_str(): { "identitytoken": "s3cret" } } }),
+    ];
+    for config in configs {
+        bench.write("config.json", &config.to_string());
+        // The registry knows us and has no such image.
+        let text = bench.ours(3, &verify);
+        assert!(text.contains("there is no image"), "{text}");
+        assert!(
+            !text.contains("s3cret") && !text.contains("t0k3n"),
+            "{text}"
+        );
+    }
+    let asked = std::fs::read_to_string(bench.path("asked")).unwrap();
+    assert_eq!(asked, host);
+    let requests = server.requests();
+    let posted = requests.iter().filter(|request| request.method == "POST");
+    assert_eq!(posted.count(), 3);
+}
+
+#[test]
+fn a_helper_that_fails_is_named_and_what_it_says_is_not_told() {
+    let server = token_registry();
     let bench = Bench::with_keys(&["one"]);
     let verify = format!(
         "verify --log debug --key one.pub {}/shop:v1",
         server.address()
     );
-    let helper = |script: &str, config: Value| {
-        bench.program("docker-credential-own", script);
-        bench.write("config.json", &config.to_string());
-    };
-    let host = server.address().to_string();
-    let own = serde_json::json!({ "credHelpers": { host.as_str(): "own" } });
-    let good = r#"read server; [ "$1" = get ] && [ "$server" = "$EXPECTED" ] || [ -n "$server" ]; echo '{"ServerURL":"x","Username":"<token>","Secret":"s3cret"}'"#;
-    helper(good, own.clone());
-    // The registry knows us and has no such image.
-    let text = bench.ours(3, &verify);
-    assert!(text.contains("there is no image"), "{text}");
-    assert!(
-        !text.contains("s3cret") && !text.contains("t0k3n"),
-        "{text}"
-    );
-    let sent = server.requests();
-    let posted = sent.iter().filter(|request| request.method == "POST");
-    assert_eq!(posted.count(), 1);
-    helper(good, serde_json::json!({ "credsStore": "own" }));
-    bench.ours(3, &verify);
-    let identity = serde_json::json!({ "auths": { host.as_str(): { "identitytoken": "s3cret" } } });
-    bench.write("config.json", &identity.to_string());
-    bench.ours(3, &verify);
-    let unknown = "cat >/dev/null; echo credentials not found in native keychain; exit 1";
-    helper(unknown, own.clone());
-    let text = bench.ours(4, &verify);
-    assert!(text.contains("docker login"), "{text}");
+    bench.write("config.json", r#"{"credsStore":"own"}"#);
     for (script, word) in [
-        ("cat >/dev/null; echo s3cret; exit 1", "ends with an error"),
-        ("cat >/dev/null; echo s3cret", "another form"),
         (
-            "cat >/dev/null; yes s3cret | head -c 100000",
-            "prints too much",
+            "cat >asked; echo credentials not found; exit 1",
+            "docker login",
         ),
+        ("cat >asked; echo s3cret; exit 1", "ends with an error"),
+        ("cat >asked; echo s3cret >&2; exit 1", "ends with an error"),
+        ("cat >asked; echo s3cret", "another form"),
+        ("cat >asked; yes s3cret | head -c 100000", "prints too much"),
     ] {
-        helper(script, own.clone());
+        bench.program(HELPER, script);
         let text = bench.ours(4, &verify);
         assert!(text.contains(word), "{text}");
         assert!(!text.contains("s3cret"), "{text}");
@@ -428,4 +446,28 @@ fn credentials_come_from_a_helper_and_no_secret_is_told() {
     bench.write("config.json", r#"{"credsStore":"absent"}"#);
     let text = bench.ours(4, &verify);
     assert!(text.contains("docker-credential-absent"), "{text}");
+}
+
+#[test]
+fn a_helper_logs_in_where_a_password_is_wanted_and_nowhere_else() {
+    let login = Login {
+        user: "alice",
+        password: "s3cret",
+    };
+    let Some(registry) = Registry::start(Some(login)).unwrap() else {
+        return;
+    };
+    let bench = Bench::with_keys(&["one"]);
+    let verify = format!("verify --key one.pub {}/shop:v1", registry.host());
+    bench.write("config.json", r#"{"credsStore":"own"}"#);
+    let script = r#"cat >asked; echo '{"ServerURL":"x","Username":"alice","Secret":"s3cret"}'"#;
+    bench.program(HELPER, script);
+    bench.ours(3, &verify);
+    bench.program(HELPER, &script.replace("s3cret", "wr0ng"));
+    bench.ours(4, &verify);
+    std::fs::remove_file(bench.path("asked")).unwrap();
+    // Whoever asks for no login gets none.
+    let (_, _toy, image) = toy(&[]);
+    bench.ours(10, &format!("verify --key one.pub {image}"));
+    assert!(!bench.path("asked").exists());
 }

@@ -146,8 +146,9 @@ impl Toy {
     pub fn tags(&self) -> Result<Vec<String>> {
         let answer = http::get(&self.server.url("/v2/shop/tags/list"))?;
         ensure!(answer.status == 200, "status {}", answer.status);
-        let mut page: Value = serde_json::from_slice(&answer.body)?;
-        Ok(serde_json::from_value(page["tags"].take())?)
+        let page: Value = serde_json::from_slice(&answer.body)?;
+        let tags = page.get("tags").cloned().unwrap_or_default();
+        Ok(serde_json::from_value(tags)?)
     }
 }
 
@@ -200,13 +201,12 @@ impl State {
         let kind = request.header("content-type").unwrap_or_default();
         let manifest = (kind.to_owned(), request.body.clone());
         self.manifests.insert(digest.clone(), manifest);
-        let is_list = name.starts_with("sha256-");
-        let once = is_list && self.undone.insert(name.to_owned());
-        let undone = once && self.is(Quirk::UndoesLists) && !name.contains(".bundle");
-        if !name.starts_with("sha256:") && !(undone && is_view(name)) {
+        let first = is_view(name) && self.undone.insert(name.to_owned());
+        let lost = first && self.is(Quirk::UndoesLists);
+        if !lost && !name.starts_with("sha256:") {
             self.tags.insert(name.to_owned(), digest);
         }
-        if self.is(Quirk::MovesTag) && is_list {
+        if self.is(Quirk::MovesTag) && name.starts_with("sha256-") {
             let other = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[]}"#;
             let digest = Digest::of(other.as_bytes()).to_string();
             let manifest = (MANIFEST.to_owned(), other.as_bytes().to_vec());
@@ -235,10 +235,11 @@ impl State {
             .filter(|_| !self.is(Quirk::ForgetsReferrers))
             .filter_map(|(digest, (kind, bytes))| {
                 let manifest: Value = serde_json::from_slice(bytes).ok()?;
-                (manifest["subject"]["digest"] == subject).then(|| {
+                let about = manifest.pointer("/subject/digest")?;
+                (about == subject).then(|| {
                     json!({
                         "mediaType": kind, "digest": digest, "size": bytes.len(),
-                        "artifactType": manifest["artifactType"],
+                        "artifactType": manifest.get("artifactType"),
                         "annotations": manifest.get("annotations").unwrap_or(&json!({})),
                     })
                 })
