@@ -60,7 +60,9 @@ pub(super) fn native(registry: &Registry, subject: &Digest) -> Result<Option<Vec
         let response = registry.send(&registry.read(&path)?, limit, &action)?;
         match response.status {
             200 if !response.is_html() => {}
-            401 | 403 | 429 | 500.. => return Err(registry.failed(&response, &action)),
+            401 | 429 | 500.. => return Err(registry.failed(&response, &action)),
+            // Among others 403: where the image can be read, this is a registry
+            // that knows no such list.
             _ => return Ok(None),
         }
         entries.extend(Index::parse(&response.body)?.manifests);

@@ -21,7 +21,7 @@ pub enum Quirk {
     ClaimsReferrers,
     /// It answers an empty list of referrers, whatever refers.
     ForgetsReferrers,
-    /// It answers 403 for absent tags (Artifactory).
+    /// It answers 403 for what is absent (Artifactory).
     HidesAbsentTags,
     /// It does not list tags.
     ListsNoTags,
@@ -191,8 +191,14 @@ impl State {
             Some((kind, bytes)) => Answer::new(200)
                 .header("content-type", kind)
                 .body(bytes.clone()),
-            None if self.is(Quirk::HidesAbsentTags) => Answer::new(403),
-            None => Answer::new(404),
+            None => self.absent(),
+        }
+    }
+
+    fn absent(&self) -> Answer {
+        match self.is(Quirk::HidesAbsentTags) {
+            true => Answer::new(403),
+            false => Answer::new(404),
         }
     }
 
@@ -228,7 +234,7 @@ impl State {
 
     fn referrers(&self, subject: &str) -> Answer {
         if !self.is(Quirk::Referrers) && !self.is(Quirk::ForgetsReferrers) {
-            return Answer::new(404);
+            return self.absent();
         }
         let manifests = self.manifests.iter();
         let manifests: Vec<Value> = manifests
