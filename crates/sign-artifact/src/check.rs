@@ -75,7 +75,7 @@ pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> 
                 from: format!("evidence {}", item.digest),
                 bytes: item.bytes,
                 sole: false,
-                layer: None,
+                form: Form::Bundle,
             }));
         }
         targets.push(judge(&target, &found, &keys, wanted)?);
@@ -176,8 +176,18 @@ pub(crate) struct Raw {
     /// Whether it is the one bundle of the target, so that one which is
     /// malformed is an error and no more than that.
     sole: bool,
-    /// What cosign 2 attached, in place of a bundle.
-    layer: Option<Layer>,
+    form: Form,
+}
+
+/// What may prove something.
+#[derive(Debug)]
+enum Form {
+    /// A bundle, in `bytes`.
+    Bundle,
+    /// What cosign 2 attached.
+    Layer(Layer),
+    /// Nothing: what is there cannot be read, for this reason.
+    Broken(String),
 }
 
 impl Raw {
@@ -187,7 +197,7 @@ impl Raw {
             from: format!("attached {}", Digest::of(&bytes)),
             bytes,
             sole: false,
-            layer: None,
+            form: Form::Bundle,
         }
     }
 
@@ -197,7 +207,17 @@ impl Raw {
             from: format!("tag {tag}, layer {}", layer.descriptor.digest),
             bytes: Vec::new(),
             sole: false,
-            layer: Some(layer),
+            form: Form::Layer(layer),
+        }
+    }
+
+    /// A list that is malformed; what else there is may still prove.
+    pub(crate) fn broken(tag: &str, reason: String) -> Self {
+        Self {
+            from: format!("tag {tag}"),
+            bytes: Vec::new(),
+            sole: false,
+            form: Form::Broken(reason),
         }
     }
 }
@@ -214,7 +234,7 @@ pub(crate) fn gather(
             from: path.display().to_string(),
             bytes: file::read(path, LARGEST_BUNDLE)?,
             sole: true,
-            layer: None,
+            form: Form::Bundle,
         })
     };
     if let Some(path) = given {
@@ -250,10 +270,17 @@ pub(crate) fn judge(
         bundles: Vec::new(),
     };
     for raw in found {
-        if let Some(layer) = &raw.layer {
-            let proved = layer::verify(layer, &target.digest, keys, predicate_type);
-            settle(&mut one, raw, proved, None)?;
-            continue;
+        match &raw.form {
+            Form::Bundle => {}
+            Form::Layer(layer) => {
+                let proved = layer::verify(layer, &target.digest, keys, predicate_type);
+                settle(&mut one, raw, proved, None)?;
+                continue;
+            }
+            Form::Broken(reason) => {
+                one.bundles.push(seen(raw, Some(reason.clone()), None));
+                continue;
+            }
         }
         let bundle = match Bundle::parse(&raw.bytes) {
             Ok(bundle) => bundle,

@@ -6,7 +6,7 @@ use liftlock::digest::Digest;
 use liftlock::failure::Failure;
 use liftlock::oci::legacy::{self, Layer, SIMPLE_SIGNING};
 use liftlock::oci::view::Attached;
-use liftlock_io::oci::Repository;
+use liftlock_io::oci::{Error, Repository};
 use liftlock_io::verify::Local;
 
 use crate::check::{Raw, Unproved, prove};
@@ -25,8 +25,16 @@ pub(crate) fn gather(
         Some(_) => Attached::Attestations,
     };
     let tag = kind.tag(digest);
-    let layers = repository.layers(digest, kind)?.into_iter();
-    found.extend(layers.map(|layer| Raw::layer(tag.as_str(), layer)));
+    match repository.layers(digest, kind) {
+        Ok(layers) => {
+            let layers = layers.into_iter();
+            found.extend(layers.map(|layer| Raw::layer(tag.as_str(), layer)));
+        }
+        Err(Error::Document(error)) => {
+            found.push(Raw::broken(tag.as_str(), error.to_string()));
+        }
+        Err(error) => return Err(error.into()),
+    }
     Ok(found)
 }
 

@@ -99,6 +99,22 @@ fn a_keyless_layer_is_named_as_that() {
 }
 
 #[test]
+fn a_malformed_list_proves_nothing_and_hides_nothing() {
+    let (bench, toy, image) = toy(&[]);
+    let one = digest(&bench, &image);
+    let odd = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":1}"#;
+    toy.put(&list(&one, ".sig"), MANIFEST, odd.as_bytes())
+        .unwrap();
+    let text = bench.ours(10, &format!("verify --key one.pub {image}"));
+    assert!(text.contains("not an OCI document"), "{text}");
+    bench.ours(0, &format!("sign --key one.key {image}"));
+    bench.ours(0, &format!("verify --key one.pub {image}"));
+    // What cannot be read is not overwritten either.
+    bench.ours(1, &format!("sign --key one.key --image-format v2 {image}"));
+    assert_eq!(toy.manifest(&list(&one, ".sig")).unwrap()["layers"], 1);
+}
+
+#[test]
 fn every_quirk_is_met() {
     let cases: [&[Quirk]; 7] = [
         &[Quirk::Referrers],
