@@ -17,6 +17,9 @@ use super::{Error, Registry, Repository, Result, referrers};
 /// The most bytes of one bundle that is attached to an image.
 const LARGEST_BUNDLE: u64 = 16 * 1024 * 1024;
 
+/// The most referrers that are looked at for one image.
+const MOST_REFERRERS: usize = 1_000;
+
 /// The most bundles that are read for one image.
 const MOST_BUNDLES: usize = 256;
 
@@ -110,12 +113,20 @@ impl Repository {
     /// Fails when the repository cannot be read, when there are too many, and
     /// when one of them is not what its digest says.
     pub fn bundles(&self, subject: &Digest) -> Result<Vec<Vec<u8>>> {
-        let listed = match self {
+        let mut listed = match self {
             Self::Registry(registry) => referrers::list(registry, subject)?,
             Self::Layout(layout) => layout.entries()?,
         };
+        listed.retain(|entry| match self {
+            Self::Registry(_) => Attached::Bundles.lists(entry),
+            // Most entries of a folder are images.
+            Self::Layout(_) => attachment::is_bundle(entry),
+        });
+        if listed.len() > MOST_REFERRERS {
+            return Err(Error::TooMany(*subject));
+        }
         let mut bundles = Vec::new();
-        for entry in listed.iter().filter(|entry| attachment::is_bundle(entry)) {
+        for entry in listed {
             let Some(found) = self.manifest(Some(&Version::Digest(entry.digest)))? else {
                 return Err(Error::Absent(entry.digest.to_string()));
             };

@@ -92,14 +92,22 @@ impl Attached {
         }
     }
 
-    /// Whether a referrer is of this kind, as far as its entry says.
+    /// Whether a referrer may be of this kind, as far as its entry says. Some
+    /// registries leave the artifact type out, or put the type of the
+    /// configuration there (go-containerregistry); then only the manifest tells.
     #[must_use]
     pub fn lists(self, referrer: &Descriptor) -> bool {
-        match self {
-            Self::Bundles => attachment::is_bundle(referrer),
-            Self::Signatures | Self::Attestations => {
-                referrer.artifact_type.as_deref() == Some(self.artifact_type())
-            }
+        let config = match self {
+            Self::Bundles => attachment::EMPTY,
+            Self::Signatures | Self::Attestations => CONFIG,
+        };
+        match referrer.artifact_type.as_deref() {
+            None | Some("") => true,
+            Some(kind) if kind == config => true,
+            Some(kind) => match self {
+                Self::Bundles => attachment::is_bundle(referrer),
+                Self::Signatures | Self::Attestations => kind == self.artifact_type(),
+            },
         }
     }
 
@@ -426,6 +434,38 @@ mod tests {
             Digest::of(&object.config.unwrap()).to_string()
         );
         assert_eq!(document["artifactType"], attached.artifact_type());
+    }
+
+    #[test]
+    fn a_referrer_is_looked_at_unless_its_entry_says_that_it_is_something_else() {
+        let listed = |kind: Option<&str>| {
+            let mut entry = subject();
+            entry.artifact_type = kind.map(str::to_owned);
+            Attached::ALL.map(|attached| attached.lists(&entry))
+        };
+        let cases = [
+            (None, [true, true, true]),
+            (Some(""), [true, true, true]),
+            (Some(attachment::EMPTY), [true, false, false]),
+            (Some(CONFIG), [false, true, true]),
+            (Some(crate::bundle::MEDIA_TYPE), [true, false, false]),
+            (
+                Some("application/vnd.dev.sigstore.bundle.v9+json"),
+                [true, false, false],
+            ),
+            (
+                Some(Attached::Signatures.artifact_type()),
+                [false, true, false],
+            ),
+            (
+                Some(Attached::Attestations.artifact_type()),
+                [false, false, true],
+            ),
+            (Some("application/spdx+json"), [false, false, false]),
+        ];
+        for (kind, expected) in cases {
+            assert_eq!(listed(kind), expected, "{kind:?}");
+        }
     }
 
     #[test]

@@ -191,6 +191,20 @@ fn layers_pass_between_us_and_cosign_in_the_registry_of_crane() {
 }
 
 #[test]
+fn bundles_pass_between_us_and_cosign_where_referrers_are_listed() {
+    if let Some(registry) = Crane::with_referrers().unwrap() {
+        all(&registry.host(), "v3");
+    }
+}
+
+#[test]
+fn layers_pass_between_us_and_cosign_where_referrers_are_listed() {
+    if let Some(registry) = Crane::with_referrers().unwrap() {
+        all(&registry.host(), "v2");
+    }
+}
+
+#[test]
 fn both_formats_at_once_are_read_by_either_cosign() {
     let Some(registry) = Registry::start(None).unwrap() else {
         return;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use testkit::http;
-use testkit::servers::{Crane, Quirk, Registry, Toy};
+use testkit::servers::{Crane, Registry};
 
 use crate::bench::{Bench, push};
 
@@ -77,9 +77,12 @@ fn twenty_signers_lose_nothing_in_the_registry_of_crane() {
 
 #[test]
 fn twenty_signers_lose_nothing_where_referrers_are_listed() {
-    let toy = Toy::start(&[Quirk::Referrers]).unwrap();
-    toy.push("v1", "one").unwrap();
-    race(&bench(), &format!("{}:v1", toy.repository()));
+    let Some(registry) = Crane::with_referrers().unwrap() else {
+        return;
+    };
+    let repository = format!("{}/shop", registry.host());
+    push(&repository, "v1", "one");
+    race(&bench(), &format!("{repository}:v1"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The registry of crane: in memory, without a list of referrers.
+//! The registry of crane: in memory, without or with a list of referrers.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,25 +20,38 @@ pub struct Crane {
 }
 
 impl Crane {
-    /// Starts it; gives nothing where it is not installed.
+    /// Starts it without a list of referrers, as crane does; gives nothing
+    /// where it is not installed.
     ///
     /// # Errors
     ///
     /// Fails when it does not become ready.
     pub fn start() -> Result<Option<Self>> {
+        let words = ["registry", "serve", "--address"];
         match peers::require("crane") {
             None => Ok(None),
-            Some(program) => several_times(|| Self::run(&program)).map(Some),
+            Some(program) => several_times(|| Self::run(&program, &words)).map(Some),
         }
     }
 
-    fn run(program: &Path) -> Result<Self> {
+    /// Starts it with a list of referrers; gives nothing where it is not
+    /// installed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it does not become ready.
+    pub fn with_referrers() -> Result<Option<Self>> {
+        match peers::require("referrers-registry") {
+            None => Ok(None),
+            Some(program) => several_times(|| Self::run(&program, &[])).map(Some),
+        }
+    }
+
+    fn run(program: &Path, words: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let address = free_address()?;
         let mut command = Command::new(program);
-        command
-            .args(["registry", "serve", "--address"])
-            .arg(address.to_string());
+        command.args(words).arg(address.to_string());
         let mut process = Process::spawn("crane", &mut command, folder.path())?;
         process.ready(|| http::answers(&format!("http://{address}/v2/"), 200))?;
         Ok(Self {
