@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use liftlock::failure::{Explain, Kind};
 
+/// What the names of unfinished files begin with; a killed run leaves one.
+pub const DRAFT: &str = ".liftlock-";
+
 /// Reads a file of at most `limit` bytes.
 ///
 /// # Errors
@@ -60,7 +63,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         Some(_) | None => Path::new("."),
     };
     let mut draft = tempfile::Builder::new()
-        .prefix(".liftlock-")
+        .prefix(DRAFT)
         // Like any other file: as readable as the process's umask allows.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)

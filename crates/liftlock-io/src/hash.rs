@@ -20,18 +20,42 @@ pub struct Hashed {
     pub size: u64,
 }
 
-/// Hashes a file.
+/// Hashes a file, which is opened once and read once.
 ///
 /// # Errors
 ///
-/// Fails when the file cannot be opened or read to its end.
+/// Fails when the file cannot be opened or read to its end, and when it was
+/// changed in the meantime: nobody would know which bytes the digest is of.
 pub fn file(path: &Path) -> Result<Hashed, Error> {
-    let failed = |source| Error {
+    watched(path, |file| stream(file))
+}
+
+/// Reads an open file and compares what it was before with what it is after.
+fn watched(
+    path: &Path,
+    read: impl FnOnce(&mut File) -> io::Result<Hashed>,
+) -> Result<Hashed, Error> {
+    let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
     };
     let mut file = File::open(path).map_err(failed)?;
-    stream(&mut file).map_err(failed)
+    let before = file.metadata().map_err(failed)?;
+    if before.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    let hashed = read(&mut file).map_err(failed)?;
+    let after = file.metadata().map_err(failed)?;
+    // A pipe has no length and no time that would mean anything.
+    let same = !before.is_file()
+        || (after.len() == hashed.size
+            && before.len() == after.len()
+            && before.modified().map_err(failed)? == after.modified().map_err(failed)?);
+    if same {
+        Ok(hashed)
+    } else {
+        Err(Error::Changed(path.to_owned()))
+    }
 }
 
 /// Hashes all that is left of a stream.
@@ -115,19 +139,33 @@ impl<W: Write> Write for Tap<W> {
 
 /// The file cannot be hashed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read `{}`", path.display())]
-pub struct Error {
-    path: PathBuf,
-    source: io::Error,
+pub enum Error {
+    /// Absent, forbidden, or broken.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody wrote to it.
+    #[error("`{}` was changed while it was read", .0.display())]
+    Changed(PathBuf),
 }
 
 impl Explain for Error {
     fn kind(&self) -> Kind {
         let wrong = [io::ErrorKind::NotFound, io::ErrorKind::IsADirectory];
-        if wrong.contains(&self.source.kind()) {
-            Kind::Invalid
-        } else {
-            Kind::Upstream
+        match self {
+            Self::Read { source, .. } if wrong.contains(&source.kind()) => Kind::Invalid,
+            Self::Read { .. } | Self::Changed(_) => Kind::Upstream,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Changed(_) => Some("run again when nothing writes to it any more".to_owned()),
+            Self::Read { .. } => None,
         }
     }
 }
@@ -148,5 +186,40 @@ mod tests {
     fn an_absent_file_is_an_invalid_input() {
         let error = file(Path::new("/nowhere/at/all")).unwrap_err();
         assert_eq!(error.kind(), Kind::Invalid);
+    }
+    #[test]
+    fn a_file_that_is_changed_while_it_is_read_has_no_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let changes: [(&str, &dyn Fn()); 4] = [
+            ("grown", &|| {
+                std::fs::write(&path, "hello, you").unwrap();
+            }),
+            ("cut", &|| {
+                std::fs::write(&path, "h").unwrap();
+            }),
+            ("touched", &|| {
+                let file = File::options().write(true).open(&path).unwrap();
+                file.set_modified(std::time::UNIX_EPOCH).unwrap();
+            }),
+            ("replaced", &|| {
+                std::fs::rename(folder.path().join("b"), &path).unwrap();
+            }),
+        ];
+        for (name, change) in changes {
+            std::fs::write(&path, "hello").unwrap();
+            std::fs::write(folder.path().join("b"), "other").unwrap();
+            let hashed = watched(&path, |file| {
+                let hashed = stream(file);
+                change();
+                hashed
+            });
+            match (name, hashed) {
+                // The open file is what was hashed, whatever the name means now.
+                ("replaced", Ok(hashed)) => assert_eq!(hashed.digest, Digest::of(b"hello")),
+                (_, Err(error @ Error::Changed(_))) => assert_eq!(error.kind(), Kind::Upstream),
+                (_, other) => panic!("{name}: {other:?}"),
+            }
+        }
     }
 }

@@ -40,4 +40,5 @@ pub mod stop;
 pub mod store;
 #[cfg(feature = "sign")]
 pub mod verify;
+pub mod walk;
 pub mod weights;

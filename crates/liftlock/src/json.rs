@@ -4,9 +4,9 @@ use serde::de::DeserializeOwned;
 
 /// The most bytes that any JSON document from outside may have.
 ///
-/// Larger than every document we write; SBOMs and vendor answers are passed on
-/// as bytes and never go through here.
-pub const LARGEST: usize = 16 * 1024 * 1024;
+/// A bundle around the largest predicate that is signed (16 MiB, a third more
+/// in base64) is the largest of them.
+pub const LARGEST: usize = 32 * 1024 * 1024;
 
 /// Parses one JSON document. `serde_json` bounds the depth at 128.
 ///

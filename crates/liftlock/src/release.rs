@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -51,6 +52,9 @@ pub struct Release {
     /// these may not approve it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authors: Vec<String>,
+    /// The SHA-256 of the file that the notes came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes_digest: Option<Digest>,
 }
 
 /// One artifact of a release.
@@ -65,6 +69,12 @@ pub struct Artifact {
     /// Length in bytes, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// Bundles that hold bills of its materials, by digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sbom: Vec<Digest>,
+    /// Bundles that say how it was built, by digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provenance: Vec<Digest>,
 }
 
 /// What a release does to stored data, and so whether there is a way back.
@@ -109,6 +119,9 @@ pub const LONGEST_NOTES: usize = 256 * 1024;
 /// The most artifacts of one release.
 pub const MOST_ARTIFACTS: usize = 1_000;
 
+/// The most bundles of one kind that one artifact names.
+pub const MOST_REFERENCES: usize = 64;
+
 /// What points at a release in plans, state and records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -127,6 +140,10 @@ impl Release {
     fn check_labels(&self) -> Result<(), ParseError> {
         if self.artifacts.len() > MOST_ARTIFACTS {
             return Err(ParseError::Label("artifacts"));
+        }
+        let references = |artifact: &Artifact| artifact.sbom.len().max(artifact.provenance.len());
+        if self.artifacts.values().map(references).max() > Some(MOST_REFERENCES) {
+            return Err(ParseError::Label("sbom` or `provenance"));
         }
         let options = [("commit", &self.commit), ("run_url", &self.run_url)];
         let options = options
@@ -204,13 +221,13 @@ impl Identified {
 
 /// Reads a map in which no name is there twice: other readers may take the
 /// first where we take the last.
-fn each_once<'de, D: Deserializer<'de>>(
+pub(crate) fn each_once<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
-) -> Result<BTreeMap<Name, Artifact>, D::Error> {
-    struct EachOnce;
+) -> Result<BTreeMap<Name, T>, D::Error> {
+    struct EachOnce<T>(PhantomData<T>);
 
-    impl<'de> Visitor<'de> for EachOnce {
-        type Value = BTreeMap<Name, Artifact>;
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for EachOnce<T> {
+        type Value = BTreeMap<Name, T>;
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
             formatter.write_str("artifacts by name, each once")
@@ -218,7 +235,7 @@ fn each_once<'de, D: Deserializer<'de>>(
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut artifacts = BTreeMap::new();
-            while let Some((name, artifact)) = map.next_entry::<Name, Artifact>()? {
+            while let Some((name, artifact)) = map.next_entry::<Name, T>()? {
                 if artifacts.contains_key(&name) {
                     return Err(A::Error::custom(format!(
                         "artifact `{name}` is there twice"
@@ -230,7 +247,7 @@ fn each_once<'de, D: Deserializer<'de>>(
         }
     }
 
-    deserializer.deserialize_map(EachOnce)
+    deserializer.deserialize_map(EachOnce(PhantomData))
 }
 
 #[derive(Deserialize)]
@@ -341,6 +358,20 @@ mod tests {
     fn fields_of_newer_minors_are_tolerated() {
         let mut document = sample();
         document["weather"] = serde_json::json!("fine");
+        document["artifacts"]["api"]["weather"] = serde_json::json!("fine");
         assert!(Identified::parse(document.to_string().as_bytes()).is_ok());
+    }
+    #[test]
+    fn references_are_optional_and_bounded() {
+        let mut document = sample();
+        let digest = Digest::of(b"bundle");
+        document["artifacts"]["api"]["sbom"] = serde_json::json!([digest]);
+        document["notes_digest"] = serde_json::json!(digest);
+        let read = Identified::parse(document.to_string().as_bytes()).unwrap();
+        let api = read.release.artifacts.values().next().unwrap();
+        assert_eq!((&api.sbom, api.provenance.len()), (&vec![digest], 0));
+        document["artifacts"]["api"]["sbom"] = serde_json::json!(vec![digest; 65]);
+        let error = Identified::parse(document.to_string().as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("`sbom`"), "{error}");
     }
 }

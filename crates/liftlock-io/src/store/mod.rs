@@ -24,8 +24,8 @@ pub use probe::probe;
 /// What every operation of a store returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// The most bytes of one document.
-pub const LARGEST: usize = 16 * 1024 * 1024;
+/// The most bytes of one document: a bundle around the largest predicate.
+pub const LARGEST: usize = 32 * 1024 * 1024;
 
 /// The most bytes that [`Store::scan`] holds in memory at once.
 pub const LARGEST_SCAN: usize = 256 * 1024 * 1024;

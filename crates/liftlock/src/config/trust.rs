@@ -60,7 +60,7 @@ impl Role {
             predicate::CANARY => Some(Self::Canary),
             predicate::PROMOTION | predicate::ROLLBACK => Some(Self::Promotion),
             predicate::APPROVAL => Some(Self::Judge),
-            predicate::RELEASE => Some(Self::Builder),
+            predicate::RELEASE | predicate::SIGNATURE => Some(Self::Builder),
             // Answers count inside an approval; of what a newer liftlock says
             // nobody here knows who may.
             other if other.starts_with(predicate::OURS) => None,

@@ -1,5 +1,8 @@
 //! The types of statements that gates make and require.
 
+mod known;
+mod shape;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -7,6 +10,9 @@ use crate::name::Name;
 use crate::plan;
 use crate::time::Time;
 use crate::verdict::Verdict;
+
+pub use known::{check, is_provenance, is_sbom};
+pub use shape::{Flaw, is_uri};
 
 /// What the types of all statements of ours begin with.
 pub const OURS: &str = "https://liftlock.github.io/predicates/";
@@ -22,6 +28,8 @@ pub const CANARY: &str = "https://liftlock.github.io/predicates/canary/v1";
 pub const PROMOTION: &str = "https://liftlock.github.io/predicates/promotion/v1";
 /// What a rollback did.
 pub const ROLLBACK: &str = "https://liftlock.github.io/predicates/rollback/v1";
+/// Files, by their digests, were signed: the statement form of a signature.
+pub const SIGNATURE: &str = "https://liftlock.github.io/predicates/signature/v1";
 /// SLSA provenance, <https://slsa.dev/provenance/v1>.
 pub const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
 
