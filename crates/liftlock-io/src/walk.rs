@@ -259,7 +259,13 @@ mod tests {
 
     #[test]
     fn a_pattern_names_what_a_shell_would() {
-        let folder = tree(&["dist/b.gz", "dist/a.gz", "dist/.c.gz", "dist/sub/d.gz", "e.gz"]);
+        let folder = tree(&[
+            "dist/b.gz",
+            "dist/a.gz",
+            "dist/.c.gz",
+            "dist/sub/d.gz",
+            "e.gz",
+        ]);
         let root = folder.path();
         symlink("a.gz", root.join("dist/f.gz")).unwrap();
         let named = |text: &str| {
@@ -271,7 +277,13 @@ mod tests {
         assert_eq!(named("*/*/*.gz"), ["dist/sub/d.gz"]);
         assert_eq!(
             named("**/*.gz"),
-            ["dist/a.gz", "dist/b.gz", "dist/f.gz", "dist/sub/d.gz", "e.gz"]
+            [
+                "dist/a.gz",
+                "dist/b.gz",
+                "dist/f.gz",
+                "dist/sub/d.gz",
+                "e.gz"
+            ]
         );
         assert_eq!(named("dist/s*"), ["dist/sub"]);
         assert_eq!(named("dist/*.zip"), Vec::<String>::new());

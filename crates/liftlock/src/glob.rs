@@ -189,7 +189,6 @@ impl Piece {
     }
 }
 
-
 /// The text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {

@@ -2,11 +2,11 @@
 //! artifacts by whoever signs the release.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::Bundle;
-use crate::digest::Digest;
 use crate::failure::{Explain, Kind};
 use crate::json;
 use crate::name::Name;
@@ -26,7 +26,8 @@ pub struct Part {
     /// Major version of this format.
     pub schema_version: u32,
     /// What people call it, such as `linux-amd64`.
-    pub part: Name,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Name>,
     /// The service it is a part of, where the job knew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Name>,
@@ -102,8 +103,8 @@ pub fn merge(parts: &[(String, Part)]) -> Result<Merged, Contradiction> {
     let mut origin: BTreeMap<&Name, &str> = BTreeMap::new();
     let (mut of_commit, mut of_service) = (None, None);
     for (label, part) in parts {
-        agree("commit", &mut of_commit, part.commit.as_ref(), label)?;
-        agree("service", &mut of_service, part.service.as_ref(), label)?;
+        agree(What::Commit, &mut of_commit, part.commit.as_ref(), label)?;
+        agree(What::Service, &mut of_service, part.service.as_ref(), label)?;
         for (name, piece) in &part.artifacts {
             let Some(known) = merged.artifacts.get_mut(name) else {
                 merged.artifacts.insert(name.clone(), piece.clone());
@@ -111,11 +112,11 @@ pub fn merge(parts: &[(String, Part)]) -> Result<Merged, Contradiction> {
                 continue;
             };
             if known.artifact.digest != piece.artifact.digest {
-                return Err(Contradiction::Artifact {
-                    name: name.clone(),
-                    first: known.artifact.digest,
+                return Err(Contradiction {
+                    what: What::Artifact(name.clone()),
+                    first: known.artifact.digest.to_string(),
                     of_first: origin.get(name).copied().unwrap_or_default().to_owned(),
-                    second: piece.artifact.digest,
+                    second: piece.artifact.digest.to_string(),
                     of_second: label.clone(),
                 });
             }
@@ -128,7 +129,7 @@ pub fn merge(parts: &[(String, Part)]) -> Result<Merged, Contradiction> {
 }
 
 fn agree<'a, T: PartialEq + ToString>(
-    what: &'static str,
+    what: What,
     known: &mut Option<(&'a T, &'a str)>,
     said: Option<&'a T>,
     label: &'a str,
@@ -140,7 +141,7 @@ fn agree<'a, T: PartialEq + ToString>(
             Ok(())
         }
         (Some((first, _)), Some(said)) if *first == said => Ok(()),
-        (Some((first, of_first)), Some(said)) => Err(Contradiction::Said {
+        (Some((first, of_first)), Some(said)) => Err(Contradiction {
             what,
             first: first.to_string(),
             of_first: (*of_first).to_owned(),
@@ -196,35 +197,31 @@ impl Explain for ParseError {
 
 /// Two parts that cannot be of one release.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Contradiction {
-    /// One name for two artifacts.
-    #[error("artifact `{name}` is `{first}` in {of_first} and `{second}` in {of_second}")]
-    Artifact {
-        /// The name.
-        name: Name,
-        /// The one digest.
-        first: Digest,
-        /// Who says so.
-        of_first: String,
-        /// The other.
-        second: Digest,
-        /// Who says so.
-        of_second: String,
-    },
-    /// Two commits or two services.
-    #[error("the {what} is `{first}` in {of_first} and `{second}` in {of_second}")]
-    Said {
-        /// Commit or service.
-        what: &'static str,
-        /// The one.
-        first: String,
-        /// Who says so.
-        of_first: String,
-        /// The other.
-        second: String,
-        /// Who says so.
-        of_second: String,
-    },
+#[error("{what} is `{first}` in {of_first} and `{second}` in {of_second}")]
+pub struct Contradiction {
+    what: What,
+    first: String,
+    of_first: String,
+    second: String,
+    of_second: String,
+}
+
+/// What parts can contradict each other about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    Artifact(Name),
+    Commit,
+    Service,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Artifact(name) => write!(formatter, "artifact `{name}`"),
+            Self::Commit => formatter.write_str("the commit"),
+            Self::Service => formatter.write_str("the service"),
+        }
+    }
 }
 
 impl Explain for Contradiction {
@@ -233,18 +230,17 @@ impl Explain for Contradiction {
     }
 
     fn hint(&self) -> Option<String> {
-        match self {
-            Self::Artifact { .. } => {
-                Some("give the artifacts of each job names of their own".to_owned())
-            }
-            Self::Said { .. } => Some("merge the parts of one run".to_owned()),
-        }
+        Some(match self.what {
+            What::Artifact(_) => "give the artifacts of each job names of their own".to_owned(),
+            What::Commit | What::Service => "merge the parts of one run".to_owned(),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digest;
 
     fn part(name: &str, commit: Option<&str>, artifacts: &[(&str, &[u8])]) -> (String, Part) {
         let artifacts = artifacts.iter().map(|(name, bytes)| {
@@ -262,7 +258,7 @@ mod tests {
         });
         let part = Part {
             schema_version: 1,
-            part: name.parse().unwrap(),
+            part: Some(name.parse().unwrap()),
             service: None,
             commit: commit.map(ToOwned::to_owned),
             artifacts: artifacts.collect(),

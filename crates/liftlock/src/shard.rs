@@ -22,31 +22,9 @@ pub fn name(whole: &str, number: usize) -> String {
     format!("{stem}.{number}{END}")
 }
 
-/// The names that the pieces of `count` subjects have: the name itself where
-/// one is enough.
-#[must_use]
-pub fn names(whole: &str, count: usize) -> Vec<String> {
-    if count <= MOST_SUBJECTS {
-        return vec![whole.to_owned()];
-    }
-    let pieces = count.div_ceil(MOST_SUBJECTS);
-    (1..=pieces).map(|number| name(whole, number)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_piece_more_is_made_by_one_subject_more() {
-        let one = vec!["d.sigstore.json".to_owned()];
-        assert_eq!(names("d.sigstore.json", 1), one);
-        assert_eq!(names("d.sigstore.json", 1024), one);
-        let two = ["d.1.sigstore.json", "d.2.sigstore.json"].map(str::to_owned);
-        assert_eq!(names("d.sigstore.json", 1025), two);
-        assert_eq!(names("d.sigstore.json", 2048), two);
-        assert_eq!(names("d.sigstore.json", 2049).len(), 3);
-    }
 
     #[test]
     fn every_name_has_pieces_beside_it() {

@@ -1,15 +1,20 @@
 //! What may be typed.
 
+mod release;
+pub(crate) mod signing;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use liftlock::name::Name;
-use liftlock::release::Migration;
+use liftlock::time::Time;
 use liftlock_io::cli::{Arguments, Globals};
 
 use crate::conformance::Conformance;
 use crate::image::{ImageFormat, Recursive};
 use crate::predicate;
+
+pub(crate) use release::Release;
+use signing::Signing;
 
 /// Sign, attest and verify files and OCI images, in the formats of cosign and Sigstore
 #[derive(Debug, Parser)]
@@ -41,6 +46,8 @@ pub(crate) enum Command {
     Release(Release),
     /// List what is missing for a proof, and the commands that provide it
     Explain(Explain),
+    /// Add to bundles what was down when they were signed (`--on-outage defer`)
+    Finish(Finish),
     /// Check keys, password, randomness and registries
     Doctor(Doctor),
     /// Speak the client protocol of Sigstore's conformance suite
@@ -63,16 +70,15 @@ pub(crate) struct GenerateKeyPair {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sign {
-    /// Private key: a file, or `env://NAME`
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 
     /// Where the bundle of a single file goes; default FILE.sigstore.json
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,
 
-    /// Files, HOST/REPOSITORY[:TAG|@DIGEST], oci-layout:PATH[:TAG|@DIGEST] or sha256:…
-    #[arg(required = true, value_name = "TARGET")]
+    /// Files, folders, quoted patterns, HOST/REPOSITORY[:TAG|@DIGEST], oci-layout:PATH[:TAG|@DIGEST] or sha256:…
+    #[arg(required_unless_present = "checksums", value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
 
     /// How it is attached to images
@@ -81,6 +87,21 @@ pub(crate) struct Sign {
 
     #[command(flatten)]
     pub(crate) recursive: Recursive,
+    /// Checksums file (SHA256SUMS) whose files are targets; each has to fit its line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checksums: Option<PathBuf>,
+
+    /// Go by the listed digest of a file that is not here
+    #[arg(long, requires = "checksums")]
+    pub(crate) listed_digests: bool,
+
+    /// Sign one statement over all files into this bundle, in place of a bundle for each
+    #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
+    pub(crate) statement: Option<PathBuf>,
+
+    /// Put the bundles into this evidence store as well
+    #[arg(long, value_name = "STORE")]
+    pub(crate) evidence: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,7 +110,7 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "KEY", required = true)]
     pub(crate) key: Vec<String>,
 
-    /// The bundle of a single target; default FILE.sigstore.json, or what is attached
+    /// The bundle to look in, with its numbered pieces; default FILE.sigstore.json, or what is attached
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,
 
@@ -101,27 +122,33 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "STORE")]
     pub(crate) evidence: Option<String>,
 
-    /// Files, HOST/REPOSITORY[:TAG|@DIGEST], oci-layout:PATH[:TAG|@DIGEST] or sha256:…
-    #[arg(required = true, value_name = "TARGET")]
+    /// Files, folders, quoted patterns, HOST/REPOSITORY[:TAG|@DIGEST], oci-layout:PATH[:TAG|@DIGEST] or sha256:…
+    #[arg(required_unless_present = "checksums", value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
 
     #[command(flatten)]
     pub(crate) recursive: Recursive,
+    /// Checksums file (SHA256SUMS) whose files are targets; each has to fit its line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checksums: Option<PathBuf>,
+
+    /// Go by the listed digest of a file that is not here
+    #[arg(long, requires = "checksums")]
+    pub(crate) listed_digests: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Attest {
-    /// Private key: a file, or `env://NAME`
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 
     /// What is said: a predicate type's URI, or a name such as slsaprovenance1, cyclonedx or openvex
-    #[arg(long = "type", value_name = "TYPE", value_parser = predicate::parse)]
-    pub(crate) predicate_type: String,
+    #[arg(long = "type", value_name = "TYPE", required_unless_present = "from_ci", value_parser = predicate::parse)]
+    pub(crate) predicate_type: Option<String>,
 
     /// JSON file that says it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) predicate: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "from_ci")]
+    pub(crate) predicate: Option<PathBuf>,
 
     /// Write the bundle here; default FILE.TYPE.sigstore.json for a single file
     #[arg(long, value_name = "FILE")]
@@ -131,60 +158,37 @@ pub(crate) struct Attest {
     #[arg(long, value_name = "STORE")]
     pub(crate) evidence: Option<String>,
 
-    /// Files, images or sha256:… that the statement is about
-    #[arg(required = true, value_name = "SUBJECT")]
+    /// Files, folders, quoted patterns, images or sha256:… that the statement is about
+    #[arg(required_unless_present = "checksums", value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
 
     /// How it is attached to images
     #[arg(long, value_enum, default_value_t)]
     pub(crate) image_format: ImageFormat,
-}
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Release {
-    /// Private key: a file, or `env://NAME`
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: String,
+    /// Checksums file (SHA256SUMS) whose files are targets; each has to fit its line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checksums: Option<PathBuf>,
 
-    /// The version as people know it
-    #[arg(long)]
-    pub(crate) version: String,
+    /// Go by the listed digest of a file that is not here
+    #[arg(long, requires = "checksums")]
+    pub(crate) listed_digests: bool,
 
-    /// Who answers for it: a team or a person
-    #[arg(long)]
-    pub(crate) owner: String,
+    /// Say how the subjects were built (SLSA provenance v1), from what GitHub, GitLab or Jenkins tells
+    #[arg(long, conflicts_with = "predicate")]
+    pub(crate) from_ci: bool,
 
-    /// An artifact by name: NAME=FILE, NAME=IMAGE or NAME=sha256:…; may be repeated
-    #[arg(long, value_name = "NAME=TARGET", required = true, value_parser = artifact)]
-    pub(crate) artifact: Vec<(Name, String)>,
+    /// A variable that is an input of the build, with `--from-ci`; may be repeated
+    #[arg(long, value_name = "NAME", requires = "from_ci")]
+    pub(crate) parameter: Vec<String>,
 
-    /// Label of the release; default SERVICE-VERSION
-    #[arg(long)]
-    pub(crate) id: Option<String>,
+    /// Who is to be trusted for the build, with `--from-ci`; default what the CI tells
+    #[arg(long, value_name = "URI", requires = "from_ci", value_parser = uri)]
+    pub(crate) builder_id: Option<String>,
 
-    /// Source commit; default the CI's
-    #[arg(long)]
-    pub(crate) commit: Option<String>,
-
-    /// Release notes, or where they are
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) notes: Option<String>,
-
-    /// What it does to stored data: none, expand, contract or irreversible
-    #[arg(long, default_value = "none", value_parser = migration)]
-    pub(crate) migration: Migration,
-
-    /// Who wrote the change and so may not approve it; may be repeated
-    #[arg(long, value_name = "ID")]
-    pub(crate) author: Vec<String>,
-
-    /// Where release.json goes; its attestation goes beside it
-    #[arg(long, value_name = "FILE", default_value = "release.json")]
-    pub(crate) output: PathBuf,
-
-    /// Put the attestation into this evidence store as well
-    #[arg(long, value_name = "STORE")]
-    pub(crate) evidence: Option<String>,
+    /// When the build began, with `--from-ci`; default what the CI tells, if it does
+    #[arg(long, value_name = "TIME", requires = "from_ci")]
+    pub(crate) started_on: Option<Time>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -196,6 +200,20 @@ pub(crate) struct Explain {
     /// Files and images that a signature is wanted of
     #[arg(required = true, value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Finish {
+    /// Public key, for bundles that a key signed: a file, or `env://NAME`
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) services: signing::Services,
+
+    /// Bundles with a note `BUNDLE.unfinished` beside them
+    #[arg(required = true, value_name = "BUNDLE")]
+    pub(crate) bundles: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -227,16 +245,10 @@ pub(crate) struct Repair {
     pub(crate) recursive: Recursive,
 }
 
-fn artifact(text: &str) -> Result<(Name, String), String> {
-    let (name, target) = text
-        .split_once('=')
-        .ok_or_else(|| "expected NAME=TARGET".to_owned())?;
-    let name = name
-        .parse()
-        .map_err(|error: liftlock::name::ParseError| error.to_string())?;
-    Ok((name, target.to_owned()))
-}
-
-fn migration(text: &str) -> Result<Migration, String> {
-    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+fn uri(text: &str) -> Result<String, String> {
+    if liftlock::predicate::is_uri(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a URI".to_owned())
+    }
 }

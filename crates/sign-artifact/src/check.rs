@@ -3,31 +3,34 @@
 
 use std::path::Path;
 
-use liftlock::attestation;
-use liftlock::bundle::{Bundle, Content};
+use liftlock::bundle::{Bundle, Unchecked};
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
-use liftlock::failure::{Failure, Kind};
+use liftlock::failure::Failure;
 use liftlock::oci::legacy::Layer;
 use liftlock::report::Report;
-use liftlock::signature::{self, Artifact};
+use liftlock::signature::Artifact;
+use liftlock::sigstore::verify::Witness;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::evidence::Evidence;
-use liftlock_io::verify::Local;
 use liftlock_io::{file, key};
 use serde::Serialize;
 
 use crate::args::Verify;
+use crate::expand::{self, Absent, Skipped, Typed};
 use crate::image::Reach;
 use crate::layer;
-use crate::predicate::SIGNED;
+use crate::proof::{Proof, Signer, Trust, Unproved, Wanted, prove};
+use crate::shared::Shared;
 use crate::target::{LARGEST_BUNDLE, Place, Target, beside};
 
 #[derive(Serialize)]
 struct Checked {
     wanted: String,
     targets: Vec<One>,
+    /// What is no target, in folders and of patterns.
+    skipped: Vec<Skipped>,
 }
 
 /// What was found out about one target.
@@ -38,6 +41,8 @@ pub(crate) struct One {
     pub(crate) verified: bool,
     /// The keys that proved it, each once.
     pub(crate) key_ids: Vec<Digest>,
+    /// Everybody who signed, keys and identities, each once.
+    pub(crate) signers: Vec<Signer>,
     /// Where a proof was, or where there was none.
     pub(crate) bundles: Vec<Seen>,
 }
@@ -47,51 +52,56 @@ pub(crate) struct One {
 pub(crate) struct Seen {
     pub(crate) from: String,
     pub(crate) verified: bool,
+    /// Who saw the signature, and when.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) witnesses: Vec<Witness>,
     /// Why it does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     /// Log entries and timestamps that a check with a pinned key leaves unread.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) unchecked: Option<liftlock::bundle::Unchecked>,
+    pub(crate) unchecked: Option<Unchecked>,
 }
 
 pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> {
-    if asked.bundle.is_some() && asked.targets.len() != 1 {
-        return Err(Failure::new(
-            Kind::Usage,
-            "`--bundle` is for a single target",
-        ));
-    }
-    let keys = keys(&asked.key)?;
+    let trust = Trust::keys(keys(&asked.key)?);
     let evidence = asked.evidence.as_deref().map(Evidence::open).transpose()?;
-    let mut targets = Vec::new();
     let wanted = asked.predicate_type.as_deref();
-    for text in &asked.targets {
-        let target = Target::find(text, session)?;
-        let mut found = gather(&target, asked.bundle.as_deref(), wanted)?;
+    let wanted = wanted.map_or(Wanted::Signature, Wanted::Type);
+    let typed = Typed {
+        texts: &asked.targets,
+        checksums: asked.checksums.as_deref(),
+        absent: Absent::of(asked.listed_digests),
+    };
+    let chosen = expand::all(&typed, session)?;
+    let shared = asked.bundle.as_deref();
+    let shared = shared
+        .map(|path| Shared::open(path, &trust, wanted))
+        .transpose()?;
+    let mut targets = Vec::new();
+    for target in &chosen.targets {
+        session.check()?;
+        let mut found = match &shared {
+            Some(_) => Vec::new(),
+            None => gather(target, wanted)?,
+        };
         if let Some(evidence) = &evidence {
-            let items = evidence.list(&target.digest)?.into_iter();
-            found.extend(items.map(|item| Raw {
-                from: format!("evidence {}", item.digest),
-                bytes: item.bytes,
-                sole: false,
-                form: Form::Bundle,
-            }));
+            found.extend(kept(evidence, &target.digest)?);
         }
-        targets.push(judge(&target, &found, &keys, wanted)?);
+        let mut one = judge(target, &found, &trust, wanted)?;
+        if let Some(shared) = &shared {
+            shared.judge(&mut one)?;
+        }
+        targets.push(one);
         if asked.recursive.reach() == Reach::All {
-            targets.extend(below(&target, &keys, wanted)?);
+            targets.extend(below(target, &trust, wanted)?);
         }
     }
-    Ok(report(asked, targets))
+    Ok(report(wanted, targets, chosen.skipped))
 }
 
 /// Judges everything that an index lists, each by what is attached to it.
-fn below(
-    target: &Target,
-    keys: &[PublicKey],
-    predicate_type: Option<&str>,
-) -> Result<Vec<One>, Failure> {
+fn below(target: &Target, trust: &Trust, wanted: Wanted<'_>) -> Result<Vec<One>, Failure> {
     let Place::Image {
         repository,
         descriptor,
@@ -106,9 +116,10 @@ fn below(
             digest: one.digest,
             size: Some(one.size),
             place: Place::Digest,
+            label: None,
         };
-        let found = layer::gather(repository, &one.digest, predicate_type)?;
-        judged.push(judge(&child, &found, keys, predicate_type)?);
+        let found = layer::gather(repository, &one.digest, wanted)?;
+        judged.push(judge(&child, &found, trust, wanted)?);
     }
     Ok(judged)
 }
@@ -118,24 +129,33 @@ pub(crate) fn keys(references: &[String]) -> Result<Vec<PublicKey>, Failure> {
     Ok(keys.collect::<Result<_, _>>()?)
 }
 
-fn report(asked: &Verify, targets: Vec<One>) -> Report {
+fn report(wanted: Wanted<'_>, targets: Vec<One>, skipped: Vec<Skipped>) -> Report {
     let bad: Vec<&One> = targets.iter().filter(|one| !one.verified).collect();
-    let wanted = asked
-        .predicate_type
-        .clone()
-        .unwrap_or_else(|| "signature".to_owned());
     let (verdict, headline) = match (bad.as_slice(), targets.as_slice()) {
         ([], [one]) => (
             Verdict::Pass,
             format!("`{}` is `{}` and signed", one.target, one.digest),
         ),
         ([], many) => (Verdict::Pass, format!("{} targets are signed", many.len())),
-        ([first, ..], _) => (
+        ([first], [_]) => (
             Verdict::Fail,
             format!("`{}`: {}", first.target, reason(first)),
         ),
+        ([first, ..], all) => (
+            Verdict::Fail,
+            format!(
+                "{} of {} targets are not proved: `{}`: {}",
+                bad.len(),
+                all.len(),
+                first.target,
+                reason(first)
+            ),
+        ),
     };
-    let lines = targets.iter().map(|one| {
+    // What is wrong comes first: of many lines only some are shown.
+    let mut ordered: Vec<&One> = targets.iter().collect();
+    ordered.sort_by_key(|one| one.verified);
+    let lines = ordered.into_iter().map(|one| {
         let mark = if one.verified { "ok" } else { "BAD" };
         let why = if one.verified {
             String::new()
@@ -144,15 +164,19 @@ fn report(asked: &Verify, targets: Vec<One>) -> Report {
         };
         format!("{mark:<4}{}  {}{why}\n", one.digest, one.target)
     });
-    let lines: String = lines.collect();
-    let mut report = Report::new("verify", verdict, headline).with_human(lines);
+    let human = expand::lines(lines) + &expand::told(&skipped);
+    let mut report = Report::new("verify", verdict, headline).with_human(human);
     if let [one] = targets.as_slice() {
         report = report.with_output("digest", one.digest.to_string());
     }
     let good = targets.iter().filter(|one| one.verified).count();
     report
         .with_output("verified", good.to_string())
-        .with_detail(&Checked { wanted, targets })
+        .with_detail(&Checked {
+            wanted: wanted.to_string(),
+            targets,
+            skipped,
+        })
 }
 
 pub(crate) fn reason(one: &One) -> String {
@@ -171,11 +195,11 @@ pub(crate) fn reason(one: &One) -> String {
 /// A bundle's bytes and where they were.
 #[derive(Debug)]
 pub(crate) struct Raw {
-    from: String,
-    bytes: Vec<u8>,
+    pub(crate) from: String,
+    pub(crate) bytes: Vec<u8>,
     /// Whether it is the one bundle of the target, so that one which is
     /// malformed is an error and no more than that.
-    sole: bool,
+    pub(crate) sole: bool,
     form: Form,
 }
 
@@ -191,6 +215,21 @@ enum Form {
 }
 
 impl Raw {
+    /// The one bundle of a target.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            from: path.display().to_string(),
+            bytes: file::read(path, LARGEST_BUNDLE)?,
+            sole: true,
+            form: Form::Bundle,
+        })
+    }
+
+    /// Whether `bytes` are to be a bundle.
+    pub(crate) const fn is_bundle(&self) -> bool {
+        matches!(self.form, Form::Bundle)
+    }
+
     /// A bundle that is attached to an image.
     pub(crate) fn attached(bytes: Vec<u8>) -> Self {
         Self {
@@ -222,36 +261,32 @@ impl Raw {
     }
 }
 
-/// The bundles of a target: the one given, else the one beside a file
-/// (`FILE.sigstore.json`, `FILE.sigstore`), else those attached to an image.
-pub(crate) fn gather(
-    target: &Target,
-    given: Option<&Path>,
-    predicate_type: Option<&str>,
-) -> Result<Vec<Raw>, Failure> {
-    let read = |path: &Path| -> Result<Raw, Failure> {
-        Ok(Raw {
-            from: path.display().to_string(),
-            bytes: file::read(path, LARGEST_BUNDLE)?,
-            sole: true,
+/// What the evidence store keeps about a digest.
+pub(crate) fn kept(evidence: &Evidence, digest: &Digest) -> Result<Vec<Raw>, Failure> {
+    let items = evidence.list(digest)?.into_iter();
+    Ok(items
+        .map(|item| Raw {
+            from: format!("evidence {}", item.digest),
+            bytes: item.bytes,
+            sole: false,
             form: Form::Bundle,
         })
-    };
-    if let Some(path) = given {
-        return Ok(vec![read(path)?]);
-    }
+        .collect())
+}
+
+/// The bundles of a target: the one beside a file (`FILE.sigstore.json`,
+/// `FILE.sigstore`), or those attached to an image.
+pub(crate) fn gather(target: &Target, wanted: Wanted<'_>) -> Result<Vec<Raw>, Failure> {
     match &target.place {
         Place::Digest => Ok(Vec::new()),
         Place::File(path) => {
             let candidates = [".sigstore.json", ".sigstore"].map(|end| beside(path, end));
             match candidates.iter().find(|candidate| candidate.exists()) {
-                Some(found) => Ok(vec![read(found)?]),
+                Some(found) => Ok(vec![Raw::read(found)?]),
                 None => Ok(Vec::new()),
             }
         }
-        Place::Image { repository, .. } => {
-            layer::gather(repository, &target.digest, predicate_type)
-        }
+        Place::Image { repository, .. } => layer::gather(repository, &target.digest, wanted),
     }
 }
 
@@ -259,26 +294,27 @@ pub(crate) fn gather(
 pub(crate) fn judge(
     target: &Target,
     found: &[Raw],
-    keys: &[PublicKey],
-    predicate_type: Option<&str>,
+    trust: &Trust,
+    wanted: Wanted<'_>,
 ) -> Result<One, Failure> {
     let mut one = One {
         target: target.text.clone(),
         digest: target.digest,
         verified: false,
         key_ids: Vec::new(),
+        signers: Vec::new(),
         bundles: Vec::new(),
     };
     for raw in found {
         match &raw.form {
             Form::Bundle => {}
             Form::Layer(layer) => {
-                let proved = layer::verify(layer, &target.digest, keys, predicate_type);
-                settle(&mut one, raw, proved, None)?;
+                let outcome = settle(layer::verify(layer, &target.digest, trust, wanted))?;
+                one.add(&raw.from, outcome, Unchecked::default());
                 continue;
             }
             Form::Broken(reason) => {
-                one.bundles.push(seen(raw, Some(reason.clone()), None));
+                one.add(&raw.from, Err(reason.clone()), Unchecked::default());
                 continue;
             }
         }
@@ -286,95 +322,74 @@ pub(crate) fn judge(
             Ok(bundle) => bundle,
             Err(error) if raw.sole => return Err(error.into()),
             Err(error) => {
-                one.bundles.push(seen(raw, Some(error.to_string()), None));
+                one.add(&raw.from, Err(error.to_string()), Unchecked::default());
                 continue;
             }
         };
-        let unchecked =
-            Some(bundle.unchecked()).filter(|rest| rest.log_entries + rest.timestamps > 0);
-        let proved = prove(&bundle, &target.digest, keys, predicate_type);
-        settle(&mut one, raw, proved, unchecked)?;
+        let outcome = settle(prove(
+            &bundle,
+            &Artifact::known_by(target.digest),
+            trust,
+            wanted,
+        ))?;
+        one.add(&raw.from, outcome, bundle.unchecked());
     }
     Ok(one)
 }
 
-/// Notes what one bundle or layer proves.
-fn settle(
-    one: &mut One,
-    raw: &Raw,
-    proved: Result<PublicKey, Unproved>,
-    unchecked: Option<liftlock::bundle::Unchecked>,
-) -> Result<(), Failure> {
-    match proved {
-        Ok(key) => {
-            one.verified = true;
-            one.bundles.push(seen(raw, None, unchecked));
-            if !one.key_ids.contains(&key.id()) {
-                one.key_ids.push(key.id());
-            }
-        }
-        Err(Unproved::Refused(reason)) => one.bundles.push(seen(raw, Some(reason), unchecked)),
-        Err(Unproved::Malformed(failure)) => return Err(failure),
-    }
-    Ok(())
-}
-
-/// Whether one of these keys signed the image with this digest.
-pub(crate) fn signs(bundle: &Bundle, digest: &Digest, keys: &[PublicKey]) -> bool {
-    prove(bundle, digest, keys, None).is_ok()
-}
-
-fn seen(raw: &Raw, reason: Option<String>, unchecked: Option<liftlock::bundle::Unchecked>) -> Seen {
-    Seen {
-        from: raw.from.clone(),
-        verified: reason.is_none(),
-        reason,
-        unchecked,
+/// What cannot be read ends the run; what does not prove is noted.
+fn settle(outcome: Result<Proof, Unproved>) -> Result<Result<Proof, String>, Failure> {
+    match outcome {
+        Ok(proof) => Ok(Ok(proof)),
+        Err(Unproved::Refused(reason)) => Ok(Err(reason)),
+        Err(Unproved::Malformed(failure)) => Err(failure),
     }
 }
 
-/// Why a bundle does not count.
-#[derive(Debug)]
-pub(crate) enum Unproved {
-    Refused(String),
-    Malformed(Failure),
+/// Whether the holder of this key signed the image with this digest.
+pub(crate) fn signs(bundle: &Bundle, digest: &Digest, key: &PublicKey) -> bool {
+    let trust = Trust::keys(vec![key.clone()]);
+    prove(
+        bundle,
+        &Artifact::known_by(*digest),
+        &trust,
+        Wanted::Signature,
+    )
+    .is_ok()
 }
 
-pub(crate) fn prove(
-    bundle: &Bundle,
-    digest: &Digest,
-    keys: &[PublicKey],
-    predicate_type: Option<&str>,
-) -> Result<PublicKey, Unproved> {
-    match (bundle.content(), predicate_type) {
-        (Content::Message { .. }, None) => {
-            let proved = signature::verify(bundle, &Artifact::known_by(*digest), keys, &Local);
-            proved.map_err(|refused| Unproved::Refused(refused.to_string()))
-        }
-        (Content::Message { .. }, Some(_)) => Err(Unproved::Refused(
-            attestation::Refused::NoStatement.to_string(),
-        )),
-        (Content::Envelope(_), wanted) => {
-            let wanted = wanted.unwrap_or(SIGNED);
-            let proved = match attestation::verify(bundle, keys, &Local) {
-                Ok(proved) => proved,
-                Err(refused @ attestation::Refused::Statement(_)) => {
-                    return Err(Unproved::Malformed(refused.into()));
+impl One {
+    /// Notes what one bundle was good for.
+    pub(crate) fn add(&mut self, from: &str, outcome: Result<Proof, String>, unchecked: Unchecked) {
+        let verified = outcome.is_ok();
+        let mut witnesses = Vec::new();
+        let reason = match outcome {
+            Ok(proof) => {
+                self.verified = true;
+                if let Signer::Key(id) = &proof.signer
+                    && !self.key_ids.contains(id)
+                {
+                    self.key_ids.push(*id);
                 }
-                Err(refused) => return Err(Unproved::Refused(refused.to_string())),
-            };
-            let statement = proved.statement;
-            if !statement.is_about(digest) {
-                return Err(Unproved::Refused(format!(
-                    "the statement is not about `{digest}`"
-                )));
+                if !self.signers.contains(&proof.signer) {
+                    self.signers.push(proof.signer);
+                }
+                witnesses = proof.witnesses;
+                None
             }
-            let said = statement.predicate_type();
-            if said != wanted {
-                let reason = format!("the statement says `{said}`, not `{wanted}`");
-                return Err(Unproved::Refused(reason));
-            }
-            Ok(proved.key)
-        }
+            Err(reason) => Some(reason),
+        };
+        let unchecked = if witnesses.is_empty() {
+            unchecked
+        } else {
+            Unchecked::default()
+        };
+        self.bundles.push(Seen {
+            from: from.to_owned(),
+            verified,
+            reason,
+            witnesses,
+            unchecked: Some(unchecked).filter(|rest| rest.log_entries + rest.timestamps > 0),
+        });
     }
 }

@@ -12,7 +12,7 @@ use liftlock::report::Report;
 use liftlock::signature::Artifact;
 use liftlock::sigstore::identity::{Identity, Matcher};
 use liftlock::sigstore::token::Token;
-use liftlock::sigstore::verify;
+use liftlock::sigstore::verify::{self, Unlogged};
 use liftlock::span::Span;
 use liftlock::statement::Statement;
 use liftlock::verdict::Verdict;
@@ -181,7 +181,8 @@ fn sign(asked: &SignBundle, session: &Session) -> Result<Report, Failure> {
     if let Some((_, error)) = witnessed.missing.into_iter().next() {
         return Err(error.into());
     }
-    signature.prove(&witnessed.bundle, &digest, &services)?;
+    let trusted = (&services.root, Unlogged::Refused);
+    signature.prove(&witnessed.bundle, &Artifact::known_by(digest), trusted)?;
     file::write(&asked.bundle, witnessed.bundle.bytes())?;
     Ok(Report::new(
         "sign",

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::args::Explain;
 use crate::check::{gather, judge, keys, reason};
+use crate::proof::{Trust, Wanted};
 use crate::target::Target;
 
 /// Something that a proof needs.
@@ -40,8 +41,13 @@ pub(crate) fn run(asked: &Explain, session: &Session) -> Result<Report, Failure>
     let trusted = trusted.unwrap_or_default();
     for text in &asked.targets {
         let outcome = Target::find(text, session).and_then(|target| {
-            let found = gather(&target, None, None)?;
-            judge(&target, &found, &trusted, None)
+            let found = gather(&target, Wanted::Signature)?;
+            judge(
+                &target,
+                &found,
+                &Trust::keys(trusted.clone()),
+                Wanted::Signature,
+            )
         });
         conditions.push(Condition {
             met: outcome.as_ref().is_ok_and(|one| one.verified),

@@ -2,7 +2,7 @@
 //! and says when a tag was moved meanwhile.
 
 use liftlock::bundle::{Bundle, Content};
-use liftlock::crypto::{PublicKey, Signer};
+use liftlock::crypto::{PublicKey, Signer as _};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::oci::compat::Format;
@@ -17,6 +17,7 @@ use liftlock_io::verify::Local;
 use serde::Serialize;
 
 use crate::check;
+use crate::pen::Pen;
 use crate::predicate::SIGNED;
 
 /// How attached things are written; the values of `--image-format`.
@@ -102,7 +103,7 @@ impl Attachment {
 
 /// What is signed about an image.
 pub(crate) struct Asked<'a> {
-    pub(crate) key: &'a dyn Signer,
+    pub(crate) pen: &'a Pen<'a>,
     pub(crate) format: Format,
     pub(crate) session: &'a Session,
 }
@@ -124,9 +125,10 @@ impl Asked<'_> {
             };
             let mut attached = Vec::new();
             for kind in kinds(self.format, Attached::Signatures) {
-                let known = match reach {
-                    Reach::One => false,
-                    Reach::All => one.has(kind, self.key.public_key())?,
+                let known = match (reach, self.pen.key()) {
+                    (Reach::All, Ok(key)) => one.has(kind, key.public_key())?,
+                    // A certificate's key is a new one each time.
+                    (Reach::One, _) | (Reach::All, Err(_)) => false,
                 };
                 if !known && !self.session.dry_run {
                     attached.push(self.attach_signature(one, kind)?);
@@ -145,20 +147,19 @@ impl Asked<'_> {
         let digest = &image.descriptor.digest;
         let manifest = match kind {
             Attached::Bundles => {
-                let bundle = signature(self.key, digest)?;
+                let bundle = signature(self.pen, digest)?;
                 let created = self.session.started;
                 let repository = image.repository;
                 repository.attach(image.descriptor, &bundle, SIGNED, created)?
             }
             Attached::Signatures | Attached::Attestations => {
                 let payload = legacy::payload(&image.repository.address(), digest)?;
-                let made = self
-                    .key
-                    .sign(&payload)
-                    .map_err(|source| cannot_sign(&*source))?;
+                let key = self.pen.key()?;
+                let made = key.sign(&payload);
+                let made = made.map_err(|source| cannot_sign(&*source))?;
                 let layer = Layer::signed(payload, &made);
                 // As any reader would: nothing is written that does not verify.
-                let keys = [self.key.public_key().clone()];
+                let keys = [key.public_key().clone()];
                 legacy::verify(&layer, digest, &keys, &Local)
                     .map_err(|refused| Failure::because(Kind::Bug, UNPROVED, refused))?;
                 image.attach_layer(kind, &layer)?
@@ -189,7 +190,7 @@ impl Asked<'_> {
                     let address = image.repository.address();
                     let subject = Subject::named(&image.descriptor.digest, address);
                     let statement = Statement::new(vec![subject], said, statement.predicate())?;
-                    let bundle = attest::attest(self.key, &statement.older())?;
+                    let bundle = attest::attest(self.pen.key()?, &statement.older())?;
                     let layer = match bundle.content() {
                         Content::Envelope(envelope) => Layer::attested(envelope, said)?,
                         Content::Message { .. } => return Err(Failure::new(Kind::Bug, UNPROVED)),
@@ -210,10 +211,10 @@ fn cannot_sign(source: &dyn std::error::Error) -> Failure {
 }
 
 /// The bundle that says an image is signed.
-pub(crate) fn signature(key: &dyn Signer, digest: &Digest) -> Result<Bundle, Failure> {
+pub(crate) fn signature(pen: &Pen<'_>, digest: &Digest) -> Result<Bundle, Failure> {
     let nothing = serde_json::Map::new();
     let statement = Statement::new(vec![Subject::new(digest)], SIGNED, &nothing)?;
-    Ok(attest::attest(key, &statement)?)
+    pen.whole(pen.attest(&statement)?)
 }
 
 /// The lists that a format writes to; `layers` is its kind in cosign 2.
@@ -236,7 +237,7 @@ impl Image<'_> {
             Attached::Bundles => {
                 let found = self.repository.bundles(digest)?;
                 let mut found = found.iter().filter_map(|bytes| Bundle::parse(bytes).ok());
-                Ok(found.any(|bundle| check::signs(&bundle, digest, &keys)))
+                Ok(found.any(|bundle| check::signs(&bundle, digest, key)))
             }
             Attached::Signatures | Attached::Attestations => {
                 let found = self.repository.layers(digest, kind)?;

@@ -5,16 +5,24 @@ mod attest;
 mod check;
 mod conformance;
 mod doctor;
+mod expand;
 mod explain;
+mod finish;
+mod from_ci;
 mod generate;
 mod image;
+mod journal;
 mod layer;
+mod pen;
 mod predicate;
+mod proof;
 mod release;
 mod repair;
 mod run;
 mod setting;
+mod shared;
 mod sign;
+mod statement;
 mod support;
 mod target;
 
@@ -24,6 +32,7 @@ use std::process::ExitCode;
 pub const OUTPUTS: &[&str] = &[
     "public-key",
     "key-id",
+    "unfinished",
     "digest",
     "bundle",
     "count",

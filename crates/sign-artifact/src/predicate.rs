@@ -6,7 +6,7 @@ use liftlock::predicate;
 pub(crate) const SIGNED: &str = "https://sigstore.dev/cosign/sign/v1";
 
 /// cosign's names (its `--type`), then ours.
-const NAMES: [(&str, &str); 17] = [
+const NAMES: [(&str, &str); 22] = [
     ("slsaprovenance", "https://slsa.dev/provenance/v0.2"),
     ("slsaprovenance02", "https://slsa.dev/provenance/v0.2"),
     ("slsaprovenance1", predicate::PROVENANCE),
@@ -18,6 +18,17 @@ const NAMES: [(&str, &str); 17] = [
     ("vuln", "https://cosign.sigstore.dev/attestation/vuln/v1"),
     ("openvex", "https://openvex.dev/ns"),
     ("custom", "https://cosign.sigstore.dev/attestation/v1"),
+    ("signature", predicate::SIGNATURE),
+    (
+        "test-result",
+        "https://in-toto.io/attestation/test-result/v0.1",
+    ),
+    ("svr", "https://in-toto.io/attestation/svr/v0.1"),
+    ("vsa", "https://slsa.dev/verification_summary/v1"),
+    (
+        "in-toto-release",
+        "https://in-toto.io/attestation/release/v0.1",
+    ),
     ("release", predicate::RELEASE),
     ("answer", predicate::ANSWER),
     ("approval", predicate::APPROVAL),

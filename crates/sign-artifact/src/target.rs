@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
+use liftlock::json;
 use liftlock::oci::reference::LAYOUT;
-use liftlock::oci::{Descriptor, Reference};
+use liftlock::oci::{Descriptor, Reference, Version};
 use liftlock::statement::Subject;
 use liftlock_io::cli::Session;
 use liftlock_io::oci::Repository;
 use liftlock_io::{hash, http};
 
-/// What the bytes of bundles may have: more than any SBOM.
-pub(crate) const LARGEST_BUNDLE: u64 = 16 * 1024 * 1024;
+/// What the bytes of bundles may have.
+pub(crate) const LARGEST_BUNDLE: u64 = json::LARGEST as u64;
 
 /// A target whose digest is known.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Target {
     pub(crate) size: Option<u64>,
     /// Where it is.
     pub(crate) place: Place,
+    /// What a statement calls it; a label, never identity.
+    pub(crate) label: Option<String>,
 }
 
 /// Where a target is.
@@ -71,47 +74,92 @@ impl Target {
     /// Finds out what was typed and which bytes it names now.
     pub(crate) fn find(text: &str, session: &Session) -> Result<Self, Failure> {
         session.check()?;
-        let (digest, size, place) = match typed(text)? {
-            Typed::File(path) => {
-                let hashed = hash::file(&path)?;
-                (hashed.digest, Some(hashed.size), Place::File(path))
-            }
-            Typed::Digest(digest) => (digest, None, Place::Digest),
+        match typed(text)? {
+            Typed::File(path) => Self::file(path, session),
+            Typed::Digest(digest) => Ok(Self {
+                text: text.to_owned(),
+                digest,
+                size: None,
+                place: Place::Digest,
+                label: None,
+            }),
             Typed::Image(reference) => {
-                let repository = Repository::open(&reference.place, &options(session))?;
-                let found = repository.resolve(reference.version().as_ref())?;
-                let descriptor = found.ok_or_else(|| {
+                let version = reference.version();
+                let found = Self::image(&reference, version.as_ref(), session)?;
+                let found = found.ok_or_else(|| {
                     Failure::new(Kind::Invalid, format!("there is no image `{reference}`"))
                 })?;
-                let place = Place::Image {
-                    repository,
-                    descriptor: descriptor.clone(),
-                };
-                (descriptor.digest, Some(descriptor.size), place)
+                Ok(Self {
+                    text: text.to_owned(),
+                    ..found
+                })
             }
-        };
+        }
+    }
+
+    /// A file, read once from its beginning to its end.
+    pub(crate) fn file(path: PathBuf, session: &Session) -> Result<Self, Failure> {
+        session.check()?;
+        let hashed = hash::file(&path)?;
         Ok(Self {
-            text: text.to_owned(),
-            digest,
-            size,
-            place,
+            size: Some(hashed.size),
+            ..Self::unread(path, hashed.digest)
         })
     }
 
-    /// All of them, in order.
-    pub(crate) fn all(texts: &[String], session: &Session) -> Result<Vec<Self>, Failure> {
-        texts.iter().map(|text| Self::find(text, session)).collect()
+    /// A file that somebody else hashed.
+    pub(crate) fn unread(path: PathBuf, digest: Digest) -> Self {
+        let name = path.file_name();
+        Self {
+            text: path.display().to_string(),
+            digest,
+            size: None,
+            label: name.map(|name| name.to_string_lossy().into_owned()),
+            place: Place::File(path),
+        }
+    }
+
+    /// The image with this digest in the repository that a label names, if the
+    /// label names one and the image is there.
+    pub(crate) fn labelled(
+        label: &str,
+        digest: Digest,
+        session: &Session,
+    ) -> Result<Option<Self>, Failure> {
+        match typed(label)? {
+            Typed::Image(reference) => {
+                Self::image(&reference, Some(&Version::Digest(digest)), session)
+            }
+            Typed::File(_) | Typed::Digest(_) => Ok(None),
+        }
+    }
+
+    fn image(
+        reference: &Reference,
+        version: Option<&Version>,
+        session: &Session,
+    ) -> Result<Option<Self>, Failure> {
+        session.check()?;
+        let repository = Repository::open(&reference.place, &options(session))?;
+        let found = repository.resolve(version)?;
+        Ok(found.map(|descriptor| Self {
+            text: reference.to_string(),
+            digest: descriptor.digest,
+            size: Some(descriptor.size),
+            place: Place::Image {
+                repository,
+                descriptor,
+            },
+            label: None,
+        }))
     }
 
     /// As a subject of a statement. A file's name is a label; an image's
     /// place may be private and says nothing, so it stays out.
     pub(crate) fn subject(&self) -> Subject {
-        match &self.place {
-            Place::File(path) => match path.file_name() {
-                Some(name) => Subject::named(&self.digest, name.to_string_lossy()),
-                None => Subject::new(&self.digest),
-            },
-            Place::Image { .. } | Place::Digest => Subject::new(&self.digest),
+        match &self.label {
+            Some(label) => Subject::named(&self.digest, label.as_str()),
+            None => Subject::new(&self.digest),
         }
     }
 }

@@ -1,15 +1,16 @@
 #![cfg(test)]
 //! What cosign signs, we verify, and the other way round; in files and registries.
 
+mod bench;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bench::{BINARY, sample};
 use tempfile::TempDir;
 use testkit::cli::Run;
 use testkit::peers;
 use testkit::servers::{Login, Registry};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_sign-artifact");
 
 /// Services of cosign: none, so that nothing is logged anywhere.
 const NO_SERVICES: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}"#;
@@ -30,7 +31,7 @@ impl Bench {
         fs::write(folder.path().join("a"), "hello\n").unwrap();
         fs::write(folder.path().join("none.json"), NO_SERVICES).unwrap();
         fs::write(folder.path().join("root.json"), NO_ROOT).unwrap();
-        fs::write(folder.path().join("p.json"), r#"{"n":1}"#).unwrap();
+        fs::write(folder.path().join("p.json"), sample("openvex")).unwrap();
         Some(Self { folder, cosign })
     }
 
@@ -164,9 +165,13 @@ fn writers_of_one_list_of_attachments_do_not_undo_each_other() {
     }
     bench.ours(0, "generate-key-pair");
     let types = ["openvex", "cyclonedx", "spdx", "vuln"];
+    for name in types {
+        bench.write(&format!("{name}.json"), &sample(name));
+    }
     std::thread::scope(|scope| {
         for name in types {
-            let line = format!("attest --key cosign.key --type {name} --predicate p.json {image}");
+            let line =
+                format!("attest --key cosign.key --type {name} --predicate {name}.json {image}");
             let bench = &bench;
             scope.spawn(move || bench.ours(0, &line));
         }

@@ -16,10 +16,10 @@ use liftlock::dsse::{self, Envelope, IN_TOTO};
 use liftlock::signature::Artifact;
 use liftlock::sigstore::anchors::TrustedRoot;
 use liftlock::sigstore::fulcio;
-use liftlock::sigstore::identity::{Identity, Known, Matcher};
+use liftlock::sigstore::identity::Known;
 use liftlock::sigstore::signing_config::Chosen;
 use liftlock::sigstore::token::Token;
-use liftlock::sigstore::verify::{self, Proved};
+use liftlock::sigstore::verify::{self, Proved, Unlogged};
 use liftlock::span::Span;
 use liftlock::statement::Statement;
 use liftlock::time::Time;
@@ -146,7 +146,7 @@ impl Signature {
         }))
     }
 
-    /// Proves a finished bundle as every reader will.
+    /// Proves a bundle as every reader will.
     ///
     /// # Errors
     ///
@@ -154,28 +154,35 @@ impl Signature {
     pub fn prove(
         &self,
         bundle: &Bundle,
-        digest: &Digest,
-        services: &Services,
+        artifact: &Artifact<'_>,
+        (root, unlogged): (&TrustedRoot, Unlogged),
     ) -> Result<Proved, Error> {
         let bundle = Bundle::parse(bundle.bytes())?;
-        let known = Known::of(&self.certificate).map_err(|error| Box::new(error.into()))?;
-        let identities: Vec<Identity> = known
-            .names
-            .iter()
-            .map(|name| Identity {
-                issuer: Matcher::Exact(known.issuer.clone().unwrap_or_default()),
-                name: Matcher::Exact(name.clone()),
-            })
-            .collect();
-        let artifact = Artifact::known_by(*digest);
-        let proved = verify::by_identity(&bundle, &artifact, &identities, &services.root, &Local);
-        Ok(proved.map_err(Box::new)?)
+        prove(&bundle, &self.certificate, artifact, (root, unlogged))
     }
 
     fn pack(&self, content: Content) -> Result<Bundle, Error> {
         let material = Material::Certificates(vec![self.certificate.der().to_vec()]);
         Ok(Bundle::pack(material, content)?)
     }
+}
+
+/// Proves that the holder of this certificate signed, whoever that is.
+///
+/// # Errors
+///
+/// Fails unless it is proved.
+pub fn prove(
+    bundle: &Bundle,
+    certificate: &Certificate,
+    artifact: &Artifact<'_>,
+    (root, unlogged): (&TrustedRoot, Unlogged),
+) -> Result<Proved, Error> {
+    let known = Known::of(certificate).map_err(|error| Box::new(error.into()))?;
+    let identities = known.identities();
+    let wanted = (identities.as_slice(), unlogged);
+    let proved = verify::by_identity_with(bundle, artifact, wanted, root, &Local);
+    Ok(proved.map_err(Box::new)?)
 }
 
 fn certificate(url: &str, key: &Private, token: &Token, client: &Client) -> Attempt<Certificate> {

@@ -72,6 +72,17 @@ pub enum Missing {
     LogEntry,
 }
 
+impl Missing {
+    /// For people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Timestamp => "timestamp",
+            Self::LogEntry => "log entry",
+        }
+    }
+}
+
 /// A bundle after it was shown around.
 #[derive(Debug)]
 pub struct Witnessed {

@@ -1,6 +1,6 @@
 //! A repository of a registry, by the OCI distribution specification 1.1.
 
-use std::cell::{OnceCell, RefCell};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use liftlock::digest::Digest;
@@ -33,8 +33,8 @@ pub struct Registry {
     base: Url,
     /// Looked up when the registry asks: whoever may read without a login
     /// starts no helper.
-    login: OnceCell<Option<Login>>,
-    authorization: RefCell<Option<String>>,
+    login: OnceLock<Option<Login>>,
+    authorization: Mutex<Option<String>>,
 }
 
 impl Registry {
@@ -54,8 +54,8 @@ impl Registry {
             host: host.to_owned(),
             repository: repository.to_owned(),
             base,
-            login: OnceCell::new(),
-            authorization: RefCell::new(None),
+            login: OnceLock::new(),
+            authorization: Mutex::new(None),
         })
     }
 
@@ -233,7 +233,10 @@ impl Registry {
         let login = self.login()?;
         let authorization = auth::answer(&self.client, &challenge, login)?;
         let authorization = authorization.ok_or_else(|| self.refused(401, action))?;
-        self.authorization.replace(Some(authorization));
+        *self
+            .authorization
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(authorization);
         let response = self.patiently(request, limits)?;
         match response.status {
             401 => Err(self.refused(401, action)),
@@ -259,7 +262,12 @@ impl Registry {
     /// The request with what proves who we are, if it stays with this registry.
     fn signed(&self, request: Request) -> Request {
         let ours = request.url.origin() == self.base.origin();
-        match self.authorization.borrow().as_ref().filter(|_| ours) {
+        let known = self
+            .authorization
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match known.filter(|_| ours) {
             Some(value) => request.with_header("authorization", value),
             None => request,
         }

@@ -8,11 +8,7 @@ use crate::time::Time;
 
 /// A field: its path (`a.b[].c`), whether it has to be there, what it is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Field(
-    pub(super) &'static str,
-    pub(super) Need,
-    pub(super) Shape,
-);
+pub(super) struct Field(pub(super) &'static str, pub(super) Need, pub(super) Shape);
 
 /// Whether a field has to be there. What is optional has to fit as well.
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +77,7 @@ impl Field {
             return Err(Flaw::new(&here, "a list that says something", found));
         }
         let mut numbered = items.iter().enumerate();
-        numbered
-            .try_for_each(|(index, item)| self.arrive(item, rest, &format!("{here}[{index}]")))
+        numbered.try_for_each(|(index, item)| self.arrive(item, rest, &format!("{here}[{index}]")))
     }
 
     fn arrive(&self, value: &Value, rest: &str, here: &str) -> Result<(), Flaw> {

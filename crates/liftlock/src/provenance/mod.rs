@@ -191,9 +191,7 @@ pub fn generate(around: &Surroundings<'_>) -> Result<Provenance, Error> {
         },
         run_details: Run {
             builder: Builder {
-                id: around
-                    .builder_id
-                    .map_or(told.builder_id, ToOwned::to_owned),
+                id: around.builder_id.map_or(told.builder_id, ToOwned::to_owned),
             },
             metadata: Metadata {
                 invocation_id: told.invocation_id,
@@ -265,7 +263,14 @@ impl Surroundings<'_> {
 #[must_use]
 pub fn is_secret(name: &str) -> bool {
     const WORDS: [&str; 8] = [
-        "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "PRIVATE", "APIKEY", "API_KEY", "_PAT",
+        "TOKEN",
+        "SECRET",
+        "PASSW",
+        "CREDENTIAL",
+        "PRIVATE",
+        "APIKEY",
+        "API_KEY",
+        "_PAT",
     ];
     let name = name.to_ascii_uppercase().replace('-', "_");
     name.ends_with("_KEY") || name == "KEY" || WORDS.iter().any(|word| name.contains(word))

@@ -29,7 +29,7 @@ pub(super) fn plain(text: &str) -> Option<String> {
 
 /// `git+URL@REF`, as SLSA writes sources.
 pub(super) fn dependency(url: &str, r#ref: &str) -> String {
-    format!("git+{url}@{}", r#ref)
+    format!("git+{url}@{ref}")
 }
 
 #[cfg(test)]
@@ -39,12 +39,27 @@ mod tests {
     #[test]
     fn a_login_never_stays_in_a_url() {
         let cases = [
-            ("https://git.example/a/b.git", Some("https://git.example/a/b.git")),
+            (
+                "https://git.example/a/b.git",
+                Some("https://git.example/a/b.git"),
+            ),
             ("https://git.example/a/b/", Some("https://git.example/a/b")),
-            ("https://u:s3cret@git.example/a", Some("https://git.example/a")),
-            ("https://s3cret@git.example/a?token=s3cret", Some("https://git.example/a")),
-            ("ssh://git:s3cret@git.example:2222/a", Some("ssh://git@git.example:2222/a")),
-            ("git@git.example:a/b.git", Some("ssh://git@git.example/a/b.git")),
+            (
+                "https://u:s3cret@git.example/a",
+                Some("https://git.example/a"),
+            ),
+            (
+                "https://s3cret@git.example/a?token=s3cret",
+                Some("https://git.example/a"),
+            ),
+            (
+                "ssh://git:s3cret@git.example:2222/a",
+                Some("ssh://git@git.example:2222/a"),
+            ),
+            (
+                "git@git.example:a/b.git",
+                Some("ssh://git@git.example/a/b.git"),
+            ),
             ("git.example/a", None),
             ("https://", None),
             ("https://git example/a", None),

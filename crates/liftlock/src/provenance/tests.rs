@@ -163,8 +163,18 @@ fn each_missing_variable_is_named() {
 fn what_a_variable_says_is_not_believed_blindly() {
     let cases = [
         (System::GitHub, github(), "GITHUB_SHA", "HEAD"),
-        (System::GitHub, github(), "GITHUB_SHA", "D20ACE7968BA43C0219F62D71334C1095BAB1602"),
-        (System::GitHub, github(), "GITHUB_WORKFLOW_REF", "release.yml"),
+        (
+            System::GitHub,
+            github(),
+            "GITHUB_SHA",
+            "D20ACE7968BA43C0219F62D71334C1095BAB1602",
+        ),
+        (
+            System::GitHub,
+            github(),
+            "GITHUB_WORKFLOW_REF",
+            "release.yml",
+        ),
         (System::GitHub, github(), "GITHUB_SERVER_URL", "github.com"),
         (System::GitLab, gitlab(), "CI_JOB_STARTED_AT", "noon"),
         (System::Jenkins, jenkins(), "GIT_URL", "somewhere"),
@@ -183,7 +193,13 @@ fn what_a_variable_says_is_not_believed_blindly() {
 #[test]
 fn refs_are_written_in_full() {
     let cases = [
-        (System::GitLab, gitlab(), "CI_COMMIT_TAG", "v1", "refs/tags/v1"),
+        (
+            System::GitLab,
+            gitlab(),
+            "CI_COMMIT_TAG",
+            "v1",
+            "refs/tags/v1",
+        ),
         (
             System::GitLab,
             gitlab(),
@@ -192,7 +208,13 @@ fn refs_are_written_in_full() {
             "refs/merge-requests/1/head",
         ),
         (System::Jenkins, jenkins(), "TAG_NAME", "v1", "refs/tags/v1"),
-        (System::Jenkins, jenkins(), "BRANCH_NAME", "a/b", "refs/heads/a/b"),
+        (
+            System::Jenkins,
+            jenkins(),
+            "BRANCH_NAME",
+            "a/b",
+            "refs/heads/a/b",
+        ),
     ];
     for (system, mut variables, name, value, expected) in cases {
         variables.push((name, value));
@@ -209,12 +231,22 @@ fn inputs_are_those_that_are_named_and_no_secrets() {
     assert_eq!(inputs(manual), json!({ "flavour": "large", "dry": "true" }));
     let named = made(System::Jenkins, &jenkins(), &["FLAVOUR"]).unwrap();
     assert_eq!(inputs(named), json!({ "FLAVOUR": "large" }));
-    assert_eq!(inputs(made(System::Jenkins, &jenkins(), &[]).unwrap()), Value::Null);
+    assert_eq!(
+        inputs(made(System::Jenkins, &jenkins(), &[]).unwrap()),
+        Value::Null
+    );
     let secret = made(System::Jenkins, &jenkins(), &["DEPLOY_TOKEN"]);
     assert_eq!(secret, Err(Error::Secret("DEPLOY_TOKEN".to_owned())));
     let absent = made(System::Jenkins, &jenkins(), &["NOTHING"]);
     assert_eq!(absent, Err(Error::NoParameter("NOTHING".to_owned())));
-    for name in ["npm-token", "MY_KEY", "KEY", "db_password", "GH_PAT", "apiKey"] {
+    for name in [
+        "npm-token",
+        "MY_KEY",
+        "KEY",
+        "db_password",
+        "GH_PAT",
+        "apiKey",
+    ] {
         assert!(is_secret(name), "{name}");
     }
     assert!(!is_secret("FLAVOUR") && !is_secret("KEYBOARD"));

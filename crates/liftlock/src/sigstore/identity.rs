@@ -61,6 +61,21 @@ impl Known {
     }
 }
 
+impl Known {
+    /// Exactly these, as identities that count.
+    #[must_use]
+    pub fn identities(&self) -> Vec<Identity> {
+        let issuer = self.issuer.clone().unwrap_or_default();
+        let names = self.names.iter().cloned();
+        names
+            .map(|name| Identity {
+                issuer: Matcher::Exact(issuer.clone()),
+                name: Matcher::Exact(name),
+            })
+            .collect()
+    }
+}
+
 impl fmt::Display for Known {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let issuer = self.issuer.as_deref().unwrap_or("nobody");

@@ -73,6 +73,16 @@ impl Proved {
     }
 }
 
+/// Whether a signature counts that is in no log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unlogged {
+    /// Not where the trusted root has logs.
+    #[default]
+    Refused,
+    /// It does, given a trusted time.
+    Accepted,
+}
+
 /// Proves that one of the identities signed.
 ///
 /// A log entry is required where the root has logs, and a promise of a log of
@@ -85,6 +95,27 @@ pub fn by_identity(
     bundle: &Bundle,
     artifact: &Artifact<'_>,
     identities: &[Identity],
+    root: &TrustedRoot,
+    verifier: &dyn Verifier,
+) -> Result<Proved, Refused> {
+    by_identity_with(
+        bundle,
+        artifact,
+        (identities, Unlogged::Refused),
+        root,
+        verifier,
+    )
+}
+
+/// The same, where the caller says whether a signature in no log counts.
+///
+/// # Errors
+///
+/// As [`by_identity`].
+pub fn by_identity_with(
+    bundle: &Bundle,
+    artifact: &Artifact<'_>,
+    (identities, unlogged): (&[Identity], Unlogged),
     root: &TrustedRoot,
     verifier: &dyn Verifier,
 ) -> Result<Proved, Refused> {
@@ -104,7 +135,7 @@ pub fn by_identity(
     let logged = witnesses
         .iter()
         .any(|one| matches!(one, Witness::Log { .. }));
-    if !root.logs.is_empty() && !logged {
+    if !root.logs.is_empty() && !logged && unlogged == Unlogged::Refused {
         return Err(Refused::NotLogged);
     }
     let mut timed = witnesses.iter().filter_map(Witness::time).peekable();

@@ -1,0 +1,425 @@
+//! What signs: a key, or a certificate for a moment; and who is shown it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use liftlock::bundle::Bundle;
+use liftlock::crypto::{PublicKey, Signer as _};
+use liftlock::digest::Digest;
+use liftlock::failure::{Failure, Kind};
+use liftlock::signature::Artifact;
+use liftlock::sigstore::identity::Known;
+use liftlock::sigstore::verify::{self, Unlogged};
+use liftlock::span::Span;
+use liftlock::statement::Statement;
+use liftlock_io::cli::Session;
+use liftlock_io::keyless::instance::Instance;
+use liftlock_io::keyless::token::Source;
+use liftlock_io::keyless::{self, Missing, Patience, Services, Who};
+use liftlock_io::verify::Local;
+use liftlock_io::{attest, clock, http, key};
+use serde::Serialize;
+
+use crate::args::signing::{self as args, OnOutage, Signing};
+use crate::proof::Trust;
+use crate::target::options;
+
+/// How long the services are asked where nobody wants to wait for them.
+const SHORT: Span = Span::seconds(15);
+
+/// How many signatures are shown to services at the same time.
+const WORKERS: usize = 8;
+
+/// How often a signature is made anew because a log has the very same one.
+const AGAIN: u32 = 3;
+
+/// What signs.
+pub(crate) struct Pen<'a> {
+    hand: Hand,
+    showing: Option<Showing>,
+    session: &'a Session,
+}
+
+enum Hand {
+    Key(Box<key::Private>),
+    Certificate(Box<keyless::Signature>),
+}
+
+/// Who is shown what was signed.
+pub(crate) struct Showing {
+    pub(crate) services: Services,
+    client: http::Client,
+    source: Option<Source>,
+    is_public: bool,
+    on_outage: OnOutage,
+    budget: Span,
+}
+
+/// A signature that was proved.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) bundle: Bundle,
+    /// What `finish` has to add.
+    pub(crate) missing: Vec<Missing>,
+}
+
+/// Who signed, for results.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Signatory {
+    /// The key's digest; of a certificate, too.
+    pub(crate) key_id: Digest,
+    /// Whose certificate it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<Known>,
+}
+
+impl<'a> Pen<'a> {
+    /// Opens the key, or gets a certificate.
+    pub(crate) fn open(asked: &Signing, session: &'a Session) -> Result<Self, Failure> {
+        let files = asked.services.files();
+        let configured = files.trust_config.is_some() || files.signing_config.is_some();
+        if asked.offline && (asked.key.is_none() || configured) {
+            let message = "`--offline` signs with a key and shows it to nobody";
+            return Err(Failure::new(Kind::Usage, message).with_hint("give `--key FILE` alone"));
+        }
+        match &asked.key {
+            Some(reference) => {
+                let showing = configured.then(|| Showing::open(&asked.services, session));
+                Ok(Self {
+                    hand: Hand::Key(Box::new(key::Private::open(reference)?)),
+                    showing: showing.transpose()?,
+                    session,
+                })
+            }
+            None => Self::keyless(asked, session),
+        }
+    }
+
+    fn keyless(asked: &Signing, session: &'a Session) -> Result<Self, Failure> {
+        let source = match &asked.identity_token {
+            Some(reference) => Source::named(reference),
+            None => Source::ambient()?,
+        };
+        let mut showing = Showing::open(&asked.services, session)?;
+        showing.identify(source, asked.public_log)?;
+        let signature = showing.begin(session)?;
+        Ok(Self {
+            hand: Hand::Certificate(Box::new(signature)),
+            showing: Some(showing),
+            session,
+        })
+    }
+
+    /// The key, for what only keys can do.
+    pub(crate) fn key(&self) -> Result<&key::Private, Failure> {
+        match &self.hand {
+            Hand::Key(key) => Ok(key),
+            Hand::Certificate(_) => {
+                let message = "cosign 2's format for images is signed with a key only";
+                Err(Failure::new(Kind::Usage, message)
+                    .with_hint("give `--key`, or `--image-format v3`"))
+            }
+        }
+    }
+
+    /// A bundle that lacks nothing, for places where `finish` does not come by.
+    pub(crate) fn whole(&self, made: Made) -> Result<Bundle, Failure> {
+        if made.missing.is_empty() {
+            return Ok(made.bundle);
+        }
+        let message = "only signatures of files can be finished later";
+        Err(Failure::new(Kind::Upstream, message).with_hint("give `--on-outage wait`"))
+    }
+
+    /// Whoever signs, as somebody whom others may trust.
+    pub(crate) fn own(&self) -> Trust {
+        let Hand::Certificate(signature) = &self.hand else {
+            return Trust::keys(vec![self.public_key().clone()]);
+        };
+        let known = Known::of(signature.certificate()).ok();
+        let root = self
+            .showing
+            .as_ref()
+            .map(|showing| showing.services.root.clone());
+        Trust {
+            identities: known.map(|known| known.identities()).unwrap_or_default(),
+            root,
+            ..Trust::default()
+        }
+    }
+
+    /// The key that signs.
+    pub(crate) fn public_key(&self) -> &PublicKey {
+        match &self.hand {
+            Hand::Key(key) => key.public_key(),
+            Hand::Certificate(signature) => signature.certificate().key(),
+        }
+    }
+
+    /// Who signs.
+    pub(crate) fn signatory(&self) -> Signatory {
+        Signatory {
+            key_id: self.public_key().id(),
+            identity: match &self.hand {
+                Hand::Key(_) => None,
+                Hand::Certificate(signature) => Known::of(signature.certificate()).ok(),
+            },
+        }
+    }
+
+    /// Signs an artifact as it is.
+    pub(crate) fn sign(&self, artifact: &Artifact<'_>) -> Result<Made, Failure> {
+        let made = match &self.hand {
+            Hand::Key(key) => attest::sign(&**key, &artifact.digest)?,
+            Hand::Certificate(signature) => signature.sign(&artifact.digest)?,
+        };
+        self.finish(made, artifact, |signature| signature.sign(&artifact.digest))
+    }
+
+    /// Signs a statement.
+    pub(crate) fn attest(&self, statement: &Statement) -> Result<Made, Failure> {
+        let made = match &self.hand {
+            Hand::Key(key) => attest::attest(&**key, statement)?,
+            Hand::Certificate(signature) => signature.attest(statement)?,
+        };
+        let Some(subject) = statement.digests().next() else {
+            return Err(Failure::new(Kind::Bug, "a statement without a subject"));
+        };
+        let artifact = Artifact::known_by(subject);
+        self.finish(made, &artifact, |signature| signature.attest(statement))
+    }
+
+    /// Does something for each, in their order; side by side where services
+    /// take part, as most of the time goes by waiting for them.
+    pub(crate) fn side_by_side<I: Sync, O: Send>(
+        &self,
+        items: &[I],
+        act: impl Fn(&I) -> Result<O, Failure> + Sync,
+    ) -> Result<Vec<O>, Failure> {
+        let workers = match &self.showing {
+            Some(_) => WORKERS.min(items.len()),
+            None => 1,
+        };
+        if workers <= 1 {
+            return items.iter().map(act).collect();
+        }
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            while let Some((at, item)) = {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                items.get(at).map(|item| (at, item))
+            } {
+                let outcome = act(item);
+                if outcome.is_err() {
+                    // Nothing new is begun once something failed.
+                    next.store(items.len(), Ordering::Relaxed);
+                }
+                done.push((at, outcome));
+            }
+            done
+        };
+        let mut done: Vec<(usize, Result<O, Failure>)> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            let joined = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
+            joined
+                .flat_map(|outcome| {
+                    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
+                .collect()
+        });
+        done.sort_by_key(|(at, _)| *at);
+        done.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
+    /// Shows a signature around and proves the outcome.
+    fn finish(
+        &self,
+        made: Bundle,
+        artifact: &Artifact<'_>,
+        again: impl Fn(&keyless::Signature) -> Result<Bundle, keyless::Error>,
+    ) -> Result<Made, Failure> {
+        let Some(showing) = &self.showing else {
+            return Ok(Made {
+                bundle: made,
+                missing: Vec::new(),
+            });
+        };
+        let signature = match &self.hand {
+            Hand::Key(key) => return showing.key(made, artifact, key.public_key(), self.session),
+            Hand::Certificate(signature) => signature,
+        };
+        let mut shown = showing.certificate(made, artifact, signature, self.session);
+        let mut count = 0;
+        // Whoever lost a log's answer and may not look it up signs anew.
+        while let Err(Unshown::Known) = shown
+            && count < AGAIN
+        {
+            count += 1;
+            let other = showing.begin(self.session)?;
+            shown = showing.certificate(again(&other)?, artifact, &other, self.session);
+        }
+        shown.map_err(Unshown::failure)
+    }
+}
+
+/// Why a signature could not be shown.
+enum Unshown {
+    /// A log has this very signature.
+    Known,
+    Failed(Failure),
+}
+
+impl Unshown {
+    fn failure(self) -> Failure {
+        match self {
+            Self::Known => keyless::Error::Conflict(None).into(),
+            Self::Failed(failure) => failure,
+        }
+    }
+}
+
+impl<E: Into<Failure>> From<E> for Unshown {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Showing {
+    /// Finds the services, and asks them nothing yet.
+    pub(crate) fn open(asked: &args::Services, session: &Session) -> Result<Self, Failure> {
+        let instance = Instance::read(asked.files())?;
+        Ok(Self {
+            services: instance.services(clock::now())?,
+            client: http::Client::new(&options(session))?,
+            source: None,
+            is_public: instance.is_public,
+            on_outage: asked.on_outage,
+            budget: asked.outage_budget,
+        })
+    }
+
+    /// Takes this identity, unless that would tell the world a private name.
+    fn identify(&mut self, source: Source, public_log: bool) -> Result<(), Failure> {
+        if self.is_public && !public_log {
+            let token = source.token(&self.client, clock::now())?;
+            if !token.is_public() {
+                let message = "the name of this repository would be public for ever: its token does not say that everybody may see it";
+                return Err(Failure::new(Kind::Usage, message)
+                    .with_hint("give `--public-log` if that is meant, else `--key` or the files of a private instance"));
+            }
+        }
+        self.source = Some(source);
+        Ok(())
+    }
+
+    /// Gets a certificate; without one there is no signature, whatever may
+    /// be deferred.
+    fn begin(&self, session: &Session) -> Result<keyless::Signature, Failure> {
+        let Some(source) = &self.source else {
+            return Err(Failure::new(Kind::Bug, "a key needs no certificate"));
+        };
+        self.patiently(session, |patience| {
+            Ok(keyless::Signature::begin(
+                &self.services,
+                source,
+                &self.client,
+                patience,
+            )?)
+        })
+    }
+
+    fn patiently<T>(
+        &self,
+        session: &Session,
+        act: impl FnOnce(&Patience<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let budget = match self.on_outage {
+            OnOutage::Wait => self.budget,
+            OnOutage::Defer | OnOutage::Fail => SHORT.min(self.budget),
+        };
+        let wait = |length: Span| {
+            session
+                .wait(length.duration())
+                .map_err(keyless::Error::Ended)
+        };
+        let limit = session
+            .remaining(budget.duration())
+            .unwrap_or(Duration::ZERO);
+        let limit = Span::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        act(&Patience {
+            until: clock::now().after(limit),
+            wait: &wait,
+        })
+    }
+
+    /// Shows a bundle to services, and says who did not answer.
+    pub(crate) fn show_to(
+        &self,
+        services: &Services,
+        (bundle, who): (Bundle, Who<'_>),
+        session: &Session,
+    ) -> Result<keyless::Witnessed, Failure> {
+        self.patiently(session, |patience| {
+            Ok(keyless::show(
+                bundle,
+                who,
+                services,
+                &self.client,
+                patience,
+            )?)
+        })
+    }
+
+    /// What may be left out; everything else fails.
+    fn defer(&self, missing: Vec<(Missing, keyless::Error)>) -> Result<Vec<Missing>, Unshown> {
+        let mut left = Vec::new();
+        for (what, error) in missing {
+            match (self.on_outage, error) {
+                (_, keyless::Error::Conflict(None)) => return Err(Unshown::Known),
+                (OnOutage::Defer, error @ keyless::Error::Exhausted { .. }) => {
+                    tracing::warn!("left for `finish`: {error}");
+                    left.push(what);
+                }
+                (_, error) => return Err(error.into()),
+            }
+        }
+        Ok(left)
+    }
+
+    fn certificate(
+        &self,
+        made: Bundle,
+        artifact: &Artifact<'_>,
+        signature: &keyless::Signature,
+        session: &Session,
+    ) -> Result<Made, Unshown> {
+        let who = Who::Certificate(signature.certificate());
+        let shown = self.show_to(&self.services, (made, who), session)?;
+        let missing = self.defer(shown.missing)?;
+        let unlogged = if missing.contains(&Missing::LogEntry) {
+            Unlogged::Accepted
+        } else {
+            Unlogged::Refused
+        };
+        signature.prove(&shown.bundle, artifact, (&self.services.root, unlogged))?;
+        Ok(Made {
+            bundle: shown.bundle,
+            missing,
+        })
+    }
+
+    fn key(
+        &self,
+        made: Bundle,
+        artifact: &Artifact<'_>,
+        key: &PublicKey,
+        session: &Session,
+    ) -> Result<Made, Failure> {
+        let shown = self.show_to(&self.services, (made, Who::Key(key)), session)?;
+        let missing = self.defer(shown.missing).map_err(Unshown::failure)?;
+        let bundle = Bundle::parse(shown.bundle.bytes())?;
+        verify::by_key(&bundle, artifact, key, &self.services.root, &Local)?;
+        Ok(Made { bundle, missing })
+    }
+}

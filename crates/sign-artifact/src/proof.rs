@@ -1,0 +1,280 @@
+//! What a bundle proves about an artifact, and what it does not.
+
+use std::fmt;
+
+use liftlock::attestation;
+use liftlock::bundle::{Bundle, Content, Material};
+use liftlock::crypto::PublicKey;
+use liftlock::digest::Digest;
+use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::predicate::{self, SIGNATURE};
+use liftlock::signature::{self, Artifact};
+use liftlock::sigstore::anchors::TrustedRoot;
+use liftlock::sigstore::identity::{Identity, Known};
+use liftlock::sigstore::verify::{self, Unlogged, Witness};
+use liftlock::statement::Statement;
+use liftlock_io::verify::Local;
+use serde::Serialize;
+
+use crate::predicate::SIGNED;
+
+/// What a bundle has to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted<'a> {
+    /// A signature of the bytes, alone or as a statement that says no more.
+    Signature,
+    /// A statement of this type.
+    Type(&'a str),
+    /// A signature, or the word of whoever built the bytes: provenance.
+    Built,
+    /// A bill of materials.
+    Sbom,
+    /// Provenance.
+    Provenance,
+}
+
+impl Wanted<'_> {
+    /// Whether a signature without a statement will do.
+    const fn takes_message(self) -> bool {
+        match self {
+            Self::Signature | Self::Built => true,
+            Self::Type(_) | Self::Sbom | Self::Provenance => false,
+        }
+    }
+
+    /// Whether a statement of this type will do.
+    pub(crate) fn takes(self, uri: &str) -> bool {
+        let signed = uri == SIGNED || uri == SIGNATURE;
+        match self {
+            Self::Signature => signed,
+            Self::Type(wanted) => uri == wanted,
+            Self::Built => signed || predicate::is_provenance(uri),
+            Self::Sbom => predicate::is_sbom(uri),
+            Self::Provenance => predicate::is_provenance(uri),
+        }
+    }
+
+    fn check(self, uri: &str) -> Result<(), Unproved> {
+        if self.takes(uri) {
+            return Ok(());
+        }
+        Err(Unproved::Refused(match self {
+            Self::Type(wanted) => format!("the statement says `{uri}`, not `{wanted}`"),
+            Self::Signature | Self::Built | Self::Sbom | Self::Provenance => {
+                format!("the statement says `{uri}`, which is no {self}")
+            }
+        }))
+    }
+}
+
+impl fmt::Display for Wanted<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Signature => "signature",
+            Self::Type(uri) => uri,
+            Self::Built => "signature or provenance",
+            Self::Sbom => "SBOM",
+            Self::Provenance => "provenance",
+        })
+    }
+}
+
+/// Whose signatures count.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trust {
+    /// Holders of these keys.
+    pub(crate) keys: Vec<PublicKey>,
+    /// Holders of certificates with these identities.
+    pub(crate) identities: Vec<Identity>,
+    /// Who vouches for certificates and times; with keys only where somebody
+    /// asks for it.
+    pub(crate) root: Option<TrustedRoot>,
+    /// Whether a signature in no log counts.
+    pub(crate) unlogged: Unlogged,
+}
+
+impl Trust {
+    /// Nobody but the holders of these keys.
+    pub(crate) fn keys(keys: Vec<PublicKey>) -> Self {
+        Self {
+            keys,
+            ..Self::default()
+        }
+    }
+}
+
+/// Who signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Signer {
+    /// The holder of a key, by its digest.
+    Key(Digest),
+    /// The holder of a certificate.
+    Identity(Known),
+}
+
+impl fmt::Display for Signer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => write!(formatter, "key {id}"),
+            Self::Identity(known) => known.fmt(formatter),
+        }
+    }
+}
+
+/// A proof: by whom, and who saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proof {
+    pub(crate) signer: Signer,
+    pub(crate) witnesses: Vec<Witness>,
+}
+
+/// Why a bundle proves nothing.
+#[derive(Debug)]
+pub(crate) enum Unproved {
+    /// It says something else, or somebody else does.
+    Refused(String),
+    /// The right key signed what is no statement, or a check needs more than
+    /// there is.
+    Malformed(Failure),
+}
+
+impl Unproved {
+    fn of(error: verify::Refused) -> Self {
+        if let verify::Refused::NoIdentity = error {
+            let reason = "it was signed with a certificate, and no identity is trusted";
+            return Self::Refused(reason.to_owned());
+        }
+        if error.kind() == Kind::Refuted {
+            return Self::Refused(chain(&error));
+        }
+        Self::Malformed(error.into())
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+/// Whether a bundle proves what is wanted of these bytes, and by whom.
+pub(crate) fn prove(
+    bundle: &Bundle,
+    artifact: &Artifact<'_>,
+    trust: &Trust,
+    wanted: Wanted<'_>,
+) -> Result<Proof, Unproved> {
+    let digest = &artifact.digest;
+    match bundle.content() {
+        Content::Message { .. } if wanted.takes_message() => {
+            if let Material::Certificates(_) = bundle.material() {
+                return certified(bundle, artifact, trust);
+            }
+            let key = signature::verify(bundle, artifact, &trust.keys, &Local);
+            let key = key.map_err(|refused| {
+                // Nobody who has keys only is asked about certificates.
+                if refused.kind() == Kind::Invalid && !trust.keys.is_empty() {
+                    Unproved::Malformed(refused.into())
+                } else {
+                    Unproved::Refused(refused.to_string())
+                }
+            })?;
+            seen(bundle, artifact, &key, trust)
+        }
+        Content::Message { .. } => Err(Unproved::Refused(
+            attestation::Refused::NoStatement.to_string(),
+        )),
+        Content::Envelope(_) => {
+            let (statement, proof) = said(bundle, trust, wanted)?;
+            if statement.is_about(digest) {
+                Ok(proof)
+            } else {
+                Err(Unproved::Refused(other(digest)))
+            }
+        }
+    }
+}
+
+fn certified(bundle: &Bundle, artifact: &Artifact<'_>, trust: &Trust) -> Result<Proof, Unproved> {
+    let nobody = TrustedRoot::default();
+    let root = trust.root.as_ref().unwrap_or(&nobody);
+    if trust.identities.is_empty() {
+        return Err(Unproved::of(verify::Refused::NoIdentity));
+    }
+    let who = (trust.identities.as_slice(), trust.unlogged);
+    let proved = verify::by_identity_with(bundle, artifact, who, root, &Local);
+    let proved = proved.map_err(Unproved::of)?;
+    Ok(Proof {
+        signer: Signer::Identity(proved.identity),
+        witnesses: proved.witnesses,
+    })
+}
+
+/// Who saw what this key signed, where a trusted root is given.
+fn seen(
+    bundle: &Bundle,
+    artifact: &Artifact<'_>,
+    key: &PublicKey,
+    trust: &Trust,
+) -> Result<Proof, Unproved> {
+    let witnesses = match &trust.root {
+        Some(root) => verify::by_key(bundle, artifact, key, root, &Local).map_err(Unproved::of)?,
+        None => Vec::new(),
+    };
+    Ok(Proof {
+        signer: Signer::Key(key.id()),
+        witnesses,
+    })
+}
+
+/// Why a statement does not count for a digest.
+pub(crate) fn other(digest: &Digest) -> String {
+    format!("the statement is not about `{digest}`")
+}
+
+/// The statement in a bundle, if it is one that is wanted, about whatever.
+pub(crate) fn said(
+    bundle: &Bundle,
+    trust: &Trust,
+    wanted: Wanted<'_>,
+) -> Result<(Statement, Proof), Unproved> {
+    if let Material::Certificates(_) = bundle.material() {
+        let claimed = attestation::claimed(bundle).map_err(Unproved::statement)?;
+        let Some(subject) = claimed.digests().next() else {
+            return Err(Unproved::Refused(
+                "the statement is about nothing".to_owned(),
+            ));
+        };
+        let proof = certified(bundle, &Artifact::known_by(subject), trust)?;
+        wanted.check(claimed.predicate_type())?;
+        return Ok((claimed, proof));
+    }
+    let proved = attestation::verify(bundle, &trust.keys, &Local).map_err(Unproved::statement)?;
+    wanted.check(proved.statement.predicate_type())?;
+    let subject = proved
+        .statement
+        .digests()
+        .next()
+        .unwrap_or_else(|| Digest::of(&[]));
+    let proof = seen(bundle, &Artifact::known_by(subject), &proved.key, trust)?;
+    Ok((proved.statement, proof))
+}
+
+impl Unproved {
+    fn statement(refused: attestation::Refused) -> Self {
+        match refused {
+            attestation::Refused::Statement(_) => Self::Malformed(refused.into()),
+            attestation::Refused::Signer
+            | attestation::Refused::NoStatement
+            | attestation::Refused::PayloadType(_)
+            | attestation::Refused::NoKeys
+            | attestation::Refused::Certificate => Self::Refused(refused.to_string()),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! One bundle for many targets, with its numbered pieces: each is read and
+//! proved once, however many targets there are.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use liftlock::bundle::{Bundle, Content, Unchecked};
+use liftlock::digest::Digest;
+use liftlock::failure::Failure;
+use liftlock::shard::MOST_SHARDS;
+use liftlock::signature::Artifact;
+
+use crate::check::{One, Raw};
+use crate::proof::{Proof, Trust, Unproved, Wanted, other, prove, said};
+use crate::statement::place;
+
+/// A bundle and its pieces.
+#[derive(Debug)]
+pub(crate) struct Shared<'a> {
+    pieces: Vec<Piece>,
+    trust: &'a Trust,
+    wanted: Wanted<'a>,
+}
+
+#[derive(Debug)]
+struct Piece {
+    from: String,
+    holds: Holds,
+    unchecked: Unchecked,
+}
+
+#[derive(Debug)]
+enum Holds {
+    /// A signature of one artifact, looked at with each.
+    Message(Box<Bundle>),
+    /// A proved statement about these.
+    Statement(BTreeSet<Digest>, Proof),
+    /// Nothing that counts.
+    Refused(String),
+}
+
+impl<'a> Shared<'a> {
+    /// Reads the bundle of this name, and `NAME.1.sigstore.json` and on where
+    /// there are such.
+    pub(crate) fn open(path: &Path, trust: &'a Trust, wanted: Wanted<'a>) -> Result<Self, Failure> {
+        let places = places(path);
+        let pieces = places.iter().map(|path| Piece::read(path, trust, wanted));
+        Ok(Self {
+            pieces: pieces.collect::<Result<_, _>>()?,
+            trust,
+            wanted,
+        })
+    }
+
+    /// Notes what the pieces say about a target.
+    pub(crate) fn judge(&self, one: &mut One) -> Result<(), Failure> {
+        let mut about_others = 0_usize;
+        for piece in &self.pieces {
+            let outcome = match &piece.holds {
+                Holds::Message(bundle) => {
+                    match prove(
+                        bundle,
+                        &Artifact::known_by(one.digest),
+                        self.trust,
+                        self.wanted,
+                    ) {
+                        Ok(proof) => Ok(proof),
+                        Err(Unproved::Refused(reason)) => Err(reason),
+                        Err(Unproved::Malformed(failure)) => return Err(failure),
+                    }
+                }
+                Holds::Statement(digests, proof) if digests.contains(&one.digest) => {
+                    Ok(proof.clone())
+                }
+                Holds::Statement(..) => {
+                    about_others += 1;
+                    continue;
+                }
+                Holds::Refused(reason) => Err(reason.clone()),
+            };
+            one.add(&piece.from, outcome, piece.unchecked);
+        }
+        if let (false, Some(first), 1..) = (one.verified, self.pieces.first(), about_others) {
+            let reason = match about_others {
+                1 => other(&one.digest),
+                many => format!("none of {many} statements is about `{}`", one.digest),
+            };
+            one.add(&first.from, Err(reason), Unchecked::default());
+        }
+        Ok(())
+    }
+}
+
+impl Piece {
+    fn read(path: &Path, trust: &Trust, wanted: Wanted<'_>) -> Result<Self, Failure> {
+        let raw = Raw::read(path)?;
+        let bundle = Bundle::parse(&raw.bytes)?;
+        let unchecked = bundle.unchecked();
+        let holds = match bundle.content() {
+            Content::Message { .. } => Holds::Message(Box::new(bundle)),
+            Content::Envelope(_) => match said(&bundle, trust, wanted) {
+                Ok((statement, proof)) => Holds::Statement(statement.digests().collect(), proof),
+                Err(Unproved::Refused(reason)) => Holds::Refused(reason),
+                Err(Unproved::Malformed(failure)) => return Err(failure),
+            },
+        };
+        Ok(Self {
+            from: raw.from,
+            holds,
+            unchecked,
+        })
+    }
+}
+
+/// The files that belong to a name: itself, and its pieces. Where there are
+/// none, the name itself, so that its absence is told.
+fn places(path: &Path) -> Vec<PathBuf> {
+    let pieces = (1..=MOST_SHARDS).map(|number| place(path, number));
+    let pieces = pieces.take_while(|piece| piece.exists());
+    let mut found: Vec<PathBuf> = pieces.collect();
+    if found.is_empty() || path.exists() {
+        found.insert(0, path.to_owned());
+    }
+    found
+}
