@@ -12,8 +12,10 @@ use liftlock::approval::predicate::Approval;
 use liftlock::approval::request::Request;
 use liftlock::config::File;
 use liftlock::ledger::Entry;
+use liftlock::part::Part;
 use liftlock::plan::Plan;
 use liftlock::predicate::{Move, Ruling};
+use liftlock::provenance::Provenance;
 use liftlock::record::Record;
 use liftlock::release::Release;
 use liftlock::report::result;
@@ -68,6 +70,12 @@ fn files() -> Vec<Published> {
             "release.json",
             "A release: its artifacts by digest, and who answers for it. Unknown fields are tolerated.",
             made::<Release>(Side::Read),
+        ),
+        (
+            "part",
+            "Part of a release",
+            "What one job of several built, for `sign-artifact release --merge`. Unknown fields are tolerated.",
+            made::<Part>(Side::Read),
         ),
         (
             "record",
@@ -146,6 +154,12 @@ fn predicates() -> Vec<Published> {
             "Predicate canary/v1",
             "A canary's verdict with the numbers it rests on.",
             made::<canary::Predicate>(Side::Read),
+        ),
+        (
+            "predicate-provenance",
+            "SLSA provenance v1 as liftlock makes it",
+            "How an artifact was built, from the variables of GitHub, GitLab or Jenkins.",
+            made::<Provenance>(Side::Read),
         ),
         (
             "predicate-promotion",
@@ -380,6 +394,10 @@ fn released() -> tempfile::TempDir {
     put(at, "liftlock.yaml", config);
     let keys = "generate-key-pair --output-key-prefix builder";
     assert_eq!(result(at, "sign-artifact", keys).0, 0);
+    assert_eq!(
+        result(at, "sign-artifact", "sign --key builder.key api").0,
+        0
+    );
     let release = "release --key builder.key --version 1 --owner team --artifact api=api";
     let (code, signed) = result(at, "sign-artifact", release);
     assert_eq!(code, 0, "{signed}");
@@ -403,6 +421,9 @@ fn what_the_binaries_write_fits_the_schemas() {
     let folder = released();
     let at = folder.path();
     assert_fits("release", &file(at, "release.json"));
+    let part = "release --part linux --artifact api=api";
+    assert_eq!(result(at, "sign-artifact", part).0, 0);
+    assert_fits("part", &file(at, "linux.part.json"));
 
     let append = "append --kind note --release-file release.json --note hello";
     let (code, appended) = result(at, "audit-log", append);

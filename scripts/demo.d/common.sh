@@ -55,11 +55,17 @@ build() {
   echo "$1" >"builds/$1/version"
 }
 
+# sign_ VERSION: the builder signs what it built; nothing else is released.
+sign_() {
+  expect 0 sign-artifact sign --key keys/builder.key "$(api "$1")" "builds/$1/worker"
+}
+
 # api VERSION: where the artifact is; the demo with a registry says an image.
 api() { echo "builds/$1/api"; }
 
 # release VERSION KEY: signs release.json over both artifacts.
 release() {
+  sign_ "$1"
   expect 0 sign-artifact release --key "keys/$2.key" --version "$1" --owner team-shop \
     --author carol@example.org --artifact "api=$(api "$1")" --artifact "worker=builds/$1/worker" \
     --output "release-$1.json" --evidence file:.liftlock/evidence

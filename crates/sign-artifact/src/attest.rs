@@ -125,6 +125,11 @@ fn said(asked: &Attest, session: &Session) -> Result<(String, Value), Failure> {
     if asked.from_ci {
         return from_ci::predicate(asked, session);
     }
+    let described = asked.builder_id.is_some() || asked.started_on.is_some();
+    if described || !asked.parameter.is_empty() {
+        let message = "`--parameter`, `--builder-id` and `--started-on` are for `--from-ci`";
+        return Err(Failure::new(Kind::Usage, message));
+    }
     let (Some(uri), Some(path)) = (&asked.predicate_type, &asked.predicate) else {
         let message = "a statement needs `--type` and `--predicate`, or `--from-ci`";
         return Err(Failure::new(Kind::Usage, message));

@@ -122,21 +122,20 @@ impl Chosen {
         })?;
         let nothing = || Failure::new(Kind::Invalid, format!("nothing fits the pattern `{text}`"));
         let found = walk::pattern(&pattern)?;
-        let before = self.targets.len();
+        let mut fits = false;
         for path in found {
             if path.is_dir() {
                 self.folder(&path, session)?;
+                fits = true;
             } else if let Some(reason) = walk::ours(&path) {
                 let path = path.display().to_string();
                 self.skipped.push(Skipped { path, reason });
             } else {
                 self.file(&path, None, session)?;
+                fits = true;
             }
         }
-        if self.targets.len() == before {
-            return Err(nothing());
-        }
-        Ok(())
+        if fits { Ok(()) } else { Err(nothing()) }
     }
 
     /// The files that a checksums file lists, each compared with its line.

@@ -4,7 +4,6 @@
 mod bench;
 
 use std::fs;
-use std::path::Path;
 
 use bench::{BINARY, Bench, sample};
 use serde_json::Value;
@@ -357,35 +356,10 @@ fn a_plain_key_of_openssl_signs() {
     assert!(text.contains("not an ECDSA P-256 key"), "{text}");
 }
 
-/// An image in an OCI layout, made of nothing.
-fn layout(at: &Path) {
-    let blobs = at.join("blobs/sha256");
-    fs::create_dir_all(&blobs).unwrap();
-    let put = |bytes: &str| {
-        let digest = liftlock::digest::Digest::of(bytes.as_bytes());
-        fs::write(blobs.join(digest.hex()), bytes).unwrap();
-        digest
-    };
-    let kind = "application/vnd.oci.image.manifest.v1+json";
-    let config = put("{}");
-    let manifest = serde_json::json!({
-        "schemaVersion": 2, "mediaType": kind, "layers": [],
-        "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 2 },
-    })
-    .to_string();
-    let digest = put(&manifest);
-    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [{
-        "mediaType": kind, "digest": digest, "size": manifest.len(),
-        "annotations": { "org.opencontainers.image.ref.name": "v1" },
-    }]});
-    fs::write(at.join("index.json"), index.to_string()).unwrap();
-    fs::write(at.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-}
-
 #[test]
 fn an_image_in_a_folder_is_signed_by_digest() {
     let bench = Bench::new();
-    layout(&bench.path("img"));
+    bench.image("img");
     bench.expect(10, "verify --key cosign.pub oci-layout:img:v1");
     bench.expect(0, "sign --key cosign.key oci-layout:img:v1");
     let result = bench.json(0, "verify --key cosign.pub oci-layout:img:v1");

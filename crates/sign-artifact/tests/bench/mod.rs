@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -64,6 +65,10 @@ impl Bench {
         output.json().unwrap()
     }
 
+    pub(crate) fn image(&self, name: &str) {
+        layout(&self.path(name));
+    }
+
     pub(crate) fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
         let mut value: Value = serde_json::from_str(&self.read(name)).unwrap();
         change(&mut value);
@@ -92,4 +97,29 @@ pub(crate) fn sample(name: &str) -> String {
         other => panic!("no sample of {other}"),
     }
     .to_string()
+}
+
+/// An image in an OCI layout, made of nothing.
+fn layout(at: &Path) {
+    let blobs = at.join("blobs/sha256");
+    fs::create_dir_all(&blobs).unwrap();
+    let put = |bytes: &str| {
+        let digest = liftlock::digest::Digest::of(bytes.as_bytes());
+        fs::write(blobs.join(digest.hex()), bytes).unwrap();
+        digest
+    };
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let config = put("{}");
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": kind, "layers": [],
+        "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 2 },
+    })
+    .to_string();
+    let digest = put(&manifest);
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [{
+        "mediaType": kind, "digest": digest, "size": manifest.len(),
+        "annotations": { "org.opencontainers.image.ref.name": "v1" },
+    }]});
+    fs::write(at.join("index.json"), index.to_string()).unwrap();
+    fs::write(at.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
 }
