@@ -209,6 +209,7 @@ impl Told<'_> {
                 let work = image::Asked {
                     pen,
                     format: self.format.into(),
+                    store: None,
                     session,
                 };
                 for (image, text) in images(shard.targets) {

@@ -7,7 +7,8 @@ use liftlock_io::cli::Session;
 use serde::Serialize;
 
 use crate::args::Explain;
-use crate::check::{gather, judge, keys, reason};
+use crate::check::{One, gather, judge, keys, reason};
+use crate::expand::{self, Absent, Typed};
 use crate::proof::{Trust, Wanted};
 use crate::target::Target;
 
@@ -38,28 +39,20 @@ pub(crate) fn run(asked: &Explain, session: &Session) -> Result<Report, Failure>
         provided_by: "whoever signs",
         command: "sign-artifact generate-key-pair".to_owned(),
     }];
-    let trusted = trusted.unwrap_or_default();
+    let trust = Trust::keys(trusted.unwrap_or_default());
     for text in &asked.targets {
-        let outcome = Target::find(text, session).and_then(|target| {
-            let found = gather(&target, Wanted::Signature)?;
-            judge(
-                &target,
-                &found,
-                &Trust::keys(trusted.clone()),
-                Wanted::Signature,
-            )
-        });
-        conditions.push(Condition {
-            met: outcome.as_ref().is_ok_and(|one| one.verified),
-            wanted: format!("a signature of `{text}` by one of the keys"),
-            found: match &outcome {
-                Ok(one) if one.verified => "verified".to_owned(),
-                Ok(one) => reason(one),
-                Err(failure) => failure.lines().join(": "),
-            },
-            provided_by: "the builder",
-            command: format!("sign-artifact sign --key cosign.key {text}"),
-        });
+        let typed = Typed {
+            texts: std::slice::from_ref(text),
+            checksums: None,
+            absent: Absent::Refused,
+        };
+        match expand::all(&typed, session) {
+            Ok(chosen) => {
+                let targets = chosen.targets.iter();
+                conditions.extend(targets.map(|target| signed(target, &trust)));
+            }
+            Err(failure) => conditions.push(wanted(text, Err(failure))),
+        }
     }
     let missing = conditions.iter().filter(|one| !one.met).count();
     let verdict = if missing == 0 {
@@ -73,6 +66,26 @@ pub(crate) fn run(asked: &Explain, session: &Session) -> Result<Report, Failure>
         .with_output("missing", missing.to_string())
         .with_human(lines)
         .with_detail(&Explained { conditions }))
+}
+
+fn signed(target: &Target, trust: &Trust) -> Condition {
+    let found = gather(target, Wanted::Signature);
+    let outcome = found.and_then(|found| judge(target, &found, trust, Wanted::Signature));
+    wanted(&target.text, outcome)
+}
+
+fn wanted(text: &str, outcome: Result<One, Failure>) -> Condition {
+    Condition {
+        met: outcome.as_ref().is_ok_and(|one| one.verified),
+        wanted: format!("a signature of `{text}` by one of the keys"),
+        found: match outcome {
+            Ok(one) if one.verified => "verified".to_owned(),
+            Ok(one) => reason(&one),
+            Err(failure) => failure.lines().join(": "),
+        },
+        provided_by: "the builder",
+        command: format!("sign-artifact sign --key cosign.key {text}"),
+    }
 }
 
 fn line(one: &Condition) -> String {

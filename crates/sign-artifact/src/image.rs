@@ -12,6 +12,7 @@ use liftlock::oci::{Descriptor, Reference, Tag, Version};
 use liftlock::statement::{Statement, Subject};
 use liftlock_io::attest;
 use liftlock_io::cli::Session;
+use liftlock_io::evidence::Evidence;
 use liftlock_io::oci::Repository;
 use liftlock_io::verify::Local;
 use serde::Serialize;
@@ -105,6 +106,8 @@ impl Attachment {
 pub(crate) struct Asked<'a> {
     pub(crate) pen: &'a Pen<'a>,
     pub(crate) format: Format,
+    /// Where signatures are kept as well.
+    pub(crate) store: Option<&'a Evidence>,
     pub(crate) session: &'a Session,
 }
 
@@ -149,6 +152,9 @@ impl Asked<'_> {
             Attached::Bundles => {
                 let bundle = signature(self.pen, digest)?;
                 let created = self.session.started;
+                if let Some(store) = self.store {
+                    store.put(&[*digest], SIGNED, bundle.bytes())?;
+                }
                 let repository = image.repository;
                 repository.attach(image.descriptor, &bundle, SIGNED, created)?
             }

@@ -207,6 +207,7 @@ impl Work<'_> {
         let work = image::Asked {
             pen: &self.pen,
             format: self.asked.image_format.into(),
+            store: self.store.as_ref(),
             session: self.session,
         };
         let mut moved = None;

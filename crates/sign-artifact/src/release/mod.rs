@@ -96,6 +96,7 @@ pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Fa
         let work = image::Asked {
             pen: &pen,
             format: Format::V3,
+            store: None,
             session,
         };
         for (image, text) in images(collected.targets.values()) {
