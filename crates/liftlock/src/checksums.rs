@@ -21,6 +21,14 @@ pub struct Line {
     pub digest: Digest,
 }
 
+impl Line {
+    /// What a statement calls the file.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.name.trim_start_matches("./").to_owned()
+    }
+}
+
 /// Reads a checksums file: `<hex>  NAME` and `<hex> *NAME` as GNU writes it,
 /// `SHA256 (NAME) = <hex>` as the BSDs and `sha256sum --tag` do; a leading
 /// backslash says that `\\`, `\n` and `\r` in the name are escaped. Empty

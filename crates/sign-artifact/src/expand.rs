@@ -1,10 +1,11 @@
 //! From what was typed to targets: files, folders, patterns, checksums files,
 //! images and digests, each once and in order.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use liftlock::checksums;
+use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::glob::{self, Pattern};
 use liftlock_io::cli::Session;
@@ -54,7 +55,8 @@ impl Absent {
 pub(crate) struct Chosen {
     pub(crate) targets: Vec<Target>,
     pub(crate) skipped: Vec<Skipped>,
-    known: BTreeSet<PathBuf>,
+    /// Where the target of each file is, so that none is read twice.
+    known: BTreeMap<PathBuf, usize>,
 }
 
 /// Something in a folder or of a pattern that is no target.
@@ -90,7 +92,7 @@ impl Chosen {
             return self.pattern(text, session);
         }
         if path.exists() {
-            return self.file(path, None, session);
+            return self.file(path, None, session).map(drop);
         }
         self.push(Target::find(text, session)?)
     }
@@ -149,19 +151,18 @@ impl Chosen {
         let mut other = Vec::new();
         for line in lines {
             let at = folder.join(&line.name);
-            let target = match (at.exists(), absent) {
-                (false, Absent::Listed) => Target::unread(at, line.digest),
-                (true, _) | (false, Absent::Refused) => {
-                    Target::file(at, session).map_err(|failure| hinted(failure, absent))?
-                }
-            };
-            if target.digest != line.digest {
-                other.push(line.name.clone());
+            if !at.exists() && absent == Absent::Listed {
+                let target = Target::unread(at, line.digest);
+                self.push(Target {
+                    label: Some(line.label()),
+                    ..target
+                })?;
+                continue;
             }
-            self.push(Target {
-                label: Some(line.name.trim_start_matches("./").to_owned()),
-                ..target
-            })?;
+            let read = self.file(&at, Some(line.label()), session);
+            if read.map_err(|failure| hinted(failure, absent))? != line.digest {
+                other.push(line.name);
+            }
         }
         if other.is_empty() {
             return Ok(());
@@ -175,22 +176,26 @@ impl Chosen {
         Err(Failure::new(Kind::Refuted, message))
     }
 
+    /// Adds a file, unless it is there already, and says what it is.
     fn file(
         &mut self,
         path: &Path,
         label: Option<String>,
         session: &Session,
-    ) -> Result<(), Failure> {
+    ) -> Result<Digest, Failure> {
         let plain = path.strip_prefix(".").unwrap_or(path);
-        if self.known.contains(plain) {
-            return Ok(());
+        let known = self.known.get(plain).copied();
+        if let Some(target) = known.and_then(|index| self.targets.get(index)) {
+            return Ok(target.digest);
         }
         let target = Target::file(path.to_owned(), session)?;
-        self.known.insert(plain.to_owned());
+        let digest = target.digest;
+        self.known.insert(plain.to_owned(), self.targets.len());
         self.push(Target {
             label: label.or(target.label),
             ..target
-        })
+        })?;
+        Ok(digest)
     }
 
     fn push(&mut self, target: Target) -> Result<(), Failure> {

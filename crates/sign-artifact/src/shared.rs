@@ -114,7 +114,7 @@ impl Piece {
 
 /// The files that belong to a name: itself, and its pieces. Where there are
 /// none, the name itself, so that its absence is told.
-fn places(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn places(path: &Path) -> Vec<PathBuf> {
     let pieces = (1..=MOST_SHARDS).map(|number| place(path, number));
     let pieces = pieces.take_while(|piece| piece.exists());
     let mut found: Vec<PathBuf> = pieces.collect();

@@ -162,7 +162,12 @@ fn a_file_that_differs_from_its_line_stops_the_run_before_any_signature() {
     bench.write("dist/two.gz", "two.gz");
     bench.expect(0, "sign --key cosign.key --checksums dist/SHA256SUMS");
     bench.expect(0, "verify --key cosign.pub --checksums dist/SHA256SUMS");
+    // The list itself is a target only when it is named as one.
+    let both = "sign --key cosign.key --checksums dist/SHA256SUMS dist";
+    let result = bench.json(0, both);
+    assert_eq!(result["detail"]["signed"].as_array().unwrap().len(), 4);
     bench.write("dist/two.gz", "changed");
+    bench.expect(10, both);
     bench.expect(10, "verify --key cosign.pub --checksums dist/SHA256SUMS");
 }
 

@@ -107,6 +107,10 @@ fn a_signature_is_found_wherever_signatures_are_kept() {
     bench.expect(10, line);
     bench.expect(0, "sign --key builder.key --statement all.json api worker");
     bench.expect(10, line);
+    bench.expect(0, &format!("{line} --bundle all.json --dry-run"));
+    bench.expect(10, line);
+    // The pieces of a statement that was cut belong to its name.
+    fs::rename(bench.path("all.json"), bench.path("all.1.sigstore.json")).unwrap();
     bench.expect(0, &format!("{line} --bundle all.json"));
     // What proved the artifacts is evidence from then on.
     bench.expect(

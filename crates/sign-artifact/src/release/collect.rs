@@ -59,13 +59,16 @@ pub(crate) fn all(asked: &args::Release, session: &Session) -> Result<Collected,
         let label = format!("`{}`", path.display());
         parts.push((label, read(&path)?));
     }
-    let merged = part::merge(&parts)?;
-    for (name, piece) in &merged.artifacts {
+    let mut merged = part::merge(&parts)?;
+    for (name, piece) in &mut merged.artifacts {
         if targets.contains_key(name) {
             continue;
         }
         let (label, digest) = (&piece.artifact.name, piece.artifact.digest);
         if let Some(target) = Target::labelled(label, digest, session)? {
+            piece
+                .signatures
+                .extend(signatures(gather(&target, Wanted::Built)?)?);
             targets.insert(name.clone(), target);
         }
     }

@@ -30,8 +30,9 @@ use crate::attest::images;
 use crate::check::Raw;
 use crate::image;
 use crate::pen::{Pen, Signatory};
-use crate::proof::{Signer, Wanted};
+use crate::proof::Signer;
 use crate::setting::{Flags, Setting};
+use crate::shared::places;
 use crate::sign::write;
 use crate::target::beside;
 
@@ -185,18 +186,13 @@ fn prove(
     let Builders::Trusted { trust, .. } = builders else {
         return Ok(Ok(Vec::new()));
     };
-    let given = asked.bundle.iter().map(|path| Raw::read(path));
+    let given = asked.bundle.iter().flat_map(|path| places(path));
+    let given = given.map(|path| Raw::read(&path));
     let given = collect::signatures(given.collect::<Result<_, _>>()?)?;
     let (mut signed, mut unsigned) = (Vec::new(), Vec::new());
     for (name, piece) in &collected.merged.artifacts {
         let digest = piece.artifact.digest;
-        let mut found = [piece.signatures.as_slice(), &given].concat();
-        if let Some(target) = collected.targets.get(name) {
-            found.extend(collect::signatures(crate::check::gather(
-                target,
-                Wanted::Built,
-            )?)?);
-        }
+        let found = [piece.signatures.as_slice(), &given].concat();
         match builders::look(&digest, trust, &found, store)? {
             Ok(proof) => signed.push((name.clone(), proof)),
             Err(reason) => {
