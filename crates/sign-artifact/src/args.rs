@@ -2,6 +2,7 @@
 
 mod release;
 pub(crate) mod signing;
+pub(crate) mod trusting;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use crate::predicate;
 
 pub(crate) use release::Release;
 use signing::Signing;
+use trusting::Trusting;
 
 /// Sign, attest and verify files and OCI images, in the formats of cosign and Sigstore
 #[derive(Debug, Parser)]
@@ -106,9 +108,8 @@ pub(crate) struct Sign {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
-    /// Public key that is trusted: a file, or `env://NAME`; may be repeated
-    #[arg(long, value_name = "KEY", required = true)]
-    pub(crate) key: Vec<String>,
+    #[command(flatten)]
+    pub(crate) trusting: Trusting,
 
     /// The bundle to look in, with its numbered pieces; default FILE.sigstore.json, or what is attached
     #[arg(long, value_name = "FILE")]
@@ -193,9 +194,8 @@ pub(crate) struct Attest {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
-    /// Public key that is to be trusted; may be repeated
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: Vec<String>,
+    #[command(flatten)]
+    pub(crate) trusting: Trusting,
 
     /// Files and images that a signature is wanted of
     #[arg(required = true, value_name = "TARGET")]

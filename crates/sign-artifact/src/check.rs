@@ -14,7 +14,7 @@ use liftlock::sigstore::verify::Witness;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::evidence::Evidence;
-use liftlock_io::{file, key};
+use liftlock_io::file;
 use serde::Serialize;
 
 use crate::args::Verify;
@@ -45,6 +45,9 @@ pub(crate) struct One {
     pub(crate) signers: Vec<Signer>,
     /// Where a proof was, or where there was none.
     pub(crate) bundles: Vec<Seen>,
+    /// Why the signers are too few.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) short: Option<String>,
 }
 
 /// One bundle that was looked at.
@@ -64,7 +67,7 @@ pub(crate) struct Seen {
 }
 
 pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> {
-    let trust = Trust::keys(keys(&asked.key)?);
+    let trust = asked.trusting.trust()?;
     let evidence = asked.evidence.as_deref().map(Evidence::open).transpose()?;
     let wanted = asked.predicate_type.as_deref();
     let wanted = wanted.map_or(Wanted::Signature, Wanted::Type);
@@ -97,6 +100,9 @@ pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> 
             targets.extend(below(target, &trust, wanted)?);
         }
     }
+    for one in &mut targets {
+        one.count(asked.trusting.threshold);
+    }
     Ok(report(wanted, targets, chosen.skipped))
 }
 
@@ -122,11 +128,6 @@ fn below(target: &Target, trust: &Trust, wanted: Wanted<'_>) -> Result<Vec<One>,
         judged.push(judge(&child, &found, trust, wanted)?);
     }
     Ok(judged)
-}
-
-pub(crate) fn keys(references: &[String]) -> Result<Vec<PublicKey>, Failure> {
-    let keys = references.iter().map(|reference| key::public(reference));
-    Ok(keys.collect::<Result<_, _>>()?)
 }
 
 fn report(wanted: Wanted<'_>, targets: Vec<One>, skipped: Vec<Skipped>) -> Report {
@@ -158,7 +159,7 @@ fn report(wanted: Wanted<'_>, targets: Vec<One>, skipped: Vec<Skipped>) -> Repor
     let lines = ordered.into_iter().map(|one| {
         let mark = if one.verified { "ok" } else { "BAD" };
         let why = if one.verified {
-            String::new()
+            one.proofs()
         } else {
             format!(": {}", reason(one))
         };
@@ -180,10 +181,10 @@ fn report(wanted: Wanted<'_>, targets: Vec<One>, skipped: Vec<Skipped>) -> Repor
 }
 
 pub(crate) fn reason(one: &One) -> String {
-    let reasons: Vec<&str> = one
-        .bundles
-        .iter()
+    let bundles = one.bundles.iter();
+    let reasons: Vec<&str> = bundles
         .filter_map(|seen| seen.reason.as_deref())
+        .chain(one.short.as_deref())
         .collect();
     if reasons.is_empty() {
         "no signature was found".to_owned()
@@ -304,6 +305,7 @@ pub(crate) fn judge(
         key_ids: Vec::new(),
         signers: Vec::new(),
         bundles: Vec::new(),
+        short: None,
     };
     for raw in found {
         match &raw.form {
@@ -359,6 +361,28 @@ pub(crate) fn signs(bundle: &Bundle, digest: &Digest, key: &PublicKey) -> bool {
 }
 
 impl One {
+    /// Who signed, and who saw it, for people.
+    fn proofs(&self) -> String {
+        let signers = self
+            .signers
+            .iter()
+            .map(|signer| format!("\n    by {signer}"));
+        let seen = self.bundles.iter().flat_map(|seen| &seen.witnesses);
+        let seen = seen.map(|witness| format!("\n    seen by {witness}"));
+        signers.chain(seen).collect()
+    }
+
+    /// Insists on so many different signers.
+    fn count(&mut self, threshold: u32) {
+        let found = self.signers.len();
+        if self.verified && u32::try_from(found).unwrap_or(u32::MAX) < threshold {
+            self.verified = false;
+            self.short = Some(format!(
+                "signed by {found} of the {threshold} that are needed"
+            ));
+        }
+    }
+
     /// Notes what one bundle was good for.
     pub(crate) fn add(&mut self, from: &str, outcome: Result<Proof, String>, unchecked: Unchecked) {
         let verified = outcome.is_ok();

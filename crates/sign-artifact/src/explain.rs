@@ -7,7 +7,7 @@ use liftlock_io::cli::Session;
 use serde::Serialize;
 
 use crate::args::Explain;
-use crate::check::{One, gather, judge, keys, reason};
+use crate::check::{One, gather, judge, reason};
 use crate::expand::{self, Absent, Typed};
 use crate::proof::{Trust, Wanted};
 use crate::target::Target;
@@ -28,18 +28,18 @@ struct Explained {
 }
 
 pub(crate) fn run(asked: &Explain, session: &Session) -> Result<Report, Failure> {
-    let trusted = keys(&asked.key);
+    let trusted = asked.trusting.trusted();
     let mut conditions = vec![Condition {
-        met: trusted.as_ref().is_ok_and(|keys| !keys.is_empty()),
-        wanted: "a public key to trust".to_owned(),
+        met: trusted.as_ref().is_ok_and(|trust| trust.count() > 0),
+        wanted: "a key or an identity to trust".to_owned(),
         found: match &trusted {
-            Ok(keys) => format!("{} keys", keys.len()),
+            Ok(trust) => format!("{} keys and identities", trust.count()),
             Err(failure) => failure.lines().join(": "),
         },
         provided_by: "whoever signs",
         command: "sign-artifact generate-key-pair".to_owned(),
     }];
-    let trust = Trust::keys(trusted.unwrap_or_default());
+    let trust = trusted.unwrap_or_default();
     for text in &asked.targets {
         let typed = Typed {
             texts: std::slice::from_ref(text),
@@ -77,7 +77,7 @@ fn signed(target: &Target, trust: &Trust) -> Condition {
 fn wanted(text: &str, outcome: Result<One, Failure>) -> Condition {
     Condition {
         met: outcome.as_ref().is_ok_and(|one| one.verified),
-        wanted: format!("a signature of `{text}` by one of the keys"),
+        wanted: format!("a signature of `{text}` by one of them"),
         found: match outcome {
             Ok(one) if one.verified => "verified".to_owned(),
             Ok(one) => reason(&one),

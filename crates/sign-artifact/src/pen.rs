@@ -78,6 +78,9 @@ impl<'a> Pen<'a> {
     pub(crate) fn open(asked: &Signing, session: &'a Session) -> Result<Self, Failure> {
         let files = asked.services.files();
         let configured = files.trust_config.is_some() || files.signing_config.is_some();
+        if asked.offline {
+            http::forbid();
+        }
         if asked.offline && (asked.key.is_none() || configured) {
             let message = "`--offline` signs with a key and shows it to nobody";
             return Err(Failure::new(Kind::Usage, message).with_hint("give `--key FILE` alone"));

@@ -101,6 +101,11 @@ impl Trust {
             ..Self::default()
         }
     }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.keys.len() + self.identities.len()
+    }
 }
 
 /// Who signed.

@@ -13,6 +13,9 @@ pub enum Error {
     /// The machine gives no event loop.
     #[error("cannot start the network runtime")]
     Runtime(#[source] io::Error),
+    /// Somebody asked for that.
+    #[error("this run is to stay offline")]
+    Offline,
     /// A proxy's address, most likely.
     #[error("cannot prepare the HTTP client")]
     Prepare(#[source] reqwest::Error),
@@ -115,7 +118,8 @@ impl Error {
     #[must_use]
     pub const fn is_unsent(&self) -> bool {
         match self {
-            Self::Runtime(_)
+            Self::Offline
+            | Self::Runtime(_)
             | Self::Prepare(_)
             | Self::Configure(_)
             | Self::Authorities { .. }
@@ -136,6 +140,7 @@ impl Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
+            Self::Offline => Kind::Usage,
             Self::Authorities { .. } | Self::Scheme { .. } => Kind::Invalid,
             Self::Runtime(_)
             | Self::Prepare(_)
@@ -158,6 +163,9 @@ impl Explain for Error {
                 "name the authority of a private server with `--ca-file` or `SSL_CERT_FILE`"
                     .to_owned(),
             ),
+            Self::Offline => {
+                Some("name files or layout folders, or leave `--offline` away".to_owned())
+            }
             Self::Runtime(_)
             | Self::Prepare(_)
             | Self::Configure(_)

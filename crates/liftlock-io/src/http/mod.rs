@@ -10,6 +10,7 @@ mod tls;
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use url::Url;
@@ -167,6 +168,14 @@ impl Response {
     }
 }
 
+static FORBIDDEN: AtomicBool = AtomicBool::new(false);
+
+/// From here on this process makes no client: whoever asked to stay offline
+/// is kept there, whatever else was asked for.
+pub fn forbid() {
+    FORBIDDEN.store(true, Ordering::Relaxed);
+}
+
 /// Sends requests, one at a time, and blocks until the answer is there.
 #[derive(Debug)]
 pub struct Client {
@@ -183,6 +192,9 @@ impl Client {
     ///
     /// Fails when a file with authorities cannot be used.
     pub fn new(options: &Options) -> Result<Self, Error> {
+        if FORBIDDEN.load(Ordering::Relaxed) {
+            return Err(Error::Offline);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

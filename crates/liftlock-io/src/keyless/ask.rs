@@ -152,7 +152,8 @@ impl Error {
                 use http::Error as Http;
                 match error {
                     Http::Connect { .. } | Http::Timeout { .. } | Http::Broken { .. } => true,
-                    Http::Runtime(_)
+                    Http::Offline
+                    | Http::Runtime(_)
                     | Http::Prepare(_)
                     | Http::Configure(_)
                     | Http::Authorities { .. }

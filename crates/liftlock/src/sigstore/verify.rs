@@ -2,6 +2,8 @@
 //! (sigstore/architecture-docs `client-spec.md`). Never online, never today:
 //! time comes from those who saw the signature.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::anchors::{Authority, Log, TrustedRoot};
@@ -50,6 +52,26 @@ impl Witness {
         match self {
             Self::Log { time, .. } => *time,
             Self::Timestamp { time, .. } => Some(*time),
+        }
+    }
+}
+
+impl fmt::Display for Witness {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log {
+                url,
+                index,
+                time: Some(time),
+            } => {
+                write!(formatter, "the log {url}, entry {index}, at {time}")
+            }
+            Self::Log {
+                url,
+                index,
+                time: None,
+            } => write!(formatter, "the log {url}, entry {index}"),
+            Self::Timestamp { url, time } => write!(formatter, "the clock {url} at {time}"),
         }
     }
 }
