@@ -1,0 +1,330 @@
+#![cfg(test)]
+//! Signing with the identity of a CI, on an instance of Sigstore on loopback:
+//! what independent verifiers say, and what happens when a service is down.
+
+use std::fs;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::cli::{Output, Run};
+use testkit::http::Gate;
+use testkit::peers;
+use testkit::sigstore::{Fault, Identity, Lie, Loopback, Service, Settings};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_sign-artifact");
+const SAN: &str = "https://github.com/acme/shop/.github/workflows/release.yml@refs/heads/main";
+const V1: &str = "trust_config.json";
+const V2: &str = "trust_config_rekor_v2.json";
+
+/// A folder with files, and a job of GitHub that may ask for tokens.
+struct Job {
+    folder: TempDir,
+    loopback: Loopback,
+}
+
+impl Job {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let loopback = Loopback::start(&Settings::default()).unwrap();
+        loopback.write(folder.path()).unwrap();
+        for name in ["a", "b", "c", "d", "e"] {
+            fs::write(folder.path().join(name), format!("{name}\n")).unwrap();
+        }
+        Self { folder, loopback }
+    }
+
+    fn run(&self, line: &str) -> Output {
+        let mut run = Run::new(BINARY)
+            .args(line.split(' '))
+            .folder(self.folder.path());
+        for (name, value) in self.loopback.job("acme/shop") {
+            run = run.env(name, value);
+        }
+        run.output().unwrap()
+    }
+
+    /// Runs and expects this code.
+    fn expect(&self, code: i32, line: &str) -> Output {
+        let output = self.run(line);
+        let text = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(output.code, code, "`{line}`: {text}");
+        output
+    }
+
+    fn trusted(&self, rest: &str) -> String {
+        let issuer = self.loopback.url();
+        format!("verify --identity {SAN} --issuer {issuer} --trusted-root trusted_root.json {rest}")
+    }
+
+    fn cosign(&self, line: &str) -> Option<Output> {
+        let program = peers::require("cosign")?;
+        let issuer = self.loopback.url();
+        let line = format!(
+            "{line} --trusted-root trusted_root.json --certificate-identity {SAN} --certificate-oidc-issuer {issuer}"
+        );
+        let run = Run::new(program).args(line.split(' '));
+        let run = run.env("TUF_ROOT", self.folder.path().join("tuf"));
+        Some(run.folder(self.folder.path()).output().unwrap())
+    }
+
+    fn accepted_by_cosign(&self, line: &str) {
+        if let Some(output) = self.cosign(line) {
+            assert_eq!(output.code, 0, "cosign {line}: {}", output.stderr);
+        }
+    }
+
+    fn bundle(&self, name: &str) -> Value {
+        let bytes = fs::read(self.folder.path().join(name)).unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    fn exists(&self, name: &str) -> bool {
+        self.folder.path().join(name).exists()
+    }
+}
+
+#[test]
+fn a_job_signs_and_cosign_verifies() {
+    for config in [V1, V2] {
+        let job = Job::new();
+        job.expect(0, &format!("sign --trust-config {config} a"));
+        let told = job.expect(0, &job.trusted("a")).stdout;
+        assert!(
+            told.contains(SAN) && told.contains("seen by the clock"),
+            "{told}"
+        );
+        job.accepted_by_cosign("verify-blob --bundle a.sigstore.json a");
+        job.expect(10, &job.trusted("--bundle a.sigstore.json b"));
+    }
+}
+
+#[test]
+fn one_certificate_is_enough_for_many_files() {
+    let job = Job::new();
+    job.expect(0, &format!("sign --trust-config {V2} a b c d e"));
+    // The token, the certificate, and two for each file.
+    assert_eq!(job.loopback.calls().len(), 2 + 2 * 5);
+    job.expect(0, &job.trusted("a b c d e"));
+    let job = Job::new();
+    job.expect(
+        0,
+        &format!("sign --trust-config {V2} --statement all.json a b c d e"),
+    );
+    assert_eq!(job.loopback.calls().len(), 4);
+    job.expect(0, &job.trusted("--bundle all.json a b c d e"));
+    let kind = "https://liftlock.github.io/predicates/signature/v1";
+    job.accepted_by_cosign(&format!(
+        "verify-blob-attestation --bundle all.json --type {kind} c"
+    ));
+}
+
+#[test]
+fn only_the_right_identity_counts() {
+    let job = Job::new();
+    job.expect(0, &format!("sign --trust-config {V1} a"));
+    let issuer = job.loopback.url();
+    let with = |name: &str, issuer: &str| {
+        format!("verify --identity {name} --issuer {issuer} --trusted-root trusted_root.json a")
+    };
+    let pattern = "^https://github\\.com/acme/shop/\\.github/workflows/release\\.yml@.*$";
+    job.expect(0, &with(pattern, &issuer));
+    let other = job.expect(10, &with("https://github.com/acme/other", &issuer));
+    assert!(other.stdout.contains(SAN), "{}", other.stdout);
+    job.expect(
+        10,
+        &with(SAN, "https://token.actions.githubusercontent.com"),
+    );
+    job.expect(2, &with("^.*$", &issuer));
+    job.expect(2, &with(".*", "^.*"));
+    // The public instance knows nothing of this one.
+    job.expect(10, &format!("verify --identity {SAN} --issuer {issuer} a"));
+    job.expect(10, &job.trusted("--threshold 2 a"));
+    job.expect(2, "verify a");
+}
+
+#[test]
+fn a_proof_needs_no_network() {
+    let allowed = Run::new("unshare").args(["-rn", "true"]).output();
+    if !allowed.is_ok_and(|output| output.code == 0) {
+        println!("skipped: `unshare -rn` is not allowed here");
+        return;
+    }
+    let job = Job::new();
+    job.expect(0, &format!("sign --trust-config {V2} a"));
+    let line = job.trusted("--offline a");
+    let run = Run::new("unshare")
+        .args(["-rn", BINARY])
+        .args(line.split(' '));
+    let output = run.folder(job.folder.path()).output().unwrap();
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let image = format!("{line} registry.example/x:1");
+    assert!(job.expect(2, &image).stderr.contains("offline"));
+    job.expect(2, "sign --offline a");
+}
+
+#[test]
+fn a_private_name_stays_out_of_the_public_log() {
+    let job = Job::new();
+    let private = Identity::github("acme/shop").claim("repository_visibility", "private");
+    let token = job.loopback.token(&private).unwrap();
+    let run = Run::new(BINARY).args(["sign", "--identity-token", "env://TOKEN", "a"]);
+    let run = run.env("TOKEN", token).folder(job.folder.path());
+    let output = run.output().unwrap();
+    assert_eq!(output.code, 2, "{}", output.stderr);
+    assert!(output.stderr.contains("--public-log"), "{}", output.stderr);
+    assert!(!job.exists("a.sigstore.json"));
+}
+
+#[test]
+fn a_token_for_somebody_else_is_refused_before_anything_is_asked() {
+    let job = Job::new();
+    let other = Identity::github("acme/shop").claim("aud", "elsewhere");
+    let token = job.loopback.token(&other).unwrap();
+    fs::write(job.folder.path().join("token"), token).unwrap();
+    let output = job.expect(
+        4,
+        &format!("sign --trust-config {V1} --identity-token token a"),
+    );
+    assert!(output.stderr.contains("`elsewhere`"), "{}", output.stderr);
+    assert!(job.loopback.calls_of(Service::Fulcio).is_empty());
+}
+
+/// The services one after the other: half a minute of bad gateways each.
+#[test]
+fn whoever_waits_gets_a_signature_after_an_outage() {
+    let services = [Service::Fulcio, Service::RekorV2, Service::Stamps];
+    std::thread::scope(|scope| {
+        for service in services {
+            scope.spawn(move || {
+                let job = Job::new();
+                job.loopback.next(service, 6, &Fault::status(502));
+                job.expect(0, &format!("sign --trust-config {V2} a"));
+                assert_eq!(job.loopback.calls_of(service).len(), 7, "{service:?}");
+                job.expect(0, &job.trusted("a"));
+            });
+            scope.spawn(move || {
+                let job = Job::new();
+                job.loopback.next(service, 2, &Fault::drop());
+                job.expect(0, &format!("sign --trust-config {V2} a"));
+                job.expect(0, &job.trusted("a"));
+            });
+            scope.spawn(move || {
+                let job = Job::new();
+                let gate = Gate::default();
+                job.loopback.next(service, 1, &Fault::hang(&gate));
+                job.expect(0, &format!("sign --trust-config {V2} a"));
+                job.expect(0, &job.trusted("a"));
+            });
+        }
+    });
+}
+
+#[test]
+fn an_answer_that_was_lost_costs_nothing() {
+    for (service, config) in [(Service::RekorV1, V1), (Service::RekorV2, V2)] {
+        let job = Job::new();
+        job.loopback.next(service, 1, &Fault::Lost);
+        job.expect(0, &format!("sign --trust-config {config} a"));
+        job.expect(0, &job.trusted("a"));
+        job.accepted_by_cosign("verify-blob --bundle a.sigstore.json a");
+    }
+}
+
+#[test]
+fn retry_after_is_kept_and_a_refusal_is_final() {
+    let job = Job::new();
+    job.loopback
+        .next(Service::Stamps, 1, &Fault::retry_after(429, 600));
+    let output = job.expect(1, &format!("sign --trust-config {V1} --on-outage fail a"));
+    assert!(output.stderr.contains("429"), "{}", output.stderr);
+    assert_eq!(job.loopback.calls_of(Service::Stamps).len(), 1);
+    assert!(!job.exists("a.sigstore.json"));
+    let job = Job::new();
+    job.loopback.next(
+        Service::Fulcio,
+        1,
+        &Fault::refuse(400, r#"{"message":"no such issuer"}"#),
+    );
+    let output = job.expect(1, &format!("sign --trust-config {V1} a"));
+    assert!(
+        output.stderr.contains("no such issuer"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(job.loopback.calls_of(Service::Fulcio).len(), 1);
+}
+
+#[test]
+fn what_the_log_could_not_take_is_finished_later() {
+    for (service, config) in [(Service::RekorV1, V1), (Service::RekorV2, V2)] {
+        let job = Job::new();
+        job.loopback.until_healed(service, &Fault::status(502));
+        let line = format!("sign --trust-config {config} --on-outage defer --outage-budget 1s a");
+        let told = job.expect(0, &line).stdout;
+        assert!(told.contains("finish"), "{told}");
+        assert!(job.exists("a.sigstore.json.unfinished"));
+        let refused = job.expect(10, &job.trusted("a")).stdout;
+        assert!(refused.contains("in no trusted log"), "{refused}");
+        job.expect(0, &job.trusted("--allow-unlogged a"));
+        let finish = format!("finish --trust-config {config} --outage-budget 1s a.sigstore.json");
+        job.expect(1, &finish);
+        job.loopback.heal(service);
+        job.expect(0, &finish);
+        assert!(!job.exists("a.sigstore.json.unfinished"));
+        job.expect(0, &job.trusted("a"));
+        job.accepted_by_cosign("verify-blob --bundle a.sigstore.json a");
+        job.expect(0, &finish);
+        let entries = job.bundle("a.sigstore.json");
+        let entries = &entries["verificationMaterial"]["tlogEntries"];
+        assert_eq!(entries.as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn without_the_clock_the_logs_time_has_to_do() {
+    let job = Job::new();
+    job.loopback
+        .until_healed(Service::Stamps, &Fault::status(502));
+    let defer = "--on-outage defer --outage-budget 1s a";
+    job.expect(0, &format!("sign --trust-config {V1} {defer}"));
+    job.expect(0, &job.trusted("a"));
+    job.accepted_by_cosign("verify-blob --bundle a.sigstore.json a");
+    job.loopback.heal(Service::Stamps);
+    job.expect(0, &format!("finish --trust-config {V1} a.sigstore.json"));
+    job.expect(0, &job.trusted("a"));
+    job.accepted_by_cosign("verify-blob --bundle a.sigstore.json a");
+    // A log of v2 has no clock: then nobody says when, and nothing is signed.
+    let job = Job::new();
+    job.loopback
+        .until_healed(Service::Stamps, &Fault::status(502));
+    job.expect(10, &format!("sign --trust-config {V2} {defer}"));
+    assert!(!job.exists("a.sigstore.json"));
+}
+
+#[test]
+fn no_lie_of_a_service_leaves_a_bundle() {
+    let lies = [
+        (Service::Fulcio, Lie::OtherKey, V1),
+        (Service::Fulcio, Lie::Expired, V1),
+        (Service::RekorV1, Lie::OtherEntry, V1),
+        (Service::RekorV1, Lie::OtherLog, V1),
+        (Service::RekorV2, Lie::OtherEntry, V2),
+        (Service::RekorV2, Lie::OtherLog, V2),
+        (Service::Stamps, Lie::OtherImprint, V1),
+        (Service::Stamps, Lie::OtherNonce, V1),
+    ];
+    for (service, lie, config) in lies {
+        let job = Job::new();
+        job.loopback.until_healed(service, &Fault::Lie(lie));
+        let output = job.run(&format!(
+            "sign --trust-config {config} --on-outage fail --outage-budget 1s a"
+        ));
+        assert!(
+            matches!(output.code, 1 | 3 | 10),
+            "{service:?} {lie:?}: {} {}",
+            output.code,
+            output.stderr
+        );
+        assert!(!job.exists("a.sigstore.json"), "{service:?} {lie:?}");
+    }
+}
