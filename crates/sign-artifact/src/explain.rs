@@ -7,8 +7,9 @@ use liftlock_io::cli::Session;
 use serde::Serialize;
 
 use crate::args::Explain;
-use crate::check::{One, gather, judge, reason};
+use crate::check::{One, judge, reason};
 use crate::expand::{self, Absent, Typed};
+use crate::found::gather;
 use crate::proof::{Trust, Wanted};
 use crate::target::Target;
 

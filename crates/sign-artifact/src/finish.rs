@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::args::Finish;
 use crate::journal;
-use crate::pen::Showing;
+use crate::showing::Showing;
 use crate::sign::write;
 use crate::target::LARGEST_BUNDLE;
 

@@ -9,7 +9,7 @@ use liftlock::signature::Artifact;
 use liftlock_io::oci::{Error, Repository};
 use liftlock_io::verify::Local;
 
-use crate::check::Raw;
+use crate::found::Raw;
 use crate::proof::{Proof, Signer, Trust, Unproved, Wanted, prove};
 
 /// Everything that is attached to a manifest and may prove what is asked:

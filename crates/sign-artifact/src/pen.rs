@@ -1,7 +1,6 @@
 //! What signs: a key, or a certificate for a moment; and who is shown it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use liftlock::bundle::Bundle;
 use liftlock::crypto::{PublicKey, Signer as _};
@@ -9,23 +8,16 @@ use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::signature::Artifact;
 use liftlock::sigstore::identity::Known;
-use liftlock::sigstore::verify::{self, Unlogged};
-use liftlock::span::Span;
 use liftlock::statement::Statement;
 use liftlock_io::cli::Session;
-use liftlock_io::keyless::instance::Instance;
 use liftlock_io::keyless::token::Source;
-use liftlock_io::keyless::{self, Missing, Patience, Services, Who};
-use liftlock_io::verify::Local;
-use liftlock_io::{attest, clock, http, key};
+use liftlock_io::keyless::{self, Missing};
+use liftlock_io::{attest, http, key};
 use serde::Serialize;
 
-use crate::args::signing::{self as args, OnOutage, Signing};
+use crate::args::signing::Signing;
 use crate::proof::Trust;
-use crate::target::options;
-
-/// How long the services are asked where nobody wants to wait for them.
-const SHORT: Span = Span::seconds(15);
+use crate::showing::{Showing, Unshown};
 
 /// How many signatures are shown to services at the same time.
 const WORKERS: usize = 8;
@@ -43,16 +35,6 @@ pub(crate) struct Pen<'a> {
 enum Hand {
     Key(Box<key::Private>),
     Certificate(Box<keyless::Signature>),
-}
-
-/// Who is shown what was signed.
-pub(crate) struct Showing {
-    pub(crate) services: Services,
-    client: http::Client,
-    source: Option<Source>,
-    is_public: bool,
-    on_outage: OnOutage,
-    budget: Span,
 }
 
 /// A signature that was proved.
@@ -263,166 +245,5 @@ impl<'a> Pen<'a> {
             shown = showing.certificate(again(&other)?, artifact, &other, self.session);
         }
         shown.map_err(Unshown::failure)
-    }
-}
-
-/// Why a signature could not be shown.
-enum Unshown {
-    /// A log has this very signature.
-    Known,
-    Failed(Failure),
-}
-
-impl Unshown {
-    fn failure(self) -> Failure {
-        match self {
-            Self::Known => keyless::Error::Conflict(None).into(),
-            Self::Failed(failure) => failure,
-        }
-    }
-}
-
-impl<E: Into<Failure>> From<E> for Unshown {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl Showing {
-    /// Finds the services, and asks them nothing yet.
-    pub(crate) fn open(asked: &args::Services, session: &Session) -> Result<Self, Failure> {
-        let instance = Instance::read(asked.files())?;
-        Ok(Self {
-            services: instance.services(clock::now())?,
-            client: http::Client::new(&options(session))?,
-            source: None,
-            is_public: instance.is_public,
-            on_outage: asked.on_outage,
-            budget: asked.outage_budget,
-        })
-    }
-
-    /// Takes this identity, unless that would tell the world a private name.
-    fn identify(&mut self, source: Source, public_log: bool) -> Result<(), Failure> {
-        if self.is_public && !public_log {
-            let token = source.token(&self.client, clock::now())?;
-            if !token.is_public() {
-                let message = "the name of this repository would be public for ever: its token does not say that everybody may see it";
-                return Err(Failure::new(Kind::Usage, message)
-                    .with_hint("give `--public-log` if that is meant, else `--key` or the files of a private instance"));
-            }
-        }
-        self.source = Some(source);
-        Ok(())
-    }
-
-    /// Gets a certificate; without one there is no signature, whatever may
-    /// be deferred.
-    fn begin(&self, session: &Session) -> Result<keyless::Signature, Failure> {
-        let Some(source) = &self.source else {
-            return Err(Failure::new(Kind::Bug, "a key needs no certificate"));
-        };
-        self.patiently(session, |patience| {
-            Ok(keyless::Signature::begin(
-                &self.services,
-                source,
-                &self.client,
-                patience,
-            )?)
-        })
-    }
-
-    fn patiently<T>(
-        &self,
-        session: &Session,
-        act: impl FnOnce(&Patience<'_>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let budget = match self.on_outage {
-            OnOutage::Wait => self.budget,
-            OnOutage::Defer | OnOutage::Fail => SHORT.min(self.budget),
-        };
-        let wait = |length: Span| {
-            session
-                .wait(length.duration())
-                .map_err(keyless::Error::Ended)
-        };
-        let limit = session
-            .remaining(budget.duration())
-            .unwrap_or(Duration::ZERO);
-        let limit = Span::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
-        act(&Patience {
-            until: clock::now().after(limit),
-            wait: &wait,
-        })
-    }
-
-    /// Shows a bundle to services, and says who did not answer.
-    pub(crate) fn show_to(
-        &self,
-        services: &Services,
-        (bundle, who): (Bundle, Who<'_>),
-        session: &Session,
-    ) -> Result<keyless::Witnessed, Failure> {
-        self.patiently(session, |patience| {
-            Ok(keyless::show(
-                bundle,
-                who,
-                services,
-                &self.client,
-                patience,
-            )?)
-        })
-    }
-
-    /// What may be left out; everything else fails.
-    fn defer(&self, missing: Vec<(Missing, keyless::Error)>) -> Result<Vec<Missing>, Unshown> {
-        let mut left = Vec::new();
-        for (what, error) in missing {
-            match (self.on_outage, error) {
-                (_, keyless::Error::Conflict(None)) => return Err(Unshown::Known),
-                (OnOutage::Defer, error @ keyless::Error::Exhausted { .. }) => {
-                    tracing::warn!("left for `finish`: {error}");
-                    left.push(what);
-                }
-                (_, error) => return Err(error.into()),
-            }
-        }
-        Ok(left)
-    }
-
-    fn certificate(
-        &self,
-        made: Bundle,
-        artifact: &Artifact<'_>,
-        signature: &keyless::Signature,
-        session: &Session,
-    ) -> Result<Made, Unshown> {
-        let who = Who::Certificate(signature.certificate());
-        let shown = self.show_to(&self.services, (made, who), session)?;
-        let missing = self.defer(shown.missing)?;
-        let unlogged = if missing.contains(&Missing::LogEntry) {
-            Unlogged::Accepted
-        } else {
-            Unlogged::Refused
-        };
-        signature.prove(&shown.bundle, artifact, (&self.services.root, unlogged))?;
-        Ok(Made {
-            bundle: shown.bundle,
-            missing,
-        })
-    }
-
-    fn key(
-        &self,
-        made: Bundle,
-        artifact: &Artifact<'_>,
-        key: &PublicKey,
-        session: &Session,
-    ) -> Result<Made, Failure> {
-        let shown = self.show_to(&self.services, (made, Who::Key(key)), session)?;
-        let missing = self.defer(shown.missing).map_err(Unshown::failure)?;
-        let bundle = Bundle::parse(shown.bundle.bytes())?;
-        verify::by_key(&bundle, artifact, key, &self.services.root, &Local)?;
-        Ok(Made { bundle, missing })
     }
 }

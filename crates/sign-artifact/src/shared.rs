@@ -10,7 +10,8 @@ use liftlock::failure::Failure;
 use liftlock::shard::MOST_SHARDS;
 use liftlock::signature::Artifact;
 
-use crate::check::{One, Raw};
+use crate::check::One;
+use crate::found::Raw;
 use crate::proof::{Proof, Trust, Unproved, Wanted, other, prove, said};
 use crate::statement::place;
 

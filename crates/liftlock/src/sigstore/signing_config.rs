@@ -300,8 +300,8 @@ mod tests {
     use super::*;
 
     fn config(
-        logs: serde_json::Value,
-        rule: serde_json::Value,
+        logs: &serde_json::Value,
+        rule: &serde_json::Value,
     ) -> Result<SigningConfig, ParseError> {
         let document = serde_json::json!({
             "mediaType": MEDIA_TYPE, "rekorTlogUrls": logs, "rekorTlogConfig": rule,
@@ -342,7 +342,7 @@ mod tests {
             (serde_json::json!({ "selector": "EXACT", "count": 3 }), None),
         ];
         for (rule, needed) in cases {
-            let chosen = config(logs.clone(), rule.clone()).unwrap().logs(now);
+            let chosen = config(&logs, &rule).unwrap().logs(now);
             match (chosen, needed) {
                 (Ok(chosen), Some(needed)) => {
                     let urls: Vec<&str> =
@@ -365,12 +365,12 @@ mod tests {
         }
         let gone = serde_json::json!([log("https://c", 1, "c", "2020..2025")]);
         assert!(
-            config(gone, serde_json::json!({}))
+            config(&gone, &serde_json::json!({}))
                 .unwrap()
                 .logs(now)
                 .is_err()
         );
-        let none = config(serde_json::json!([]), serde_json::json!({})).unwrap();
+        let none = config(&serde_json::json!([]), &serde_json::json!({})).unwrap();
         assert_eq!(none.logs(now).unwrap(), Chosen::default());
         assert!(none.authorities(now).is_err());
     }
@@ -380,14 +380,11 @@ mod tests {
         let one = serde_json::json!([log("https://a", 1, "a", "2020..")]);
         for rule in ["SOME", "EXACT", "any"] {
             let rule = serde_json::json!({ "selector": rule });
-            assert!(matches!(
-                config(one.clone(), rule),
-                Err(ParseError::Rule(_))
-            ));
+            assert!(matches!(config(&one, &rule), Err(ParseError::Rule(_))));
         }
         let file = serde_json::json!([log("file:///etc", 1, "a", "2020..")]);
         assert!(matches!(
-            config(file, serde_json::json!({})),
+            config(&file, &serde_json::json!({})),
             Err(ParseError::Address(_))
         ));
     }

@@ -6,22 +6,22 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::anchors::{Authority, Log, TrustedRoot};
-use super::body::{self, Generation, Signatory};
-use super::checkpoint::{self, Checkpoint};
-use super::identity::{Identity, Known, Mismatch};
+use super::anchors::{Authority, TrustedRoot};
+use super::body::{self, Signatory};
+use super::identity::{Identity, Known};
+use super::logged::Logged;
+use super::sct;
 use super::timestamp::{self, Timestamp};
-use super::{merkle, sct};
 use crate::attestation;
-use crate::bundle::entry::{Entry, Promise};
-use crate::bundle::{Bundle, Content, Material, Version};
-use crate::crypto::{Hash, PublicKey, Verifier};
-use crate::failure::{Explain, Kind};
+use crate::bundle::{Bundle, Content, Material};
+use crate::crypto::{PublicKey, Verifier};
 use crate::signature::{self, Artifact};
 use crate::time::Time;
 use crate::x509::extension::CODE_SIGNING;
 use crate::x509::path::{self, Wanted};
 use crate::x509::{self, Certificate};
+
+pub use super::refused::Refused;
 
 /// Who saw a signature, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -288,86 +288,6 @@ fn witnesses(
     }
 }
 
-/// An entry that a log is said to have.
-struct Logged<'a> {
-    entry: &'a Entry,
-    log: &'a Log,
-    generation: Generation,
-}
-
-impl Logged<'_> {
-    fn check(&self, version: Version, verifier: &dyn Verifier) -> Result<Witness, Refused> {
-        let time = match &self.entry.inclusion_promise {
-            Some(promise) => Some(self.promised(promise, verifier)?),
-            None => None,
-        };
-        let proof = self.entry.inclusion_proof.as_ref();
-        let proved = match proof.and_then(|proof| Some((proof, proof.checkpoint.as_ref()?))) {
-            Some((proof, checkpoint)) => {
-                let checkpoint = Checkpoint::parse(&checkpoint.envelope)?;
-                let index = match self.generation {
-                    Generation::First => proof.log_index,
-                    Generation::Second => self.entry.log_index,
-                };
-                let leaf = merkle::leaf(&self.entry.canonicalized_body);
-                let root = merkle::root(leaf, index, checkpoint.size, &proof.hashes);
-                if root != Some(checkpoint.root) {
-                    return Err(Refused::Inclusion);
-                }
-                if !checkpoint.is_signed_by(self.log, verifier) {
-                    return Err(Refused::Checkpoint);
-                }
-                true
-            }
-            None => false,
-        };
-        if proved || (version == Version::V01 && time.is_some()) {
-            Ok(Witness::Log {
-                url: self.log.url.clone(),
-                index: self.entry.log_index,
-                time,
-            })
-        } else {
-            Err(Refused::NoProof)
-        }
-    }
-
-    /// The time that the log signed together with the entry.
-    fn promised(&self, promise: &Promise, verifier: &dyn Verifier) -> Result<Time, Refused> {
-        let seconds = i64::try_from(self.entry.integrated_time).unwrap_or(i64::MAX);
-        let time = Time::from_unix_millis(seconds.saturating_mul(1000))
-            .map_err(|_error| Refused::Promise)?;
-        let message = promised(self.entry);
-        let key = self.log.key.as_ref().ok_or(Refused::UnknownLog)?;
-        if !self.log.valid.contains(time) {
-            return Err(Refused::LogTime(time));
-        }
-        let signature = &promise.signed_entry_timestamp;
-        if verifier.verify_with(key, Hash::Sha256, message.as_bytes(), signature) {
-            Ok(time)
-        } else {
-            Err(Refused::Promise)
-        }
-    }
-}
-
-/// What a log signs when it promises to take an entry: canonical JSON
-/// (RFC 8785) of body, time, log and number.
-#[must_use]
-pub fn promised(entry: &Entry) -> String {
-    use ::base64::Engine as _;
-    let body = ::base64::engine::general_purpose::STANDARD.encode(&entry.canonicalized_body);
-    let Entry {
-        integrated_time,
-        log_index,
-        ..
-    } = entry;
-    let log = hex::encode(&entry.log_id.key_id);
-    format!(
-        r#"{{"body":"{body}","integratedTime":{integrated_time},"logID":"{log}","logIndex":{log_index}}}"#
-    )
-}
-
 /// The issuer of a certificate on its path to an authority that counted then.
 fn issuer(
     leaf: &Certificate,
@@ -416,110 +336,4 @@ fn seen_by_certificate_log(
         logs.any(|log| sct.is_of(log, (leaf, issuer), verifier))
     });
     if proved { Ok(()) } else { Err(Refused::NoSct) }
-}
-
-/// The check that failed.
-#[derive(Debug, thiserror::Error)]
-pub enum Refused {
-    /// Signed with a key.
-    #[error("the bundle was signed with a key, not with a certificate")]
-    Key,
-    /// Signed with a certificate.
-    #[error("the bundle was signed with a certificate, not with a key")]
-    Certificate,
-    /// An anchor that the bundle brings along.
-    #[error("the bundle brings a root certificate along")]
-    Root,
-    /// A certificate that cannot be read.
-    #[error("a certificate of the bundle cannot be used")]
-    Malformed(#[from] x509::Error),
-    /// A certificate that leads nowhere.
-    #[error("the certificate does not count")]
-    Path(#[source] path::Error),
-    /// An authority that did not count.
-    #[error("the certificate's authority did not count at {0}")]
-    AuthorityTime(Time),
-    /// No log of certificates saw it.
-    #[error("no trusted log of certificates saw the certificate (no valid SCT)")]
-    NoSct,
-    /// A timestamp that does not count.
-    #[error(transparent)]
-    Timestamp(#[from] timestamp::Error),
-    /// An entry about something else.
-    #[error(transparent)]
-    Body(#[from] body::Error),
-    /// A log that the root does not name.
-    #[error("the log entry is of a log that is not trusted")]
-    UnknownLog,
-    /// A checkpoint that is none.
-    #[error(transparent)]
-    Note(#[from] checkpoint::ParseError),
-    /// A checkpoint of somebody else.
-    #[error("the checkpoint is not signed by the log of the entry")]
-    Checkpoint,
-    /// A proof that does not lead to the checkpoint.
-    #[error("the inclusion proof does not lead to the root of the checkpoint")]
-    Inclusion,
-    /// No proof at all.
-    #[error("the log entry has no inclusion proof with a checkpoint")]
-    NoProof,
-    /// A promise of somebody else.
-    #[error("the log's promise (signed entry timestamp) is wrong")]
-    Promise,
-    /// A log that did not count.
-    #[error("the log did not count at {0}")]
-    LogTime(Time),
-    /// No log entry.
-    #[error("the signature is in no trusted log")]
-    NotLogged,
-    /// No time.
-    #[error("nobody trusted says when the signature was made")]
-    NoTime,
-    /// Nobody is trusted.
-    #[error("there is no identity to check the certificate with")]
-    NoIdentity,
-    /// Somebody else.
-    #[error(transparent)]
-    Identity(#[from] Mismatch),
-    /// Another artifact, or a broken signature.
-    #[error(transparent)]
-    Signature(#[from] signature::Refused),
-    /// A broken envelope.
-    #[error(transparent)]
-    Attestation(#[from] attestation::Refused),
-    /// A statement about something else.
-    #[error("the statement is not about the artifact")]
-    Subject,
-}
-
-impl Explain for Refused {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Malformed(error) => error.kind(),
-            Self::Timestamp(error) => error.kind(),
-            Self::Signature(error) => error.kind(),
-            Self::Attestation(error) => error.kind(),
-            Self::Note(_) | Self::Body(body::Error::Kind(_) | body::Error::Malformed(_)) => {
-                Kind::Invalid
-            }
-            Self::NoIdentity => Kind::Invalid,
-            Self::Key
-            | Self::Certificate
-            | Self::Root
-            | Self::Path(_)
-            | Self::AuthorityTime(_)
-            | Self::NoSct
-            | Self::Body(body::Error::Other(_))
-            | Self::UnknownLog
-            | Self::Checkpoint
-            | Self::Inclusion
-            | Self::NoProof
-            | Self::Promise
-            | Self::LogTime(_)
-            | Self::NotLogged
-            | Self::NoTime
-            | Self::Identity(_)
-            | Self::Subject => Kind::Refuted,
-        }
-    }
 }

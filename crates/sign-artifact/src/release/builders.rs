@@ -14,7 +14,7 @@ use liftlock_io::evidence::Evidence;
 use liftlock_io::key;
 
 use crate::args;
-use crate::check::kept;
+use crate::found::kept;
 use crate::proof::{Signer, Trust, Unproved, Wanted, prove, said};
 
 use super::collect::signatures;

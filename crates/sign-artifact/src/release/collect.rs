@@ -16,7 +16,7 @@ use liftlock_io::cli::Session;
 use liftlock_io::{file, walk};
 
 use crate::args;
-use crate::check::{Raw, gather};
+use crate::found::{Raw, gather};
 use crate::proof::Wanted;
 use crate::target::{Place, Target};
 

@@ -27,7 +27,7 @@ use serde::Serialize;
 
 use crate::args;
 use crate::attest::images;
-use crate::check::Raw;
+use crate::found::Raw;
 use crate::image;
 use crate::pen::{Pen, Signatory};
 use crate::proof::Signer;

@@ -9,7 +9,7 @@ use liftlock::name::Name;
 use liftlock_io::evidence::Evidence;
 
 use crate::args;
-use crate::check::{Raw, gather, kept};
+use crate::found::{Raw, gather, kept};
 use crate::proof::Wanted;
 
 use super::builders::Builders;
