@@ -54,7 +54,7 @@ impl Verb {
         let name: &'static str = command.get_name().to_owned().leak();
         let leaves: Vec<&Command> = command
             .get_subcommands()
-            .filter(|inner| inner.get_name() != "help")
+            .filter(|inner| inner.get_name() != "help" && !inner.is_hide_set())
             .collect();
         let subcommands: Vec<_> = leaves
             .iter()
