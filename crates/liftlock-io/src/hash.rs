@@ -1,12 +1,14 @@
-//! SHA-256 of files and streams in constant memory.
+//! SHA-256 of files and streams in constant memory, and one more hash beside it.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use liftlock::bundle::MessageDigest;
+use liftlock::crypto::Hash;
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain, Kind};
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, SHA256, SHA384, SHA512};
 
 /// Larger buffers are no faster (measured from 64 KiB to 8 MiB).
 const BUFFER: usize = 256 * 1024;
@@ -58,6 +60,22 @@ fn watched(
     }
 }
 
+/// As [`file`], and by one more hash in the same pass.
+///
+/// # Errors
+///
+/// Fails as `file` does.
+pub fn file_with(path: &Path, also: Hash) -> Result<(Hashed, MessageDigest), Error> {
+    let mut other = None;
+    let hashed = watched(path, |file| {
+        let (hashed, second) = stream_with(file, also)?;
+        other = Some(second);
+        Ok(hashed)
+    })?;
+    let second = other.unwrap_or_else(|| (&hashed.digest).into());
+    Ok((hashed, second))
+}
+
 /// Hashes all that is left of a stream.
 ///
 /// # Errors
@@ -65,10 +83,50 @@ fn watched(
 /// Fails when reading does.
 pub fn stream(source: &mut dyn Read) -> io::Result<Hashed> {
     let mut tap = Tap::new(io::sink());
+    pour(source, &mut tap)?;
+    Ok(tap.finish())
+}
+
+/// Hashes all that is left of a stream by SHA-256 and by one more hash.
+///
+/// # Errors
+///
+/// Fails when reading does.
+pub fn stream_with(source: &mut dyn Read, also: Hash) -> io::Result<(Hashed, MessageDigest)> {
+    if also == Hash::Sha256 {
+        let hashed = stream(source)?;
+        return Ok((hashed, (&hashed.digest).into()));
+    }
+    let mut tap = Tap::new(Second(Hidden(Context::new(match also {
+        Hash::Sha256 => &SHA256,
+        Hash::Sha384 => &SHA384,
+        Hash::Sha512 => &SHA512,
+    }))));
+    pour(source, &mut tap)?;
+    let (hashed, Second(Hidden(context))) = tap.end();
+    let bytes = context.finish().as_ref().to_vec();
+    Ok((hashed, MessageDigest { hash: also, bytes }))
+}
+
+/// The second hash, fed with what the first one saw.
+struct Second(Hidden);
+
+impl Write for Second {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn pour(source: &mut dyn Read, tap: &mut dyn Write) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let length = match source.read(&mut buffer) {
-            Ok(0) => return Ok(tap.finish()),
+            Ok(0) => return Ok(()),
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
@@ -91,7 +149,7 @@ struct Hidden(Context);
 
 impl std::fmt::Debug for Hidden {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("SHA-256")
+        formatter.write_str("SHA-2")
     }
 }
 
@@ -108,15 +166,20 @@ impl<W: Write> Tap<W> {
     /// What went through.
     #[must_use]
     pub fn finish(self) -> Hashed {
+        self.end().0
+    }
+
+    fn end(self) -> (Hashed, W) {
         let mut bytes = [0; 32];
         let hash = self.context.0.finish();
         for (to, from) in bytes.iter_mut().zip(hash.as_ref()) {
             *to = *from;
         }
-        Hashed {
+        let hashed = Hashed {
             digest: Digest::from_bytes(bytes),
             size: self.size,
-        }
+        };
+        (hashed, self.sink)
     }
 }
 
@@ -180,6 +243,28 @@ mod tests {
         let hashed = stream(&mut bytes.as_slice()).unwrap();
         assert_eq!(hashed.digest, Digest::of(&bytes));
         assert_eq!(hashed.size, 524_289);
+    }
+
+    #[test]
+    fn two_hashes_of_one_pass_are_those_of_the_bytes() {
+        /// A source that can be read once, in small and uneven pieces.
+        struct Once<'a>(&'a [u8]);
+        impl Read for Once<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let length = buffer.len().min(self.0.len()).min(1 + self.0.len() / 3);
+                let (now, rest) = self.0.split_at(length);
+                buffer[..length].copy_from_slice(now);
+                self.0 = rest;
+                Ok(length)
+            }
+        }
+        let bytes: Vec<u8> = (0..BUFFER * 2 + 1).map(|n| n.to_le_bytes()[0]).collect();
+        for also in [Hash::Sha256, Hash::Sha384, Hash::Sha512] {
+            let (hashed, second) = stream_with(&mut Once(&bytes), also).unwrap();
+            assert_eq!(hashed.digest, Digest::of(&bytes));
+            assert_eq!(hashed.size, 524_289);
+            assert_eq!((second.hash, second.bytes), (also, also.of(&bytes)));
+        }
     }
 
     #[test]

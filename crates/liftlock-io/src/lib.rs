@@ -22,6 +22,8 @@ pub mod http;
 pub mod key;
 #[cfg(feature = "keyless")]
 pub mod keyless;
+#[cfg(feature = "kms")]
+pub mod kms;
 pub mod ledger;
 #[cfg(feature = "registry")]
 pub mod oci;

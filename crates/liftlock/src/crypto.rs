@@ -155,6 +155,26 @@ impl PublicKey {
         Self::from_der(&der::sequence(&[&kind, &bits]))
     }
 
+    /// Takes a key without its frame: an uncompressed point (SEC 1 §2.3.3), the
+    /// 32 bytes of Ed25519, or RSA's modulus and exponent (PKCS #1), whose
+    /// number of bits is not asked here.
+    ///
+    /// # Errors
+    ///
+    /// Fails on bits that are no such key.
+    pub fn from_bits(algorithm: Algorithm, bits: &[u8]) -> Result<Self, ParseError> {
+        let curve = |name| vec![der::encode(tag::OID, EC), der::encode(tag::OID, name)];
+        let kind = match algorithm {
+            Algorithm::P256 => curve(P256),
+            Algorithm::P384 => curve(P384),
+            Algorithm::Ed25519 => vec![der::encode(tag::OID, ED25519)],
+            Algorithm::Rsa { .. } => return Self::from_pkcs1(bits),
+        };
+        let kind = der::encode(tag::SEQUENCE, &kind.concat());
+        let bits = der::encode(tag::BIT_STRING, &[&[0], bits].concat());
+        Self::from_der(&der::sequence(&[&kind, &bits]))
+    }
+
     /// Reads PEM with the label `PUBLIC KEY` (RFC 7468 §13).
     ///
     /// # Errors

@@ -28,6 +28,7 @@ pub mod name;
 pub mod oci;
 pub mod part;
 pub mod percent;
+pub mod pkcs8;
 pub mod plan;
 pub mod predicate;
 pub mod prometheus;

@@ -139,7 +139,15 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Sign(_) => Kind::Upstream,
-            Self::Bundle(_) | Self::Hash => Kind::Bug,
+            Self::Hash => Kind::Invalid,
+            Self::Bundle(_) => Kind::Bug,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Hash => Some("give the file in place of its digest".to_owned()),
+            Self::Sign(_) | Self::Bundle(_) => None,
         }
     }
 }
@@ -184,6 +192,21 @@ impl Explain for Refused {
                 Kind::Refuted
             }
             Self::NoKeys | Self::Hash | Self::Bytes => Kind::Invalid,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Hash => Some("give the file in place of its digest".to_owned()),
+            Self::Bytes => Some(
+                "give the file where it has up to 64 MiB, else sign it by an ECDSA key or as a statement"
+                    .to_owned(),
+            ),
+            Self::Digest { .. }
+            | Self::Certificate
+            | Self::Signer
+            | Self::Statement
+            | Self::NoKeys => None,
         }
     }
 }

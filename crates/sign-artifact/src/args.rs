@@ -6,7 +6,7 @@ pub(crate) mod trusting;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use liftlock::time::Time;
 use liftlock_io::cli::{Arguments, Globals};
 
@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Finish(Finish),
     /// Check keys, password, randomness and registries
     Doctor(Doctor),
+    /// Print the public half of a key, also of one that a service holds
+    PublicKey(PublicKey),
     /// Speak the client protocol of Sigstore's conformance suite
     #[command(hide = true)]
     Conformance(Conformance),
@@ -68,6 +70,32 @@ pub(crate) struct GenerateKeyPair {
     /// Seal the key with an empty password, when `COSIGN_PASSWORD` is not set
     #[arg(long)]
     pub(crate) empty_password: bool,
+
+    /// The kind of key; cosign verifies P-256 everywhere, the others not
+    #[arg(long, value_name = "KIND", default_value = "p256")]
+    pub(crate) algorithm: Algorithm,
+}
+
+/// What kind of key is made.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Algorithm {
+    /// ECDSA on P-256
+    P256,
+    /// ECDSA on P-384
+    P384,
+    /// Ed25519
+    Ed25519,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PublicKey {
+    /// Private or public key: a file, `env://NAME`, or a key service's reference
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: String,
+
+    /// Write the PEM here as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use liftlock::crypto::Hash;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Report;
@@ -56,6 +57,7 @@ pub(crate) fn run(asked: &Attest, session: &Session) -> Result<Report, Failure> 
         texts: &asked.subjects,
         checksums: asked.checksums.as_deref(),
         absent: Absent::of(asked.listed_digests),
+        hash: Hash::Sha256,
     };
     let chosen = expand::all(&typed, session)?;
     let flags = match asked.evidence.is_some() || asked.bundle.is_some() {

@@ -2,7 +2,7 @@
 //! unless an image is in a registry.
 
 use liftlock::bundle::{Bundle, Unchecked};
-use liftlock::crypto::PublicKey;
+use liftlock::crypto::{Hash, PublicKey};
 use liftlock::digest::Digest;
 use liftlock::failure::Failure;
 use liftlock::report::Report;
@@ -64,7 +64,7 @@ pub(crate) struct Seen {
 }
 
 pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> {
-    let trust = asked.trusting.trust()?;
+    let trust = asked.trusting.trust(session)?;
     let evidence = asked.evidence.as_deref().map(Evidence::open).transpose()?;
     let wanted = asked.predicate_type.as_deref();
     let wanted = wanted.map_or(Wanted::Signature, Wanted::Type);
@@ -72,6 +72,7 @@ pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> 
         texts: &asked.targets,
         checksums: asked.checksums.as_deref(),
         absent: Absent::of(asked.listed_digests),
+        hash: Hash::Sha256,
     };
     let chosen = expand::all(&typed, session)?;
     let shared = asked.bundle.as_deref();
@@ -90,7 +91,7 @@ pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> 
         }
         let mut one = judge(target, &found, &trust, wanted)?;
         if let Some(shared) = &shared {
-            shared.judge(&mut one)?;
+            shared.judge(&mut one, target)?;
         }
         targets.push(one);
         if asked.recursive.reach() == Reach::All {
@@ -120,6 +121,7 @@ fn below(target: &Target, trust: &Trust, wanted: Wanted<'_>) -> Result<Vec<One>,
             size: Some(one.size),
             place: Place::Digest,
             label: None,
+            hashes: Vec::new(),
         };
         let found = layer::gather(repository, &one.digest, wanted)?;
         judged.push(judge(&child, &found, trust, wanted)?);
@@ -227,12 +229,8 @@ pub(crate) fn judge(
                 continue;
             }
         };
-        let outcome = settle(prove(
-            &bundle,
-            &Artifact::known_by(target.digest),
-            trust,
-            wanted,
-        ))?;
+        let known = target.known(&bundle, &trust.keys)?;
+        let outcome = settle(prove(&bundle, &known.artifact(), trust, wanted))?;
         one.add(&raw.from, outcome, bundle.unchecked());
     }
     Ok(one)

@@ -5,6 +5,8 @@ use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::oci::compat::{Answer, Format, VERIFIERS, Verifier};
 use liftlock::report::Report;
+use liftlock::signature::Artifact;
+use liftlock::statement::Subject;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::{attest, env, http, key};
@@ -57,12 +59,11 @@ env:
 
 pub(crate) fn run(asked: &Doctor, session: &Session) -> Result<Report, Failure> {
     let mut checks = vec![
-        check("password", password()),
         check("new key signs", new_key()),
         check("certificate authorities", authorities(session)),
     ];
     if let Some(reference) = &asked.key {
-        checks.push(check("key", opens(reference)));
+        checks.push(check("key", opens(reference, session)));
     }
     let writing = match asked.probe_write {
         true => Writing::Probed,
@@ -134,8 +135,7 @@ fn password() -> Result<String, Failure> {
 }
 
 fn new_key() -> Result<String, Failure> {
-    let key = key::Private::generate()?;
-    attest::sign(&key, &Digest::of(b"doctor"))?;
+    signs(&key::Private::generate()?)?;
     Ok("randomness and mathematics work".to_owned())
 }
 
@@ -144,16 +144,32 @@ fn authorities(session: &Session) -> Result<String, Failure> {
     Ok("can be read".to_owned())
 }
 
-fn opens(reference: &str) -> Result<String, Failure> {
+/// Opens a key and signs with it, as a service may show a key and not let
+/// anyone use it.
+fn opens(reference: &str, session: &Session) -> Result<String, Failure> {
     use std::os::unix::fs::PermissionsExt as _;
-    let key = key::Private::open(reference)?;
+    let key = key::Private::reach(reference, &options(session))?;
     let open_to_others = std::fs::metadata(reference)
         .is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
     if open_to_others {
         let message = format!("`{reference}` is readable by others: run `chmod 600 {reference}`");
         return Err(Failure::new(Kind::Credentials, message));
     }
-    Ok(format!("opens, its id is `{}`", key.public_key().id()))
+    signs(&key)?;
+    let public = key.public_key();
+    let (kind, id) = (public.algorithm(), public.id());
+    Ok(format!("{kind}, signs, its id is `{id}`"))
+}
+
+fn signs(key: &key::Private) -> Result<(), Failure> {
+    let digest = Digest::of(b"doctor");
+    let artifact = Artifact {
+        digest,
+        hashes: &[],
+        bytes: Some(b"doctor"),
+    };
+    attest::sign(key, &artifact, Subject::new(&digest))?;
+    Ok(())
 }
 
 fn check(name: &str, asked: Result<String, Failure>) -> Check {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use liftlock::checksums;
+use liftlock::crypto::Hash;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::glob::{self, Pattern};
@@ -29,6 +30,8 @@ pub(crate) struct Typed<'a> {
     pub(crate) checksums: Option<&'a Path>,
     /// Whether a file that is not there counts by its line.
     pub(crate) absent: Absent,
+    /// The hash that signatures are made over.
+    pub(crate) hash: Hash,
 }
 
 /// What to do about a file that a checksums file lists and that is not there.
@@ -51,12 +54,13 @@ impl Absent {
 }
 
 /// What is to be worked on, and what was left out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Chosen {
     pub(crate) targets: Vec<Target>,
     pub(crate) skipped: Vec<Skipped>,
     /// Where the target of each file is, so that none is read twice.
     known: BTreeMap<PathBuf, usize>,
+    hash: Hash,
 }
 
 /// Something in a folder or of a pattern that is no target.
@@ -68,7 +72,12 @@ pub(crate) struct Skipped {
 
 /// Finds everything that was typed and hashes each file once.
 pub(crate) fn all(typed: &Typed<'_>, session: &Session) -> Result<Chosen, Failure> {
-    let mut chosen = Chosen::default();
+    let mut chosen = Chosen {
+        targets: Vec::new(),
+        skipped: Vec::new(),
+        known: BTreeMap::new(),
+        hash: typed.hash,
+    };
     for text in typed.texts {
         chosen.add(text, session)?;
     }
@@ -188,7 +197,7 @@ impl Chosen {
         if let Some(target) = known.and_then(|index| self.targets.get(index)) {
             return Ok(target.digest);
         }
-        let target = Target::file(path.to_owned(), session)?;
+        let target = Target::file(path.to_owned(), self.hash, session)?;
         let digest = target.digest;
         self.known.insert(plain.to_owned(), self.targets.len());
         self.push(Target {

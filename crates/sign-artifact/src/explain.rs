@@ -1,5 +1,6 @@
 //! `explain`: everything that is missing for a proof, all at once.
 
+use liftlock::crypto::Hash;
 use liftlock::failure::Failure;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
@@ -29,7 +30,7 @@ struct Explained {
 }
 
 pub(crate) fn run(asked: &Explain, session: &Session) -> Result<Report, Failure> {
-    let trusted = asked.trusting.trusted();
+    let trusted = asked.trusting.trusted(session);
     let mut conditions = vec![Condition {
         met: trusted.as_ref().is_ok_and(|trust| trust.count() > 0),
         wanted: "a key or an identity to trust".to_owned(),
@@ -46,6 +47,7 @@ pub(crate) fn run(asked: &Explain, session: &Session) -> Result<Report, Failure>
             texts: std::slice::from_ref(text),
             checksums: None,
             absent: Absent::Refused,
+            hash: Hash::Sha256,
         };
         match expand::all(&typed, session) {
             Ok(chosen) => {

@@ -8,13 +8,14 @@ use liftlock_io::cli::Session;
 use liftlock_io::{env, key};
 use serde::Serialize;
 
-use crate::args::GenerateKeyPair;
+use crate::args::{Algorithm, GenerateKeyPair};
 
 #[derive(Serialize)]
 struct Generated {
     private_key: String,
     public_key: String,
     key_id: String,
+    algorithm: String,
 }
 
 pub(crate) fn run(asked: &GenerateKeyPair, session: &Session) -> Result<Report, Failure> {
@@ -32,12 +33,17 @@ pub(crate) fn run(asked: &GenerateKeyPair, session: &Session) -> Result<Report, 
         let headline = format!("`{prefix}.key` and `{prefix}.pub` would be written");
         return Ok(Report::new("generate-key-pair", Verdict::Pass, headline));
     }
-    let key = key::Private::generate()?;
+    let key = key::Private::generate_as(match asked.algorithm {
+        Algorithm::P256 => key::New::P256,
+        Algorithm::P384 => key::New::P384,
+        Algorithm::Ed25519 => key::New::Ed25519,
+    })?;
     let pair = key::write_pair(&key, prefix, &password)?;
     let detail = Generated {
         private_key: pair.private.display().to_string(),
         public_key: pair.public.display().to_string(),
         key_id: key.public_key().id().to_string(),
+        algorithm: key.public_key().algorithm().to_string(),
     };
     let headline = format!(
         "`{}` and `{}` written",

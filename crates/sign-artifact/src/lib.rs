@@ -17,6 +17,7 @@ mod layer;
 mod pen;
 mod predicate;
 mod proof;
+mod public_key;
 mod release;
 mod repair;
 mod run;

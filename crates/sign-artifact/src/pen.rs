@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use liftlock::bundle::Bundle;
-use liftlock::crypto::{PublicKey, Signer as _};
+use liftlock::crypto::{Hash, PublicKey, Signer as _};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::signature::Artifact;
 use liftlock::sigstore::identity::Known;
-use liftlock::statement::Statement;
+use liftlock::statement::{Statement, Subject};
 use liftlock_io::cli::Session;
 use liftlock_io::keyless::token::Source;
 use liftlock_io::keyless::{self, Missing};
@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::args::signing::Signing;
 use crate::proof::Trust;
 use crate::showing::{Showing, Unshown};
+use crate::target::options;
 
 /// How many signatures are shown to services at the same time.
 const WORKERS: usize = 8;
@@ -71,7 +72,7 @@ impl<'a> Pen<'a> {
             Some(reference) => {
                 let showing = configured.then(|| Showing::open(&asked.services, session));
                 Ok(Self {
-                    hand: Hand::Key(Box::new(key::Private::open(reference)?)),
+                    hand: Hand::Key(Box::new(key::Private::reach(reference, &options(session))?)),
                     showing: showing.transpose()?,
                     session,
                 })
@@ -141,6 +142,15 @@ impl<'a> Pen<'a> {
         }
     }
 
+    /// The hash of files that signatures are made over.
+    pub(crate) fn hash(&self) -> Hash {
+        let algorithm = self.public_key().algorithm();
+        match algorithm.takes_digests() {
+            true => algorithm.hash(),
+            false => Hash::Sha256,
+        }
+    }
+
     /// Who signs.
     pub(crate) fn signatory(&self) -> Signatory {
         Signatory {
@@ -153,9 +163,9 @@ impl<'a> Pen<'a> {
     }
 
     /// Signs an artifact as it is.
-    pub(crate) fn sign(&self, artifact: &Artifact<'_>) -> Result<Made, Failure> {
+    pub(crate) fn sign(&self, artifact: &Artifact<'_>, subject: Subject) -> Result<Made, Failure> {
         let made = match &self.hand {
-            Hand::Key(key) => attest::sign(&**key, &artifact.digest)?,
+            Hand::Key(key) => attest::sign(&**key, artifact, subject)?,
             Hand::Certificate(signature) => signature.sign(&artifact.digest)?,
         };
         self.finish(made, artifact, |signature| signature.sign(&artifact.digest))

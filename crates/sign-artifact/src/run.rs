@@ -5,7 +5,10 @@ use liftlock::report::Report;
 use liftlock_io::cli::Session;
 
 use crate::args::{Args, Command};
-use crate::{attest, check, conformance, doctor, explain, finish, generate, release, repair, sign};
+use crate::{
+    attest, check, conformance, doctor, explain, finish, generate, public_key, release, repair,
+    sign,
+};
 
 /// Runs the subcommand that was typed.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
@@ -18,6 +21,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         Command::Explain(asked) => explain::run(asked, session),
         Command::Finish(asked) => finish::run(asked, session),
         Command::Doctor(asked) => doctor::run(asked, session),
+        Command::PublicKey(asked) => public_key::run(asked, session),
         Command::Conformance(asked) => conformance::run(asked, session),
         Command::Repair(asked) => repair::run(asked, session),
     };

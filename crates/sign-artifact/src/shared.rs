@@ -8,12 +8,12 @@ use liftlock::bundle::{Bundle, Content, Unchecked};
 use liftlock::digest::Digest;
 use liftlock::failure::Failure;
 use liftlock::shard::MOST_SHARDS;
-use liftlock::signature::Artifact;
 
 use crate::check::One;
 use crate::found::Raw;
 use crate::proof::{Proof, Trust, Unproved, Wanted, other, prove, said};
 use crate::statement::place;
+use crate::target::Target;
 
 /// A bundle and its pieces.
 #[derive(Debug)]
@@ -54,17 +54,13 @@ impl<'a> Shared<'a> {
     }
 
     /// Notes what the pieces say about a target.
-    pub(crate) fn judge(&self, one: &mut One) -> Result<(), Failure> {
+    pub(crate) fn judge(&self, one: &mut One, target: &Target) -> Result<(), Failure> {
         let mut about_others = 0_usize;
         for piece in &self.pieces {
             let outcome = match &piece.holds {
                 Holds::Message(bundle) => {
-                    match prove(
-                        bundle,
-                        &Artifact::known_by(one.digest),
-                        self.trust,
-                        self.wanted,
-                    ) {
+                    let known = target.known(bundle, &self.trust.keys)?;
+                    match prove(bundle, &known.artifact(), self.trust, self.wanted) {
                         Ok(proof) => Ok(proof),
                         Err(Unproved::Refused(reason)) => Err(reason),
                         Err(Unproved::Malformed(failure)) => return Err(failure),

@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use liftlock::bundle::Bundle;
+use liftlock::crypto::Hash;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::predicate::SIGNATURE;
 use liftlock::report::Report;
-use liftlock::signature::Artifact;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::evidence::Evidence;
@@ -72,17 +72,23 @@ struct Work<'a> {
 }
 
 pub(crate) fn run(asked: &Sign, session: &Session) -> Result<Report, Failure> {
+    // A certificate is for minutes, so files are hashed before it is asked for.
+    let key = asked.signing.key.as_ref();
+    let pen = key
+        .map(|_| Pen::open(&asked.signing, session))
+        .transpose()?;
     let typed = Typed {
         texts: &asked.targets,
         checksums: asked.checksums.as_deref(),
         absent: Absent::of(asked.listed_digests),
+        hash: pen.as_ref().map_or(Hash::Sha256, Pen::hash),
     };
     let chosen = expand::all(&typed, session)?;
     check(asked, &chosen.targets)?;
     let store = asked.evidence.as_deref().map(Evidence::open).transpose()?;
     let work = Work {
         asked,
-        pen: Pen::open(&asked.signing, session)?,
+        pen: pen.map_or_else(|| Pen::open(&asked.signing, session), Ok)?,
         store,
         session,
     };
@@ -158,7 +164,7 @@ impl Work<'_> {
                 return Err(Failure::new(Kind::Usage, "a bare digest needs `--bundle`"));
             }
         };
-        let made = self.pen.sign(&Artifact::known_by(target.digest))?;
+        let made = self.pen.sign(&target.artifact(), target.subject())?;
         let place = self.keep(&to, &made)?;
         if let (Some(store), false) = (&self.store, self.session.dry_run) {
             store.put(&[target.digest], SIGNATURE, made.bundle.bytes())?;

@@ -4,14 +4,18 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use liftlock::bundle::{Bundle, MessageDigest};
+use liftlock::crypto::{Hash, PublicKey};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::json;
 use liftlock::oci::reference::LAYOUT;
 use liftlock::oci::{Descriptor, Reference, Version};
+use liftlock::signature::Artifact;
 use liftlock::statement::Subject;
 use liftlock_io::cli::Session;
 use liftlock_io::oci::Repository;
+use liftlock_io::verify::Known;
 use liftlock_io::{hash, http};
 
 /// What the bytes of bundles may have.
@@ -30,6 +34,8 @@ pub(crate) struct Target {
     pub(crate) place: Place,
     /// What a statement calls it; a label, never identity.
     pub(crate) label: Option<String>,
+    /// Another hash of a file, where its signature is made over that.
+    pub(crate) hashes: Vec<MessageDigest>,
 }
 
 /// Where a target is.
@@ -75,13 +81,14 @@ impl Target {
     pub(crate) fn find(text: &str, session: &Session) -> Result<Self, Failure> {
         session.check()?;
         match typed(text)? {
-            Typed::File(path) => Self::file(path, session),
+            Typed::File(path) => Self::file(path, Hash::Sha256, session),
             Typed::Digest(digest) => Ok(Self {
                 text: text.to_owned(),
                 digest,
                 size: None,
                 place: Place::Digest,
                 label: None,
+                hashes: Vec::new(),
             }),
             Typed::Image(reference) => {
                 let version = reference.version();
@@ -97,12 +104,14 @@ impl Target {
         }
     }
 
-    /// A file, read once from its beginning to its end.
-    pub(crate) fn file(path: PathBuf, session: &Session) -> Result<Self, Failure> {
+    /// A file, read once from its beginning to its end, and hashed by one more
+    /// hash on the way.
+    pub(crate) fn file(path: PathBuf, also: Hash, session: &Session) -> Result<Self, Failure> {
         session.check()?;
-        let hashed = hash::file(&path)?;
+        let (hashed, other) = hash::file_with(&path, also)?;
         Ok(Self {
             size: Some(hashed.size),
+            hashes: vec![other],
             ..Self::unread(path, hashed.digest)
         })
     }
@@ -116,7 +125,27 @@ impl Target {
             size: None,
             label: name.map(|name| name.to_string_lossy().into_owned()),
             place: Place::File(path),
+            hashes: Vec::new(),
         }
+    }
+
+    /// As signatures are made over it.
+    pub(crate) fn artifact(&self) -> Artifact<'_> {
+        Artifact {
+            digest: self.digest,
+            hashes: &self.hashes,
+            bytes: None,
+        }
+    }
+
+    /// As the signature in a bundle is checked against it: with what the
+    /// bundle and the keys need to know of a file.
+    pub(crate) fn known(&self, bundle: &Bundle, keys: &[PublicKey]) -> Result<Known, Failure> {
+        let path = match &self.place {
+            Place::File(path) => Some(path.as_path()),
+            Place::Image { .. } | Place::Digest => None,
+        };
+        Ok(Known::of(bundle, keys, self.digest, path)?)
     }
 
     /// The image with this digest in the repository that a label names, if the
@@ -151,6 +180,7 @@ impl Target {
                 descriptor,
             },
             label: None,
+            hashes: Vec::new(),
         }))
     }
 

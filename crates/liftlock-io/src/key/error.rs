@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use liftlock::crypto;
 use liftlock::failure::{Explain, Kind};
+use liftlock::pkcs8;
 
 use super::PASSWORD;
 use crate::file;
@@ -20,7 +21,7 @@ pub enum Error {
     #[error("the variable `{0}` is not set")]
     Unset(String),
     /// A key service.
-    #[error("key references with `{0}://` are not supported yet")]
+    #[error("key references with `{0}://` are not supported here")]
     Scheme(String),
     /// Not PEM.
     #[error("`{name}` is not one PEM block")]
@@ -48,15 +49,19 @@ pub enum Error {
         /// What it is.
         what: String,
     },
-    /// Not a PKCS#8 P-256 key.
-    #[error("`{name}` is not an ECDSA P-256 key in PKCS#8")]
-    Pkcs8 {
+    /// Another kind of key, or a broken one.
+    #[error("cannot use the private key `{name}`")]
+    Malformed {
         /// Which key.
         name: String,
         /// What is wrong with it.
-        source: p256::pkcs8::Error,
+        source: pkcs8::ParseError,
     },
-    /// Not a public P-256 key.
+    /// The service does not show the key.
+    #[cfg(feature = "kms")]
+    #[error(transparent)]
+    Service(#[from] crate::kms::Error),
+    /// Another kind of public key, or a broken one.
     #[error("cannot use the public key `{name}`")]
     PublicKey {
         /// Which key.
@@ -119,13 +124,15 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::File(error) => error.kind(),
+            #[cfg(feature = "kms")]
+            Self::Service(error) => error.kind(),
             Self::Unset(_) | Self::Password { .. } => Kind::Credentials,
             Self::Scheme(_)
             | Self::NotPem { .. }
             | Self::Public { .. }
             | Self::Private { .. }
             | Self::Unsupported { .. }
-            | Self::Pkcs8 { .. }
+            | Self::Malformed { .. }
             | Self::PublicKey { .. }
             | Self::NotSealed { .. }
             | Self::Sealed { .. }
@@ -137,6 +144,8 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Password { given: false, .. } => Some(format!("set `{PASSWORD}`")),
+            #[cfg(feature = "kms")]
+            Self::Service(error) => error.hint(),
             Self::Private { .. } => Some("give the `.pub` file".to_owned()),
             Self::Scheme(_) => Some("give a key file or `env://NAME`".to_owned()),
             Self::Exists(_) => Some("choose another `--output-key-prefix`".to_owned()),
@@ -146,7 +155,7 @@ impl Explain for Error {
             | Self::NotPem { .. }
             | Self::Public { .. }
             | Self::Unsupported { .. }
-            | Self::Pkcs8 { .. }
+            | Self::Malformed { .. }
             | Self::PublicKey { .. }
             | Self::NotSealed { .. }
             | Self::Sealed { .. }

@@ -1,19 +1,19 @@
 //! Private and public keys in files and variables, as cosign writes them.
 
+mod ed25519;
 mod error;
+mod p256;
+mod p384;
+mod rsa;
 mod sealed;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use liftlock::crypto::{PublicKey, Signer};
-use p256::SecretKey;
-use p256::ecdsa::signature::hazmat::PrehashSigner as _;
-use p256::ecdsa::{Signature, SigningKey};
-use p256::elliptic_curve::zeroize::Zeroizing;
-use p256::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _};
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+pub(crate) use ::p256::elliptic_curve::zeroize::Zeroizing;
+use liftlock::crypto::{Algorithm, PublicKey, Signer};
+use liftlock::pkcs8::{self, Secret};
+use ring::rand::{SecureRandom as _, SystemRandom};
 
 pub use error::Error;
 
@@ -25,26 +25,71 @@ pub const PASSWORD: &str = "COSIGN_PASSWORD";
 /// A hundred times an honest key file.
 const LARGEST: u64 = 64 * 1024;
 
-/// An ECDSA P-256 private key that is in memory.
+/// A private key that is in memory, or the right to use one that a service holds.
 pub struct Private {
-    secret: SecretKey,
-    pair: EcdsaKeyPair,
+    kind: Kind,
     public: PublicKey,
-    random: SystemRandom,
 }
 
+enum Kind {
+    P256(p256::Key),
+    P384(p384::Key),
+    Ed25519(ed25519::Key),
+    Rsa(rsa::Key),
+    #[cfg(feature = "kms")]
+    Remote(crate::kms::Key),
+}
+
+/// A kind of key that can be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum New {
+    /// ECDSA on P-256, which every verifier of Sigstore reads.
+    #[default]
+    P256,
+    /// ECDSA on P-384.
+    P384,
+    /// Ed25519.
+    Ed25519,
+}
+
+/// Why a library does not take a key.
+struct Unfit(String);
+
 impl Private {
-    /// Makes a new key.
+    /// Makes a new key on P-256.
     ///
     /// # Errors
     ///
     /// Fails when the operating system gives no randomness.
     pub fn generate() -> Result<Self, Error> {
+        Self::generate_as(New::P256)
+    }
+
+    /// Makes a new key of this kind.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the operating system gives no randomness.
+    pub fn generate_as(kind: New) -> Result<Self, Error> {
+        let mut bytes = Zeroizing::new([0; 48]);
         let random = SystemRandom::new();
-        match EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random) {
-            Ok(der) => Self::from_der(der.as_ref(), "a new key"),
-            Err(ring::error::Unspecified) => Err(Error::Random(crate::random::NoRandomness)),
+        // A number beyond the order of its curve is drawn again: less than
+        // once in four thousand million times.
+        for _ in 0..8 {
+            if random.fill(bytes.as_mut_slice()).is_err() {
+                break;
+            }
+            let (short, all) = (bytes.get(..32).unwrap_or_default(), bytes.as_slice());
+            let secret = match kind {
+                New::P256 => Secret::P256(short),
+                New::P384 => Secret::P384(all),
+                New::Ed25519 => Secret::Ed25519(short),
+            };
+            if let Ok(key) = Self::take(secret, "a new key") {
+                return Ok(key);
+            }
         }
+        Err(Error::Random(crate::random::NoRandomness))
     }
 
     /// Opens a key: a path, or `env://NAME` for a variable that holds the PEM.
@@ -58,19 +103,43 @@ impl Private {
         Self::from_pem(&text, reference, env::var(PASSWORD).as_deref())
     }
 
-    /// Reads PEM: sealed by cosign, or plain PKCS#8. `name` is for messages.
+    /// As [`Private::open`], and the references of key services as well.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `open` does, and when the service does not show the key's
+    /// public half.
+    #[cfg(feature = "kms")]
+    pub fn reach(reference: &str, options: &crate::http::Options) -> Result<Self, Error> {
+        match crate::kms::Key::open(reference, options)? {
+            Some(key) => Ok(Self {
+                public: key.public_key().clone(),
+                kind: Kind::Remote(key),
+            }),
+            None => Self::open(reference),
+        }
+    }
+
+    /// Reads PEM: sealed by cosign, PKCS#8, SEC 1 or PKCS #1. `name` is for
+    /// messages.
     ///
     /// # Errors
     ///
     /// Fails on a malformed or unsupported key and on a wrong password.
     pub fn from_pem(text: &str, name: &str, password: Option<&str>) -> Result<Self, Error> {
         let (label, body) = sealed::block(text).ok_or_else(|| Error::not_pem(name))?;
+        let malformed = |source| Error::Malformed {
+            name: name.to_owned(),
+            source,
+        };
         match label {
             "ENCRYPTED SIGSTORE PRIVATE KEY" | "ENCRYPTED COSIGN PRIVATE KEY" => {
                 let der = sealed::open(&body, name, password)?;
-                Self::from_der(&der, name)
+                Self::take(pkcs8::parse(&der).map_err(malformed)?, name)
             }
-            "PRIVATE KEY" => Self::from_der(&body, name),
+            "PRIVATE KEY" => Self::take(pkcs8::parse(&body).map_err(malformed)?, name),
+            "EC PRIVATE KEY" => Self::take(pkcs8::sec1(&body).map_err(malformed)?, name),
+            "RSA PRIVATE KEY" => Self::take(pkcs8::pkcs1(&body).map_err(malformed)?, name),
             "PUBLIC KEY" => Err(Error::Public {
                 name: name.to_owned(),
             }),
@@ -81,50 +150,52 @@ impl Private {
         }
     }
 
-    fn from_der(der: &[u8], name: &str) -> Result<Self, Error> {
-        let secret = SecretKey::from_pkcs8_der(der).map_err(|source| Error::Pkcs8 {
+    fn take(secret: Secret<'_>, name: &str) -> Result<Self, Error> {
+        let unfit = |Unfit(reason)| Error::Unsupported {
+            name: name.to_owned(),
+            what: format!("a key that cannot be used ({reason})"),
+        };
+        let kind = match secret {
+            Secret::P256(bytes) => Kind::P256(p256::Key::new(bytes).map_err(unfit)?),
+            Secret::P384(bytes) => Kind::P384(p384::Key::new(bytes).map_err(unfit)?),
+            Secret::Ed25519(seed) => Kind::Ed25519(ed25519::Key::new(seed).map_err(unfit)?),
+            Secret::Rsa(der) => Kind::Rsa(rsa::Key::new(der).map_err(unfit)?),
+        };
+        let public = match &kind {
+            Kind::P256(key) => PublicKey::from_bits(Algorithm::P256, &key.point()),
+            Kind::P384(key) => PublicKey::from_bits(Algorithm::P384, &key.point()),
+            Kind::Ed25519(key) => PublicKey::from_bits(Algorithm::Ed25519, key.public()),
+            Kind::Rsa(key) => PublicKey::from_pkcs1(key.public()),
+            #[cfg(feature = "kms")]
+            Kind::Remote(key) => Ok(key.public_key().clone()),
+        };
+        let public = public.map_err(|source| Error::PublicKey {
             name: name.to_owned(),
             source,
         })?;
-        let random = SystemRandom::new();
-        // ring wants the public half inside, which not every writer puts there.
-        let whole = secret.to_pkcs8_der().map_err(|source| Error::Pkcs8 {
-            name: name.to_owned(),
-            source,
-        })?;
-        let pair =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, whole.as_bytes(), &random)
-                .map_err(|reason| Error::Unsupported {
-                    name: name.to_owned(),
-                    what: format!("a key that does not fit its public half ({reason})"),
-                })?;
-        let public = secret.public_key().to_public_key_der();
-        let public = public
-            .ok()
-            .and_then(|der| PublicKey::from_der(der.as_bytes()).ok())
-            .ok_or_else(|| Error::Unsupported {
-                name: name.to_owned(),
-                what: "a key without a public half".to_owned(),
-            })?;
-        Ok(Self {
-            secret,
-            pair,
-            public,
-            random,
-        })
+        Ok(Self { kind, public })
     }
 
     /// The PEM of cosign's key file, sealed with this password.
     ///
     /// # Errors
     ///
-    /// Fails when the operating system gives no randomness.
+    /// Fails when the operating system gives no randomness, and for a key that
+    /// a service holds.
     pub fn sealed(&self, password: &str) -> Result<String, Error> {
-        let der = self.secret.to_pkcs8_der().map_err(|source| Error::Pkcs8 {
+        let der = match &self.kind {
+            Kind::P256(key) => key.pkcs8(),
+            Kind::P384(key) => key.pkcs8(),
+            Kind::Ed25519(key) => key.pkcs8(),
+            Kind::Rsa(key) => key.pkcs8(),
+            #[cfg(feature = "kms")]
+            Kind::Remote(_) => Err(pkcs8::ParseError::Unsupported),
+        };
+        let der = der.map_err(|source| Error::Malformed {
             name: "the key".to_owned(),
             source,
         })?;
-        sealed::seal(der.as_bytes(), password)
+        sealed::seal(&der, password)
     }
 }
 
@@ -136,22 +207,35 @@ impl std::fmt::Debug for Private {
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
+/// Asked of a kind of key that hashes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an Ed25519 or RSA key signs messages, not digests")]
+struct NoDigests;
+
 impl Signer for Private {
     fn public_key(&self) -> &PublicKey {
         &self.public
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Cause> {
-        match self.pair.sign(&self.random, message) {
-            Ok(signature) => Ok(signature.as_ref().to_vec()),
-            Err(ring::error::Unspecified) => Err(crate::random::NoRandomness.into()),
+        match &self.kind {
+            Kind::P256(key) => key.sign(message),
+            Kind::P384(key) => key.sign(message),
+            Kind::Ed25519(key) => Ok(key.sign(message)),
+            Kind::Rsa(key) => key.sign(message),
+            #[cfg(feature = "kms")]
+            Kind::Remote(key) => key.sign(message),
         }
     }
 
     fn sign_prehashed(&self, digest: &[u8]) -> Result<Vec<u8>, Cause> {
-        let key = SigningKey::from(&self.secret);
-        let signature: Signature = key.sign_prehash(digest)?;
-        Ok(signature.to_der().as_bytes().to_vec())
+        match &self.kind {
+            Kind::P256(key) => key.sign_prehashed(digest),
+            Kind::P384(key) => key.sign_prehashed(digest),
+            Kind::Ed25519(_) | Kind::Rsa(_) => Err(NoDigests.into()),
+            #[cfg(feature = "kms")]
+            Kind::Remote(key) => key.sign_prehashed(digest),
+        }
     }
 }
 
@@ -171,6 +255,20 @@ pub fn public(reference: &str) -> Result<PublicKey, Error> {
         name: reference.to_owned(),
         source,
     })
+}
+
+/// As [`public`], and the references of key services as well: they show their
+/// public half.
+///
+/// # Errors
+///
+/// Fails as `public` does, and when the service does not show the key.
+#[cfg(feature = "kms")]
+pub fn reach_public(reference: &str, options: &crate::http::Options) -> Result<PublicKey, Error> {
+    match crate::kms::Key::open(reference, options)? {
+        Some(key) => Ok(key.public_key().clone()),
+        None => public(reference),
+    }
 }
 
 fn read(reference: &str) -> Result<String, Error> {

@@ -1,10 +1,10 @@
 //! cosign's encrypted key file: scrypt and `nacl/secretbox` around PKCS#8.
 
+use super::Zeroizing;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto_secretbox::aead::Aead as _;
 use crypto_secretbox::{KeyInit as _, Nonce, XSalsa20Poly1305};
-use p256::elliptic_curve::zeroize::Zeroizing;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 

@@ -138,7 +138,8 @@ fn what_was_attested_is_proved_before_it_is_handed_out() {
     let bundle = attest::attest(&key, &statement).unwrap();
     let proved = attestation::verify(&bundle, &[key.public_key().clone()], &Local).unwrap();
     assert_eq!(proved.statement, statement);
-    assert!(attest::sign(&key, &hello()).is_ok());
+    let known = Artifact::known_by(hello());
+    assert!(attest::sign(&key, &known, Subject::new(&hello())).is_ok());
 }
 
 #[test]
@@ -168,7 +169,7 @@ fn services_that_hold_keys_are_refused_by_name() {
     let error = Private::open("awskms:///alias/release").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "key references with `awskms://` are not supported yet"
+        "key references with `awskms://` are not supported here"
     );
 }
 

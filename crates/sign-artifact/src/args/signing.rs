@@ -9,7 +9,7 @@ use liftlock_io::keyless::instance::Files;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Who signs")]
 pub(crate) struct Signing {
-    /// Private key: a file, or `env://NAME`; without it the CI's identity signs
+    /// Private key: a file, `env://NAME`, or a key service's reference; without it the CI's identity signs
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
 

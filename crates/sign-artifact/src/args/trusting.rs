@@ -6,16 +6,18 @@ use liftlock::crypto::PublicKey;
 use liftlock::failure::{Failure, Kind};
 use liftlock::sigstore::identity::{Identity, Matcher};
 use liftlock::sigstore::verify::Unlogged;
+use liftlock_io::cli::Session;
 use liftlock_io::keyless::instance::{Files, Instance};
 use liftlock_io::{http, key};
 
 use crate::proof::Trust;
+use crate::target::options;
 
 /// Who is trusted.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Whose signatures count")]
 pub(crate) struct Trusting {
-    /// Public key that is trusted: a file, or `env://NAME`; may be repeated
+    /// Public key that is trusted: a file, `env://NAME`, or a key service's reference; may be repeated
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Vec<String>,
 
@@ -51,8 +53,8 @@ pub(crate) struct Trusting {
 impl Trusting {
     /// Who that is. From here on nothing may ask the network, if it was asked
     /// not to.
-    pub(crate) fn trust(&self) -> Result<Trust, Failure> {
-        let trust = self.trusted()?;
+    pub(crate) fn trust(&self, session: &Session) -> Result<Trust, Failure> {
+        let trust = self.trusted(session)?;
         if trust.keys.is_empty() && trust.identities.is_empty() {
             return Err(Failure::new(Kind::Usage, "nobody is trusted")
                 .with_hint("give `--key FILE.pub`, or `--identity NAME --issuer URL`"));
@@ -61,11 +63,13 @@ impl Trusting {
     }
 
     /// The same, where it may be nobody.
-    pub(crate) fn trusted(&self) -> Result<Trust, Failure> {
+    pub(crate) fn trusted(&self, session: &Session) -> Result<Trust, Failure> {
         if self.offline {
             http::forbid();
         }
-        let keys = self.key.iter().map(|reference| key::public(reference));
+        let keys = self.key.iter();
+        let options = options(session);
+        let keys = keys.map(|reference| key::reach_public(reference, &options));
         let keys: Vec<PublicKey> = keys.collect::<Result<_, _>>()?;
         let identities = self.identity.iter().flat_map(|name| {
             self.issuer.iter().map(|issuer| Identity {

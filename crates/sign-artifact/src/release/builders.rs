@@ -1,5 +1,6 @@
 //! Who may have signed the artifacts of a release, and whether they did.
 
+use liftlock::attestation;
 use liftlock::bundle::{Bundle, Content};
 use liftlock::config::effective::Rules;
 use liftlock::config::trust::Role;
@@ -9,13 +10,14 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::predicate::SIGNATURE;
 use liftlock::report::PolicyOrigin;
 use liftlock::signature::Artifact;
-use liftlock::{attestation, time};
+use liftlock_io::cli::Session;
 use liftlock_io::evidence::Evidence;
 use liftlock_io::key;
 
 use crate::args;
 use crate::found::kept;
 use crate::proof::{Signer, Trust, Unproved, Wanted, prove, said};
+use crate::target::options;
 
 use super::collect::signatures;
 
@@ -40,12 +42,13 @@ impl Builders {
         asked: &args::Release,
         rules: Option<&Rules>,
         own: &Trust,
-        now: time::Time,
+        session: &Session,
     ) -> Result<Self, Failure> {
+        let options = options(session);
         let named = asked
             .signed_by
             .iter()
-            .map(|reference| key::public(reference));
+            .map(|reference| key::reach_public(reference, &options));
         let named: Vec<PublicKey> = named.collect::<Result<_, _>>()?;
         let binding = rules.filter(|rules| {
             rules.origin == PolicyOrigin::Protected || !rules.trust.trusted.is_empty()
@@ -68,7 +71,7 @@ impl Builders {
             return Err(Failure::new(Kind::Invalid, message)
                 .with_hint("have the artifacts signed by a key in the builder role"));
         }
-        let mut keys = rules.trust.keys(Role::Builder, now);
+        let mut keys = rules.trust.keys(Role::Builder, session.started);
         if let Some(stray) = named.iter().find(|key| !keys.contains(key)) {
             let message = format!(
                 "the key `{}` of `--signed-by` is not in the builder role, or does not count now",

@@ -76,7 +76,7 @@ pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Fa
         return part::write(name, asked, collected.merged, session);
     }
     let pen = Pen::open(&asked.signing, session)?;
-    let builders = Builders::find(asked, setting.rules(), &pen.own(), session.started)?;
+    let builders = Builders::find(asked, setting.rules(), &pen.own(), session)?;
     let referred = refer::all(asked, &mut collected, &builders, store.as_ref())?;
     let signed = match prove(asked, &collected, &builders, store.as_ref())? {
         Ok(signed) => signed,

@@ -1,9 +1,13 @@
 //! Checks signatures: `ring` where the message is in memory, `p256` and `p384`
 //! where only its digest is known, which `ring` has no door for.
 
+mod known;
+
 use liftlock::crypto::{Algorithm, Hash, PublicKey, Verifier};
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+
+pub use known::{Error, IN_MEMORY, Known};
 
 /// The mathematics of signatures on this machine.
 #[derive(Clone, Copy, Debug, Default)]
