@@ -6,7 +6,7 @@ use liftlock::failure::Failure;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
-use liftlock_io::key;
+use liftlock_io::{file, key};
 use serde::Serialize;
 
 use crate::args::PublicKey;
@@ -26,6 +26,9 @@ pub(crate) fn run(asked: &PublicKey, session: &Session) -> Result<Report, Failur
         Err(key::Error::Public { .. }) => key::reach_public(&asked.key, &options)?,
         Err(error) => return Err(error.into()),
     };
+    if let (Some(path), false) = (&asked.output, session.dry_run) {
+        file::write(path, public.pem().as_bytes())?;
+    }
     let detail = Shown {
         key_id: public.id(),
         algorithm: public.algorithm().to_string(),

@@ -232,3 +232,110 @@ fn the_conformance_suite_is_judged_as_it_should_be() {
     }
     assert!(proved > 0);
 }
+
+/// A message and its SHA-384, for what signs either.
+fn hullo() -> Artifact<'static> {
+    const MESSAGE: &[u8] = b"hullo\n";
+    Artifact {
+        digest: Digest::of(MESSAGE),
+        hashes: &[],
+        bytes: Some(MESSAGE),
+    }
+}
+
+#[test]
+fn each_new_kind_survives_being_sealed_and_signs_files_in_its_own_form() {
+    use liftlock::bundle::Content;
+    for (kind, algorithm) in [
+        (New::P256, Algorithm::P256),
+        (New::P384, Algorithm::P384),
+        (New::Ed25519, Algorithm::Ed25519),
+    ] {
+        let key = Private::generate_as(kind).unwrap();
+        assert_eq!(key.public_key().algorithm(), algorithm);
+        let again = Private::from_pem(&key.sealed("x").unwrap(), "k", Some("x")).unwrap();
+        assert_eq!(again.public_key(), key.public_key());
+        let artifact = hullo();
+        let bundle = attest::sign(&again, &artifact, Subject::new(&artifact.digest)).unwrap();
+        match bundle.content() {
+            Content::Message { digest, .. } => {
+                assert!(algorithm.takes_digests());
+                assert_eq!(digest.hash, algorithm.hash());
+            }
+            Content::Envelope(_) => assert!(!algorithm.takes_digests()),
+        }
+        let refused = key.sign_prehashed(artifact.digest.as_bytes());
+        assert_eq!(refused.is_ok(), algorithm.takes_digests());
+        let signature = key.sign(b"hello\n").unwrap();
+        assert!(Local.verify(key.public_key(), b"hello\n", &signature));
+        assert!(!Local.verify(key.public_key(), b"hullo\n", &signature));
+        assert_eq!(
+            format!("{key:?}").len(),
+            "Private(".len() + key.public.id().short().len() + 1
+        );
+    }
+}
+
+#[test]
+fn a_key_that_needs_another_hash_signs_no_bare_digest() {
+    let key = Private::generate_as(New::P384).unwrap();
+    let known = Artifact::known_by(hello());
+    let error = attest::sign(&key, &known, Subject::new(&hello())).unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid);
+    assert!(error.hint().is_some());
+}
+
+#[test]
+fn plain_keys_of_openssl_open_in_every_form_it_writes() {
+    // Each made by OpenSSL 3.0 (`genpkey`, `ecparam -genkey`, `rsa -traditional`).
+    let rsa = include_str!("testdata/rsa.pem");
+    let cases = [
+        (
+            include_str!("testdata/p384.pem"),
+            include_str!("testdata/p384.sec1.pem"),
+            Algorithm::P384,
+        ),
+        (
+            include_str!("testdata/ed25519.pem"),
+            include_str!("testdata/ed25519.pem"),
+            Algorithm::Ed25519,
+        ),
+        (
+            rsa,
+            include_str!("testdata/rsa.pkcs1.pem"),
+            Algorithm::Rsa { bits: 2048 },
+        ),
+    ];
+    for (one, other, algorithm) in cases {
+        let key = Private::from_pem(one, "one", None).unwrap();
+        let same = Private::from_pem(other, "other", None).unwrap();
+        assert_eq!(key.public_key().algorithm(), algorithm);
+        assert_eq!(key.public_key(), same.public_key());
+        let signature = key.sign(b"hello\n").unwrap();
+        assert!(Local.verify(same.public_key(), b"hello\n", &signature));
+        let sealed = key.sealed("x").unwrap();
+        let opened = Private::from_pem(&sealed, "sealed", Some("x")).unwrap();
+        assert_eq!(opened.public_key(), key.public_key());
+        // Half a key is no key, and the message does not quote it.
+        let body: String = one
+            .lines()
+            .take(one.lines().count() - 2)
+            .collect::<Vec<_>>()
+            .join("\n");
+        let label = "-----END PRIVATE KEY-----";
+        let error = Private::from_pem(&format!("{body}\n{label}"), "half", None).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid);
+    }
+}
+
+#[test]
+fn a_number_that_is_no_key_of_its_curve_is_refused() {
+    use liftlock::pkcs8;
+    for secret in [[0; 32], [0xff; 32]] {
+        let der = pkcs8::encode(Secret::P256(&secret), &[4; 65]).unwrap();
+        let body = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        let error = Private::from_pem(&pem, "k", None).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+    }
+}
