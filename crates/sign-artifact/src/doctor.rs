@@ -9,7 +9,7 @@ use liftlock::signature::Artifact;
 use liftlock::statement::Subject;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
-use liftlock_io::{attest, env, http, key};
+use liftlock_io::{attest, env, http, key, kms};
 use serde::Serialize;
 
 use crate::args::Doctor;
@@ -62,6 +62,10 @@ pub(crate) fn run(asked: &Doctor, session: &Session) -> Result<Report, Failure> 
         check("new key signs", new_key()),
         check("certificate authorities", authorities(session)),
     ];
+    // A service asks for credentials of its own.
+    if !asked.key.as_deref().is_some_and(kms::is_meant_by) {
+        checks.insert(0, check("password", password()));
+    }
     if let Some(reference) = &asked.key {
         checks.push(check("key", opens(reference, session)));
     }

@@ -1,7 +1,7 @@
 //! AWS KMS: `GetPublicKey` and `Sign`
 //! (<https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html>).
 
-use liftlock::crypto::{Algorithm, Hash, PublicKey};
+use liftlock::crypto::{Algorithm, ParseError, PublicKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::{Position, Url};
@@ -36,7 +36,8 @@ struct Login {
 struct Shown {
     public_key: String,
     key_usage: String,
-    key_spec: String,
+    #[serde(default)]
+    signing_algorithms: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,29 +54,39 @@ struct Complaint {
     message: String,
 }
 
+/// The public half of a key that signs as its kind should.
 fn shown(body: &[u8]) -> Result<PublicKey, Error> {
     let shown: Shown = wire::json(SERVICE, body)?;
-    let fits = matches!(
-        shown.key_spec.as_str(),
-        "ECC_NIST_P256" | "ECC_NIST_P384" | "RSA_2048" | "RSA_3072" | "RSA_4096"
-    );
-    if shown.key_usage != "SIGN_VERIFY" || !fits {
-        let kind = format!("{} for {}", shown.key_spec, shown.key_usage);
-        return Err(Error::Kind(kind));
+    let listed = shown.signing_algorithms.join(", ");
+    let public = match PublicKey::from_der(&decode(SERVICE, &shown.public_key)?) {
+        Ok(public) => public,
+        Err(ParseError::Unsupported) => return Err(Error::Kind(listed)),
+        Err(error) => return Err(error.into()),
+    };
+    let wanted = name(public.algorithm());
+    let fits = wanted.is_some_and(|name| shown.signing_algorithms.iter().any(|one| one == name));
+    if shown.key_usage == "SIGN_VERIFY" && fits {
+        Ok(public)
+    } else {
+        let kind = format!("{} for {} {listed}", public.algorithm(), shown.key_usage);
+        Err(Error::Kind(kind.trim_end().to_owned()))
     }
-    Ok(PublicKey::from_der(&decode(SERVICE, &shown.public_key)?)?)
+}
+
+/// How AWS calls the signatures of a kind of key.
+const fn name(algorithm: Algorithm) -> Option<&'static str> {
+    match algorithm {
+        Algorithm::P256 => Some("ECDSA_SHA_256"),
+        Algorithm::P384 => Some("ECDSA_SHA_384"),
+        Algorithm::Rsa { .. } => Some("RSASSA_PKCS1_V1_5_SHA_256"),
+        // Its service takes messages of 4096 bytes at most.
+        Algorithm::Ed25519 => None,
+    }
 }
 
 fn asked(id: &str, task: &Task<'_>, algorithm: Algorithm) -> Result<Value, Error> {
-    let name = match (algorithm, task) {
-        (Algorithm::P256, Task::Digest(Hash::Sha256, _)) => "ECDSA_SHA_256",
-        (Algorithm::P384, Task::Digest(Hash::Sha384, _)) => "ECDSA_SHA_384",
-        (Algorithm::Rsa { .. }, Task::Digest(Hash::Sha256, _)) => "RSASSA_PKCS1_V1_5_SHA_256",
-        (other, _) => return Err(Error::Kind(other.to_string())),
-    };
-    let digest = match task {
-        Task::Digest(_, digest) => digest,
-        Task::Message(_) => return Err(Error::Kind(algorithm.to_string())),
+    let (Some(name), Task::Digest(_, digest)) = (name(algorithm), task) else {
+        return Err(Error::Kind(algorithm.to_string()));
     };
     Ok(json!({
         "KeyId": id,
@@ -230,26 +241,38 @@ fn region(id: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use liftlock::crypto::Hash;
+
     use super::*;
 
     #[test]
     fn keys_that_sign_nothing_for_us_are_refused() {
-        let answer = |spec: &str, usage: &str| {
-            let pem = include_str!("../key/testdata/cosign.pub");
-            let key = encode(PublicKey::from_pem(pem).unwrap().der());
-            json!({ "KeySpec": spec, "KeyUsage": usage, "PublicKey": key, "KeyId": "x" })
-                .to_string()
+        let pem = include_str!("../key/testdata/cosign.pub");
+        let p256 = PublicKey::from_pem(pem).unwrap().der().to_vec();
+        let read = |key: &[u8], usage: &str, names: &[&str]| {
+            let key = encode(key);
+            let answer = json!({
+                "KeyUsage": usage, "PublicKey": key, "KeyId": "x", "SigningAlgorithms": names
+            });
+            shown(answer.to_string().as_bytes())
         };
-        let read = |spec, usage| shown(answer(spec, usage).as_bytes());
-        assert!(read("ECC_NIST_P256", "SIGN_VERIFY").is_ok());
-        assert!(matches!(
-            read("RSA_2048", "ENCRYPT_DECRYPT"),
-            Err(Error::Kind(_))
-        ));
-        assert!(matches!(
-            read("ECC_SECG_P256K1", "SIGN_VERIFY"),
-            Err(Error::Kind(_))
-        ));
+        assert!(read(&p256, "SIGN_VERIFY", &["ECDSA_SHA_256"]).is_ok());
+        // The last arc of its curve's name makes another curve.
+        let other: Vec<u8> = p256
+            .iter()
+            .map(|byte| if *byte == 0x07 { 0x06 } else { *byte })
+            .collect();
+        for (key, usage, names) in [
+            (&p256, "KEY_AGREEMENT", &["ECDSA_SHA_256"][..]),
+            (&p256, "SIGN_VERIFY", &["ECDSA_SHA_384"][..]),
+            (&p256, "SIGN_VERIFY", &[][..]),
+            (&other, "SIGN_VERIFY", &["ECDSA_SHA_256"][..]),
+        ] {
+            assert!(
+                matches!(read(key, usage, names), Err(Error::Kind(_))),
+                "{usage}"
+            );
+        }
         assert!(matches!(shown(b"[]"), Err(Error::Answer { .. })));
     }
 
@@ -283,7 +306,6 @@ mod tests {
         let body = asked("k", &task, Algorithm::P256).unwrap();
         assert_eq!(body["SigningAlgorithm"], "ECDSA_SHA_256");
         assert_eq!(body["MessageType"], "DIGEST");
-        assert!(asked("k", &task, Algorithm::P384).is_err());
         assert!(asked("k", &Task::Message(&[1]), Algorithm::Ed25519).is_err());
     }
 

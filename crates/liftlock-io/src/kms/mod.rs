@@ -128,6 +128,12 @@ impl Key {
     }
 }
 
+/// Whether a reference is meant for a key service, well-formed or not.
+#[must_use]
+pub fn is_meant_by(reference: &str) -> bool {
+    !matches!(Reference::parse(reference), Ok(None))
+}
+
 impl std::fmt::Debug for Key {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Key({})", self.public.id().short())
