@@ -106,7 +106,8 @@ fn passwords_and_keys_that_do_not_fit_have_codes_of_their_own() {
     bench.expect(3, "sign --key absent.key a");
     bench.expect(3, "sign --key cosign.pub a");
     bench.expect(3, "verify --key cosign.key a");
-    bench.expect(3, "sign --key awskms:///alias/x a");
+    bench.expect(3, "sign --key k8s://ns/secret a");
+    bench.expect(4, "sign --key awskms:///alias/x a");
     bench.expect(4, "sign --key env://NOTHING a");
     // Without a key the identity of a CI would sign, and there is none.
     bench.expect(4, "sign a");
@@ -352,9 +353,9 @@ fn a_plain_key_of_openssl_signs() {
     run("pkey -in plain.key -pubout -out plain.pub");
     bench.expect(0, "sign --key plain.key a");
     bench.expect(0, "verify --key plain.pub a");
-    run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out large.key");
+    run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out large.key");
     let text = bench.expect(3, "sign --key large.key a");
-    assert!(text.contains("not an ECDSA P-256 key"), "{text}");
+    assert!(text.contains("not an ECDSA P-256 or P-384"), "{text}");
 }
 
 #[test]
