@@ -13,7 +13,9 @@ use liftlock::config::environment::Approval as Rule;
 use liftlock::config::trust::{DatedKey, Keyring, Person, Role, Trusted};
 use liftlock::digest::Digest;
 use liftlock::name::Name;
+use liftlock::signature::Artifact;
 use liftlock::state::Document;
+use liftlock::statement::Subject;
 use liftlock_io::key::{self, Private};
 use liftlock_io::verify::Local;
 use liftlock_io::{attest, clock};
@@ -705,7 +707,12 @@ fn only_a_judge_judges_and_a_pass_needs_a_key() {
 fn whoever_signed_the_release_does_not_count() {
     let world = World::configured();
     let request = world.ask("shop-1.json");
-    let signature = attest::sign(&opened("bob"), &Digest::of(b"shop-1")).unwrap();
+    let signature = attest::sign(
+        &opened("bob"),
+        &Artifact::known_by(Digest::of(b"shop-1")),
+        Subject::new(&Digest::of(b"shop-1")),
+    )
+    .unwrap();
     fs::write(world.path("signature.json"), signature.bytes()).unwrap();
     for person in ["alice", "bob"] {
         assert_eq!(world.answer(&request, person, person, "--yes").code, 0);

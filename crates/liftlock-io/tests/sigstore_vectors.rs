@@ -179,3 +179,33 @@ fn every_bundle_of_the_suite_is_judged_by_the_right_check() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(accepted, 15);
 }
+
+/// A log of v2 has no clock; that it was still trusted is seen by the others'.
+#[test]
+fn a_log_that_had_ended_by_then_proves_nothing() {
+    let folder = vectors().join("rekor2-happy-path");
+    let Ok(root) = fs::read_to_string(folder.join("trusted_root.json")) else {
+        println!("skipped: the vectors are not there");
+        return;
+    };
+    let bundle = fs::read(folder.join("bundle.sigstore.json")).unwrap();
+    let bundle = Bundle::parse(&bundle).unwrap();
+    let artifact = fs::read(vectors().join("a.txt")).unwrap();
+    let identity = Identity {
+        issuer: ISSUER.parse().unwrap(),
+        name: NAME.parse().unwrap(),
+    };
+    let judge = |root: &str| {
+        let root = TrustedRoot::parse(root.as_bytes()).unwrap();
+        let artifact = Artifact::known_by(Digest::of(&artifact));
+        let proved = verify::by_identity(&bundle, &artifact, &[identity.clone()], &root, &Local);
+        proved.map_err(|error| chain(&error))
+    };
+    assert!(judge(&root).is_ok());
+    let mut ended: serde_json::Value = serde_json::from_str(&root).unwrap();
+    for log in ended["tlogs"].as_array_mut().unwrap() {
+        log["publicKey"]["validFor"]["end"] = "2025-04-17T00:00:00Z".into();
+    }
+    let refused = judge(&ended.to_string()).unwrap_err();
+    assert!(refused.starts_with("the log did not count"), "{refused}");
+}

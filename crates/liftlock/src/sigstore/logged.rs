@@ -16,6 +16,8 @@ pub(super) struct Logged<'a> {
     pub(super) entry: &'a Entry,
     pub(super) log: &'a Log,
     pub(super) generation: Generation,
+    /// When others saw the signature.
+    pub(super) stamped: &'a [Time],
 }
 
 impl Logged<'_> {
@@ -27,7 +29,15 @@ impl Logged<'_> {
     ) -> Result<Witness, Refused> {
         let time = match &self.entry.inclusion_promise {
             Some(promise) => Some(self.promised(promise, verifier)?),
-            None => None,
+            // The log has no clock: it has to have counted when others saw it.
+            None => match self
+                .stamped
+                .iter()
+                .find(|time| !self.log.valid.contains(**time))
+            {
+                Some(time) => return Err(Refused::LogTime(*time)),
+                None => None,
+            },
         };
         let proof = self.entry.inclusion_proof.as_ref();
         let proved = match proof.and_then(|proof| Some((proof, proof.checkpoint.as_ref()?))) {

@@ -257,6 +257,7 @@ fn witnesses(
             Err(error) => return Err(error.into()),
         }
     }
+    let stamped: Vec<Time> = found.iter().filter_map(Witness::time).collect();
     for entry in bundle.entries() {
         let generation = body::check(entry, bundle.content(), who)?;
         let mut logs = root
@@ -274,6 +275,7 @@ fn witnesses(
                 entry,
                 log,
                 generation,
+                stamped: &stamped,
             };
             proof
                 .check(bundle.version(), verifier)
