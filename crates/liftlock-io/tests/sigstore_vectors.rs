@@ -198,7 +198,13 @@ fn a_log_that_had_ended_by_then_proves_nothing() {
     let judge = |root: &str| {
         let root = TrustedRoot::parse(root.as_bytes()).unwrap();
         let artifact = Artifact::known_by(Digest::of(&artifact));
-        let proved = verify::by_identity(&bundle, &artifact, &[identity.clone()], &root, &Local);
+        let proved = verify::by_identity(
+            &bundle,
+            &artifact,
+            std::slice::from_ref(&identity),
+            &root,
+            &Local,
+        );
         proved.map_err(|error| chain(&error))
     };
     assert!(judge(&root).is_ok());
