@@ -219,6 +219,7 @@ fn keyring() -> Keyring {
             name: name("approvals"),
             roles: [Role::Judge].into(),
             keys: vec![dated("judge")],
+            identities: Vec::new(),
         }],
         people: [
             (name("alice"), person(&["alice", "alice2"])),

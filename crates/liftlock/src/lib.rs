@@ -21,6 +21,7 @@ pub mod dsse;
 pub mod exit;
 pub mod failure;
 pub mod glob;
+pub mod foreign;
 pub mod haproxy;
 pub mod json;
 pub mod ledger;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ci;
 use crate::digest::Digest;
+use crate::foreign;
 use crate::json;
 use crate::name::Name;
 use crate::time::Time;
@@ -104,7 +105,7 @@ impl Migration {
 /// A release together with the digest of the bytes it was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identified {
-    /// The SHA-256 of the file.
+    /// The SHA-256 of the file; of the artifacts where nobody wrote one.
     pub digest: Digest,
     /// What the file says.
     pub release: Release,
@@ -128,7 +129,8 @@ pub const MOST_REFERENCES: usize = 64;
 pub struct Reference {
     /// The label.
     pub id: String,
-    /// The SHA-256 of `release.json`.
+    /// The SHA-256 of `release.json`; without one, of the artifact, or of the
+    /// list of several.
     pub digest: Digest,
     /// Artifact name → digest.
     pub artifacts: BTreeMap<Name, Digest>,
@@ -177,7 +179,7 @@ impl Release {
 }
 
 impl Identified {
-    /// Reads `release.json`. Unknown fields are tolerated, newer majors are not.
+    /// Reads `release.json`, or what stands in for one. Unknown fields are tolerated, newer majors are not.
     ///
     /// # Errors
     ///
@@ -199,8 +201,9 @@ impl Identified {
             return Err(ParseError::Empty("id"));
         }
         release.check_labels()?;
+        let digest = foreign::stands_in(bytes, &release);
         Ok(Self {
-            digest: Digest::of(bytes),
+            digest: digest.unwrap_or_else(|| Digest::of(bytes)),
             release,
         })
     }

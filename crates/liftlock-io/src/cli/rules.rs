@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use liftlock::config::effective::Rules;
+use liftlock::config::foreign::Sigstore;
 use liftlock::config::tighten::{Loosened, tighten};
 use liftlock::config::trust::DatedKey;
 use liftlock::config::{ParseError, Service, parse};
@@ -11,6 +12,7 @@ use liftlock::crypto::{self, PublicKey};
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain, Failure, Kind};
 use liftlock::report::{Mode, PolicyOrigin};
+use liftlock::sigstore::anchors;
 use liftlock::yaml;
 
 use super::Session;
@@ -26,6 +28,9 @@ const PLACES: [&str; 3] = [
 
 /// The setting that names the policy; protected by the CI, never by the change.
 const SETTING: &str = "LIFTLOCK_POLICY";
+
+/// The most bytes of a trusted root; the public one has seven thousand.
+const LARGEST_ROOT: u64 = 1024 * 1024;
 
 /// Bytes of a file together with how to read those it names.
 struct Source {
@@ -56,14 +61,14 @@ impl Session {
             (None, None) => return Ok(None),
             (None, Some(local)) => {
                 let service = self.read(&local)?;
-                let digest = Digest::of(local.text.as_bytes());
+                let digest = local.digest(&service);
                 self.resolve(service, digest, PolicyOrigin::Local)?
             }
             (Some(policy), local) => {
                 let above = self.read(&policy)?;
                 let below = local.map(|local| self.read(&local)).transpose()?;
                 let merged = tighten(&above, below.unwrap_or_default()).map_err(loosened)?;
-                let digest = Digest::of(policy.text.as_bytes());
+                let digest = policy.digest(&merged);
                 self.resolve(merged, digest, PolicyOrigin::Protected)?
             }
         };
@@ -116,6 +121,7 @@ impl Session {
                 source: cause,
             })?;
         load_keys(&mut service, source)?;
+        load_root(&mut service, source)?;
         Ok(service)
     }
 }
@@ -220,22 +226,7 @@ fn load_key(dated: &mut DatedKey, source: &Source) -> Result<(), Failure> {
     let Some(name) = dated.key_file.take() else {
         return Ok(());
     };
-    let (label, text) = match &source.origin {
-        Origin::Folder(folder) => {
-            let path = folder.join(&name);
-            let text = file::read_text(&path, 64 * 1024)?;
-            (path.display().to_string(), text)
-        }
-        Origin::Git { clone, path } => {
-            let beside = Path::new(path)
-                .parent()
-                .unwrap_or(Path::new(""))
-                .join(&name);
-            let beside = beside.to_string_lossy().into_owned();
-            let text = show(&git(clone.path()), &beside, &beside)?;
-            (beside, text)
-        }
-    };
+    let (label, text) = source.beside(&name, 64 * 1024)?;
     let key = PublicKey::from_pem(&text).map_err(|cause| Error::Key {
         label,
         source: cause,
@@ -244,9 +235,50 @@ fn load_key(dated: &mut DatedKey, source: &Source) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Reads the trusted root beside the file that names it.
+fn load_root(service: &mut Service, source: &Source) -> Result<(), Failure> {
+    let Some(sigstore) = &mut service.sigstore else {
+        return Ok(());
+    };
+    let Some(name) = &sigstore.trusted_root else {
+        return Ok(());
+    };
+    let (label, text) = source.beside(name, LARGEST_ROOT)?;
+    sigstore
+        .take(text.as_bytes())
+        .map_err(|cause| Error::Root {
+            label,
+            source: cause,
+        })?;
+    Ok(())
+}
+
 fn loosened(error: Loosened) -> Failure {
     Failure::from(Error::Loosened(error))
         .with_hint("remove the field from the file, or have the policy changed by its owners")
+}
+
+impl Source {
+    /// A file that this one names, relative to it, with what to call it.
+    fn beside(&self, name: &Path, limit: u64) -> Result<(String, String), Failure> {
+        match &self.origin {
+            Origin::Folder(folder) => {
+                let path = folder.join(name);
+                let text = file::read_text(&path, limit)?;
+                Ok((path.display().to_string(), text))
+            }
+            Origin::Git { clone, path } => {
+                let folder = Path::new(path).parent().unwrap_or(Path::new(""));
+                let beside = folder.join(name).to_string_lossy().into_owned();
+                let text = show(&git(clone.path()), &beside, &beside)?;
+                Ok((beside, text))
+            }
+        }
+    }
+
+    fn digest(&self, service: &Service) -> Digest {
+        Sigstore::policy_digest(service.sigstore.as_ref(), self.text.as_bytes())
+    }
 }
 
 /// Why there are no rules.
@@ -264,6 +296,11 @@ enum Error {
     Key {
         label: String,
         source: crypto::ParseError,
+    },
+    #[error("`{label}` is no trusted root that can be used")]
+    Root {
+        label: String,
+        source: anchors::ParseError,
     },
 }
 

@@ -90,6 +90,7 @@ pub(super) fn keyring() -> Keyring {
             name: name("ci-judge"),
             roles: [Role::Judge].into(),
             keys: vec![dated(9)],
+            identities: Vec::new(),
         }],
         people: BTreeMap::from([
             (name("alice"), person(&[1, 11], "alice@shop.example")),

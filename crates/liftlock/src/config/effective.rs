@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::environment::{self, Approval, Otherwise, default};
+use super::foreign::Accepted;
 use super::requirement::Requirement;
 use super::target::{Metrics, Place, Prove, Slots, Target, Traffic};
 use super::trust::Keyring;
@@ -11,6 +12,7 @@ use crate::digest::Digest;
 use crate::name::Name;
 use crate::percent::Percent;
 use crate::report::PolicyOrigin;
+use crate::sigstore::anchors::TrustedRoot;
 use crate::span::Span;
 
 /// The rules of one service, and where they came from.
@@ -36,6 +38,10 @@ pub struct Rules {
     pub policy: Digest,
     /// Whose rules these are.
     pub origin: PolicyOrigin,
+    /// Which statements of others meet which demands.
+    pub accept: Vec<Accepted>,
+    /// Who vouches for certificates and times.
+    pub root: TrustedRoot,
 }
 
 /// An environment with nothing left open.
@@ -110,6 +116,8 @@ impl Rules {
             environments: environments.collect(),
             policy,
             origin,
+            accept: merged.accept.unwrap_or_default(),
+            root: merged.sigstore.unwrap_or_default().in_force(),
         })
     }
 

@@ -3,10 +3,12 @@
 
 pub mod effective;
 pub mod environment;
+pub mod foreign;
 pub mod requirement;
 pub mod target;
 pub mod tighten;
 pub mod trust;
+pub mod validity;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::Name;
 use crate::yaml;
 use environment::Environment;
+use foreign::{Accepted, Sigstore};
 use trust::{Person, Trusted};
 
 /// The version of the format that this code reads.
@@ -48,6 +51,10 @@ pub struct Service {
     pub allow: Option<Allow>,
     /// The levels a release goes through.
     pub environments: BTreeMap<Name, Environment>,
+    /// Which statements of others meet which demands.
+    pub accept: Option<Vec<Accepted>>,
+    /// Who vouches for certificates and times.
+    pub sigstore: Option<Sigstore>,
 }
 
 /// Where an artifact lives.
@@ -195,6 +202,8 @@ impl Service {
     /// Checks what types alone cannot say.
     fn check(&self) -> Result<(), ParseError> {
         self.check_keys()?;
+        let trusted = self.trust.as_deref().unwrap_or_default();
+        foreign::check(self.accept.as_deref().unwrap_or_default(), trusted)?;
         for (name, environment) in &self.environments {
             environment
                 .check(self.artifacts.as_ref())

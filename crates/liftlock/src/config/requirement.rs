@@ -32,7 +32,8 @@ impl Requirement {
 }
 
 /// What is demanded.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum What {
     /// `release.json` attested by a builder, over every artifact.
     Signature,
@@ -66,6 +67,20 @@ impl FromStr for What {
                 None => Err(unknown()),
             },
         }
+    }
+}
+
+impl TryFrom<String> for What {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
+impl From<What> for String {
+    fn from(what: What) -> Self {
+        what.to_string()
     }
 }
 

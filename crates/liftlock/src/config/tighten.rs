@@ -44,6 +44,12 @@ pub fn tighten(policy: &Service, local: Service) -> Result<Service, Loosened> {
             local.allow.unwrap_or_default(),
         )?),
         environments: environments(&policy.environments, local.environments)?,
+        accept: owned("accept", policy.accept.as_ref(), local.accept.as_ref())?,
+        sigstore: owned(
+            "sigstore",
+            policy.sigstore.as_ref(),
+            local.sigstore.as_ref(),
+        )?,
     })
 }
 
@@ -318,6 +324,8 @@ environments:
             ("state: file:other", "state"),
             ("trust: []", "trust"),
             ("people: { mallory: {} }", "people"),
+            ("accept: []", "accept"),
+            ("sigstore: { trusted-root: mine.json }", "sigstore"),
             ("allow: { observe: true }", "allow.observe"),
             ("environments: { prod: {} }", "environments.prod"),
             (

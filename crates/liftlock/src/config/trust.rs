@@ -1,11 +1,12 @@
 //! Who may make which link of the chain, and from when until when.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::ParseError;
+use super::validity;
+pub use super::validity::{DatedIdentity, DatedKey};
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
 use crate::name::Name;
@@ -22,7 +23,11 @@ pub struct Trusted {
     /// What it may say.
     pub roles: BTreeSet<Role>,
     /// Its keys.
+    #[serde(default)]
     pub keys: Vec<DatedKey>,
+    /// The holders of certificates that it signs as.
+    #[serde(default)]
+    pub identities: Vec<DatedIdentity>,
 }
 
 /// A person who may answer.
@@ -75,41 +80,6 @@ impl Role {
             Self::Canary | Self::Promotion => 1,
             Self::Judge => 2,
         }
-    }
-}
-
-/// A public key and the time it counts in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct DatedKey {
-    /// The key itself, PEM.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<PublicKey>,
-    /// Or the file that holds it, relative to the file that says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_file: Option<PathBuf>,
-    /// The first moment it counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid_from: Option<Time>,
-    /// The last moment it counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid_until: Option<Time>,
-    /// When it was found to be no longer its owner's alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revoked_at: Option<Time>,
-}
-
-impl DatedKey {
-    /// Whether a signature that has no trusted time counts at `now`.
-    ///
-    /// Without a time that somebody else vouches for, the holder of a revoked
-    /// or expired key could have signed at any moment: only now counts.
-    #[must_use]
-    pub fn counts(&self, now: Time) -> bool {
-        let begun = self.valid_from.is_none_or(|from| from <= now);
-        let lasts = self.valid_until.is_none_or(|until| now <= until);
-        begun && lasts && self.revoked_at.is_none()
     }
 }
 
@@ -222,6 +192,7 @@ pub(super) fn check(
         }
         claim(field, &identity.keys)?;
     }
+    validity::apart(trusted, people)?;
     let mut addresses = BTreeMap::new();
     for (name, person) in people.into_iter().flatten() {
         let field = format!("people.{name}");
@@ -280,12 +251,17 @@ mod tests {
             name: "ci".parse().unwrap(),
             roles: [Role::Canary, Role::Judge].into(),
             keys: Vec::new(),
+            identities: Vec::new(),
         };
         assert!(check(&[both], None).is_err());
         let gates = Trusted {
             name: "ci".parse().unwrap(),
             roles: [Role::Canary, Role::Promotion].into(),
-            keys: Vec::new(),
+            keys: vec![DatedKey {
+                key_file: Some("gates.pub".into()),
+                ..dated(None, None, None)
+            }],
+            identities: Vec::new(),
         };
         assert!(check(&[gates], None).is_ok());
     }
@@ -302,6 +278,7 @@ mod tests {
                 name: "ci".parse().unwrap(),
                 roles: [Role::Judge].into(),
                 keys,
+                identities: Vec::new(),
             }],
             people: BTreeMap::new(),
         };

@@ -32,6 +32,8 @@ pub const ROLLBACK: &str = "https://liftlock.github.io/predicates/rollback/v1";
 pub const SIGNATURE: &str = "https://liftlock.github.io/predicates/signature/v1";
 /// SLSA provenance, <https://slsa.dev/provenance/v1>.
 pub const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
+/// What cosign 3 says of an image that it signs.
+pub const COSIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
 /// The head of every verdict of ours: which release, where, by which rules,
 /// when. A pass for staging, or last month's, does not fit.
