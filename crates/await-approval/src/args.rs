@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use liftlock::digest::Digest;
+use liftlock::foreign::Image;
 use liftlock::name::Name;
 use liftlock::span::Span;
 use liftlock_io::cli::{Arguments, Globals};
@@ -42,8 +43,12 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Request {
     /// release.json of the release that people are asked about
-    #[arg(long, value_name = "FILE")]
-    pub(crate) release: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "artifact")]
+    pub(crate) release: Option<PathBuf>,
+
+    /// Without a release.json: an image by its digest, as NAME=IMAGE@sha256:DIGEST; repeatable
+    #[arg(long, value_name = "ARTIFACT", conflicts_with = "release")]
+    pub(crate) artifact: Vec<Image>,
 
     /// Environment that the release is to go to
     #[arg(long, value_name = "NAME")]

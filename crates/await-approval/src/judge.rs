@@ -130,7 +130,7 @@ fn counts(bundle: &Bundle, judged: &Judged, signer: &Private) -> Result<(), Fail
         signers: &judged.signers,
         verifier: &Local,
     };
-    recheck::count_again(&proved, &frame, judged.at)?;
+    recheck::count_again(&proved.statement, &frame, judged.at)?;
     Ok(())
 }
 

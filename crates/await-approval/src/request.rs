@@ -1,11 +1,13 @@
 //! `request`: writes down what people are asked, once for the same question.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use liftlock::approval::policy::{Exclusion, Policy};
 use liftlock::approval::request::{Identified, Request, SCHEMA_VERSION};
 use liftlock::approval::{DEFAULT_EXPIRY, signer};
 use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::foreign;
 use liftlock::json;
 use liftlock::name::Name;
 use liftlock::record;
@@ -24,7 +26,10 @@ pub(crate) fn request(
     settings: &Settings,
     session: &Session,
 ) -> Result<Report, Failure> {
-    let (document, release) = read_release(args)?;
+    let (document, release) = match &args.release {
+        Some(path) => read_release(path)?,
+        None => of_images(args, settings, session)?,
+    };
     settings.check_service(&release.release.service, "the release")?;
     if settings.rules.is_none() && args.output.is_none() {
         let message = "there is no place for the request";
@@ -58,11 +63,28 @@ pub(crate) fn request(
     Ok(settings.label(report, recorded))
 }
 
-fn read_release(args: &args::Request) -> Result<(String, release::Identified), Failure> {
+/// What stands in for a `release.json` where the images are the release.
+fn of_images(
+    args: &args::Request,
+    settings: &Settings,
+    session: &Session,
+) -> Result<(String, release::Identified), Failure> {
+    let ruled = settings.rules.as_ref().map(|rules| &rules.service);
+    let Some(service) = ruled.or(session.service.as_ref()) else {
+        let message = "neither a configuration nor `--service` names the service";
+        return Err(Failure::new(Kind::Usage, message).with_hint("add `--service NAME`"));
+    };
+    let release = foreign::of_images(service, &args.artifact)?;
+    let document = foreign::document(&release.release)?;
+    let document = String::from_utf8_lossy(&document).into_owned();
+    Ok((document, release))
+}
+
+fn read_release(path: &Path) -> Result<(String, release::Identified), Failure> {
     let limit = u64::try_from(json::LARGEST).unwrap_or(u64::MAX);
-    let document = file::read_text(&args.release, limit)?;
+    let document = file::read_text(path, limit)?;
     let release = release::Identified::parse(document.as_bytes()).map_err(|error| {
-        let message = format!("cannot understand `{}`", args.release.display());
+        let message = format!("cannot understand `{}`", path.display());
         Failure::because(Kind::Invalid, message, error)
     })?;
     Ok((document, release))

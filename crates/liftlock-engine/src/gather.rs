@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use liftlock::approval::recheck::{Frame, recheck};
+use liftlock::approval::recheck::{Frame, count_again, recheck};
 use liftlock::approval::signer::signers;
 use liftlock::approval::{Closed, closed_key};
 use liftlock::attestation::Proved;
 use liftlock::bundle::Bundle;
-use liftlock::chain::{self, Chain, Circumstances, Item};
+use liftlock::chain::{self, Chain, Circumstances, Examiner, Item, Said, Who};
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
@@ -39,7 +39,7 @@ pub struct Moment {
 pub struct Gathered {
     /// The evidence with its signatures checked.
     pub items: Vec<Item>,
-    /// `release.json` as a builder attested it.
+    /// `release.json` as a builder attested it, or what stands in for one.
     pub release: Option<Identified>,
     /// The keys of people who signed it: they may not approve it.
     pub signers: Vec<PublicKey>,
@@ -69,23 +69,36 @@ impl World {
         let subjects = std::iter::once(&release.digest).chain(release.artifacts.values());
         let mut items: BTreeMap<Digest, Item> = BTreeMap::new();
         let mut bundles = Vec::new();
+        let examiner = Examiner {
+            trust: &self.rules.trust,
+            root: &self.rules.root,
+            verifier: &Local,
+            now,
+        };
         for subject in subjects {
-            for found in self.evidence.list(subject)? {
-                let item = chain::examine(&found.bytes, &self.rules.trust, &Local, now);
-                items.insert(item.bundle, item);
+            let kept = self.evidence.list(subject)?;
+            let brought = self.brought.bundles.iter();
+            let brought = brought.filter(|(digest, _)| digest == subject);
+            let all = kept.iter().map(|item| &item.bytes);
+            for bytes in all.chain(brought.map(|(_, bytes)| bytes)) {
+                items
+                    .entry(Digest::of(bytes))
+                    .or_insert_with(|| examiner.examine(bytes));
                 // What cannot be read signs nothing.
-                bundles.extend(Bundle::parse(&found.bytes).map(|bundle| (*subject, bundle)));
+                bundles.extend(Bundle::parse(bytes).map(|bundle| (*subject, bundle)));
             }
         }
         let items: Vec<Item> = items.into_values().collect();
-        let attested: Vec<&Proved> = items
+        let attested: Vec<&Said> = items
             .iter()
             .filter(|item| item.predicate_type == predicate::RELEASE)
             .filter_map(|item| item.outcome.as_ref().ok())
-            .filter(|proved| proved.statement.is_about(&release.digest))
+            .filter(|said| said.statement.is_about(&release.digest))
             .collect();
         let signers = signers(&bundles, &self.rules.trust, &Local);
-        let found = content(&attested, release);
+        let found = self
+            .unwritten(release)
+            .or_else(|| content(&attested, release));
         Ok(Gathered {
             items,
             release: found,
@@ -113,7 +126,7 @@ impl World {
             let user = state.used.get(approval);
             user.is_some() && user != moment.plan.as_ref()
         };
-        let approve = |proved: &Proved| self.recheck(proved, gathered, moment);
+        let approve = |said: &Said| self.recheck(said, gathered, moment);
         let around = Circumstances {
             service: &self.rules.service,
             policy: self.rules.policy,
@@ -121,6 +134,7 @@ impl World {
             used: &used,
             approve: &approve,
             now: moment.as_of,
+            accept: &self.rules.accept,
         };
         Ok(chain::decide(
             &self.environment,
@@ -141,12 +155,7 @@ impl World {
     }
 
     /// Has the answers inside an approval counted again.
-    fn recheck(
-        &self,
-        proved: &Proved,
-        gathered: &Gathered,
-        moment: Moment,
-    ) -> Result<Digest, String> {
+    fn recheck(&self, said: &Said, gathered: &Gathered, moment: Moment) -> Result<Digest, String> {
         let Some(release) = &gathered.release else {
             return Err("no builder attested the release it is about".to_owned());
         };
@@ -160,8 +169,18 @@ impl World {
             verifier: &Local,
         };
         let told = |failure: Failure| failure.lines().join(": ");
-        let approval = recheck(proved, &frame, moment.as_of)
-            .map_err(|refused| told(Failure::from(refused)))?;
+        let approval = match &said.who {
+            Who::Key(key) => {
+                let proved = Proved {
+                    statement: said.statement.clone(),
+                    key: key.clone(),
+                };
+                recheck(&proved, &frame, moment.as_of)
+            }
+            // That it is a judge's was proved at the time of its signature.
+            Who::Identity(_) => count_again(&said.statement, &frame, moment.as_of),
+        }
+        .map_err(|refused| told(Failure::from(refused)))?;
         if self.is_denied(&approval.request).map_err(told)? {
             return Err("the request was denied or withdrawn since".to_owned());
         }
@@ -185,7 +204,7 @@ impl World {
 /// `release.json` as it was attested. Its own digest cannot be computed from a
 /// statement, so it has to name exactly these artifacts, and whoever attested
 /// it has to have said the same.
-fn content(attested: &[&Proved], release: &Reference) -> Option<Identified> {
+fn content(attested: &[&Said], release: &Reference) -> Option<Identified> {
     let mut said = attested.iter().filter_map(|proved| {
         let content = proved.statement.predicate_as(predicate::RELEASE);
         content.ok().map(|content| Identified {

@@ -10,6 +10,7 @@ pub mod attest;
 pub mod drift;
 pub mod drive;
 pub mod effect;
+pub mod foreign;
 pub mod gather;
 pub mod look;
 pub mod open;

@@ -11,6 +11,8 @@ use liftlock_io::http::{self, Client};
 use liftlock_io::ledger::Ledger;
 use liftlock_io::store::{self, Store};
 
+use crate::foreign::Brought;
+
 /// One environment with everything around it.
 #[derive(Debug)]
 pub struct World {
@@ -30,6 +32,8 @@ pub struct World {
     pub run_url: Option<String>,
     /// Certificate authorities to trust as well.
     pub ca_file: Option<PathBuf>,
+    /// What is at hand beside the evidence store.
+    pub brought: Brought,
 }
 
 impl World {
@@ -48,6 +52,7 @@ impl World {
             actor,
             run_url: None,
             ca_file: None,
+            brought: Brought::default(),
         })
     }
 

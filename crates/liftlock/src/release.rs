@@ -208,6 +208,20 @@ impl Identified {
         })
     }
 
+    /// The same release under another label.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the text is empty or no plain line.
+    pub fn labelled(mut self, id: &str) -> Result<Self, ParseError> {
+        id.clone_into(&mut self.release.id);
+        if id.trim().is_empty() {
+            return Err(ParseError::Empty("id"));
+        }
+        self.release.check_labels()?;
+        Ok(self)
+    }
+
     /// The short form that plans, state and records hold.
     #[must_use]
     pub fn reference(&self) -> Reference {

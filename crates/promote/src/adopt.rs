@@ -22,9 +22,7 @@ use crate::args::Adopted;
 
 /// Takes what is live as known good.
 pub(crate) fn adopt(session: &Session, adopted: &Adopted) -> Result<Report, Failure> {
-    let release = open::release(&adopted.release)?;
-    let world = open::world(session, &adopted.environment)?;
-    open::fits(&world, &release)?;
+    let (world, release) = adopted.release.open(session, &adopted.environment)?;
     if world.rules.allow.adopt == Some(false) {
         return Err(Failure::new(
             Kind::Blocked,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use liftlock::foreign::Image;
 use liftlock::name::Name;
 use liftlock_io::cli::{Arguments, Globals};
 
@@ -54,12 +55,28 @@ pub(crate) struct Wanted {
     /// Environment to look at or to move
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Name,
-    /// The release: a `release.json`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) release: PathBuf,
     /// Without a configuration: a tag to point, as [ARTIFACT=]IMAGE:TAG; repeatable
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Vec<String>,
+    #[command(flatten)]
+    pub(crate) release: Chosen,
+}
+
+/// The release, and evidence about it that is at hand.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Chosen {
+    /// The release: a `release.json`
+    #[arg(long, value_name = "FILE", required_unless_present = "artifact")]
+    pub(crate) release: Option<PathBuf>,
+    /// Without a `release.json`: an image by its digest, as NAME=IMAGE@sha256:DIGEST; repeatable
+    #[arg(long, value_name = "ARTIFACT", conflicts_with = "release")]
+    pub(crate) artifact: Vec<Image>,
+    /// With `--artifact`: what people call the release
+    #[arg(long, value_name = "TEXT", conflicts_with = "release")]
+    pub(crate) id: Option<String>,
+    /// A bundle that counts as evidence too; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Vec<PathBuf>,
 }
 
 /// What goes where, and who says so.
@@ -68,12 +85,11 @@ pub(crate) struct Moved {
     /// Environment to look at or to move
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Name,
-    /// The release: a `release.json`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) release: PathBuf,
     /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) release: Chosen,
 }
 
 /// What is continued.
@@ -93,10 +109,9 @@ pub(crate) struct Adopted {
     /// Environment to look at or to move
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Name,
-    /// The release that is live: a `release.json`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) release: PathBuf,
     /// Why it is taken as known good
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) release: Chosen,
 }

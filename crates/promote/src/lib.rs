@@ -3,6 +3,7 @@
 
 mod adopt;
 mod args;
+mod choose;
 mod render;
 mod run;
 

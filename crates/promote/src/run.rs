@@ -4,11 +4,11 @@ use liftlock::chain::Chain;
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::Plan;
 use liftlock::plan::make::{Inputs, promotion};
-use liftlock::release::Reference;
+use liftlock::release::{Identified, Reference};
 use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::Document;
 use liftlock::verdict::Verdict;
-use liftlock_engine::gather::Moment;
+use liftlock_engine::gather::{Gathered, Moment};
 use liftlock_engine::{Engine, Opening, Outcome, Pace as _, World, open};
 use liftlock_io::cli::Session;
 use liftlock_io::key::Private;
@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure
 
 /// What is known before anything moves.
 struct Prepared {
+    gathered: Gathered,
     chain: Chain,
     drift: Vec<String>,
     plan: Result<Plan, Failure>,
@@ -68,23 +69,29 @@ fn prepare(
         now,
     });
     let plan = made.map_err(|refusal| Failure::new(Kind::Invalid, refusal.to_string()));
-    Ok(Prepared { chain, drift, plan })
+    Ok(Prepared {
+        gathered,
+        chain,
+        drift,
+        plan,
+    })
 }
 
 fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
-    let release = open::release(&wanted.release)?;
-    let (world, origin) = match session.rules()? {
+    let (world, release, origin) = match session.rules()? {
         Some(rules) => {
             let origin = rules.origin;
-            (open::within(session, rules, &wanted.environment)?, origin)
+            let mut world = open::within(session, rules, &wanted.environment)?;
+            let release = wanted.release.read(&world.rules.service)?;
+            open::fits(&world, &release)?;
+            wanted.release.bring(&mut world, &release)?;
+            (world, release, origin)
         }
         None => {
-            let service = &release.release.service;
-            let world = open::from_targets(session, service, &wanted.environment, &wanted.target)?;
-            (world, PolicyOrigin::None)
+            let (world, release) = without_rules(session, wanted)?;
+            (world, release, PolicyOrigin::None)
         }
     };
-    open::fits(&world, &release)?;
     let engine = Engine::open(&world, session)?;
     let prepared = prepare(
         &world,
@@ -98,12 +105,29 @@ fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
     )
 }
 
+/// A world of the flags alone, in which the service is the release's.
+fn without_rules(session: &Session, wanted: &Wanted) -> Result<(World, Identified), Failure> {
+    let named = match (&wanted.release.release, &session.service) {
+        (Some(path), _) => open::release(path)?.release.service,
+        (None, Some(service)) => service.clone(),
+        (None, None) => {
+            let message = "neither a configuration nor `--service` names the service";
+            return Err(Failure::new(Kind::Usage, message).with_hint("add `--service NAME`"));
+        }
+    };
+    let release = wanted.release.read(&named)?;
+    let mut world = open::from_targets(session, &named, &wanted.environment, &wanted.target)?;
+    wanted.release.bring(&mut world, &release)?;
+    Ok((world, release))
+}
+
 fn promote(session: &Session, moved: &Moved) -> Result<Report, Failure> {
-    let release = open::release(&moved.release)?;
-    let world = open::world(session, &moved.environment)?;
+    let mut world = open::world(session, &moved.environment)?;
+    let release = moved.release.read(&world.rules.service)?;
     let reference = release.reference();
-    let taken =
-        open::fits(&world, &release).and_then(|()| take(session, &world, moved, &reference));
+    let taken = open::fits(&world, &release)
+        .and_then(|()| moved.release.bring(&mut world, &release))
+        .and_then(|()| take(session, &world, moved, &reference));
     told(session, &world, Some(&reference), taken)
 }
 
@@ -153,6 +177,7 @@ fn take(
         return Ok(render::plan("run", &plan, seen).with_policy(world.rules.origin, false));
     }
     store::probe(world.state.as_ref())?;
+    world.keep(reference, &prepared.gathered)?;
     let outcome = engine.start(
         &plan,
         Opening {
@@ -233,9 +258,7 @@ fn status(session: &Session, place: &Place) -> Result<Report, Failure> {
 }
 
 fn explain(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
-    let release = open::release(&wanted.release)?;
-    let world = open::world(session, &wanted.environment)?;
-    open::fits(&world, &release)?;
+    let (world, release) = wanted.release.open(session, &wanted.environment)?;
     let engine = Engine::open(&world, session)?;
     let prepared = prepare(
         &world,

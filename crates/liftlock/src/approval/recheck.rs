@@ -14,7 +14,7 @@ use crate::failure::{Explain, Kind};
 use crate::name::Name;
 use crate::predicate::APPROVAL;
 use crate::release;
-use crate::statement;
+use crate::statement::{self, Statement};
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -54,7 +54,7 @@ pub fn recheck(proved: &Proved, frame: &Frame<'_>, now: Time) -> Result<Approval
     if !frame.keyring.keys(Role::Judge, now).contains(&proved.key) {
         return Err(Refused::Judge(proved.key.id()));
     }
-    count_again(proved, frame, now)
+    count_again(&proved.statement, frame, now)
 }
 
 /// As [`recheck`], for the judge itself, right after signing and where no
@@ -63,18 +63,22 @@ pub fn recheck(proved: &Proved, frame: &Frame<'_>, now: Time) -> Result<Approval
 /// # Errors
 ///
 /// As [`recheck`], but for the judge's key.
-pub fn count_again(proved: &Proved, frame: &Frame<'_>, now: Time) -> Result<Approval, Refused> {
-    let approval: Approval = proved.statement.predicate_as(APPROVAL)?;
+pub fn count_again(
+    statement: &Statement,
+    frame: &Frame<'_>,
+    now: Time,
+) -> Result<Approval, Refused> {
+    let approval: Approval = statement.predicate_as(APPROVAL)?;
     if approval.schema_version != SCHEMA_VERSION {
         return Err(Refused::Version(approval.schema_version));
     }
-    if serde_json::to_value(&approval).ok().as_ref() != Some(proved.statement.predicate()) {
+    if serde_json::to_value(&approval).ok().as_ref() != Some(statement.predicate()) {
         return Err(Refused::Unknown);
     }
     let release = frame.release;
     let artifacts = release.release.artifacts.values();
     let mut wanted = std::iter::once(release.digest).chain(artifacts.map(|one| one.digest));
-    if let Some(missing) = wanted.find(|digest| !proved.statement.is_about(digest)) {
+    if let Some(missing) = wanted.find(|digest| !statement.is_about(digest)) {
         return Err(Refused::NotAbout(missing));
     }
     let asked = request::Identified::from_value(&approval.asked)?;
