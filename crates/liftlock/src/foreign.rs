@@ -85,8 +85,8 @@ pub fn of_reference(service: &Name, reference: &Reference) -> Option<Identified>
 /// # Errors
 ///
 /// Fails never in practice: all fields can be JSON.
-pub fn document(release: &Release) -> Result<Vec<u8>, json::ParseError> {
-    Ok(json::line(release)?)
+pub fn document(release: &Release) -> Result<Vec<u8>, ParseError> {
+    Ok(json::line(release).map_err(json::ParseError::from)?)
 }
 
 /// Whether these bytes are the stand-in for this very release.
@@ -163,11 +163,19 @@ pub enum ParseError {
     /// No artifact.
     #[error("a release without artifacts is none")]
     Nothing,
+    /// No document.
+    #[error("cannot write what stands in for `release.json`")]
+    Write(#[from] json::ParseError),
 }
 
 impl Explain for ParseError {
     fn kind(&self) -> Kind {
-        Kind::Usage
+        match self {
+            Self::Write(_) => Kind::Bug,
+            Self::Shape(_) | Self::Name(_) | Self::Image(_) | Self::Twice(_) | Self::Nothing => {
+                Kind::Usage
+            }
+        }
     }
 }
 

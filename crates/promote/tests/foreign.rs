@@ -1,0 +1,301 @@
+//! A chain that others made: cosign signed, provenance in the format of
+//! GitHub's attestations, and `promote` is the only program of ours. Refusals
+//! first.
+#![cfg(test)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::cli::{Output, Run};
+use testkit::peers;
+use testkit::servers::Registry;
+use testkit::sigstore::{Identity, Loopback, Settings};
+
+const PROMOTE: &str = env!("CARGO_BIN_EXE_promote");
+
+/// The identity of a workflow, as its certificate names it.
+fn workflow(repository: &str) -> String {
+    format!("https://github.com/{repository}/.github/workflows/release.yml@refs/heads/main")
+}
+
+/// Rules of a team that signs with cosign's key and has GitHub attest.
+const RULES: &str = "version: 1
+service: shop
+sigstore: { trusted-root: trusted_root.json }
+environments:
+  production:
+    requires: [signature, provenance]
+    targets: [{ registry: { image: 'HOST/shop/api', tag: production }, artifact: api }]
+trust:
+  - { name: release, roles: [builder], keys: [{ key-file: cosign.pub }] }
+  - { name: github, roles: [builder], identities: [{ issuer: 'ISSUER', name: 'WORKFLOW' }] }
+  - { name: gates, roles: [canary], identities: [{ issuer: 'ISSUER', name: 'GATE' }] }
+accept:
+  - { predicate: 'https://sigstore.dev/cosign/sign/v1', from: release, as: signature }
+  - { predicate: 'https://sigstore.dev/cosign/sign/v1', from: github, as: signature }
+";
+
+/// Provenance as `actions/attest-build-provenance` writes it (SLSA v1, build
+/// type "workflow/v1" of GitHub).
+fn predicate() -> Value {
+    json!({
+        "buildDefinition": {
+            "buildType": "https://actions.github.io/buildtypes/workflow/v1",
+            "externalParameters": { "workflow": {
+                "ref": "refs/heads/main",
+                "repository": "https://github.com/acme/shop",
+                "path": ".github/workflows/release.yml",
+            } },
+            "internalParameters": { "github": { "event_name": "push" } },
+            "resolvedDependencies": [{
+                "uri": "git+https://github.com/acme/shop@refs/heads/main",
+                "digest": { "gitCommit": "a94a8fe5ccb19ba61c4c0873d391e987982fbbd3" },
+            }],
+        },
+        "runDetails": {
+            "builder": { "id": workflow("acme/shop") },
+            "metadata": { "invocationId": "https://github.com/acme/shop/actions/runs/4242/attempts/1" },
+        },
+    })
+}
+
+/// Registry, cosign and an instance of Sigstore; nothing of ours signs.
+struct Stage {
+    folder: TempDir,
+    registry: Registry,
+    loopback: Loopback,
+    cosign: PathBuf,
+    skopeo: PathBuf,
+    umoci: PathBuf,
+}
+
+impl Stage {
+    fn open() -> Option<Self> {
+        let cosign = peers::require("cosign")?;
+        let (skopeo, umoci) = (peers::require("skopeo")?, peers::require("umoci")?);
+        let registry = Registry::start(None).unwrap()?;
+        let loopback = Loopback::start(&Settings::default()).unwrap();
+        let stage = Self {
+            folder: tempfile::tempdir().unwrap(),
+            registry,
+            loopback,
+            cosign,
+            skopeo,
+            umoci,
+        };
+        stage.loopback.write(stage.folder.path()).unwrap();
+        stage.put("predicate.json", predicate().to_string());
+        stage.cosign(&["generate-key-pair"]);
+        stage.cosign(&["generate-key-pair", "--output-key-prefix", "other"]);
+        let rules = RULES
+            .replace("HOST", &stage.registry.host())
+            .replace("ISSUER", &stage.loopback.url())
+            .replace("WORKFLOW", &workflow("acme/shop"))
+            .replace("GATE", &workflow("acme/gates"));
+        stage.put("liftlock.yaml", rules);
+        Some(stage)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn put(&self, name: &str, text: impl AsRef<[u8]>) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn configure(&self, words: &str, others: &str) {
+        let rules = fs::read_to_string(self.path("liftlock.yaml")).unwrap();
+        assert!(rules.contains(words), "{words}");
+        self.put("liftlock.yaml", rules.replace(words, others));
+    }
+
+    fn run(&self, program: &Path, args: &[&str]) -> Output {
+        Run::new(program)
+            .args(args)
+            .env("COSIGN_PASSWORD", "secret")
+            .env("DOCKER_CONFIG", self.folder.path())
+            // cosign keeps its roots somewhere; nothing may be kept outside.
+            .env("TUF_ROOT", self.path("tuf"))
+            .folder(self.folder.path())
+            .output()
+            .unwrap()
+    }
+
+    fn cosign(&self, args: &[&str]) {
+        let output = self.run(&self.cosign, args);
+        assert_eq!(output.code, 0, "{args:?}: {}", output.stderr);
+    }
+
+    /// Pushes an image of its own and returns where it is, by digest.
+    fn image(&self, name: &str) -> String {
+        let layout = format!("{name}-layout");
+        let tagged = format!("{layout}:v1");
+        self.ok(&self.umoci, &["init", "--layout", &layout]);
+        self.ok(&self.umoci, &["new", "--image", &tagged]);
+        let label = format!("name={name}");
+        self.ok(
+            &self.umoci,
+            &["config", "--image", &tagged, "--config.label", &label],
+        );
+        let to = format!("docker://{}/shop/api:{name}", self.registry.host());
+        let from = format!("oci:{tagged}");
+        let copy = [
+            "copy",
+            "-q",
+            "--insecure-policy",
+            "--dest-tls-verify=false",
+            "--digestfile",
+            "digest",
+            &from,
+            &to,
+        ];
+        self.ok(&self.skopeo, &copy);
+        let digest = fs::read_to_string(self.path("digest")).unwrap();
+        format!("{}/shop/api@{}", self.registry.host(), digest.trim())
+    }
+
+    fn ok(&self, program: &Path, args: &[&str]) {
+        let output = self.run(program, args);
+        assert_eq!(output.code, 0, "{args:?}: {}", output.stderr);
+    }
+
+    /// What cosign needs to do anything with the instance on loopback.
+    fn services() -> Vec<&'static str> {
+        let line = "--yes --signing-config signing_config.json --trusted-root trusted_root.json";
+        line.split(' ').collect()
+    }
+
+    fn sign_by_key(&self, key: &str, image: &str) {
+        let args = [
+            &["sign", "--key", key],
+            Self::services().as_slice(),
+            &[image],
+        ]
+        .concat();
+        self.cosign(&args);
+    }
+
+    fn token(&self, repository: &str) {
+        let token = self.loopback.token(&Identity::github(repository)).unwrap();
+        self.put("token", token);
+    }
+
+    fn sign_as(&self, repository: &str, image: &str) {
+        self.token(repository);
+        let token = ["--identity-token", "token", image];
+        self.cosign(&[&["sign"], Self::services().as_slice(), &token].concat());
+    }
+
+    fn attest_as(&self, repository: &str, image: &str) {
+        self.token(repository);
+        let what = "attest --type slsaprovenance1 --predicate predicate.json";
+        let what: Vec<&str> = what.split(' ').collect();
+        let token = ["--identity-token", "token", image];
+        self.cosign(&[&what, Self::services().as_slice(), &token].concat());
+    }
+
+    fn promote(&self, code: i32, subcommand: &str, image: &str, more: &[&str]) -> Output {
+        let artifact = format!("api={image}");
+        let place = ["--environment", "production", "--artifact", &artifact];
+        let args = [&[subcommand, "--format", "json"], place.as_slice(), more];
+        let output = self.run(Path::new(PROMOTE), &args.concat());
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(output.code, code, "{subcommand}: {said}");
+        output
+    }
+
+    /// Where the tag of production points.
+    fn live(&self) -> Option<String> {
+        let tag = format!("docker://{}/shop/api:production", self.registry.host());
+        let args = [
+            "inspect",
+            "--tls-verify=false",
+            "--format",
+            "{{.Digest}}",
+            &tag,
+        ];
+        let output = self.run(&self.skopeo, &args);
+        (output.code == 0).then(|| output.stdout.trim().to_owned())
+    }
+
+    /// Refused as this is not met for this reason: nothing moved, nothing was
+    /// kept.
+    fn refused(&self, image: &str, more: &[&str], (wanted, why): (&str, &str)) {
+        let before = self.live();
+        for subcommand in ["plan", "explain", "run"] {
+            let output = self.promote(10, subcommand, image, more);
+            let result = output.json().unwrap();
+            assert_eq!(result["verdict"], "fail", "{subcommand}");
+            let conditions = result["detail"]["chain"]["conditions"].as_array().unwrap();
+            let condition = conditions.iter().find(|one| one["wanted"] == wanted);
+            let condition = condition.unwrap();
+            assert_eq!(condition["met"], false, "{condition}");
+            let found = condition["found"].as_str().unwrap();
+            assert!(found.contains(why), "{why}: {condition}");
+        }
+        assert_eq!(self.live(), before);
+        assert!(!self.path(".liftlock/evidence/sha256").exists());
+    }
+}
+
+fn digest(image: &str) -> String {
+    image.split_once('@').unwrap().1.to_owned()
+}
+
+#[test]
+fn cosigns_signature_and_githubs_provenance_move_an_image_and_nothing_less_does() {
+    let Some(stage) = Stage::open() else { return };
+    let image = stage.image("one");
+    stage.refused(&image, &[], ("signature", "nothing"));
+    stage.sign_by_key("other.key", &image);
+    stage.refused(
+        &image,
+        &[],
+        ("signature", "none of the given keys made the signature"),
+    );
+    stage.sign_as("mallory/shop", &image);
+    stage.refused(
+        &image,
+        &[],
+        ("signature", "which is not the identity that is wanted"),
+    );
+    stage.sign_by_key("cosign.key", &image);
+    stage.refused(&image, &[], ("provenance", "nothing"));
+    stage.attest_as("mallory/shop", &image);
+    stage.refused(
+        &image,
+        &[],
+        ("provenance", "which is not the identity that is wanted"),
+    );
+    stage.attest_as("acme/gates", &image);
+    stage.refused(
+        &image,
+        &[],
+        ("provenance", "`gates` signed it, who may not say this"),
+    );
+
+    stage.attest_as("acme/shop", &image);
+    let planned = stage.promote(0, "plan", &image, &[]).json().unwrap();
+    assert_eq!(planned["verdict"], "pass");
+    let explained = stage.promote(0, "explain", &image, &[]).json().unwrap();
+    let found = explained["detail"]["chain"]["conditions"].to_string();
+    assert!(
+        found.contains(" by release") && found.contains(" by github"),
+        "{found}"
+    );
+    assert_eq!(stage.live(), None);
+    stage.promote(0, "run", &image, &["--id", "shop-1.0"]);
+    assert_eq!(stage.live(), Some(digest(&image)));
+    let status = stage.run(
+        Path::new(PROMOTE),
+        &["status", "--environment", "production", "--format", "json"],
+    );
+    let live = status.json().unwrap()["detail"]["state"]["live"]["release"].clone();
+    assert_eq!(live["id"], "shop-1.0");
+    assert_eq!(live["digest"], digest(&image).as_str());
+    let ledger = fs::read_dir(stage.path(".liftlock/ledger")).unwrap();
+    assert!(ledger.count() > 0);
+}
