@@ -5,10 +5,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use liftlock::oci::Reference;
+use liftlock_io::http::Options;
+use liftlock_io::oci::Repository;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::cli::{Output, Run};
+use testkit::cli::{self, Output, Run};
 use testkit::peers;
 use testkit::servers::Registry;
 use testkit::sigstore::{Identity, Loopback, Settings};
@@ -197,6 +201,37 @@ impl Stage {
         self.cosign(&[&what, Self::services().as_slice(), &token].concat());
     }
 
+    /// An image that is signed and attested as the rules want it; and the same
+    /// image in a folder, with nothing attached.
+    fn chained(&self, name: &str) -> (String, String) {
+        let image = self.image(name);
+        self.sign_by_key("cosign.key", &image);
+        self.attest_as("acme/shop", &image);
+        let bare = format!("oci-layout:{name}-layout@{}", digest(&image));
+        (image, bare)
+    }
+
+    /// Writes what is attached to an image into files: signature, provenance.
+    fn detached(&self, image: &str) -> [String; 2] {
+        let reference: Reference = image.parse().unwrap();
+        let options = Options {
+            ca_file: None,
+            timeout: Duration::from_secs(20),
+        };
+        let repository = Repository::open(&reference.place, &options).unwrap();
+        let bundles = repository.bundles(&reference.digest.unwrap()).unwrap();
+        let names = ["signature.json", "provenance.json"].map(str::to_owned);
+        assert_eq!(bundles.len(), 2);
+        for bytes in bundles {
+            let bundle: Value = serde_json::from_slice(&bytes).unwrap();
+            let media = "application/vnd.dev.sigstore.bundle.v0.3+json";
+            assert_eq!(bundle["mediaType"], media);
+            let keyless = bundle["verificationMaterial"].get("certificate").is_some();
+            self.put(&names[usize::from(keyless)], bytes);
+        }
+        names
+    }
+
     fn promote(&self, code: i32, subcommand: &str, image: &str, more: &[&str]) -> Output {
         let artifact = format!("api={image}");
         let place = ["--environment", "production", "--artifact", &artifact];
@@ -298,4 +333,260 @@ fn cosigns_signature_and_githubs_provenance_move_an_image_and_nothing_less_does(
     assert_eq!(live["digest"], digest(&image).as_str());
     let ledger = fs::read_dir(stage.path(".liftlock/ledger")).unwrap();
     assert!(ledger.count() > 0);
+}
+
+#[test]
+fn a_chain_of_files_is_proved_to_the_last_byte() {
+    let Some(stage) = Stage::open() else { return };
+    let (image, bare) = stage.chained("one");
+    let [signature, provenance] = stage.detached(&image);
+    let with = |files: &[&str]| -> Vec<String> {
+        let flags = files.iter().flat_map(|file| ["--bundle", *file]);
+        flags.map(str::to_owned).collect()
+    };
+    let refused = |files: &[&str], why: (&str, &str)| {
+        let flags = with(files);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        stage.refused(&bare, &flags, why);
+    };
+    refused(&[], ("signature", "nothing"));
+    refused(&[&signature], ("provenance", "nothing"));
+    refused(&[&provenance], ("signature", "nothing"));
+
+    let whole = fs::read_to_string(stage.path(&provenance)).unwrap();
+    let tampered = |change: &dyn Fn(&mut Value)| {
+        let mut bundle: Value = serde_json::from_str(&whole).unwrap();
+        change(&mut bundle);
+        stage.put("tampered.json", bundle.to_string());
+    };
+    // The statement of somebody else under a true signature.
+    let other = fs::read_to_string(stage.path(&signature)).unwrap();
+    let other: Value = serde_json::from_str(&other).unwrap();
+    tampered(&|bundle| {
+        bundle["dsseEnvelope"]["signatures"] = other["dsseEnvelope"]["signatures"].clone()
+    });
+    refused(
+        &[&signature, "tampered.json"],
+        ("provenance", "of another signature"),
+    );
+    tampered(&|bundle| {
+        bundle["verificationMaterial"]["tlogEntries"] = json!([]);
+    });
+    refused(
+        &[&signature, "tampered.json"],
+        ("provenance", "in no trusted log"),
+    );
+    tampered(&|bundle| {
+        let entry = &mut bundle["verificationMaterial"]["tlogEntries"][0];
+        entry["logIndex"] = json!("4242");
+        entry["inclusionProof"]["logIndex"] = json!("4242");
+    });
+    refused(&[&signature, "tampered.json"], ("provenance", "the log"));
+
+    // True provenance of other bytes.
+    stage.put("blob", "other bytes");
+    stage.token("acme/shop");
+    let line = "attest-blob --type slsaprovenance1 --predicate predicate.json --bundle blob.json --identity-token token";
+    let line: Vec<&str> = line.split(' ').collect();
+    stage.cosign(&[&line, Stage::services().as_slice(), &["blob"]].concat());
+    refused(
+        &[&signature, "blob.json"],
+        ("provenance", "about something else"),
+    );
+
+    stage.put("garbage.json", "{");
+    stage.promote(3, "plan", &bare, &["--bundle", "garbage.json"]);
+    let both = ["--bundle", &signature, "--bundle", &provenance];
+    stage.promote(0, "plan", &bare, &both);
+}
+
+#[test]
+fn who_counts_is_asked_of_the_time_at_which_the_signature_was_seen() {
+    let Some(stage) = Stage::open() else { return };
+    let (image, _) = stage.chained("one");
+    let identity = format!("name: '{}'", workflow("acme/shop"));
+    let key = "key-file: cosign.pub";
+    let cases = [
+        (
+            identity.as_str(),
+            "valid-until: 2020-01-01T00:00:00Z",
+            Some(("provenance", "did not count at")),
+        ),
+        (
+            &identity,
+            "valid-from: 2099-01-01T00:00:00Z",
+            Some(("provenance", "did not count at")),
+        ),
+        (
+            &identity,
+            "revoked-at: 2020-01-01T00:00:00Z",
+            Some(("provenance", "was revoked at")),
+        ),
+        (&identity, "revoked-at: 2099-01-01T00:00:00Z", None),
+        (
+            key,
+            "valid-until: 2020-01-01T00:00:00Z",
+            Some(("signature", "did not count at")),
+        ),
+        (
+            key,
+            "revoked-at: 2020-01-01T00:00:00Z",
+            Some(("signature", "was revoked at")),
+        ),
+        (key, "revoked-at: 2099-01-01T00:00:00Z", None),
+    ];
+    for (entry, dates, why) in cases {
+        let dated = format!("{entry}, {dates}");
+        stage.configure(entry, &dated);
+        match why {
+            Some(why) => stage.refused(&image, &[], why),
+            None => drop(stage.promote(0, "plan", &image, &[])),
+        }
+        stage.configure(&dated, entry);
+    }
+
+    // Nobody saw this one: only now counts, and a revoked key never does.
+    let unseen = stage.image("two");
+    stage.put(
+        "none.json",
+        r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}"#,
+    );
+    let line =
+        "sign --yes --key cosign.key --signing-config none.json --trusted-root trusted_root.json";
+    let line: Vec<&str> = line.split(' ').collect();
+    stage.cosign(&[line.as_slice(), &[&unseen]].concat());
+    stage.attest_as("acme/shop", &unseen);
+    stage.promote(0, "plan", &unseen, &[]);
+    stage.configure(
+        key,
+        "key-file: cosign.pub, revoked-at: 2099-01-01T00:00:00Z",
+    );
+    stage.refused(
+        &unseen,
+        &[],
+        ("signature", "nobody trusted saw the signature"),
+    );
+}
+
+/// Two people are asked, and a judge signs: about the digest of the image.
+fn approve(stage: &Stage, image: &str) {
+    let artifact = format!("api={image}");
+    let program = cli::bin("await-approval");
+    let run = |code: i32, line: &str, more: &[&str]| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let output = stage.run(&program, &[&words, more].concat());
+        assert_eq!(output.code, code, "{line}: {}", output.stderr);
+    };
+    let line = "request --environment production --output request.json --artifact";
+    run(13, line, &[&artifact]);
+    let answer = "answer --request request.json --person alice --key alice.key --yes";
+    run(0, answer, &[]);
+    run(0, "judge --request request.json --key judge.key", &[]);
+}
+
+#[test]
+fn an_approval_is_of_the_image_and_the_way_back_needs_no_registry() {
+    let Some(stage) = Stage::open() else { return };
+    for holder in ["alice", "judge"] {
+        stage.cosign(&["generate-key-pair", "--output-key-prefix", holder]);
+    }
+    stage.configure("requires: [signature, provenance]", "requires: [signature, provenance, approval]\n    approval: { quorum: 1, people: [alice], expires: 1h }");
+    let target = format!(
+        "image: '{}/shop/api', tag: production",
+        stage.registry.host()
+    );
+    stage.configure(&target, "image: 'oci-layout:site', tag: live");
+    let judge = "  - { name: judge, roles: [judge], keys: [{ key-file: judge.pub }] }\n";
+    stage.configure(
+        "accept:\n",
+        &format!("{judge}people: {{ alice: {{ keys: [{{ key-file: alice.pub }}] }} }}\naccept:\n"),
+    );
+    let images = ["one", "two"].map(|name| stage.chained(name).0);
+    for (image, name) in images.iter().zip(["one", "two"]) {
+        let to = format!("oci:site:{name}");
+        let from = format!("docker://{image}");
+        let skopeo = stage.skopeo.clone();
+        stage.ok(
+            &skopeo,
+            &[
+                "copy",
+                "-q",
+                "--insecure-policy",
+                "--src-tls-verify=false",
+                &from,
+                &to,
+            ],
+        );
+    }
+    let [one, two] = images;
+    let live = || {
+        let index = fs::read_to_string(stage.path("site/index.json")).unwrap();
+        let index: Value = serde_json::from_str(&index).unwrap();
+        let entries = index["manifests"].as_array().unwrap().clone();
+        let name =
+            |entry: &&Value| entry["annotations"]["org.opencontainers.image.ref.name"] == "live";
+        entries
+            .iter()
+            .find(name)
+            .map(|entry| entry["digest"].as_str().unwrap().to_owned())
+    };
+    stage.promote(10, "run", &one, &[]);
+    approve(&stage, &two);
+    stage.promote(10, "run", &one, &[]);
+    assert_eq!(live(), None);
+    approve(&stage, &one);
+    stage.promote(0, "run", &one, &[]);
+    assert_eq!(live(), Some(digest(&one)));
+    stage.promote(0, "run", &two, &[]);
+    assert_eq!(live(), Some(digest(&two)));
+
+    // The registry is gone; what counted is in the evidence store.
+    let Stage {
+        folder, registry, ..
+    } = &stage;
+    fs::remove_dir_all(registry.folder()).unwrap();
+    let output = Run::new(cli::bin("rollback"))
+        .args(["run", "--environment", "production", "--reason", "errors"])
+        .folder(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    assert_eq!(live(), Some(digest(&one)));
+}
+
+#[test]
+fn the_policy_says_what_of_others_counts() {
+    let Some(stage) = Stage::open() else { return };
+    let (image, _) = stage.chained("one");
+    let changes = [
+        (
+            "as: signature",
+            "as: 'https://sigstore.dev/cosign/sign/v1'",
+            ("signature", "nothing"),
+        ),
+        (
+            "from: release, as: signature",
+            "from: release, as: provenance",
+            ("signature", "`release` signed it, from whom"),
+        ),
+        (
+            "accept:\n",
+            "accept:\n  - { predicate: 'https://slsa.dev/provenance/v1', from: release, as: provenance }\n",
+            ("provenance", "`github` signed it, from whom"),
+        ),
+        (
+            "sigstore: { trusted-root: trusted_root.json }\n",
+            "",
+            ("provenance", "log that is not trusted"),
+        ),
+    ];
+    for (words, others, why) in changes {
+        let rules = fs::read_to_string(stage.path("liftlock.yaml")).unwrap();
+        stage.configure(words, others);
+        stage.refused(&image, &[], why);
+        stage.put("liftlock.yaml", rules);
+    }
+    stage.put("root.json", "{}");
+    stage.configure("trusted-root: trusted_root.json", "trusted-root: root.json");
+    stage.promote(3, "plan", &image, &[]);
 }
