@@ -209,3 +209,152 @@ fn a_verdict_that_is_too_old_does_not_count() {
     let chain = judged(&case, true, false, &Ok(Digest::of(b"request")));
     assert_eq!(chain.unmet(), "canary@staging: it is too old");
 }
+
+/// Statements about parts of a release of two images, each by its maker.
+fn together(
+    requires: &str,
+    accept: &[(&str, &str, &str)],
+    items: &[(&str, &str, &[&str])],
+    written: Option<&[u8]>,
+) -> Chain {
+    let mut case = case(|_| {});
+    let what: What = requires.parse().unwrap();
+    case.environment.promotes_from = None;
+    case.environment.requires = vec![Requirement {
+        what,
+        max_age: None,
+    }];
+    let artifacts = ["api", "web"].map(|name| (name.parse().unwrap(), Digest::of(name.as_bytes())));
+    let list = format!(
+        "{}  api\n{}  web\n",
+        Digest::of(b"api").hex(),
+        Digest::of(b"web").hex()
+    );
+    case.release = Reference {
+        id: "shop-2".to_owned(),
+        digest: Digest::of(written.unwrap_or(list.as_bytes())),
+        artifacts: artifacts.into(),
+    };
+    case.items = items
+        .iter()
+        .map(|(uri, by, about)| {
+            let about: Vec<Digest> = about.iter().map(|one| Digest::of(one.as_bytes())).collect();
+            let mut item = item(uri, &about, &serde_json::json!({}));
+            item.bundle = Digest::of(format!("{uri}{by}{about:?}").as_bytes());
+            if let Ok(said) = &mut item.outcome {
+                said.by = by.parse().unwrap();
+            }
+            item
+        })
+        .collect();
+    let accept: Vec<Accepted> = accept
+        .iter()
+        .map(|(predicate, from, meets)| Accepted {
+            predicate: (*predicate).to_owned(),
+            from: from.parse().unwrap(),
+            meets: meets.parse().unwrap(),
+        })
+        .collect();
+    let service: Name = "shop".parse().unwrap();
+    let around = Circumstances {
+        service: &service,
+        policy: policy(),
+        good_before: true,
+        used: &|_| false,
+        approve: &|_| Err("nobody asks".to_owned()),
+        now: now(),
+        accept: &accept,
+    };
+    decide(&case.environment, &case.release, &case.items, &around)
+}
+
+const SIGNED: &str = predicate::COSIGN;
+const BUILT: &str = predicate::PROVENANCE;
+
+#[test]
+fn statements_of_others_meet_only_what_the_policy_takes_them_for() {
+    let whole: &[&str] = &["api", "web"];
+    let taken = [(SIGNED, "ci", "signature")];
+    let narrow = [(BUILT, "github", "provenance")];
+    let older = [("https://slsa.dev/provenance/v0.2", "ci", "provenance")];
+    let unmet = |chain: &Chain| chain.unmet();
+    let refused = [
+        (
+            together("signature", &[], &[(SIGNED, "ci", whole)], None),
+            "signature: nothing",
+        ),
+        (
+            together("signature", &taken, &[(SIGNED, "github", whole)], None),
+            "signature: `github` signed it, from whom the policy does not accept it",
+        ),
+        (
+            together("signature", &taken, &[(SIGNED, "ci", &["api"])], None),
+            "signature: it leaves out 1 of the artifacts",
+        ),
+        (
+            together("signature", &taken, &[(SIGNED, "ci", &["other"])], None),
+            "signature: it is about something else",
+        ),
+        // With a `release.json`, its attestation alone is its signature.
+        (
+            together(
+                "signature",
+                &taken,
+                &[(SIGNED, "ci", &["api", "web", "{}"])],
+                Some(b"{}"),
+            ),
+            "signature: nothing",
+        ),
+        (
+            together("provenance", &narrow, &[(BUILT, "ci", whole)], None),
+            "provenance: `ci` signed it, from whom the policy does not accept it",
+        ),
+        (
+            together("provenance", &older, &[(BUILT, "ci", whole)], None),
+            "provenance: nothing",
+        ),
+        (
+            together("provenance", &[], &[(SIGNED, "ci", whole)], None),
+            "provenance: nothing",
+        ),
+    ];
+    for (chain, why) in refused {
+        assert_eq!(
+            (chain.verdict, unmet(&chain).as_str()),
+            (Verdict::Fail, why)
+        );
+        assert_eq!(chain.evidence, Vec::new());
+    }
+    let each: &[(&str, &str, &[&str])] = &[
+        (SIGNED, "ci", &["api"]),
+        (SIGNED, "ci", &["other"]),
+        (SIGNED, "ci", &["web"]),
+    ];
+    let met = [
+        (
+            together("signature", &taken, &[(SIGNED, "ci", whole)], None),
+            1,
+        ),
+        (together("signature", &taken, each, None), 2),
+        (
+            together("provenance", &[], &[(BUILT, "ci", whole)], None),
+            1,
+        ),
+        (
+            together("provenance", &narrow, &[(BUILT, "github", whole)], None),
+            1,
+        ),
+        (
+            together("provenance", &older, &[(older[0].0, "ci", whole)], None),
+            1,
+        ),
+        (
+            together("provenance", &[], &[(BUILT, "ci", whole)], Some(b"{}")),
+            1,
+        ),
+    ];
+    for (chain, bundles) in met {
+        assert_eq!(chain.verdict, Verdict::Pass, "{}", chain.unmet());
+        assert_eq!(chain.evidence.len(), bundles);
+    }
+}
