@@ -21,6 +21,7 @@ use liftlock::span::Span;
 use liftlock::state::{Document, Owner};
 use liftlock::statement::{Statement, Subject};
 use liftlock::time::Time;
+use liftlock_engine::foreign::Brought;
 use liftlock_engine::{Engine, Opening, Outcome, Pace, World};
 use liftlock_io::evidence::Evidence;
 use liftlock_io::ledger::Ledger;
@@ -203,6 +204,7 @@ impl Stage {
             },
             run_url: None,
             ca_file: None,
+            brought: Brought::default(),
         }
     }
 

@@ -284,7 +284,6 @@ mod tests {
     use super::*;
     use crate::attestation;
     use crate::bundle::Bundle;
-    use crate::statement::Statement;
 
     type Edit = fn(&mut Approval);
 

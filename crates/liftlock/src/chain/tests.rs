@@ -277,7 +277,6 @@ fn statements_of_others_meet_only_what_the_policy_takes_them_for() {
     let taken = [(SIGNED, "ci", "signature")];
     let narrow = [(BUILT, "github", "provenance")];
     let older = [("https://slsa.dev/provenance/v0.2", "ci", "provenance")];
-    let unmet = |chain: &Chain| chain.unmet();
     let refused = [
         (
             together("signature", &[], &[(SIGNED, "ci", whole)], None),
@@ -320,11 +319,19 @@ fn statements_of_others_meet_only_what_the_policy_takes_them_for() {
     ];
     for (chain, why) in refused {
         assert_eq!(
-            (chain.verdict, unmet(&chain).as_str()),
+            (chain.verdict, chain.unmet().as_str()),
             (Verdict::Fail, why)
         );
         assert_eq!(chain.evidence, Vec::new());
     }
+}
+
+#[test]
+fn several_statements_of_others_are_together_about_all() {
+    let whole: &[&str] = &["api", "web"];
+    let taken = [(SIGNED, "ci", "signature")];
+    let narrow = [(BUILT, "github", "provenance")];
+    let older = [("https://slsa.dev/provenance/v0.2", "ci", "provenance")];
     let each: &[(&str, &str, &[&str])] = &[
         (SIGNED, "ci", &["api"]),
         (SIGNED, "ci", &["other"]),
