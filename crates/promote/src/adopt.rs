@@ -12,7 +12,7 @@ use liftlock::release::Reference;
 use liftlock::report::Report;
 use liftlock::state::{Document, How};
 use liftlock::verdict::Verdict;
-use liftlock_engine::gather::Moment;
+use liftlock_engine::gather::{Gathered, Moment};
 use liftlock_engine::state::State;
 use liftlock_engine::{Pace as _, World, open};
 use liftlock_io::cli::Session;
@@ -33,7 +33,7 @@ pub(crate) fn adopt(session: &Session, adopted: &Adopted) -> Result<Report, Fail
     let key = Document::key(&world.rules.service, &world.environment.name);
     let mut state = State::open(world.state.as_ref(), key, world.environment.lease)?;
     unknown(&state.document)?;
-    signed(&world, &reference, session)?;
+    let gathered = signed(&world, &reference, session)?;
     serves(&world, &reference)?;
     let headline = format!("{} is live in {}", reference.id, world.environment.name);
     let report = Report::new("adopt", Verdict::Pass, headline)
@@ -48,6 +48,7 @@ pub(crate) fn adopt(session: &Session, adopted: &Adopted) -> Result<Report, Fail
         return Ok(report.with_policy(world.rules.origin, false));
     }
     store::probe(world.state.as_ref())?;
+    world.keep(&reference, &gathered)?;
     let now = session.now();
     state.acquire(&open::owner(session), now, &|document| {
         unknown(document)?;
@@ -84,7 +85,7 @@ fn unknown(document: &Document) -> Result<(), Failure> {
 }
 
 /// What lasts of the demands holds for an assertion as well: who built it.
-fn signed(world: &World, release: &Reference, session: &Session) -> Result<(), Failure> {
+fn signed(world: &World, release: &Reference, session: &Session) -> Result<Gathered, Failure> {
     let now = session.now();
     let gathered = world.gather(release, now)?;
     let moment = Moment {
@@ -99,7 +100,7 @@ fn signed(world: &World, release: &Reference, session: &Session) -> Result<(), F
         .iter()
         .find(|one| one.wanted == wanted && !one.met);
     match open {
-        None => Ok(()),
+        None => Ok(gathered),
         Some(condition) => Err(Failure::new(
             Kind::Refuted,
             format!("{}: {}", condition.wanted, condition.found),

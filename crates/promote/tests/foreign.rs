@@ -7,7 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use liftlock::oci::Reference;
+use liftlock::attestation;
+use liftlock::bundle::Bundle;
+use liftlock::oci::{Place, Reference};
+use liftlock::time::Time;
 use liftlock_io::http::Options;
 use liftlock_io::oci::Repository;
 use serde_json::{Value, json};
@@ -73,6 +76,7 @@ struct Stage {
     cosign: PathBuf,
     skopeo: PathBuf,
     umoci: PathBuf,
+    services: &'static str,
 }
 
 impl Stage {
@@ -88,6 +92,7 @@ impl Stage {
             cosign,
             skopeo,
             umoci,
+            services: "signing_config.json",
         };
         stage.loopback.write(stage.folder.path()).unwrap();
         stage.put("predicate.json", predicate().to_string());
@@ -167,15 +172,15 @@ impl Stage {
     }
 
     /// What cosign needs to do anything with the instance on loopback.
-    fn services() -> Vec<&'static str> {
-        let line = "--yes --signing-config signing_config.json --trusted-root trusted_root.json";
-        line.split(' ').collect()
+    fn services(&self) -> Vec<&'static str> {
+        let config = ["--yes", "--signing-config", self.services];
+        [config.as_slice(), &["--trusted-root", "trusted_root.json"]].concat()
     }
 
     fn sign_by_key(&self, key: &str, image: &str) {
         let args = [
             &["sign", "--key", key],
-            Self::services().as_slice(),
+            self.services().as_slice(),
             &[image],
         ]
         .concat();
@@ -190,7 +195,7 @@ impl Stage {
     fn sign_as(&self, repository: &str, image: &str) {
         self.token(repository);
         let token = ["--identity-token", "token", image];
-        self.cosign(&[&["sign"], Self::services().as_slice(), &token].concat());
+        self.cosign(&[&["sign"], self.services().as_slice(), &token].concat());
     }
 
     fn attest_as(&self, repository: &str, image: &str) {
@@ -198,7 +203,7 @@ impl Stage {
         let what = "attest --type slsaprovenance1 --predicate predicate.json";
         let what: Vec<&str> = what.split(' ').collect();
         let token = ["--identity-token", "token", image];
-        self.cosign(&[&what, Self::services().as_slice(), &token].concat());
+        self.cosign(&[&what, self.services().as_slice(), &token].concat());
     }
 
     /// An image that is signed and attested as the rules want it; and the same
@@ -388,7 +393,7 @@ fn a_chain_of_files_is_proved_to_the_last_byte() {
     stage.token("acme/shop");
     let line = "attest-blob --type slsaprovenance1 --predicate predicate.json --bundle blob.json --identity-token token";
     let line: Vec<&str> = line.split(' ').collect();
-    stage.cosign(&[&line, Stage::services().as_slice(), &["blob"]].concat());
+    stage.cosign(&[&line, stage.services().as_slice(), &["blob"]].concat());
     refused(
         &[&signature, "blob.json"],
         ("provenance", "about something else"),
@@ -398,6 +403,84 @@ fn a_chain_of_files_is_proved_to_the_last_byte() {
     stage.promote(3, "plan", &bare, &["--bundle", "garbage.json"]);
     let both = ["--bundle", &signature, "--bundle", &provenance];
     stage.promote(0, "plan", &bare, &both);
+}
+
+#[test]
+fn what_is_attached_in_a_folder_counts_as_in_a_registry() {
+    let Some(stage) = Stage::open() else { return };
+    let (image, bare) = stage.chained("one");
+    let files = stage.detached(&image);
+    stage.refused(&bare, &[], ("signature", "nothing"));
+    let reference: Reference = bare.parse().unwrap();
+    let place = Place::Layout {
+        path: stage.path("one-layout").display().to_string(),
+    };
+    let options = Options {
+        ca_file: None,
+        timeout: Duration::from_secs(20),
+    };
+    let repository = Repository::open(&place, &options).unwrap();
+    let version = reference.version().unwrap();
+    let subject = repository.resolve(Some(&version)).unwrap().unwrap();
+    for file in &files {
+        let bundle = Bundle::parse(&fs::read(stage.path(file)).unwrap()).unwrap();
+        let kind = attestation::claimed(&bundle).unwrap();
+        repository
+            .attach(&subject, &bundle, kind.predicate_type(), Time::EPOCH)
+            .unwrap();
+    }
+    stage.promote(0, "plan", &bare, &[]);
+}
+
+#[test]
+fn a_log_without_a_clock_needs_the_timestamp_authority() {
+    let Some(mut stage) = Stage::open() else {
+        return;
+    };
+    stage.services = "signing_config_rekor_v2.json";
+    let (image, bare) = stage.chained("one");
+    let [signature, provenance] = stage.detached(&image);
+    stage.promote(0, "plan", &image, &[]);
+    let text = fs::read_to_string(stage.path(&provenance)).unwrap();
+    let mut bundle: Value = serde_json::from_str(&text).unwrap();
+    bundle["verificationMaterial"]["timestampVerificationData"] = json!({});
+    stage.put("timeless.json", bundle.to_string());
+    let files = ["--bundle", &signature, "--bundle", "timeless.json"];
+    let why = ("provenance", "nobody trusted says when");
+    stage.refused(&bare, &files, why);
+}
+
+#[test]
+fn what_is_live_is_adopted_by_its_digest() {
+    let Some(stage) = Stage::open() else { return };
+    let image = stage.image("one");
+    let from = format!("docker://{image}");
+    let to = format!("docker://{}/shop/api:production", stage.registry.host());
+    let line = "copy -q --insecure-policy --src-tls-verify=false --dest-tls-verify=false";
+    let line: Vec<&str> = line.split(' ').collect();
+    stage.ok(&stage.skopeo, &[line.as_slice(), &[&from, &to]].concat());
+    let reason = ["--reason", "first contact"];
+    stage.promote(10, "adopt", &image, &reason);
+    stage.sign_by_key("cosign.key", &image);
+    stage.promote(0, "adopt", &image, &reason);
+    let kept = format!(".liftlock/evidence/sha256/{}", &digest(&image)[7..]);
+    assert!(stage.path(&kept).is_dir());
+}
+
+#[test]
+fn an_image_is_planned_without_a_configuration() {
+    let Some(stage) = Stage::open() else { return };
+    let image = stage.image("one");
+    let target = format!("api={}/shop/api:next", stage.registry.host());
+    let bare = ["--no-config", "--target", &target];
+    stage.promote(2, "plan", &image, &bare);
+    let named = [bare.as_slice(), &["--service", "shop"]].concat();
+    let planned = stage.promote(0, "plan", &image, &named).json().unwrap();
+    assert_eq!(planned["recorded"], false);
+    let tagless = image.split_once('@').unwrap().0.to_owned();
+    stage.promote(2, "plan", &tagless, &[]);
+    let absent = format!("{tagless}@sha256:{}", "0".repeat(64));
+    stage.promote(3, "plan", &absent, &[]);
 }
 
 #[test]
