@@ -129,6 +129,40 @@ fn a_policy_is_read_from_a_git_repository_with_its_keys_beside_it() {
 }
 
 #[test]
+fn a_trusted_root_lies_beside_the_policy_and_not_in_the_change() {
+    let root = std::str::from_utf8(liftlock::sigstore::public::TRUSTED_ROOT).unwrap();
+    let text = format!("{}sigstore: {{ trusted-root: root.json }}\n", policy());
+    let folder = in_a_folder(&text);
+    let change = folder.path().join("change");
+    put(&change, "root.json", root);
+    let absent = status(&change, IN_A_FOLDER, &[]);
+    assert_invalid(&absent, &["root.json"]);
+    put(folder.path(), "policy/root.json", "{}");
+    let broken = status(&change, IN_A_FOLDER, &[]);
+    assert_invalid(&broken, &["root.json", "no trusted root"]);
+    put(folder.path(), "policy/root.json", root);
+    assert_protected(&status(&change, IN_A_FOLDER, &[]));
+    let local = "version: 1\nsigstore: { trusted-root: root.json }\n";
+    put(&change, "liftlock.yaml", local);
+    let loose = status(&change, IN_A_FOLDER, &[]);
+    assert_invalid(&loose, &["loosens the policy", "sigstore"]);
+
+    let mut files = vec![
+        ("policy.yaml".to_owned(), text),
+        ("root.json".to_owned(), root.to_owned()),
+    ];
+    files.extend(keys());
+    let named: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    let url = git::bare_with(&folder.path().join("policy.git"), &named).unwrap();
+    fs::remove_file(change.join("liftlock.yaml")).unwrap();
+    let place = format!("git+{url}@main#policy.yaml");
+    assert_protected(&status(&change, &place, &[]));
+}
+
+#[test]
 fn a_change_may_tighten_the_policy_and_not_loosen_it() {
     let folder = in_a_folder(&policy());
     let change = folder.path().join("change");
@@ -154,6 +188,7 @@ fn a_change_may_tighten_the_policy_and_not_loosen_it() {
         ("state: file:elsewhere\n", "state"),
         ("evidence: file:elsewhere\n", "evidence"),
         ("trust: []\n", "trust"),
+        ("accept: []\n", "accept"),
         (
             "environments: { production: { slo: { availability: 1% } } }\n",
             "slo",

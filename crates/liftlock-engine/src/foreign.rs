@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use liftlock::bundle::Bundle;
+use liftlock::bundle::{Bundle, ParseError};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::foreign::Image;
@@ -53,21 +53,24 @@ impl World {
         Ok(())
     }
 
-    /// Reads bundles from files, for any part of a release.
+    /// Reads bundles from files, for any part of a release: one a file, or
+    /// one a line, as `gh attestation download` writes them.
     ///
     /// # Errors
     ///
-    /// Fails when a file cannot be read or holds no bundle.
+    /// Fails when a file cannot be read or holds anything but bundles.
     pub fn bring_files(&mut self, release: &Reference, files: &[PathBuf]) -> Result<(), Failure> {
         for path in files {
             let bytes = file::read(path, LARGEST)?;
-            Bundle::parse(&bytes).map_err(|error| {
+            let bundles = bundles(&bytes).map_err(|error| {
                 let message = format!("cannot understand `{}`", path.display());
                 Failure::because(Kind::Invalid, message, error)
             })?;
-            let parts = std::iter::once(&release.digest).chain(release.artifacts.values());
-            let brought = parts.map(|digest| (*digest, bytes.clone()));
-            self.brought.bundles.extend(brought);
+            for bundle in bundles {
+                let parts = std::iter::once(&release.digest).chain(release.artifacts.values());
+                let brought = parts.map(|digest| (*digest, bundle.to_vec()));
+                self.brought.bundles.extend(brought);
+            }
         }
         Ok(())
     }
@@ -108,4 +111,20 @@ impl World {
             .cloned()
             .or_else(|| liftlock::foreign::of_reference(&self.rules.service, release))
     }
+}
+
+/// The bundles of a file; at least one.
+fn bundles(bytes: &[u8]) -> Result<Vec<&[u8]>, ParseError> {
+    let Err(whole) = Bundle::parse(bytes) else {
+        return Ok(vec![bytes]);
+    };
+    let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    if lines.len() < 2 {
+        return Err(whole);
+    }
+    for line in &lines {
+        Bundle::parse(line)?;
+    }
+    Ok(lines)
 }

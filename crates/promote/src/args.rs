@@ -74,7 +74,7 @@ pub(crate) struct Chosen {
     /// With `--artifact`: what people call the release
     #[arg(long, value_name = "TEXT", conflicts_with = "release")]
     pub(crate) id: Option<String>,
-    /// A bundle that counts as evidence too; repeatable
+    /// A bundle, or several one a line, that is evidence too; repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Vec<PathBuf>,
 }

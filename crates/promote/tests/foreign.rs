@@ -10,6 +10,7 @@ use std::time::Duration;
 use liftlock::attestation;
 use liftlock::bundle::Bundle;
 use liftlock::oci::{Place, Reference};
+use liftlock::statement::Statement;
 use liftlock::time::Time;
 use liftlock_io::http::Options;
 use liftlock_io::oci::Repository;
@@ -206,6 +207,16 @@ impl Stage {
         self.cosign(&[&what, self.services().as_slice(), &token].concat());
     }
 
+    /// Signs a statement to the byte, into `stated.json`.
+    fn state_as(&self, repository: &str, statement: &[u8]) {
+        self.token(repository);
+        self.put("statement.json", statement);
+        let what = "attest-blob --statement statement.json --bundle stated.json";
+        let what: Vec<&str> = what.split(' ').collect();
+        let token = ["--identity-token", "token"];
+        self.cosign(&[&what, self.services().as_slice(), &token].concat());
+    }
+
     /// An image that is signed and attested as the rules want it; and the same
     /// image in a folder, with nothing attached.
     fn chained(&self, name: &str) -> (String, String) {
@@ -399,10 +410,26 @@ fn a_chain_of_files_is_proved_to_the_last_byte() {
         ("provenance", "about something else"),
     );
 
-    stage.put("garbage.json", "{");
-    stage.promote(3, "plan", &bare, &["--bundle", "garbage.json"]);
     let both = ["--bundle", &signature, "--bundle", &provenance];
     stage.promote(0, "plan", &bare, &both);
+}
+
+#[test]
+fn a_file_holds_one_bundle_or_one_a_line() {
+    let Some(stage) = Stage::open() else { return };
+    let (image, bare) = stage.chained("one");
+    let [one, other] = stage.detached(&image).map(|name| {
+        let bundle = fs::read(stage.path(&name)).unwrap();
+        serde_json::from_slice::<Value>(&bundle).unwrap()
+    });
+    let lines = format!("{one}\n{other}\n");
+    stage.put("garbage.json", "{");
+    stage.put("garbage.jsonl", format!("{lines}{{\n"));
+    for name in ["garbage.json", "garbage.jsonl"] {
+        stage.promote(3, "plan", &bare, &["--bundle", name]);
+    }
+    stage.put("both.jsonl", &lines);
+    stage.promote(0, "plan", &bare, &["--bundle", "both.jsonl"]);
 }
 
 #[test]
@@ -629,6 +656,13 @@ fn an_approval_is_of_the_image_and_the_way_back_needs_no_registry() {
     stage.promote(10, "run", &one, &[]);
     assert_eq!(live(), None);
     approve(&stage, &one);
+    // Another root makes other signers, and so another policy.
+    let root = fs::read_to_string(stage.path("trusted_root.json")).unwrap();
+    stage.put("trusted_root.json", format!("{root}\n"));
+    let output = stage.promote(10, "run", &one, &[]);
+    let said = output.stdout;
+    assert!(said.contains("it was decided by another policy"), "{said}");
+    stage.put("trusted_root.json", root);
     stage.promote(0, "run", &one, &[]);
     assert_eq!(live(), Some(digest(&one)));
     stage.promote(0, "run", &two, &[]);
@@ -646,6 +680,49 @@ fn an_approval_is_of_the_image_and_the_way_back_needs_no_registry() {
         .unwrap();
     assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
     assert_eq!(live(), Some(digest(&one)));
+}
+
+/// The one approval in the evidence store, taken out of it.
+fn take_approval(stage: &Stage, image: &str) -> Statement {
+    let hex = &digest(image)[7..];
+    let folder = stage.path(&format!(".liftlock/evidence/sha256/{hex}/approval-v1"));
+    let file = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+    let bundle = Bundle::parse(&fs::read(file.path()).unwrap()).unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    attestation::claimed(&bundle).unwrap()
+}
+
+#[test]
+fn a_judge_may_be_the_holder_of_a_certificate() {
+    let Some(stage) = Stage::open() else { return };
+    let [image, _] = approved_site(&stage);
+    let issuer = stage.loopback.url();
+    let judge = workflow("acme/judge");
+    stage.configure(
+        "keys: [{ key-file: judge.pub }]",
+        &format!("keys: [{{ key-file: judge.pub }}], identities: [{{ issuer: '{issuer}', name: '{judge}' }}]"),
+    );
+    approve(&stage, &image);
+    let approval = take_approval(&stage, &image);
+    let stated = ["--bundle", "stated.json"];
+    let unmet = |more: &[&str], why: &str| {
+        let said = stage.promote(10, "plan", &image, more).stdout;
+        assert!(said.contains(why), "{why}: {said}");
+    };
+    unmet(&[], "not yet: approval: nothing");
+    let bytes = approval.bytes().unwrap();
+    stage.state_as("mallory/judge", &bytes);
+    unmet(&stated, "which is not the identity that is wanted");
+    // A builder is no judge.
+    stage.state_as("acme/shop", &bytes);
+    unmet(&stated, "`github` signed it, who may not say this");
+    stage.state_as("acme/judge", &bytes);
+    stage.promote(0, "plan", &image, &stated);
+    // Without an answer it is nobody's yes, whoever signs it.
+    let mut forged: Value = serde_json::from_slice(&bytes).unwrap();
+    forged["predicate"]["answers"] = json!([]);
+    stage.state_as("acme/judge", forged.to_string().as_bytes());
+    unmet(&stated, "0 of 1");
 }
 
 #[test]
