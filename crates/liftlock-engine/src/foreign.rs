@@ -103,8 +103,12 @@ impl World {
     }
 
     /// The release as it was named, or what follows from its artifacts;
-    /// nothing where a `release.json` tells of it.
+    /// nothing where a `release.json` tells of it, which a builder has to have
+    /// attested.
     pub(crate) fn unwritten(&self, release: &Reference) -> Option<Identified> {
+        if !release.is_foreign() {
+            return None;
+        }
         let named = self.brought.release.as_ref();
         named
             .filter(|named| named.digest == release.digest)

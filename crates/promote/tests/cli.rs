@@ -124,6 +124,18 @@ fn a_release_file_swapped_after_it_was_signed_does_not_move() {
 }
 
 #[test]
+fn an_approval_of_what_no_builder_attested_does_not_count() {
+    let house = furnished();
+    house
+        .configure("requires: [signature]", "requires: [approval]")
+        .unwrap();
+    house.build("3", "0.2%").unwrap();
+    house.sign("3", "mallory", &[]).unwrap();
+    house.approve("3", "production").unwrap();
+    refused(&house, 10, "3", "no builder attested the release");
+}
+
+#[test]
 fn an_approval_counts_for_one_plan_of_one_release_by_one_policy() {
     let house = guarded();
     refused(&house, 10, "2", "approval: nothing");

@@ -295,6 +295,11 @@ impl Asked<'_> {
         let (who, fix) = match &self.requirement.what {
             What::Signature if self.release.is_foreign() => self.help_foreign(),
             What::Signature => ("the builder", "sign-artifact release".to_owned()),
+            What::Provenance if self.release.is_foreign() => (
+                "the builder",
+                "actions/attest-build-provenance, or cosign attest --type slsaprovenance1"
+                    .to_owned(),
+            ),
             What::Provenance => (
                 "the builder",
                 "sign-artifact attest --type slsaprovenance1".to_owned(),
