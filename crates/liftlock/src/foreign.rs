@@ -54,6 +54,8 @@ pub fn of_images(service: &Name, images: &[Image]) -> Result<Identified, ParseEr
             digest: image.digest,
             name: place.to_string(),
             size: None,
+            sbom: Vec::new(),
+            provenance: Vec::new(),
         };
         if artifacts.insert(image.name.clone(), artifact).is_some() {
             return Err(ParseError::Twice(image.name.clone()));
@@ -70,6 +72,8 @@ pub fn of_reference(service: &Name, reference: &Reference) -> Option<Identified>
             digest: *digest,
             name: digest.to_string(),
             size: None,
+            sbom: Vec::new(),
+            provenance: Vec::new(),
         };
         (name.clone(), artifact)
     });
@@ -112,6 +116,7 @@ fn identified(service: &Name, artifacts: BTreeMap<Name, Artifact>) -> Option<Ide
             artifacts,
             owner: "unknown".to_owned(),
             notes: None,
+            notes_digest: None,
             migration: Migration::None,
             created_at: Time::EPOCH,
             run_url: None,
