@@ -258,10 +258,10 @@ mod tests {
         };
         assert!(read(&p256, "SIGN_VERIFY", &["ECDSA_SHA_256"]).is_ok());
         // The last arc of its curve's name makes another curve.
-        let other: Vec<u8> = p256
-            .iter()
-            .map(|byte| if *byte == 0x07 { 0x06 } else { *byte })
-            .collect();
+        let arcs = [0x3d, 0x03, 0x01, 0x07];
+        let at = p256.windows(4).position(|four| four == arcs).unwrap();
+        let mut other = p256.clone();
+        other[at + 3] = 0x06;
         for (key, usage, names) in [
             (&p256, "KEY_AGREEMENT", &["ECDSA_SHA_256"][..]),
             (&p256, "SIGN_VERIFY", &["ECDSA_SHA_384"][..]),
