@@ -102,6 +102,15 @@ impl Trust {
         }
     }
 
+    /// Insists that holders of keys may count at all.
+    fn knows_keys(&self) -> Result<(), Unproved> {
+        if !self.keys.is_empty() {
+            return Ok(());
+        }
+        let reason = "it was signed with a key, and no key is trusted";
+        Err(Unproved::Refused(reason.to_owned()))
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.keys.len() + self.identities.len()
@@ -181,6 +190,7 @@ pub(crate) fn prove(
             if let Material::Certificates(_) = bundle.material() {
                 return certified(bundle, artifact, trust);
             }
+            trust.knows_keys()?;
             let key = signature::verify(bundle, artifact, &trust.keys, &Local);
             let key = key.map_err(|refused| {
                 // Nobody who has keys only is asked about certificates.
@@ -260,6 +270,7 @@ pub(crate) fn said(
         wanted.check(claimed.predicate_type())?;
         return Ok((claimed, proof));
     }
+    trust.knows_keys()?;
     let proved = attestation::verify(bundle, &trust.keys, &Local).map_err(Unproved::statement)?;
     wanted.check(proved.statement.predicate_type())?;
     let subject = proved

@@ -7,22 +7,26 @@ use liftlock_io::keyless::instance::Files;
 
 /// Without `--key` the CI's identity signs (keyless).
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Who signs")]
 pub(crate) struct Signing {
     /// Private key: a file, `env://NAME`, or a key service's reference; without it the CI's identity signs
-    #[arg(long, value_name = "KEY")]
+    #[arg(help_heading = "Who signs", long, value_name = "KEY")]
     pub(crate) key: Option<String>,
 
     /// Identity token: a file, or `env://NAME`; default what the CI offers
-    #[arg(long, value_name = "TOKEN", conflicts_with = "key")]
+    #[arg(
+        help_heading = "Who signs",
+        long,
+        value_name = "TOKEN",
+        conflicts_with = "key"
+    )]
     pub(crate) identity_token: Option<String>,
 
     /// Let the name of a repository that is not public go to the public log
-    #[arg(long)]
+    #[arg(help_heading = "Who signs", long)]
     pub(crate) public_log: bool,
 
     /// Open no socket: files and layout folders, signed with a key in a file
-    #[arg(long)]
+    #[arg(help_heading = "Who signs", long)]
     pub(crate) offline: bool,
 
     #[command(flatten)]
@@ -31,26 +35,30 @@ pub(crate) struct Signing {
 
 /// Who is to see a signature.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Who sees it")]
 pub(crate) struct Services {
     /// Trusted root and signing config of a Sigstore instance in one file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["trusted_root", "signing_config"])]
+    #[arg(help_heading = "Who sees it", long, value_name = "FILE", conflicts_with_all = ["trusted_root", "signing_config"])]
     pub(crate) trust_config: Option<PathBuf>,
 
     /// Trusted root of a Sigstore instance; default the public one, compiled in
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "Who sees it", long, value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
 
     /// Signing config: where certificates, log entries and timestamps come from
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "Who sees it", long, value_name = "FILE")]
     pub(crate) signing_config: Option<PathBuf>,
 
     /// When a service of the signature is down
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(help_heading = "Who sees it", long, value_enum, default_value_t)]
     pub(crate) on_outage: OnOutage,
 
     /// How long `wait` goes on asking
-    #[arg(long, value_name = "SPAN", default_value = "5m")]
+    #[arg(
+        help_heading = "Who sees it",
+        long,
+        value_name = "SPAN",
+        default_value = "5m"
+    )]
     pub(crate) outage_budget: Span,
 }
 

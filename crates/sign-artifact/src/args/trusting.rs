@@ -15,38 +15,52 @@ use crate::target::options;
 
 /// Who is trusted.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Whose signatures count")]
 pub(crate) struct Trusting {
     /// Public key that is trusted: a file, `env://NAME`, or a key service's reference; may be repeated
-    #[arg(long, value_name = "KEY")]
+    #[arg(help_heading = "Whose signatures count", long, value_name = "KEY")]
     pub(crate) key: Vec<String>,
 
     /// Identity of a certificate that is trusted: exactly, or a pattern from `^` to `$`; may be repeated
-    #[arg(long, value_name = "NAME", requires = "issuer")]
+    #[arg(
+        help_heading = "Whose signatures count",
+        long,
+        value_name = "NAME",
+        requires = "issuer"
+    )]
     pub(crate) identity: Vec<Matcher>,
 
     /// Who vouches for the identities: the URL of the CI's issuer
-    #[arg(long, value_name = "URL", requires = "identity")]
+    #[arg(
+        help_heading = "Whose signatures count",
+        long,
+        value_name = "URL",
+        requires = "identity"
+    )]
     pub(crate) issuer: Option<Matcher>,
 
     /// How many different signers are needed
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(help_heading = "Whose signatures count", long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) threshold: u32,
 
     /// Trusted root of a Sigstore instance; default the public one, compiled in
-    #[arg(long, value_name = "FILE", conflicts_with = "trust_config")]
+    #[arg(
+        help_heading = "Whose signatures count",
+        long,
+        value_name = "FILE",
+        conflicts_with = "trust_config"
+    )]
     pub(crate) trusted_root: Option<PathBuf>,
 
     /// Trusted root and signing config of a Sigstore instance in one file
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "Whose signatures count", long, value_name = "FILE")]
     pub(crate) trust_config: Option<PathBuf>,
 
     /// Take a signature that is in no log, given a trusted time
-    #[arg(long)]
+    #[arg(help_heading = "Whose signatures count", long)]
     pub(crate) allow_unlogged: bool,
 
     /// Open no socket: files and layout folders only
-    #[arg(long)]
+    #[arg(help_heading = "Whose signatures count", long)]
     pub(crate) offline: bool,
 }
 
