@@ -3,6 +3,7 @@
 //! what independent verifiers say, and what happens when a service is down.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -40,7 +41,8 @@ impl Job {
         for (name, value) in self.loopback.job("acme/shop") {
             run = run.env(name, value);
         }
-        run.output().unwrap()
+        // A service that hangs costs half a minute, on a busy machine more.
+        run.limit(Duration::from_secs(240)).output().unwrap()
     }
 
     /// Runs and expects this code.
