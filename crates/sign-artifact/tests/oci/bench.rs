@@ -21,7 +21,8 @@ impl Bench {
     /// `none.pub`, whose private half signs nothing.
     pub(crate) fn with_keys(names: &[&str]) -> Self {
         let bench = Self(tempfile::tempdir().unwrap());
-        bench.write("p.json", r#"{"n":1}"#);
+        let predicate = r#"{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://example.com/vex","author":"team","timestamp":"2026-11-25T12:00:00Z","version":1,"statements":[]}"#;
+        bench.write("p.json", predicate);
         bench.write("none.pub", &Key::named("none").public_pem());
         for name in names {
             let key = Key::named(name);
