@@ -52,7 +52,7 @@ pub(crate) fn run(asked: &Finish, session: &Session) -> Result<Report, Failure> 
     let done = bundles.iter().filter(|one| !one.added.is_empty()).count();
     let headline = format!("{done} of {} bundles finished", bundles.len());
     let lines = bundles.iter().map(|one| match one.added.as_slice() {
-        [] => format!("{}: nothing was missing\n", one.bundle),
+        [] => format!("{}: no note says that anything is missing\n", one.bundle),
         added => {
             let added: Vec<&str> = added.iter().map(|what| what.name()).collect();
             format!("{}: {} added\n", one.bundle, added.join(", "))

@@ -87,7 +87,8 @@ impl Instance {
         let config = config.transpose()?;
         match (root, config) {
             (Some((name, bytes)), config) => Ok(Self {
-                is_public: bytes == public::TRUSTED_ROOT && config.is_none(),
+                is_public: bytes == public::TRUSTED_ROOT
+                    || config.as_ref().is_some_and(SigningConfig::is_public),
                 root: TrustedRoot::parse(&bytes).map_err(|source| Error::Root { name, source })?,
                 config,
             }),

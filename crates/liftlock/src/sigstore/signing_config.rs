@@ -81,6 +81,18 @@ impl SigningConfig {
         })
     }
 
+    /// Whether a service belongs to the public instance, whose logs the whole
+    /// world reads: its hosts are those below `sigstore.dev`.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        let all = [&self.authorities, &self.logs, &self.timestamp_authorities];
+        all.into_iter().flatten().any(|service| {
+            let rest = service.url.split_once("://").map_or("", |(_, rest)| rest);
+            let host = rest.split(['/', ':']).next().unwrap_or_default();
+            host == "sigstore.dev" || host.ends_with(".sigstore.dev")
+        })
+    }
+
     /// The certificate authorities to ask, one after the other.
     ///
     /// # Errors
@@ -373,6 +385,16 @@ mod tests {
         let none = config(&serde_json::json!([]), &serde_json::json!({})).unwrap();
         assert_eq!(none.logs(now).unwrap(), Chosen::default());
         assert!(none.authorities(now).is_err());
+        for (url, public) in [
+            ("https://rekor.sigstore.dev/x", true),
+            ("https://sigstore.dev.example", false),
+        ] {
+            let one = serde_json::json!([log(url, 1, "a", "2020..")]);
+            assert_eq!(
+                config(&one, &serde_json::json!({})).unwrap().is_public(),
+                public
+            );
+        }
     }
 
     #[test]
