@@ -375,6 +375,11 @@ mod tests {
                 (other, _) => panic!("{rule}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn no_usable_service_is_an_error_unless_none_is_named() {
+        let now = "2026-06-01T00:00:00Z".parse().unwrap();
         let gone = serde_json::json!([log("https://c", 1, "c", "2020..2025")]);
         assert!(
             config(&gone, &serde_json::json!({}))
@@ -385,6 +390,10 @@ mod tests {
         let none = config(&serde_json::json!([]), &serde_json::json!({})).unwrap();
         assert_eq!(none.logs(now).unwrap(), Chosen::default());
         assert!(none.authorities(now).is_err());
+    }
+
+    #[test]
+    fn the_public_instance_is_known_by_its_hosts() {
         for (url, public) in [
             ("https://rekor.sigstore.dev/x", true),
             ("https://sigstore.dev.example", false),
