@@ -116,15 +116,23 @@ impl Failure {
     /// What failed, then each cause, outermost first.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![self.source.to_string()];
-        let mut cause = self.source.source();
-        while let Some(error) = cause {
-            lines.push(error.to_string());
-            cause = error.source();
-        }
-        lines.dedup();
-        lines
+        causes(self.source.as_ref())
     }
+}
+
+/// An error and its causes, outermost first, without repetitions.
+#[must_use]
+pub fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+    let all = std::iter::successors(Some(error), |&error| error.source());
+    let mut lines: Vec<String> = all.map(ToString::to_string).collect();
+    lines.dedup();
+    lines
+}
+
+/// The same in one line.
+#[must_use]
+pub fn line(error: &(dyn Error + 'static)) -> String {
+    causes(error).join(": ")
 }
 
 /// A message above its cause.

@@ -6,7 +6,7 @@ use liftlock::attestation;
 use liftlock::bundle::{Bundle, Content, Material};
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
-use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::failure::{self, Explain as _, Failure, Kind};
 use liftlock::predicate::{self, SIGNATURE};
 use liftlock::signature::{self, Artifact};
 use liftlock::sigstore::anchors::TrustedRoot;
@@ -160,21 +160,10 @@ impl Unproved {
             return Self::Refused(reason.to_owned());
         }
         if error.kind() == Kind::Refuted {
-            return Self::Refused(chain(&error));
+            return Self::Refused(failure::line(&error));
         }
         Self::Malformed(error.into())
     }
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 /// Whether a bundle proves what is wanted of these bytes, and by whom.

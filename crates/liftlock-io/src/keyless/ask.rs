@@ -73,7 +73,7 @@ impl Patience<'_> {
                     Attempt::Done(answer) => return Ok(answer),
                     Attempt::Refused(error) => last = error,
                     Attempt::Again(error, after) => {
-                        tracing::warn!(url = service.url, "{what}: {}", told(&error));
+                        tracing::warn!(url = service.url, "{what}: {}", liftlock::failure::line(&error));
                         last = error;
                         asked = later(asked, after);
                         going.push(service);
@@ -112,16 +112,6 @@ fn chance() -> u64 {
         .get(..15)
         .and_then(|digits| u64::from_str_radix(digits, 16).ok())
         .unwrap_or_default()
-}
-
-fn told(error: &Error) -> String {
-    let mut lines = vec![error.to_string()];
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        lines.push(cause.to_string());
-        next = cause.source();
-    }
-    lines.join(": ")
 }
 
 /// Sends one request and sorts the answer by its status.

@@ -5,15 +5,15 @@ use std::fmt;
 
 use crate::attestation::{self, Proved};
 use crate::bundle::{Bundle, Material};
-use crate::config::trust::{Keyring, Role, Trusted};
-use crate::config::validity::{self, Dates};
+use crate::config::standing::Standing;
+use crate::config::trust::{Keyring, Role};
 use crate::crypto::{PublicKey, Verifier};
 use crate::digest::Digest;
+use crate::failure::line;
 use crate::name::Name;
 use crate::signature::Artifact;
 use crate::sigstore::anchors::TrustedRoot;
-use crate::sigstore::identity::{Identity, Known};
-use crate::sigstore::timestamp;
+use crate::sigstore::identity::Known;
 use crate::sigstore::verify::{self, Refused, Witness};
 use crate::statement::Statement;
 use crate::time::Time;
@@ -80,9 +80,8 @@ pub struct Examiner<'a> {
 /// A signature with its maker found among the trusted.
 struct Found<'a> {
     statement: Statement,
-    entry: &'a Trusted,
+    standing: Standing<'a>,
     who: Who,
-    dates: Vec<Dates>,
     times: Vec<Time>,
 }
 
@@ -117,49 +116,26 @@ impl<'a> Examiner<'a> {
             Material::Certificates(_) => self.by_certificate(bundle, claimed)?,
             Material::Key { .. } => self.by_key(bundle)?,
         };
-        let Found {
-            statement,
-            entry,
-            who,
-            dates,
-            times,
-        } = found;
-        if !entry.roles.contains(&role) {
-            return Err(format!("`{}` signed it, who may not say this", entry.name));
-        }
-        validity::judge(&dates, &times, self.now)
-            .map_err(|why| format!("the {} of `{}` {why}", who.kind(), entry.name))?;
+        found.standing.judge(role, &found.times, self.now)?;
         Ok(Said {
-            statement,
-            by: entry.name.clone(),
-            who,
-            times,
+            statement: found.statement,
+            by: found.standing.entry.name.clone(),
+            who: found.who,
+            times: found.times,
         })
     }
 
     fn by_key(&self, bundle: &Bundle) -> Result<Found<'a>, String> {
-        let all = self.trust.trusted.iter().flat_map(|entry| &entry.keys);
-        let keys: Vec<PublicKey> = all.filter_map(|dated| dated.key.clone()).collect();
+        let keys = self.trust.all_keys();
         let Proved { statement, key } =
             attestation::verify(bundle, &keys, self.verifier).map_err(|error| error.to_string())?;
-        let mut entries = self.trust.trusted.iter().map(|entry| {
-            let same = |dated: &&validity::DatedKey| dated.key.as_ref() == Some(&key);
-            let dates = entry
-                .keys
-                .iter()
-                .filter(same)
-                .map(validity::DatedKey::dates);
-            (entry, dates.collect::<Vec<_>>())
-        });
-        let (entry, dates) = entries
-            .find(|(_, dates)| !dates.is_empty())
-            .ok_or_else(|| attestation::Refused::Signer.to_string())?;
+        let standing = self.trust.of_key(&key.id());
+        let standing = standing.ok_or_else(|| attestation::Refused::Signer.to_string())?;
         let times = self.seen(bundle, &statement, &key)?;
         Ok(Found {
             statement,
-            entry,
+            standing,
             who: Who::Key(key),
-            dates,
             times,
         })
     }
@@ -173,58 +149,25 @@ impl<'a> Examiner<'a> {
         key: &PublicKey,
     ) -> Result<Vec<Time>, String> {
         let artifact = about(statement)?;
-        match verify::by_key(bundle, &artifact, key, self.root, self.verifier) {
-            Ok(witnesses) => Ok(witnesses.iter().filter_map(Witness::time).collect()),
-            Err(Refused::UnknownLog | Refused::Timestamp(timestamp::Error::Untrusted)) => {
-                Ok(Vec::new())
-            }
-            Err(refused) => Err(told(&refused)),
-        }
+        let seen = verify::known_witnesses(bundle, &artifact, key, self.root, self.verifier);
+        let witnesses = seen.map_err(|refused| line(&refused))?;
+        Ok(witnesses.iter().filter_map(Witness::time).collect())
     }
 
     fn by_certificate(&self, bundle: &Bundle, claimed: Statement) -> Result<Found<'a>, String> {
-        let entries = self.trust.trusted.iter();
-        let identities: Vec<Identity> = entries
-            .flat_map(|entry| &entry.identities)
-            .map(validity::DatedIdentity::identity)
-            .collect();
+        let identities = self.trust.all_identities();
         let artifact = about(&claimed)?;
         let proved = verify::by_identity(bundle, &artifact, &identities, self.root, self.verifier)
-            .map_err(|refused| told(&refused))?;
-        let mut holders = self.trust.trusted.iter().filter_map(|entry| {
-            let same = |dated: &&validity::DatedIdentity| {
-                dated.identity().check(&proved.certificate).is_ok()
-            };
-            let dates = entry.identities.iter().filter(same);
-            let dates: Vec<Dates> = dates.map(validity::DatedIdentity::dates).collect();
-            (!dates.is_empty()).then_some((entry, dates))
-        });
-        let times = proved.times();
-        let who = Who::Identity(proved.identity.clone());
-        match (holders.next(), holders.next()) {
-            (Some((entry, dates)), None) => Ok(Found {
-                // What the certificate's key signed are these very bytes.
-                statement: claimed,
-                entry,
-                who,
-                dates,
-                times,
-            }),
-            (Some((one, _)), Some((two, _))) => Err(format!(
-                "{who} is both `{}` and `{}`: one of their patterns is too wide",
-                one.name, two.name
-            )),
-            (None, _) => Err(Refused::NoIdentity.to_string()),
-        }
-    }
-}
-
-impl Who {
-    const fn kind(&self) -> &'static str {
-        match self {
-            Self::Key(_) => "key",
-            Self::Identity(_) => "identity",
-        }
+            .map_err(|refused| line(&refused))?;
+        let standing = self.trust.of_identity(&proved.identity)?;
+        let standing = standing.ok_or_else(|| Refused::NoIdentity.to_string())?;
+        Ok(Found {
+            // What the certificate's key signed are these very bytes.
+            statement: claimed,
+            standing,
+            times: proved.times(),
+            who: Who::Identity(proved.identity),
+        })
     }
 }
 
@@ -235,15 +178,4 @@ fn about(statement: &Statement) -> Result<Artifact<'static>, String> {
     digest
         .map(Artifact::known_by)
         .ok_or_else(|| "it is about nothing".to_owned())
-}
-
-/// A refusal with its causes, in one line.
-fn told(refused: &Refused) -> String {
-    let mut line = refused.to_string();
-    let mut cause = std::error::Error::source(refused);
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
 }

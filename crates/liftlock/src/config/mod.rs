@@ -5,6 +5,7 @@ pub mod effective;
 pub mod environment;
 pub mod foreign;
 pub mod requirement;
+pub mod standing;
 pub mod target;
 pub mod tighten;
 pub mod trust;

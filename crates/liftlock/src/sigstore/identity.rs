@@ -25,13 +25,23 @@ impl Identity {
     /// Fails unless it is, and says what it is instead.
     pub fn check(&self, certificate: &Certificate) -> Result<Known, Mismatch> {
         let known = Known::of(certificate)?;
+        self.is(&known)?;
+        Ok(known)
+    }
+
+    /// Whether what a certificate says is this identity.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless it is, and says what it is instead.
+    pub fn is(&self, known: &Known) -> Result<(), Mismatch> {
         let issuer = known.issuer.as_deref().unwrap_or_default();
         if known.issuer.is_none() || !self.issuer.matches(issuer) {
             return Err(Mismatch::Issuer(issuer.to_owned()));
         }
         match known.names.as_slice() {
             // Several names could mean several people.
-            [only] if self.name.matches(only) => Ok(known),
+            [only] if self.name.matches(only) => Ok(()),
             names => Err(Mismatch::Name(names.join(", "))),
         }
     }
