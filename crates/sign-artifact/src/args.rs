@@ -3,6 +3,7 @@
 mod release;
 pub(crate) mod signing;
 pub(crate) mod trusting;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ use crate::predicate;
 pub(crate) use release::Release;
 use signing::Signing;
 use trusting::Trusting;
+pub(crate) use verify::{PolicyFrom, Verify};
 
 /// Sign, attest and verify files and OCI images, in the formats of cosign and Sigstore
 #[derive(Debug, Parser)]
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     /// Speak the client protocol of Sigstore's conformance suite
     #[command(hide = true)]
     Conformance(Conformance),
+    /// Print the narrowest policy that accepts the signer of a bundle
+    PolicyFrom(PolicyFrom),
     /// Rebuild the lists of what is attached to images, after writers undid each other
     Repair(Repair),
 }
@@ -132,38 +136,6 @@ pub(crate) struct Sign {
     /// Put the bundles into this evidence store as well
     #[arg(long, value_name = "STORE")]
     pub(crate) evidence: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Verify {
-    #[command(flatten)]
-    pub(crate) trusting: Trusting,
-
-    /// The bundle to look in, with its numbered pieces; default FILE.sigstore.json, or what is attached
-    #[arg(long, value_name = "FILE")]
-    pub(crate) bundle: Option<PathBuf>,
-
-    /// Ask for an attestation of this type (URI or name) instead of a signature
-    #[arg(long = "type", value_name = "TYPE", value_parser = predicate::parse)]
-    pub(crate) predicate_type: Option<String>,
-
-    /// Look in this evidence store as well (`file:PATH` or `git+URL#REF`)
-    #[arg(long, value_name = "STORE")]
-    pub(crate) evidence: Option<String>,
-
-    /// Files, folders, quoted patterns, HOST/REPOSITORY[:TAG|@DIGEST], oci-layout:PATH[:TAG|@DIGEST] or sha256:…
-    #[arg(required_unless_present = "checksums", value_name = "TARGET")]
-    pub(crate) targets: Vec<String>,
-
-    #[command(flatten)]
-    pub(crate) recursive: Recursive,
-    /// Checksums file (SHA256SUMS) whose files are targets; each has to fit its line
-    #[arg(long, value_name = "FILE")]
-    pub(crate) checksums: Option<PathBuf>,
-
-    /// Go by the listed digest of a file that is not here
-    #[arg(long, requires = "checksums")]
-    pub(crate) listed_digests: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,15 +2,19 @@
 //! unless an image is in a registry.
 
 use liftlock::bundle::{Bundle, Unchecked};
+use liftlock::config::trust::Role;
 use liftlock::crypto::{Hash, PublicKey};
 use liftlock::digest::Digest;
-use liftlock::failure::Failure;
-use liftlock::report::Report;
+use liftlock::failure::{Failure, Kind};
+use liftlock::name::Name;
+use liftlock::predicate::SIGNATURE;
+use liftlock::report::{PolicyOrigin, Report};
 use liftlock::signature::Artifact;
 use liftlock::sigstore::verify::Witness;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::evidence::Evidence;
+use liftlock_io::http;
 use serde::Serialize;
 
 use crate::args::Verify;
@@ -40,6 +44,9 @@ pub(crate) struct One {
     pub(crate) key_ids: Vec<Digest>,
     /// Everybody who signed, keys and identities, each once.
     pub(crate) signers: Vec<Signer>,
+    /// The entries of `trust` that they are, where rules name whom to trust.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) entries: Vec<Name>,
     /// Where a proof was, or where there was none.
     pub(crate) bundles: Vec<Seen>,
     /// Why the signers are too few.
@@ -64,7 +71,7 @@ pub(crate) struct Seen {
 }
 
 pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> {
-    let trust = asked.trusting.trust(session)?;
+    let (trust, policy) = whom(asked, session)?;
     let evidence = asked.evidence.as_deref().map(Evidence::open).transpose()?;
     let wanted = asked.predicate_type.as_deref();
     let wanted = wanted.map_or(Wanted::Signature, Wanted::Type);
@@ -101,7 +108,28 @@ pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> 
     for one in &mut targets {
         one.count(asked.trusting.threshold);
     }
-    Ok(report(wanted, targets, chosen.skipped))
+    Ok(report(wanted, targets, chosen.skipped).with_policy(policy, false))
+}
+
+/// Whose signatures count: of those that flags name, or that the rules give a
+/// role.
+fn whom(asked: &Verify, session: &Session) -> Result<(Trust, PolicyOrigin), Failure> {
+    let Some(role) = asked.role.map(Role::from) else {
+        return Ok((asked.trusting.trust(session)?, PolicyOrigin::default()));
+    };
+    let uri = asked.predicate_type.as_deref().unwrap_or(SIGNATURE);
+    if Role::of_predicate(uri) != Some(role) {
+        let message = format!("`--role` is not the role that may say `{uri}`");
+        return Err(Failure::new(Kind::Usage, message));
+    }
+    if asked.trusting.offline {
+        http::forbid();
+    }
+    let rules = session.rules()?.ok_or_else(|| {
+        Failure::new(Kind::Invalid, "no rules say who is in the role")
+            .with_hint("give `--config FILE`, or set `LIFTLOCK_POLICY`")
+    })?;
+    Ok((Trust::role(role, &rules, session.started), rules.origin))
 }
 
 /// Judges everything that an index lists, each by what is attached to it.
@@ -116,12 +144,8 @@ fn below(target: &Target, trust: &Trust, wanted: Wanted<'_>) -> Result<Vec<One>,
     let mut judged = Vec::new();
     for one in repository.tree(descriptor)?.iter().skip(1) {
         let child = Target {
-            text: format!("{}@{}", target.text, one.digest),
-            digest: one.digest,
             size: Some(one.size),
-            place: Place::Digest,
-            label: None,
-            hashes: Vec::new(),
+            ..Target::bare(format!("{}@{}", target.text, one.digest), one.digest)
         };
         let found = layer::gather(repository, &one.digest, wanted)?;
         judged.push(judge(&child, &found, trust, wanted)?);
@@ -205,6 +229,7 @@ pub(crate) fn judge(
         verified: false,
         key_ids: Vec::new(),
         signers: Vec::new(),
+        entries: Vec::new(),
         bundles: Vec::new(),
         short: None,
     };
@@ -271,7 +296,11 @@ impl One {
 
     /// Insists on so many different signers.
     fn count(&mut self, threshold: u32) {
-        let found = self.signers.len();
+        // One entry with two keys is one signer.
+        let found = match self.entries.len() {
+            0 => self.signers.len(),
+            entries => entries,
+        };
         if self.verified && u32::try_from(found).unwrap_or(u32::MAX) < threshold {
             self.verified = false;
             self.short = Some(format!(
@@ -291,6 +320,11 @@ impl One {
                     && !self.key_ids.contains(id)
                 {
                     self.key_ids.push(*id);
+                }
+                if let Some(by) = proof.by
+                    && !self.entries.contains(&by)
+                {
+                    self.entries.push(by);
                 }
                 if !self.signers.contains(&proof.signer) {
                     self.signers.push(proof.signer);

@@ -20,7 +20,7 @@ use liftlock_io::cli::Session;
 use liftlock_io::keyless::instance::{Files, Instance};
 use liftlock_io::keyless::token::Source;
 use liftlock_io::keyless::{self, Patience, Who};
-use liftlock_io::verify::Local;
+use liftlock_io::verify::{Known, Local};
 use liftlock_io::{clock, file, hash, http, key};
 
 use crate::target::{LARGEST_BUNDLE, options};
@@ -111,16 +111,18 @@ fn prove(asked: &VerifyBundle) -> Result<Report, Failure> {
     };
     let instance = Instance::read(files)?;
     let bundle = Bundle::parse(&file::read(&asked.bundle, LARGEST_BUNDLE)?)?;
-    let digest = match asked.file_or_digest.parse::<Digest>() {
-        Ok(digest) if !Path::new(&asked.file_or_digest).exists() => digest,
-        Ok(_) | Err(_) => hash::file(Path::new(&asked.file_or_digest))?.digest,
+    let path = Path::new(&asked.file_or_digest);
+    let (digest, path) = match asked.file_or_digest.parse::<Digest>() {
+        Ok(digest) if !path.exists() => (digest, None),
+        Ok(_) | Err(_) => (hash::file(path)?.digest, Some(path)),
     };
-    let artifact = Artifact::known_by(digest);
+    let key = asked.key.as_deref().map(key::public).transpose()?;
+    let known = Known::of(&bundle, key.as_slice(), digest, path)?;
+    let artifact = known.artifact();
     let exact = |text: &Option<String>| Matcher::Exact(text.clone().unwrap_or_default());
-    match &asked.key {
+    match &key {
         Some(key) => {
-            let key = key::public(key)?;
-            verify::by_key(&bundle, &artifact, &key, &instance.root, &Local)?;
+            verify::by_key(&bundle, &artifact, key, &instance.root, &Local)?;
         }
         None if asked.certificate_identity.is_none() => {
             return Err(Failure::new(

@@ -63,10 +63,7 @@ pub(crate) fn verify(
     if layer.descriptor.media_type == SIMPLE_SIGNING {
         let key = legacy::verify(layer, digest, &trust.keys, &Local);
         let key = key.map_err(|refused| Unproved::Refused(refused.to_string()))?;
-        return Ok(Proof {
-            signer: Signer::Key(key.id()),
-            witnesses: Vec::new(),
-        });
+        return trust.proof(Signer::Key(key.id()), Vec::new());
     }
     let bytes = layer
         .bundle()

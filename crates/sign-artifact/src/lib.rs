@@ -15,6 +15,7 @@ mod image;
 mod journal;
 mod layer;
 mod pen;
+mod policy_from;
 mod predicate;
 mod proof;
 mod public_key;
@@ -47,6 +48,8 @@ pub const OUTPUTS: &[&str] = &[
     "missing",
     "bad",
     "added",
+    "identity",
+    "issuer",
 ];
 
 /// Runs the program from its command line to its exit code.

@@ -4,15 +4,19 @@ use std::fmt;
 
 use liftlock::attestation;
 use liftlock::bundle::{Bundle, Content, Material};
+use liftlock::config::effective::Rules;
+use liftlock::config::trust::{Keyring, Role};
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
 use liftlock::failure::{self, Explain as _, Failure, Kind};
+use liftlock::name::Name;
 use liftlock::predicate::{self, SIGNATURE};
 use liftlock::signature::{self, Artifact};
 use liftlock::sigstore::anchors::TrustedRoot;
 use liftlock::sigstore::identity::{Identity, Known};
 use liftlock::sigstore::verify::{self, Unlogged, Witness};
 use liftlock::statement::Statement;
+use liftlock::time::Time;
 use liftlock_io::verify::Local;
 use serde::Serialize;
 
@@ -91,6 +95,30 @@ pub(crate) struct Trust {
     pub(crate) root: Option<TrustedRoot>,
     /// Whether a signature in no log counts.
     pub(crate) unlogged: Unlogged,
+    /// Who of them counts when, where rules say it.
+    pub(crate) roster: Option<Roster>,
+}
+
+/// What the rules say of signers: each counts in its role and its time.
+#[derive(Clone, Debug)]
+pub(crate) struct Roster {
+    keyring: Keyring,
+    role: Role,
+    now: Time,
+}
+
+impl Roster {
+    /// The entry of `trust` that signed, if it may and counted then.
+    fn judge(&self, signer: &Signer, witnesses: &[Witness]) -> Result<Name, String> {
+        let standing = match signer {
+            Signer::Key(id) => self.keyring.of_key(id),
+            Signer::Identity(known) => self.keyring.of_identity(known)?,
+        };
+        let standing = standing.ok_or("no entry of `trust` has who signed it")?;
+        let times: Vec<Time> = witnesses.iter().filter_map(Witness::time).collect();
+        standing.judge(self.role, &times, self.now)?;
+        Ok(standing.entry.name.clone())
+    }
 }
 
 impl Trust {
@@ -100,6 +128,32 @@ impl Trust {
             keys,
             ..Self::default()
         }
+    }
+
+    /// Whoever the rules give this role, at the time of their signatures.
+    pub(crate) fn role(role: Role, rules: &Rules, now: Time) -> Self {
+        Self {
+            keys: rules.trust.all_keys(),
+            identities: rules.trust.all_identities(),
+            root: Some(rules.root.clone()),
+            unlogged: Unlogged::Refused,
+            roster: Some(Roster {
+                keyring: rules.trust.clone(),
+                role,
+                now,
+            }),
+        }
+    }
+
+    /// A proof, if the rules let whoever signed count.
+    pub(crate) fn proof(&self, signer: Signer, witnesses: Vec<Witness>) -> Result<Proof, Unproved> {
+        let by = self.roster.as_ref();
+        let by = by.map(|roster| roster.judge(&signer, &witnesses));
+        Ok(Proof {
+            by: by.transpose().map_err(Unproved::Refused)?,
+            signer,
+            witnesses,
+        })
     }
 
     /// Insists that holders of keys may count at all.
@@ -140,6 +194,8 @@ impl fmt::Display for Signer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Proof {
     pub(crate) signer: Signer,
+    /// The entry of `trust` that it is, where rules name whom to trust.
+    pub(crate) by: Option<Name>,
     pub(crate) witnesses: Vec<Witness>,
 }
 
@@ -214,10 +270,7 @@ fn certified(bundle: &Bundle, artifact: &Artifact<'_>, trust: &Trust) -> Result<
     let who = (trust.identities.as_slice(), trust.unlogged);
     let proved = verify::by_identity_with(bundle, artifact, who, root, &Local);
     let proved = proved.map_err(Unproved::of)?;
-    Ok(Proof {
-        signer: Signer::Identity(proved.identity),
-        witnesses: proved.witnesses,
-    })
+    trust.proof(Signer::Identity(proved.identity), proved.witnesses)
 }
 
 /// Who saw what this key signed, where a trusted root is given.
@@ -227,14 +280,13 @@ fn seen(
     key: &PublicKey,
     trust: &Trust,
 ) -> Result<Proof, Unproved> {
-    let witnesses = match &trust.root {
-        Some(root) => verify::by_key(bundle, artifact, key, root, &Local).map_err(Unproved::of)?,
-        None => Vec::new(),
+    let witnesses = match (&trust.root, &trust.roster) {
+        (None, _) => Ok(Vec::new()),
+        (Some(root), None) => verify::by_key(bundle, artifact, key, root, &Local),
+        // Rules name keys, not the logs that their holders are to use.
+        (Some(root), Some(_)) => verify::known_witnesses(bundle, artifact, key, root, &Local),
     };
-    Ok(Proof {
-        signer: Signer::Key(key.id()),
-        witnesses,
-    })
+    trust.proof(Signer::Key(key.id()), witnesses.map_err(Unproved::of)?)
 }
 
 /// Why a statement does not count for a digest.

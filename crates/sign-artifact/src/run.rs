@@ -6,8 +6,8 @@ use liftlock_io::cli::Session;
 
 use crate::args::{Args, Command};
 use crate::{
-    attest, check, conformance, doctor, explain, finish, generate, public_key, release, repair,
-    sign,
+    attest, check, conformance, doctor, explain, finish, generate, policy_from, public_key,
+    release, repair, sign,
 };
 
 /// Runs the subcommand that was typed.
@@ -23,6 +23,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         Command::Doctor(asked) => doctor::run(asked, session),
         Command::PublicKey(asked) => public_key::run(asked, session),
         Command::Conformance(asked) => conformance::run(asked, session),
+        Command::PolicyFrom(asked) => policy_from::run(asked, session),
         Command::Repair(asked) => repair::run(asked, session),
     };
     // What failed because the time was over is told as that.

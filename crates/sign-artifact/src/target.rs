@@ -82,14 +82,7 @@ impl Target {
         session.check()?;
         match typed(text)? {
             Typed::File(path) => Self::file(path, Hash::Sha256, session),
-            Typed::Digest(digest) => Ok(Self {
-                text: text.to_owned(),
-                digest,
-                size: None,
-                place: Place::Digest,
-                label: None,
-                hashes: Vec::new(),
-            }),
+            Typed::Digest(digest) => Ok(Self::bare(text, digest)),
             Typed::Image(reference) => {
                 let version = reference.version();
                 let found = Self::image(&reference, version.as_ref(), session)?;
@@ -114,6 +107,18 @@ impl Target {
             hashes: vec![other],
             ..Self::unread(path, hashed.digest)
         })
+    }
+
+    /// What is nowhere to be seen.
+    pub(crate) fn bare(text: impl Into<String>, digest: Digest) -> Self {
+        Self {
+            text: text.into(),
+            digest,
+            size: None,
+            place: Place::Digest,
+            label: None,
+            hashes: Vec::new(),
+        }
     }
 
     /// A file that somebody else hashed.

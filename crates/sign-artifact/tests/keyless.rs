@@ -2,88 +2,14 @@
 //! Signing with the identity of a CI, on an instance of Sigstore on loopback:
 //! what independent verifiers say, and what happens when a service is down.
 
+mod job;
+
 use std::fs;
-use std::time::Duration;
 
-use serde_json::Value;
-use tempfile::TempDir;
-use testkit::cli::{Output, Run};
+use job::{BINARY, Job, SAN, V1, V2};
+use testkit::cli::Run;
 use testkit::http::Gate;
-use testkit::peers;
-use testkit::sigstore::{Fault, Identity, Lie, Loopback, Service, Settings};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_sign-artifact");
-const SAN: &str = "https://github.com/acme/shop/.github/workflows/release.yml@refs/heads/main";
-const V1: &str = "trust_config.json";
-const V2: &str = "trust_config_rekor_v2.json";
-
-/// A folder with files, and a job of GitHub that may ask for tokens.
-struct Job {
-    folder: TempDir,
-    loopback: Loopback,
-}
-
-impl Job {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let loopback = Loopback::start(&Settings::default()).unwrap();
-        loopback.write(folder.path()).unwrap();
-        for name in ["a", "b", "c", "d", "e"] {
-            fs::write(folder.path().join(name), format!("{name}\n")).unwrap();
-        }
-        Self { folder, loopback }
-    }
-
-    fn run(&self, line: &str) -> Output {
-        let mut run = Run::new(BINARY)
-            .args(line.split(' '))
-            .folder(self.folder.path());
-        for (name, value) in self.loopback.job("acme/shop") {
-            run = run.env(name, value);
-        }
-        // A service that hangs costs half a minute, on a busy machine more.
-        run.limit(Duration::from_secs(240)).output().unwrap()
-    }
-
-    /// Runs and expects this code.
-    fn expect(&self, code: i32, line: &str) -> Output {
-        let output = self.run(line);
-        let text = format!("{}{}", output.stdout, output.stderr);
-        assert_eq!(output.code, code, "`{line}`: {text}");
-        output
-    }
-
-    fn trusted(&self, rest: &str) -> String {
-        let issuer = self.loopback.url();
-        format!("verify --identity {SAN} --issuer {issuer} --trusted-root trusted_root.json {rest}")
-    }
-
-    fn cosign(&self, line: &str) -> Option<Output> {
-        let program = peers::require("cosign")?;
-        let issuer = self.loopback.url();
-        let line = format!(
-            "{line} --trusted-root trusted_root.json --certificate-identity {SAN} --certificate-oidc-issuer {issuer}"
-        );
-        let run = Run::new(program).args(line.split(' '));
-        let run = run.env("TUF_ROOT", self.folder.path().join("tuf"));
-        Some(run.folder(self.folder.path()).output().unwrap())
-    }
-
-    fn accepted_by_cosign(&self, line: &str) {
-        if let Some(output) = self.cosign(line) {
-            assert_eq!(output.code, 0, "cosign {line}: {}", output.stderr);
-        }
-    }
-
-    fn bundle(&self, name: &str) -> Value {
-        let bytes = fs::read(self.folder.path().join(name)).unwrap();
-        serde_json::from_slice(&bytes).unwrap()
-    }
-
-    fn exists(&self, name: &str) -> bool {
-        self.folder.path().join(name).exists()
-    }
-}
+use testkit::sigstore::{Fault, Identity, Lie, Service};
 
 #[test]
 fn a_job_signs_and_cosign_verifies() {

@@ -66,7 +66,7 @@ fn a_configuration_that_names_its_builder_cannot_be_talked_out_of_it() {
     let line = "release --key cosign.key --version 1 --owner team --artifact api=api";
     bench.expect(0, "sign --key cosign.key api");
     let told = bench.expect(10, line);
-    assert!(told.contains("a key in the builder role"), "{told}");
+    assert!(told.contains("somebody in the builder role"), "{told}");
     bench.expect(3, &format!("{line} --unsigned-artifacts"));
     bench.expect(3, &format!("{line} --signed-by cosign.pub"));
     // Flags that say where everything goes change nothing about that.

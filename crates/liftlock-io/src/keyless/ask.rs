@@ -73,7 +73,11 @@ impl Patience<'_> {
                     Attempt::Done(answer) => return Ok(answer),
                     Attempt::Refused(error) => last = error,
                     Attempt::Again(error, after) => {
-                        tracing::warn!(url = service.url, "{what}: {}", liftlock::failure::line(&error));
+                        tracing::warn!(
+                            url = service.url,
+                            "{what}: {}",
+                            liftlock::failure::line(&error)
+                        );
                         last = error;
                         asked = later(asked, after);
                         going.push(service);

@@ -137,6 +137,17 @@ impl Matcher {
         })
     }
 
+    /// The pattern for every tag, of a name that holds one: a workflow's name
+    /// ends with the ref that it ran for.
+    #[must_use]
+    pub fn every_tag(name: &str) -> Option<Self> {
+        const TAGS: &str = "@refs/tags/";
+        let (workflow, tag) = name.split_once(TAGS)?;
+        let plain = regex_lite::escape(workflow);
+        let pattern = Self::pattern(&format!("^{plain}{TAGS}.*$")).ok()?;
+        (!workflow.is_empty() && !tag.is_empty()).then_some(pattern)
+    }
+
     /// Whether a text is what is wanted.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
@@ -241,6 +252,21 @@ pub enum Mismatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_tag_is_of_the_same_workflow_only() {
+        let workflow = "https://github.com/acme/shop.x/.github/workflows/release.yml";
+        let every = Matcher::every_tag(&format!("{workflow}@refs/tags/v1.2")).unwrap();
+        assert!(every.matches(&format!("{workflow}@refs/tags/v2")));
+        assert!(!every.matches(&format!("{workflow}@refs/heads/main")));
+        let other = workflow.replace("shop.x", "shop-x");
+        assert!(!every.matches(&format!("{other}@refs/tags/v2")));
+        for name in ["someone@acme.example", "@refs/tags/v1", ""] {
+            assert_eq!(Matcher::every_tag(name), None, "{name}");
+        }
+        let branch = format!("{workflow}@refs/heads/main");
+        assert_eq!(Matcher::every_tag(&branch), None);
+    }
 
     #[test]
     fn a_pattern_that_lets_strangers_in_is_refused() {

@@ -109,6 +109,7 @@ impl Trusting {
             } else {
                 Unlogged::Refused
             },
+            roster: None,
         })
     }
 }

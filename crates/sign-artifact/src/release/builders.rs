@@ -9,7 +9,6 @@ use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::predicate::SIGNATURE;
 use liftlock::report::PolicyOrigin;
-use liftlock::signature::Artifact;
 use liftlock_io::cli::Session;
 use liftlock_io::evidence::Evidence;
 use liftlock_io::key;
@@ -17,7 +16,7 @@ use liftlock_io::key;
 use crate::args;
 use crate::found::kept;
 use crate::proof::{Signer, Trust, Unproved, Wanted, prove, said};
-use crate::target::options;
+use crate::target::{Target, options};
 
 use super::collect::signatures;
 
@@ -69,20 +68,24 @@ impl Builders {
         if asked.unsigned_artifacts {
             let message = "`--unsigned-artifacts` is not allowed where the configuration names whom it trusts";
             return Err(Failure::new(Kind::Invalid, message)
-                .with_hint("have the artifacts signed by a key in the builder role"));
+                .with_hint("have the artifacts signed by somebody in the builder role"));
         }
-        let mut keys = rules.trust.keys(Role::Builder, session.started);
-        if let Some(stray) = named.iter().find(|key| !keys.contains(key)) {
+        let counting = rules.trust.keys(Role::Builder, session.started);
+        if let Some(stray) = named.iter().find(|key| !counting.contains(key)) {
             let message = format!(
                 "the key `{}` of `--signed-by` is not in the builder role, or does not count now",
                 stray.id()
             );
             return Err(Failure::new(Kind::Invalid, message));
         }
-        keys.retain(|key| named.is_empty() || named.contains(key));
+        let mut trust = Trust::role(Role::Builder, rules, session.started);
+        if !named.is_empty() {
+            trust.keys = named;
+            trust.identities.clear();
+        }
         Ok(Self::Trusted {
-            trust: Box::new(Trust::keys(keys)),
-            who: "a key in the builder role",
+            trust: Box::new(trust),
+            who: "somebody in the builder role",
         })
     }
 
@@ -129,18 +132,18 @@ pub(crate) struct Signed {
 /// Looks for a signature of an artifact: among the bundles that were found
 /// with it, then in the evidence store. Gives the reasons when none counts.
 pub(crate) fn look(
-    digest: &Digest,
+    target: &Target,
     trust: &Trust,
     found: &[Bundle],
     store: Option<&Evidence>,
 ) -> Result<Result<Signed, String>, Failure> {
     let mut reasons = Vec::new();
-    if let Some(proof) = first(digest, trust, found, &mut reasons)? {
+    if let Some(proof) = first(target, trust, found, &mut reasons)? {
         return Ok(Ok(proof));
     }
     if let Some(store) = store {
-        let stored = signatures(kept(store, digest)?)?;
-        if let Some(proof) = first(digest, trust, &stored, &mut reasons)? {
+        let stored = signatures(kept(store, &target.digest)?)?;
+        if let Some(proof) = first(target, trust, &stored, &mut reasons)? {
             return Ok(Ok(proof));
         }
     }
@@ -151,13 +154,14 @@ pub(crate) fn look(
 }
 
 fn first(
-    digest: &Digest,
+    target: &Target,
     trust: &Trust,
     bundles: &[Bundle],
     reasons: &mut Vec<String>,
 ) -> Result<Option<Signed>, Failure> {
     for bundle in bundles {
-        match prove(bundle, &Artifact::known_by(*digest), trust, Wanted::Built) {
+        let known = target.known(bundle, &trust.keys)?;
+        match prove(bundle, &known.artifact(), trust, Wanted::Built) {
             Ok(proof) => {
                 return Ok(Some(Signed {
                     bundle: bundle.clone(),

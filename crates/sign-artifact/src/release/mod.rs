@@ -34,7 +34,7 @@ use crate::proof::Signer;
 use crate::setting::{Flags, Setting};
 use crate::shared::places;
 use crate::sign::write;
-use crate::target::beside;
+use crate::target::{Target, beside};
 
 use builders::{Builders, Signed as Proof};
 use collect::Collected;
@@ -193,11 +193,12 @@ fn prove(
     for (name, piece) in &collected.merged.artifacts {
         let digest = piece.artifact.digest;
         let found = [piece.signatures.as_slice(), &given].concat();
-        match builders::look(&digest, trust, &found, store)? {
+        let bare = Target::bare(piece.artifact.name.as_str(), digest);
+        let target = collected.targets.get(name).unwrap_or(&bare);
+        match builders::look(target, trust, &found, store)? {
             Ok(proof) => signed.push((name.clone(), proof)),
             Err(reason) => {
-                let place = collected.targets.get(name);
-                let place = place.map_or(&piece.artifact.name, |target| &target.text);
+                let place = &target.text;
                 unsigned.push(Unsigned {
                     name: name.clone(),
                     digest,

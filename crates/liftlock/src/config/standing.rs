@@ -1,0 +1,165 @@
+//! Whom the rules know behind a signature, and whether that one may say what
+//! was said, at the time it was said.
+
+use super::trust::{Keyring, Role, Trusted};
+use super::validity::{self, DatedIdentity, DatedKey, Dates};
+use crate::crypto::PublicKey;
+use crate::digest::Digest;
+use crate::sigstore::identity::{Identity, Known};
+use crate::time::Time;
+
+/// An entry of `trust`, with the times in which one holder of it counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing<'a> {
+    /// The entry.
+    pub entry: &'a Trusted,
+    /// The times of the key or identity that signed.
+    pub dates: Vec<Dates>,
+    holder: &'static str,
+}
+
+impl Standing<'_> {
+    /// Whether it may make statements of this role, given all times at which
+    /// others saw the signature; without any, as of `now`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason when it may not.
+    pub fn judge(&self, role: Role, times: &[Time], now: Time) -> Result<(), String> {
+        let name = &self.entry.name;
+        if !self.entry.roles.contains(&role) {
+            return Err(format!("`{name}` signed it, who may not say this"));
+        }
+        validity::judge(&self.dates, times, now)
+            .map_err(|why| format!("the {} of `{name}` {why}", self.holder))
+    }
+}
+
+impl Keyring {
+    /// The keys of all entries, whether they count or not.
+    #[must_use]
+    pub fn all_keys(&self) -> Vec<PublicKey> {
+        let all = self.trusted.iter().flat_map(|entry| &entry.keys);
+        all.filter_map(|dated| dated.key.clone()).collect()
+    }
+
+    /// The identities of all entries, whether they count or not.
+    #[must_use]
+    pub fn all_identities(&self) -> Vec<Identity> {
+        let all = self.trusted.iter().flat_map(|entry| &entry.identities);
+        all.map(DatedIdentity::identity).collect()
+    }
+
+    /// The entry that has the key with this digest, if one has.
+    #[must_use]
+    pub fn of_key(&self, id: &Digest) -> Option<Standing<'_>> {
+        self.trusted.iter().find_map(|entry| {
+            let same = |dated: &&DatedKey| dated.key.as_ref().is_some_and(|key| key.id() == *id);
+            let dates = entry.keys.iter().filter(same).map(DatedKey::dates);
+            Standing::of(entry, dates.collect(), "key")
+        })
+    }
+
+    /// The entry that has the holder of a certificate, if one has.
+    ///
+    /// # Errors
+    ///
+    /// Fails when two have.
+    pub fn of_identity(&self, known: &Known) -> Result<Option<Standing<'_>>, String> {
+        let mut entries = self.trusted.iter().filter_map(|entry| {
+            let same = |dated: &&DatedIdentity| dated.identity().is(known).is_ok();
+            let dates = entry.identities.iter().filter(same);
+            Standing::of(entry, dates.map(DatedIdentity::dates).collect(), "identity")
+        });
+        match (entries.next(), entries.next()) {
+            (Some(one), Some(two)) => Err(format!(
+                "{known} is both `{}` and `{}`: one of their patterns is too wide",
+                one.entry.name, two.entry.name
+            )),
+            (found, _) => Ok(found),
+        }
+    }
+}
+
+impl<'a> Standing<'a> {
+    fn of(entry: &'a Trusted, dates: Vec<Dates>, holder: &'static str) -> Option<Self> {
+        (!dates.is_empty()).then_some(Self {
+            entry,
+            dates,
+            holder,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: &str = "https://issuer.example";
+
+    fn time(text: &str) -> Time {
+        text.parse().unwrap()
+    }
+
+    fn entry(name: &str, role: Role, identity: &str) -> Trusted {
+        Trusted {
+            name: name.parse().unwrap(),
+            roles: [role].into(),
+            keys: Vec::new(),
+            identities: vec![DatedIdentity {
+                issuer: ISSUER.to_owned(),
+                name: identity.parse().unwrap(),
+                valid_from: None,
+                valid_until: Some(time("2026-06-01T00:00:00Z")),
+                revoked_at: None,
+            }],
+        }
+    }
+
+    fn known(name: &str) -> Known {
+        Known {
+            issuer: Some(ISSUER.to_owned()),
+            names: vec![name.to_owned()],
+        }
+    }
+
+    #[test]
+    fn an_identity_counts_in_its_role_and_time_only() {
+        let keyring = Keyring {
+            trusted: vec![
+                entry("ci", Role::Builder, "https://ci.example/build"),
+                entry("gate", Role::Canary, "https://ci.example/canary"),
+            ],
+            ..Keyring::default()
+        };
+        let now = time("2026-07-01T00:00:00Z");
+        let before = [time("2026-05-01T00:00:00Z")];
+        let build = known("https://ci.example/build");
+        let found = keyring.of_identity(&build).unwrap().unwrap();
+        assert_eq!(found.judge(Role::Builder, &before, now), Ok(()));
+        let refused = |times: &[Time], role| found.judge(role, times, now).unwrap_err();
+        assert!(refused(&before, Role::Canary).contains("may not say this"));
+        assert!(refused(&[], Role::Builder).contains("does not count now"));
+        assert!(refused(&[now], Role::Builder).contains("did not count at"));
+        assert_eq!(
+            keyring.of_identity(&known("https://ci.example/x")),
+            Ok(None)
+        );
+        let mut other = build;
+        other.issuer = None;
+        assert_eq!(keyring.of_identity(&other), Ok(None));
+    }
+
+    #[test]
+    fn a_certificate_that_fits_two_entries_is_nobodys() {
+        let keyring = Keyring {
+            trusted: vec![
+                entry("one", Role::Builder, "^https://ci\\.example/a/.*$"),
+                entry("two", Role::Judge, "^https://ci\\.example/.*/b$"),
+            ],
+            ..Keyring::default()
+        };
+        let refused = keyring.of_identity(&known("https://ci.example/a/b"));
+        assert!(refused.unwrap_err().contains("both `one` and `two`"));
+    }
+}
