@@ -3,13 +3,15 @@
 use std::error::Error;
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use crate::der::{self, tag};
 use crate::digest::Digest;
+use crate::pem;
+
+/// The label of a public key in PEM.
+const LABEL: &str = "PUBLIC KEY";
 
 /// id-ecPublicKey (RFC 5480 §2.1.1).
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -181,13 +183,10 @@ impl PublicKey {
     ///
     /// Fails on another label, on broken base64 and on another kind of key.
     pub fn from_pem(text: &str) -> Result<Self, ParseError> {
-        let body = text
-            .trim()
-            .strip_prefix("-----BEGIN PUBLIC KEY-----")
-            .and_then(|rest| rest.strip_suffix("-----END PUBLIC KEY-----"))
-            .ok_or(ParseError::NotPem)?;
-        let packed: String = body.split_ascii_whitespace().collect();
-        Self::from_der(&STANDARD.decode(packed)?)
+        match pem::only(text) {
+            Some((LABEL, der)) => Self::from_der(&der),
+            Some(_) | None => Err(ParseError::NotPem),
+        }
     }
 
     /// The kind of key.
@@ -212,16 +211,7 @@ impl PublicKey {
     /// The PEM form with lines of 64 characters.
     #[must_use]
     pub fn pem(&self) -> String {
-        let body = STANDARD.encode(&self.der);
-        let lines: Vec<&str> = body
-            .as_bytes()
-            .chunks(64)
-            .filter_map(|line| std::str::from_utf8(line).ok())
-            .collect();
-        format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            lines.join("\n")
-        )
+        pem::block(LABEL, &self.der)
     }
 
     /// What the key is known by: the SHA-256 of its DER form.
@@ -281,12 +271,9 @@ fn modulus(bits: &[u8]) -> Result<usize, ParseError> {
 /// The text is no public key that we can use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// No PEM with the right label.
-    #[error("not a PEM block that begins with `-----BEGIN PUBLIC KEY-----`")]
+    /// Not one PEM block with the right label.
+    #[error("not one PEM block that begins with `-----BEGIN PUBLIC KEY-----`")]
     NotPem,
-    /// The body is not base64.
-    #[error("the body of the PEM block is not base64")]
-    Base64(#[from] base64::DecodeError),
     /// Another kind of key.
     #[error("not an ECDSA P-256 or P-384, Ed25519 or RSA key of 2048 to 8192 bits")]
     Unsupported,

@@ -52,7 +52,7 @@ struct Attested {
 
 pub(crate) fn run(asked: &Attest, session: &Session) -> Result<Report, Failure> {
     let (predicate_type, said) = said(asked, session)?;
-    let pen = Pen::open(&asked.signing, session)?;
+    let pen = Pen::open(&asked.signing, session)?.attaching(asked.image_format.into())?;
     let typed = Typed {
         texts: &asked.subjects,
         checksums: asked.checksums.as_deref(),

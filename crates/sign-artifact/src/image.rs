@@ -2,15 +2,15 @@
 //! and says when a tag was moved meanwhile.
 
 use liftlock::bundle::{Bundle, Content};
-use liftlock::crypto::{PublicKey, Signer as _};
+use liftlock::crypto::{Algorithm, PublicKey, Signer as _};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::oci::compat::Format;
 use liftlock::oci::legacy::{self, Layer};
 use liftlock::oci::view::Attached;
 use liftlock::oci::{Descriptor, Reference, Tag, Version};
+use liftlock::signature::Artifact;
 use liftlock::statement::{Statement, Subject};
-use liftlock_io::attest;
 use liftlock_io::cli::Session;
 use liftlock_io::evidence::Evidence;
 use liftlock_io::oci::Repository;
@@ -18,8 +18,10 @@ use liftlock_io::verify::Local;
 use serde::Serialize;
 
 use crate::check;
+use crate::layer;
 use crate::pen::Pen;
 use crate::predicate::SIGNED;
+use crate::proof::{Unproved, Wanted};
 
 /// How attached things are written; the values of `--image-format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -129,9 +131,9 @@ impl Asked<'_> {
             let mut attached = Vec::new();
             for kind in kinds(self.format, Attached::Signatures) {
                 let known = match (reach, self.pen.key()) {
-                    (Reach::All, Ok(key)) => one.has(kind, key.public_key())?,
+                    (Reach::All, Some(key)) => one.has(kind, key.public_key())?,
                     // A certificate's key is a new one each time.
-                    (Reach::One, _) | (Reach::All, Err(_)) => false,
+                    (Reach::One, _) | (Reach::All, None) => false,
                 };
                 if !known && !self.session.dry_run {
                     attached.push(self.attach_signature(one, kind)?);
@@ -160,18 +162,37 @@ impl Asked<'_> {
             }
             Attached::Signatures | Attached::Attestations => {
                 let payload = legacy::payload(&image.repository.address(), digest)?;
-                let key = self.pen.key()?;
-                let made = key.sign(&payload);
-                let made = made.map_err(|source| cannot_sign(&*source))?;
-                let layer = Layer::signed(payload, &made);
+                let layer = self.layer(payload)?;
                 // As any reader would: nothing is written that does not verify.
-                let keys = [key.public_key().clone()];
-                legacy::verify(&layer, digest, &keys, &Local)
-                    .map_err(|refused| Failure::because(Kind::Bug, UNPROVED, refused))?;
+                let own = self.pen.own();
+                layer::verify(&layer, digest, &own, Wanted::Signature).map_err(unproved)?;
                 image.attach_layer(kind, &layer)?
             }
         };
         Ok(Attachment { kind, manifest })
+    }
+
+    /// A payload with the signature over it.
+    fn layer(&self, payload: Vec<u8>) -> Result<Layer, Failure> {
+        if let Some(key) = self.pen.key()
+            && key.public_key().algorithm() != Algorithm::P256
+        {
+            // Over the payload itself, which no log takes of these kinds.
+            let made = key.sign(&payload);
+            let made = made.map_err(|source| cannot_sign(&*source))?;
+            return Ok(Layer::signed(payload, &made));
+        }
+        let digest = Digest::of(&payload);
+        let made = self
+            .pen
+            .sign(&Artifact::known_by(digest), Subject::new(&digest))?;
+        let bundle = self.pen.whole(made)?;
+        match bundle.content() {
+            Content::Message { signature, .. } => {
+                Ok(Layer::signed(payload, signature).with_proof(&bundle)?)
+            }
+            Content::Envelope(_) => Err(Failure::new(Kind::Bug, UNPROVED)),
+        }
     }
 
     /// Attaches what is said about an image: a bundle that may be about more,
@@ -196,9 +217,11 @@ impl Asked<'_> {
                     let address = image.repository.address();
                     let subject = Subject::named(&image.descriptor.digest, address);
                     let statement = Statement::new(vec![subject], said, statement.predicate())?;
-                    let bundle = attest::attest(self.pen.key()?, &statement.older())?;
+                    let bundle = self.pen.whole(self.pen.attest(&statement.older())?)?;
                     let layer = match bundle.content() {
-                        Content::Envelope(envelope) => Layer::attested(envelope, said)?,
+                        Content::Envelope(envelope) => {
+                            Layer::attested(envelope, said)?.with_proof(&bundle)?
+                        }
                         Content::Message { .. } => return Err(Failure::new(Kind::Bug, UNPROVED)),
                     };
                     image.attach_layer(kind, &layer)?
@@ -211,6 +234,13 @@ impl Asked<'_> {
 }
 
 const UNPROVED: &str = "what was just signed does not verify";
+
+fn unproved(why: Unproved) -> Failure {
+    match why {
+        Unproved::Refused(reason) => Failure::new(Kind::Bug, format!("{UNPROVED}: {reason}")),
+        Unproved::Malformed(failure) => failure,
+    }
+}
 
 fn cannot_sign(source: &dyn std::error::Error) -> Failure {
     Failure::new(Kind::Upstream, format!("cannot sign: {source}"))

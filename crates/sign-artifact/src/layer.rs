@@ -1,6 +1,6 @@
 //! Proves what cosign 2 attached to images.
 
-use liftlock::bundle::Bundle;
+use liftlock::crypto::Algorithm;
 use liftlock::digest::Digest;
 use liftlock::failure::Failure;
 use liftlock::oci::legacy::{self, Layer, SIMPLE_SIGNING};
@@ -10,7 +10,7 @@ use liftlock_io::oci::{Error, Repository};
 use liftlock_io::verify::Local;
 
 use crate::found::Raw;
-use crate::proof::{Proof, Signer, Trust, Unproved, Wanted, prove};
+use crate::proof::{Proof, Signer, Trust, Unproved, Wanted, prove, seen};
 
 /// Everything that is attached to a manifest and may prove what is asked:
 /// bundles, and the layers of the kind that is asked for.
@@ -53,21 +53,29 @@ fn layers(repository: &Repository, digest: &Digest, kind: &Attached) -> Result<V
     Ok(found)
 }
 
-/// Proves that one of the keys signed the image, or a statement about it.
+/// Proves that somebody who counts signed the image, or a statement about it.
 pub(crate) fn verify(
     layer: &Layer,
     digest: &Digest,
     trust: &Trust,
     wanted: Wanted<'_>,
 ) -> Result<Proof, Unproved> {
-    if layer.descriptor.media_type == SIMPLE_SIGNING {
-        let key = legacy::verify(layer, digest, &trust.keys, &Local);
-        let key = key.map_err(|refused| Unproved::Refused(refused.to_string()))?;
-        return trust.proof(Signer::Key(key.id()), Vec::new());
+    let refused = |refused: legacy::Refused| Unproved::Refused(refused.to_string());
+    let bundle = layer.bundle().map_err(refused)?;
+    if layer.descriptor.media_type != SIMPLE_SIGNING {
+        return prove(&bundle, &Artifact::known_by(*digest), trust, wanted);
     }
-    let bytes = layer
-        .bundle()
-        .map_err(|refused| Unproved::Refused(refused.to_string()))?;
-    let bundle = Bundle::parse(&bytes).map_err(|error| Unproved::Refused(error.to_string()))?;
-    prove(&bundle, &Artifact::known_by(*digest), trust, wanted)
+    // What was signed is the payload, and that names the image.
+    let payload = Artifact::known_by(Digest::of(&layer.bytes));
+    if layer.certificate().is_some() {
+        let proof = prove(&bundle, &payload, trust, Wanted::Signature)?;
+        legacy::names(layer, digest).map_err(refused)?;
+        return Ok(proof);
+    }
+    let key = legacy::verify(layer, digest, &trust.keys, &Local).map_err(refused)?;
+    if key.algorithm() == Algorithm::P256 {
+        return seen(&bundle, &payload, &key, trust);
+    }
+    // Logs know signatures of the other kinds over other hashes.
+    trust.proof(Signer::Key(key.id()), Vec::new())
 }

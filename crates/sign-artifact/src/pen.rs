@@ -6,6 +6,7 @@ use liftlock::bundle::Bundle;
 use liftlock::crypto::{Hash, PublicKey, Signer as _};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
+use liftlock::oci::compat::Format;
 use liftlock::signature::Artifact;
 use liftlock::sigstore::identity::Known;
 use liftlock::statement::{Statement, Subject};
@@ -81,6 +82,14 @@ impl<'a> Pen<'a> {
         }
     }
 
+    /// The same pen, for what is attached to images in this format.
+    pub(crate) fn attaching(mut self, format: Format) -> Result<Self, Failure> {
+        if let Some(showing) = self.showing.as_mut().filter(|_| format.layers()) {
+            showing.promise()?;
+        }
+        Ok(self)
+    }
+
     fn keyless(asked: &Signing, session: &'a Session) -> Result<Self, Failure> {
         let source = match &asked.identity_token {
             Some(reference) => Source::named(reference),
@@ -96,15 +105,11 @@ impl<'a> Pen<'a> {
         })
     }
 
-    /// The key, for what only keys can do.
-    pub(crate) fn key(&self) -> Result<&key::Private, Failure> {
+    /// The key, if it is one.
+    pub(crate) fn key(&self) -> Option<&key::Private> {
         match &self.hand {
-            Hand::Key(key) => Ok(key),
-            Hand::Certificate(_) => {
-                let message = "cosign 2's format for images is signed with a key only";
-                Err(Failure::new(Kind::Usage, message)
-                    .with_hint("give `--key`, or `--image-format v3`"))
-            }
+            Hand::Key(key) => Some(key),
+            Hand::Certificate(_) => None,
         }
     }
 

@@ -274,7 +274,7 @@ fn certified(bundle: &Bundle, artifact: &Artifact<'_>, trust: &Trust) -> Result<
 }
 
 /// Who saw what this key signed, where a trusted root is given.
-fn seen(
+pub(crate) fn seen(
     bundle: &Bundle,
     artifact: &Artifact<'_>,
     key: &PublicKey,

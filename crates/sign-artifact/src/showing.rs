@@ -27,7 +27,7 @@ pub(crate) struct Showing {
     pub(crate) services: Services,
     client: http::Client,
     source: Option<Source>,
-    is_public: bool,
+    instance: Instance,
     on_outage: OnOutage,
     budget: Span,
 }
@@ -62,15 +62,21 @@ impl Showing {
             services: instance.services(clock::now())?,
             client: http::Client::new(&options(session))?,
             source: None,
-            is_public: instance.is_public,
+            instance,
             on_outage: asked.on_outage,
             budget: asked.outage_budget,
         })
     }
 
+    /// Asks only logs that promise an entry, as older formats need one.
+    pub(crate) fn promise(&mut self) -> Result<(), Failure> {
+        self.services.logs = self.instance.promising_logs(clock::now())?;
+        Ok(())
+    }
+
     /// Takes this identity, unless that would tell the world a private name.
     pub(crate) fn identify(&mut self, source: Source, public_log: bool) -> Result<(), Failure> {
-        if self.is_public && !public_log {
+        if self.instance.is_public && !public_log {
             let token = source.token(&self.client, clock::now())?;
             if !token.is_public() {
                 let message = "the name of this repository would be public for ever: its token does not say that everybody may see it";

@@ -88,7 +88,9 @@ pub(crate) fn run(asked: &Sign, session: &Session) -> Result<Report, Failure> {
     let store = asked.evidence.as_deref().map(Evidence::open).transpose()?;
     let work = Work {
         asked,
-        pen: pen.map_or_else(|| Pen::open(&asked.signing, session), Ok)?,
+        pen: pen
+            .map_or_else(|| Pen::open(&asked.signing, session), Ok)?
+            .attaching(asked.image_format.into())?,
         store,
         session,
     };

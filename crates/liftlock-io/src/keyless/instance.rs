@@ -6,7 +6,7 @@ use std::path::Path;
 use liftlock::failure::{Explain, Kind};
 use liftlock::sigstore::anchors::{self, TrustedRoot};
 use liftlock::sigstore::public;
-use liftlock::sigstore::signing_config::{self, SigningConfig, split};
+use liftlock::sigstore::signing_config::{self, Chosen, SigningConfig, split};
 use liftlock::time::Time;
 
 use super::Services;
@@ -104,16 +104,24 @@ impl Instance {
     /// Fails without a signing config, and when too few services count now.
     pub fn services(&self, now: Time) -> Result<Services, Error> {
         let config = self.config.as_ref().ok_or(Error::NoConfig)?;
-        let named = |source| Error::Config {
-            name: "the signing config".to_owned(),
-            source,
-        };
         Ok(Services {
-            authorities: config.authorities(now).map_err(named)?,
-            logs: config.logs(now).map_err(named)?,
-            timestamps: config.timestamps(now).map_err(named)?,
+            authorities: config.authorities(now).map_err(Error::Services)?,
+            logs: config.logs(now).map_err(Error::Services)?,
+            timestamps: config.timestamps(now).map_err(Error::Services)?,
             root: self.root.clone(),
         })
+    }
+}
+
+impl Instance {
+    /// The logs that promise an entry, for formats without proofs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::services`].
+    pub fn promising_logs(&self, now: Time) -> Result<Chosen, Error> {
+        let config = self.config.as_ref().ok_or(Error::NoConfig)?;
+        config.promising_logs(now).map_err(Error::NoPromise)
     }
 }
 
@@ -143,6 +151,12 @@ pub enum Error {
         /// What is wrong with it.
         source: signing_config::ParseError,
     },
+    /// Too few of them count now.
+    #[error("the signing config names too few services")]
+    Services(#[source] signing_config::ParseError),
+    /// Formats without proofs of inclusion need one.
+    #[error("the signing config names no log of v1, whose promise cosign 2's format needs")]
+    NoPromise(#[source] signing_config::ParseError),
     /// Where to sign, but not whom to trust.
     #[error("a signing config needs a trusted root, to prove what was signed")]
     NoRoot,
@@ -155,7 +169,9 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::File(error) => error.kind(),
-            Self::Root { .. } | Self::Config { .. } => Kind::Invalid,
+            Self::Root { .. } | Self::Config { .. } | Self::Services(_) | Self::NoPromise(_) => {
+                Kind::Invalid
+            }
             Self::NoRoot | Self::NoConfig => Kind::Usage,
         }
     }
@@ -164,7 +180,8 @@ impl Explain for Error {
         match self {
             Self::NoRoot => Some("give `--trusted-root FILE` as well".to_owned()),
             Self::NoConfig => Some("give `--signing-config FILE` as well".to_owned()),
-            Self::File(_) | Self::Root { .. } | Self::Config { .. } => None,
+            Self::NoPromise(_) => Some("give `--image-format v3`".to_owned()),
+            Self::File(_) | Self::Root { .. } | Self::Config { .. } | Self::Services(_) => None,
         }
     }
 }

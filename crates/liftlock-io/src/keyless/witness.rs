@@ -6,9 +6,9 @@ use liftlock::bundle::entry::Entry;
 use liftlock::bundle::{Bundle, Content, Material};
 use liftlock::crypto::PublicKey;
 use liftlock::sigstore::body::Signatory;
+use liftlock::sigstore::rekor;
 use liftlock::sigstore::signing_config::{Chosen, Service};
 use liftlock::sigstore::timestamp::{self, Timestamp};
-use liftlock::sigstore::{fulcio, rekor};
 use liftlock::x509::Certificate;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ impl Who<'_> {
 
     fn pem(&self) -> String {
         match self {
-            Self::Certificate(certificate) => fulcio::pem(certificate),
+            Self::Certificate(certificate) => certificate.pem(),
             Self::Key(key) => key.pem(),
         }
     }

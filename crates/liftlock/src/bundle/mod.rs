@@ -142,7 +142,7 @@ impl Bundle {
             entries: Vec::new(),
             timestamps: Vec::new(),
         }
-        .written()
+        .written(Version::V03)
     }
 
     /// The same signature with one more entry of a log.
@@ -152,7 +152,7 @@ impl Bundle {
     /// Fails never in practice: all fields can be JSON.
     pub fn with_entry(mut self, entry: Entry) -> Result<Self, ParseError> {
         self.entries.push(entry);
-        self.written()
+        self.written(Version::V03)
     }
 
     /// The same signature with one more timestamp (RFC 3161, DER of the whole
@@ -163,10 +163,20 @@ impl Bundle {
     /// Fails never in practice: all fields can be JSON.
     pub fn with_timestamp(mut self, timestamp: Vec<u8>) -> Result<Self, ParseError> {
         self.timestamps.push(timestamp);
-        self.written()
+        self.written(Version::V03)
     }
 
-    fn written(mut self) -> Result<Self, ParseError> {
+    /// The same in version 0.1, in which a log's promise is enough.
+    ///
+    /// # Errors
+    ///
+    /// Fails never in practice: all fields can be JSON.
+    pub fn into_first_version(self) -> Result<Self, ParseError> {
+        self.written(Version::V01)
+    }
+
+    fn written(mut self, version: Version) -> Result<Self, ParseError> {
+        let name = READ.iter().find(|(_, one)| *one == version);
         let (message_signature, dsse_envelope) = match &self.content {
             Content::Message { digest, signature } => {
                 (Some((digest, signature.as_slice()).into()), None)
@@ -174,7 +184,7 @@ impl Bundle {
             Content::Envelope(envelope) => (None, Some(envelope.clone())),
         };
         let wire = Wire {
-            media_type: MEDIA_TYPE.to_owned(),
+            media_type: name.map_or(MEDIA_TYPE, |(name, _)| name).to_owned(),
             verification_material: WireMaterial::of(
                 &self.material,
                 &self.entries,
@@ -183,7 +193,7 @@ impl Bundle {
             message_signature,
             dsse_envelope,
         };
-        self.version = Version::V03;
+        self.version = version;
         self.bytes = serde_json::to_vec(&wire).map_err(json::ParseError::Malformed)?;
         Ok(self)
     }

@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::document::{Descriptor, ParseError};
-use crate::bundle::MEDIA_TYPE;
 use crate::crypto::{Hash, PublicKey, Verifier};
 use crate::digest::Digest;
 use crate::dsse::Envelope;
@@ -127,27 +126,6 @@ impl Layer {
         let found = self.descriptor.annotations.get(CERTIFICATE);
         found.map(String::as_str).filter(|text| !text.is_empty())
     }
-
-    /// An attestation in the form of a bundle with a key, to be proved like one.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the layer is no JSON, and on one that was signed with a
-    /// certificate: who that was is not in the envelope.
-    pub fn bundle(&self) -> Result<Vec<u8>, Refused> {
-        if self.certificate().is_some() {
-            return Err(Refused::Keyless(self.descriptor.digest));
-        }
-        let Ok(envelope) = json::parse::<serde_json::Value>(&self.bytes) else {
-            return Err(Refused::Malformed("no envelope".to_owned()));
-        };
-        let bundle = serde_json::json!({
-            "mediaType": MEDIA_TYPE,
-            "verificationMaterial": { "publicKey": { "hint": "" } },
-            "dsseEnvelope": envelope,
-        });
-        Ok(bundle.to_string().into_bytes())
-    }
 }
 
 fn annotations<const N: usize>(pairs: [(&str, String); N]) -> BTreeMap<String, String> {
@@ -168,17 +146,10 @@ pub fn verify(
     keys: &[PublicKey],
     verifier: &dyn Verifier,
 ) -> Result<PublicKey, Refused> {
-    if layer.descriptor.media_type != SIMPLE_SIGNING {
-        return Err(Refused::Malformed("no payload of a signature".to_owned()));
-    }
     if layer.certificate().is_some() {
         return Err(Refused::Keyless(layer.descriptor.digest));
     }
-    let text = layer.descriptor.annotations.get(SIGNATURE);
-    let signature = text.and_then(|text| STANDARD.decode(text).ok());
-    let Some(signature) = signature.filter(|bytes| !bytes.is_empty()) else {
-        return Err(Refused::Malformed("no base64 of a signature".to_owned()));
-    };
+    let signature = layer.signature()?;
     let mut keys = keys.iter();
     // cosign 2 hashes with SHA-256 whatever the key.
     let key = keys.find(|key| {
@@ -186,16 +157,28 @@ pub fn verify(
             || verifier.verify_with(key, Hash::Sha256, &layer.bytes, &signature)
     });
     let key = key.ok_or(Refused::Signer)?;
-    let payload: Payload = match json::parse(&layer.bytes) {
-        Ok(payload) => payload,
-        Err(_) => return Err(Refused::Malformed("no payload of a signature".to_owned())),
-    };
+    names(layer, image)?;
+    Ok(key.clone())
+}
+
+/// Whether the payload, which somebody is known to have signed, is a signature
+/// of this image.
+///
+/// # Errors
+///
+/// Fails on anything else.
+pub fn names(layer: &Layer, image: &Digest) -> Result<(), Refused> {
+    let odd = || Refused::Malformed("no payload of a signature".to_owned());
+    if layer.descriptor.media_type != SIMPLE_SIGNING {
+        return Err(odd());
+    }
+    let payload: Payload = json::parse(&layer.bytes).map_err(|_error| odd())?;
     if payload.critical.kind != TYPE {
         return Err(Refused::Type(payload.critical.kind));
     }
     let signed = payload.critical.image.docker_manifest_digest;
     if signed == *image {
-        Ok(key.clone())
+        Ok(())
     } else {
         Err(Refused::Digest {
             signed,
@@ -208,7 +191,7 @@ pub fn verify(
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Signed with a certificate, which a key does not prove.
-    #[error("`{0}` was signed without a key (keyless): it has a certificate")]
+    #[error("`{0}` was signed with a certificate (keyless), not with a key")]
     Keyless(Digest),
     /// Another key, or a broken signature.
     #[error("none of the given keys made the signature")]
@@ -334,7 +317,7 @@ mod tests {
         annotations.insert(CERTIFICATE.to_owned(), "-----BEGIN".to_owned());
         let refused = verify(&keyless, &image(), &[key()], &Check).unwrap_err();
         assert!(refused.to_string().contains("keyless"), "{refused}");
-        assert!(keyless.bundle().is_err());
+        assert!(matches!(keyless.bundle(), Err(Refused::Malformed(_))));
     }
 
     #[test]
@@ -345,7 +328,8 @@ mod tests {
             signature: vec![1],
         };
         let layer = Layer::attested(&envelope, "https://example.com/p").unwrap();
-        let bundle = Bundle::parse(&layer.bundle().unwrap()).unwrap();
+        let bundle = layer.bundle().unwrap();
+        assert_eq!(Bundle::parse(bundle.bytes()).unwrap(), bundle);
         assert_eq!(*bundle.content(), Content::Envelope(envelope));
         let torn = Layer {
             bytes: b"{".to_vec(),

@@ -1,5 +1,6 @@
 //! OCI references and documents: where images are, and what is said about them.
 
+pub mod annotated;
 pub mod attachment;
 pub mod compat;
 pub mod document;

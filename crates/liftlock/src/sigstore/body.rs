@@ -13,7 +13,7 @@ use crate::base64;
 use crate::bundle::Content;
 use crate::bundle::entry::Entry;
 use crate::crypto::{Hash, PublicKey};
-use crate::json;
+use crate::{json, pem};
 
 /// Who signed, as an entry may name it.
 #[derive(Clone, Copy, Debug)]
@@ -36,23 +36,9 @@ impl Signatory<'_> {
     fn is_pem(&self, packed: &str) -> bool {
         let text = STANDARD.decode(packed).ok();
         let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
-        let der = text.and_then(|text| pem(&text));
-        der.is_some_and(|der| self.is(&der))
+        let block = text.as_deref().and_then(pem::only);
+        block.is_some_and(|(_, der)| self.is(&der))
     }
-}
-
-/// The bytes of a PEM block, whatever its label.
-fn pem(text: &str) -> Option<Vec<u8>> {
-    let (head, rest) = text
-        .trim()
-        .strip_prefix("-----BEGIN ")?
-        .split_once("-----")?;
-    let (body, end) = rest.split_once("-----END ")?;
-    if end.strip_suffix("-----")? != head {
-        return None;
-    }
-    let packed: String = body.split_ascii_whitespace().collect();
-    STANDARD.decode(packed).ok()
 }
 
 /// The log's generation, which decides where an entry's number is.

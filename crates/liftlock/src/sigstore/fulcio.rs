@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::token::Token;
 use crate::crypto::PublicKey;
 use crate::failure::{Explain, Kind};
-use crate::json;
 use crate::x509::{self, Certificate};
+use crate::{json, pem};
 
 /// The path below the authority's address.
 pub const PATH: &str = "/api/v2/signingCert";
@@ -59,7 +59,10 @@ pub fn certificate(answer: &[u8], key: &PublicKey, token: &Token) -> Result<Cert
         .or(answer.signed_certificate_detached_sct)
         .ok_or(Error::Nothing)?;
     let leaf = signed.chain.certificates.first().ok_or(Error::Nothing)?;
-    let leaf = Certificate::parse(&der(leaf).ok_or(Error::Pem)?)?;
+    let (_, leaf) = pem::only(leaf)
+        .filter(|(label, _)| *label == x509::LABEL)
+        .ok_or(Error::Pem)?;
+    let leaf = Certificate::parse(&leaf)?;
     if leaf.key() != key {
         return Err(Error::Key);
     }
@@ -68,28 +71,6 @@ pub fn certificate(answer: &[u8], key: &PublicKey, token: &Token) -> Result<Cert
         return Err(Error::Issuer(issuer.unwrap_or_default()));
     }
     Ok(leaf)
-}
-
-fn der(pem: &str) -> Option<Vec<u8>> {
-    let body = pem.trim().strip_prefix("-----BEGIN CERTIFICATE-----")?;
-    let body = body.strip_suffix("-----END CERTIFICATE-----")?;
-    let packed: String = body.split_ascii_whitespace().collect();
-    STANDARD.decode(packed).ok()
-}
-
-/// The PEM form of a certificate.
-#[must_use]
-pub fn pem(certificate: &Certificate) -> String {
-    let body = STANDARD.encode(certificate.der());
-    let lines = body
-        .as_bytes()
-        .chunks(64)
-        .filter_map(|line| std::str::from_utf8(line).ok());
-    let lines: Vec<&str> = lines.collect();
-    format!(
-        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-        lines.join("\n")
-    )
 }
 
 /// The answer is no certificate that we can use.

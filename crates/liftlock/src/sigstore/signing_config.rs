@@ -13,6 +13,8 @@ const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
 /// The versions of each interface that we speak, newest last.
 const AUTHORITY_VERSIONS: &[u32] = &[1];
 const LOG_VERSIONS: &[u32] = &[1, 2];
+/// Those of them that promise an entry.
+const PROMISING: &[u32] = &[1];
 const TIMESTAMP_VERSIONS: &[u32] = &[1];
 
 /// Where to sign.
@@ -127,6 +129,16 @@ impl SigningConfig {
             self.log_rule,
             (now, LOG_VERSIONS),
         )
+    }
+
+    /// The same, of logs of v1 alone: only those promise an entry, which older
+    /// formats hold in place of a proof.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::logs`].
+    pub fn promising_logs(&self, now: Time) -> Result<Chosen, ParseError> {
+        choose("rekorTlogUrls", &self.logs, self.log_rule, (now, PROMISING))
     }
 
     /// The timestamp authorities to ask; none where the instance has none.
@@ -354,7 +366,15 @@ mod tests {
             (serde_json::json!({ "selector": "EXACT", "count": 3 }), None),
         ];
         for (rule, needed) in cases {
-            let chosen = config(&logs, &rule).unwrap().logs(now);
+            let config = config(&logs, &rule).unwrap();
+            if let (Ok(chosen), Some(needed)) = (config.promising_logs(now), needed) {
+                let urls: Vec<&str> = chosen.services.iter().map(|one| one.url.as_str()).collect();
+                assert_eq!(
+                    (urls, chosen.needed),
+                    (vec!["https://a1", "https://b1"], needed)
+                );
+            }
+            let chosen = config.logs(now);
             match (chosen, needed) {
                 (Ok(chosen), Some(needed)) => {
                     let urls: Vec<&str> =

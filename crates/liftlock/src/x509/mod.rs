@@ -7,8 +7,12 @@ pub mod path;
 use crate::crypto::{Hash, PublicKey, Verifier};
 use crate::der::{self, Element, Reader, tag};
 use crate::failure::{Explain, Kind};
+use crate::pem;
 use crate::time::Time;
 use extension::Extension;
+
+/// The label of a certificate in PEM (RFC 7468 §5).
+pub const LABEL: &str = "CERTIFICATE";
 
 /// The most bytes of one certificate; real ones have 500 to 4,000.
 const LARGEST: usize = 64 * 1024;
@@ -85,6 +89,12 @@ impl Certificate {
     #[must_use]
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// The certificate as text.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        pem::block(LABEL, &self.der)
     }
 
     /// The part that the issuer signed.
