@@ -289,16 +289,16 @@ mod tests {
     #[test]
     fn the_notes_are_those_of_cosign() {
         let annotations = layer().descriptor.annotations;
-        let note = annotations.get(LOG).unwrap();
+        let note = &annotations[LOG];
         let id = "09".repeat(32);
         let body = STANDARD.encode(BODY);
         assert_eq!(
-            *note,
+            note,
             format!(
                 r#"{{"SignedEntryTimestamp":"AQI=","Payload":{{"body":"{body}","integratedTime":1700000000,"logIndex":7,"logID":"{id}"}}}}"#
             )
         );
-        let stamp = annotations.get(TIMESTAMP).unwrap();
+        let stamp = &annotations[TIMESTAMP];
         assert_eq!(stamp, r#"{"SignedRFC3161Timestamp":"BAQ="}"#);
     }
 
