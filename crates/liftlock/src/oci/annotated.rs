@@ -293,7 +293,7 @@ mod tests {
         let id = "09".repeat(32);
         let body = STANDARD.encode(BODY);
         assert_eq!(
-            note,
+            *note,
             format!(
                 r#"{{"SignedEntryTimestamp":"AQI=","Payload":{{"body":"{body}","integratedTime":1700000000,"logIndex":7,"logID":"{id}"}}}}"#
             )
