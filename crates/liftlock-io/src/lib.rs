@@ -30,7 +30,7 @@ pub mod oci;
 pub mod owner;
 #[cfg(feature = "registry")]
 pub mod pointer;
-#[cfg(any(feature = "registry", feature = "slot"))]
+#[cfg(any(feature = "registry", feature = "slot", feature = "keyless"))]
 pub mod process;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;

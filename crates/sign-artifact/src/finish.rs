@@ -52,7 +52,7 @@ pub(crate) fn run(asked: &Finish, session: &Session) -> Result<Report, Failure> 
     let done = bundles.iter().filter(|one| !one.added.is_empty()).count();
     let headline = format!("{done} of {} bundles finished", bundles.len());
     let lines = bundles.iter().map(|one| match one.added.as_slice() {
-        [] => format!("{}: no note says that anything is missing\n", one.bundle),
+        [] => format!("{}: proved, nothing is missing\n", one.bundle),
         added => {
             let added: Vec<&str> = added.iter().map(|what| what.name()).collect();
             format!("{}: {} added\n", one.bundle, added.join(", "))
@@ -78,10 +78,11 @@ fn finish(
     session: &Session,
 ) -> Result<Vec<Missing>, Failure> {
     let bundle = Bundle::parse(&file::read(path, LARGEST_BUNDLE)?)?;
-    let Some(note) = journal::read(path)? else {
-        return Ok(Vec::new());
+    let note = journal::read(path)?;
+    let missing = match &note {
+        Some(note) => still_missing(path, &bundle, note)?,
+        None => Vec::new(),
     };
-    let missing = still_missing(path, &bundle, &note)?;
     let signed = match (keyless::leaf(&bundle), key) {
         (Some(leaf), _) => Signed::Certificate(Box::new(leaf)),
         (None, Some(key)) => Signed::Key(key),
@@ -94,7 +95,7 @@ fn finish(
     let wanted = wanted(&missing, &signed);
     let whole = add(bundle, &wanted, &signed, (showing, session))?;
     prove(&whole, &signed, showing)?;
-    if !session.dry_run {
+    if note.is_some() && !session.dry_run {
         write(path, &whole, session)?;
         journal::done(path)?;
     }

@@ -416,3 +416,12 @@ fn a_wrapper_cannot_be_told_to_judge_nothing() {
         assert_eq!(run.output().unwrap().code, 2);
     }
 }
+
+#[test]
+fn a_key_without_a_name_is_a_mistake_of_the_command_line() {
+    let bench = Bench::new();
+    for line in ["verify --key= a", "sign --key= a"] {
+        let told = bench.expect(2, line);
+        assert!(told.contains("is a variable not set?"), "{told}");
+    }
+}

@@ -5,6 +5,7 @@
 mod job;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use job::{BINARY, Job, SAN, V1, V2};
 use testkit::cli::Run;
@@ -117,6 +118,36 @@ fn a_token_for_somebody_else_is_refused_before_anything_is_asked() {
     assert!(job.loopback.calls_of(Service::Fulcio).is_empty());
 }
 
+/// A job of Buildkite whose agent is this script.
+fn buildkite(job: &Job, script: &str) -> (i32, String) {
+    let folder = job.folder.path();
+    let agent = folder.join("bin/buildkite-agent");
+    fs::create_dir_all(folder.join("bin")).unwrap();
+    fs::write(&agent, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&agent, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.join("bin").display());
+    let run = Run::new(BINARY).args(["sign", "--trust-config", V1, "a"]);
+    let run = run
+        .env("PATH", path)
+        .env("BUILDKITE_AGENT_ACCESS_TOKEN", "x");
+    let output = run.folder(folder).output().unwrap();
+    (output.code, output.stderr)
+}
+
+#[test]
+fn the_agent_of_buildkite_is_asked_for_a_token() {
+    let job = Job::new();
+    let token = job.loopback.token(&Identity::github("acme/shop")).unwrap();
+    fs::write(job.folder.path().join("token"), token).unwrap();
+    let asked = r#"test "$*" = "oidc request-token --audience sigstore" && cat token"#;
+    let (code, text) = buildkite(&job, asked);
+    assert_eq!(code, 0, "{text}");
+    job.expect(0, &job.trusted("a"));
+    let (code, text) = buildkite(&job, "echo 'no such job' >&2; exit 3");
+    assert_eq!(code, 4, "{text}");
+    assert!(text.contains("no such job"), "{text}");
+}
+
 /// The services one after the other: half a minute of bad gateways each.
 #[test]
 fn whoever_waits_gets_a_signature_after_an_outage() {
@@ -201,11 +232,27 @@ fn what_the_log_could_not_take_is_finished_later() {
         assert!(!job.exists("a.sigstore.json.unfinished"));
         job.expect(0, &job.trusted("a"));
         job.accepted_by_cosign("verify-blob --bundle a.sigstore.json a");
-        job.expect(0, &finish);
+        let again = job.expect(0, &finish).stdout;
+        assert!(again.contains("proved"), "{again}");
         let entries = job.bundle("a.sigstore.json");
         let entries = &entries["verificationMaterial"]["tlogEntries"];
         assert_eq!(entries.as_array().unwrap().len(), 1);
     }
+}
+
+#[test]
+fn finish_passes_nothing_that_is_not_proved() {
+    let job = Job::new();
+    job.loopback
+        .until_healed(Service::RekorV1, &Fault::status(502));
+    job.expect(
+        0,
+        &format!("sign --trust-config {V1} --on-outage defer --outage-budget 1s a"),
+    );
+    fs::remove_file(job.folder.path().join("a.sigstore.json.unfinished")).unwrap();
+    let finish = format!("finish --trust-config {V1} a.sigstore.json");
+    let refused = job.expect(10, &finish).stderr;
+    assert!(refused.contains("in no trusted log"), "{refused}");
 }
 
 #[test]

@@ -20,6 +20,9 @@ pub enum Error {
     /// `env://NAME` names nothing.
     #[error("the variable `{0}` is not set")]
     Unset(String),
+    /// No name at all.
+    #[error("the key's name is empty: is a variable not set?")]
+    Unnamed,
     /// A key service.
     #[error("key references with `{0}://` are not supported here")]
     Scheme(String),
@@ -127,6 +130,7 @@ impl Explain for Error {
             #[cfg(feature = "kms")]
             Self::Service(error) => error.kind(),
             Self::Unset(_) | Self::Password { .. } => Kind::Credentials,
+            Self::Unnamed => Kind::Usage,
             Self::Scheme(_)
             | Self::NotPem { .. }
             | Self::Public { .. }
@@ -151,6 +155,7 @@ impl Explain for Error {
             Self::Exists(_) => Some("choose another `--output-key-prefix`".to_owned()),
             Self::File(_)
             | Self::Unset(_)
+            | Self::Unnamed
             | Self::Password { given: true, .. }
             | Self::NotPem { .. }
             | Self::Public { .. }

@@ -275,6 +275,9 @@ fn read(reference: &str) -> Result<String, Error> {
     if let Some(name) = reference.strip_prefix("env://") {
         return env::secret(name).ok_or_else(|| Error::Unset(name.to_owned()));
     }
+    if reference.is_empty() {
+        return Err(Error::Unnamed);
+    }
     if let Some((scheme, _)) = reference.split_once("://") {
         return Err(Error::Scheme(scheme.to_owned()));
     }

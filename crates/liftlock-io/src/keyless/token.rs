@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use liftlock::failure;
 use liftlock::sigstore::token::{AUDIENCE, Token};
 use liftlock::time::Time;
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use url::Url;
 
 use super::Error;
 use crate::http::{Client, Limits, Request};
+use crate::process::{self, Call};
 use crate::{env, file};
 
 /// The variable that GitLab jobs are told to fill, as for cosign.
@@ -130,20 +132,18 @@ fn github(client: &Client) -> Result<Token, Error> {
 
 /// `buildkite-agent oidc request-token --audience …`
 fn buildkite() -> Result<Token, Error> {
-    let output = std::process::Command::new("buildkite-agent")
-        .args(["oidc", "request-token", "--audience", AUDIENCE])
-        .stdin(std::process::Stdio::null())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => {
-            Ok(Token::parse(&String::from_utf8_lossy(&output.stdout))?)
-        }
-        Ok(output) => Err(Error::NoToken(format!(
-            "`buildkite-agent` ended with {}",
-            output.status
-        ))),
-        Err(error) => Err(Error::NoToken(format!(
-            "cannot run `buildkite-agent`: {error}"
-        ))),
-    }
+    let argv = [
+        "buildkite-agent",
+        "oidc",
+        "request-token",
+        "--audience",
+        AUDIENCE,
+    ];
+    let printed = process::run(&Call {
+        argv: &argv.map(str::to_owned),
+        input: &[],
+        timeout: LIMITS.timeout,
+    });
+    let printed = printed.map_err(|error| Error::NoToken(failure::line(&error)))?;
+    Ok(Token::parse(&String::from_utf8_lossy(&printed))?)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use liftlock::bundle::Bundle;
 use liftlock::digest::Digest;
+use liftlock::json;
 use liftlock::oci::document::Manifest;
 use liftlock::oci::legacy::{LARGEST_PAYLOAD, Layer};
 use liftlock::oci::merge::{self, Effect, Merged};
@@ -15,7 +16,7 @@ use super::merge::{Merge, Source};
 use super::{Error, Registry, Repository, Result, referrers};
 
 /// The most bytes of one bundle that is attached to an image.
-const LARGEST_BUNDLE: u64 = 16 * 1024 * 1024;
+const LARGEST_BUNDLE: u64 = json::LARGEST as u64;
 
 /// The most referrers that are looked at for one image.
 const MOST_REFERRERS: usize = 1_000;
