@@ -15,4 +15,5 @@ pub mod sct;
 pub mod signing_config;
 pub mod timestamp;
 pub mod token;
+pub mod tuf;
 pub mod verify;
