@@ -5,6 +5,7 @@ mod ask;
 mod error;
 pub mod instance;
 pub mod token;
+pub mod tuf;
 mod witness;
 
 use std::time::Duration;

@@ -5,6 +5,7 @@
 //! The workflow of a client (§5) is [`refresh`]; what it needs from the world
 //! it asks a closure for.
 
+mod age;
 mod canonical;
 mod error;
 mod kept;
@@ -16,6 +17,7 @@ mod tests;
 
 use std::fmt;
 
+pub use age::{ASKED_AFTER, Age, SIGNS_UNTIL};
 pub use error::Refused;
 pub use kept::{Kept, Versions};
 pub use refresh::{Start, refresh};
