@@ -3,6 +3,7 @@
 mod release;
 pub(crate) mod signing;
 pub(crate) mod trusting;
+mod updates;
 mod verify;
 
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ use crate::predicate;
 pub(crate) use release::Release;
 use signing::Signing;
 use trusting::Trusting;
+pub(crate) use updates::TrustRoot;
+use updates::Updates;
 pub(crate) use verify::{PolicyFrom, Verify};
 
 /// Sign, attest and verify files and OCI images, in the formats of cosign and Sigstore
@@ -63,6 +66,8 @@ pub(crate) enum Command {
     PolicyFrom(PolicyFrom),
     /// Rebuild the lists of what is attached to images, after writers undid each other
     Repair(Repair),
+    /// Show whom keyless signatures are proved by and how old that is; update it with `--refresh`
+    TrustRoot(TrustRoot),
 }
 
 #[derive(Debug, clap::Args)]
@@ -233,6 +238,9 @@ pub(crate) struct Doctor {
     /// Write a manifest that means nothing to each image's repository, and remove it
     #[arg(long)]
     pub(crate) probe_write: bool,
+
+    #[command(flatten)]
+    pub(crate) updates: Updates,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,15 +6,18 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::oci::compat::{Answer, Format, VERIFIERS, Verifier};
 use liftlock::report::Report;
 use liftlock::signature::Artifact;
+use liftlock::sigstore::tuf::Age;
 use liftlock::statement::Subject;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
-use liftlock_io::{attest, env, http, key, kms};
+use liftlock_io::keyless::instance::Instance;
+use liftlock_io::{attest, clock, env, http, key, kms};
 use serde::Serialize;
 
 use crate::args::Doctor;
 use crate::support::{self, Writing};
 use crate::target::{Place, Target, options};
+use crate::trust_root::Standing;
 
 #[derive(Debug, Serialize)]
 struct Check {
@@ -61,6 +64,7 @@ pub(crate) fn run(asked: &Doctor, session: &Session) -> Result<Report, Failure> 
     let mut checks = vec![
         check("new key signs", new_key()),
         check("certificate authorities", authorities(session)),
+        check("trusted root", root(asked)),
     ];
     // A service asks for credentials of its own.
     if !asked.key.as_deref().is_some_and(kms::is_meant_by) {
@@ -146,6 +150,20 @@ fn new_key() -> Result<String, Failure> {
 fn authorities(session: &Session) -> Result<String, Failure> {
     http::Client::new(&options(session))?;
     Ok("can be read".to_owned())
+}
+
+/// Too old to sign by is bad; what is only due is updated before it signs.
+fn root(asked: &Doctor) -> Result<String, Failure> {
+    let instance = Instance::read(asked.updates.files())?;
+    let now = clock::now();
+    let standing = Standing::of(&instance.origin, now);
+    match standing.day.map(|day| Age::of(day, now)) {
+        Some(Age::Over) => Err(Failure::new(
+            Kind::Upstream,
+            format!("{standing}: run `sign-artifact trust-root --refresh`"),
+        )),
+        None | Some(Age::Fresh | Age::Due) => Ok(standing.to_string()),
+    }
 }
 
 /// Opens a key and signs with it, as a service may show a key and not let

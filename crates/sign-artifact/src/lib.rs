@@ -17,6 +17,7 @@ mod layer;
 mod pen;
 mod policy_from;
 mod predicate;
+mod privacy;
 mod proof;
 mod public_key;
 mod release;
@@ -29,6 +30,7 @@ mod sign;
 mod statement;
 mod support;
 mod target;
+mod trust_root;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use liftlock::failure::{Explain, Kind};
+use liftlock::failure::{Explain, Kind, line};
 use liftlock::sigstore::anchors::{self, TrustedRoot};
 use liftlock::sigstore::public;
 use liftlock::sigstore::signing_config::{self, Chosen, SigningConfig, split};
@@ -29,6 +29,8 @@ pub struct Instance {
     pub is_public: bool,
     /// Where it is from.
     pub origin: Origin,
+    /// The bytes of the root, and of the signing config if there is one.
+    pub files: (Vec<u8>, Option<Vec<u8>>),
 }
 
 /// Where an instance is from.
@@ -118,6 +120,10 @@ impl Instance {
             })?),
             is_public: true,
             origin: Origin::Compiled,
+            files: (
+                public::TRUSTED_ROOT.to_vec(),
+                Some(public::SIGNING_CONFIG.to_vec()),
+            ),
         })
     }
 
@@ -141,7 +147,10 @@ impl Instance {
         match (Self::update(files, client), held) {
             (Ok((updated, unkept)), _) => {
                 if let Some(error) = unkept {
-                    tracing::warn!("the update of the trusted root cannot be kept: {error}");
+                    tracing::warn!(
+                        "the update of the trusted root cannot be kept: {}",
+                        line(&error)
+                    );
                 }
                 Ok(updated)
             }
@@ -183,7 +192,10 @@ impl Instance {
             Ok(_) if repository.is_public => Ok(compiled),
             Ok(_) => Err(Error::NothingKept(repository.mirror())),
             Err(error) if repository.is_public => {
-                tracing::warn!("the last update of the trusted root is left aside: {error}");
+                tracing::warn!(
+                    "the last update of the trusted root is left aside: {}",
+                    line(&error)
+                );
                 Ok(compiled)
             }
             Err(error) => Err(error),
@@ -194,21 +206,26 @@ impl Instance {
         let mirror = repository.mirror();
         let root = TrustedRoot::parse(kept.trusted_root());
         let config = kept.signing_config().map(SigningConfig::parse);
+        let config = config.transpose().map_err(|source| Error::Config {
+            name: mirror.clone(),
+            source,
+        })?;
         Ok(Self {
             root: root.map_err(|source| Error::Root {
                 name: mirror.clone(),
                 source,
             })?,
-            config: config.transpose().map_err(|source| Error::Config {
-                name: mirror.clone(),
-                source,
-            })?,
-            is_public: repository.is_public,
+            is_public: repository.is_public || is_public(kept.trusted_root(), config.as_ref()),
+            config,
             origin: Origin::Update {
                 mirror,
                 versions,
                 day: kept.checked_at,
             },
+            files: (
+                kept.trusted_root().to_vec(),
+                kept.signing_config().map(<[u8]>::to_vec),
+            ),
         })
     }
 
@@ -236,17 +253,20 @@ impl Instance {
         if let Some(path) = files.signing_config {
             config = Some((shown(path), file::read(path, LARGEST)?));
         }
-        let config = config.map(|(name, bytes)| {
-            SigningConfig::parse(&bytes).map_err(|source| Error::Config { name, source })
+        let parsed = config.as_ref().map(|(name, bytes)| {
+            SigningConfig::parse(bytes).map_err(|source| Error::Config {
+                name: name.clone(),
+                source,
+            })
         });
-        let config = config.transpose()?;
-        match (root, config) {
-            (Some((name, bytes)), config) => Ok(Self {
-                is_public: bytes == public::TRUSTED_ROOT
-                    || config.as_ref().is_some_and(SigningConfig::is_public),
+        let parsed = parsed.transpose()?;
+        match (root, parsed) {
+            (Some((name, bytes)), parsed) => Ok(Self {
+                is_public: is_public(&bytes, parsed.as_ref()),
                 root: TrustedRoot::parse(&bytes).map_err(|source| Error::Root { name, source })?,
-                config,
+                config: parsed,
                 origin: Origin::Files,
+                files: (bytes, config.map(|(_, bytes)| bytes)),
             }),
             (None, Some(_)) => Err(Error::NoRoot),
             (None, None) => Self::held(files),
@@ -279,6 +299,12 @@ impl Instance {
         let config = self.config.as_ref().ok_or(Error::NoConfig)?;
         config.promising_logs(now).map_err(Error::NoPromise)
     }
+}
+
+/// The public one is known by its root as it is compiled in, and by its hosts
+/// whatever root comes with them.
+fn is_public(root: &[u8], config: Option<&SigningConfig>) -> bool {
+    root == public::TRUSTED_ROOT || config.is_some_and(SigningConfig::is_public)
 }
 
 fn shown(path: &Path) -> String {

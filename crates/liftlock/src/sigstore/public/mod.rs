@@ -15,7 +15,8 @@ pub const ROOT: &[u8] = include_bytes!("root.json");
 /// Where updates are.
 pub const MIRROR: &str = "https://tuf-repo-cdn.sigstore.dev";
 
-const SIGNING_CONFIG: &[u8] = include_bytes!("signing_config.json");
+/// The compiled-in signing config.
+pub const SIGNING_CONFIG: &[u8] = include_bytes!("signing_config.json");
 
 /// Whom the public instance trusts.
 ///
