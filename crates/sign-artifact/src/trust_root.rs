@@ -9,7 +9,7 @@ use liftlock::sigstore::tuf::Age;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
-use liftlock_io::keyless::instance::{Instance, Origin};
+use liftlock_io::keyless::instance::{Instance, Keeping, Origin};
 use liftlock_io::{clock, file, http};
 use serde::Serialize;
 
@@ -130,7 +130,11 @@ pub(crate) fn run(asked: &TrustRoot, session: &Session) -> Result<Report, Failur
 fn refresh(asked: &TrustRoot, session: &Session) -> Result<Instance, Failure> {
     let files = asked.updates.files();
     let client = http::Client::new(&options(session))?;
-    let (instance, unkept) = Instance::update(files, &client)?;
+    let keeping = match session.dry_run {
+        true => Keeping::Dropped,
+        false => Keeping::Kept,
+    };
+    let (instance, unkept) = Instance::update(files, &client, keeping)?;
     match unkept {
         None => Ok(instance),
         Some(error) => Err(error.into()),

@@ -86,6 +86,15 @@ impl std::fmt::Display for Origin {
     }
 }
 
+/// Whether an update is for later runs as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// It is.
+    Kept,
+    /// It is for this one only.
+    Dropped,
+}
+
 /// Files that describe an instance.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Files<'a> {
@@ -144,7 +153,7 @@ impl Instance {
         if matches!(age, None | Some(Age::Fresh)) {
             return held;
         }
-        match (Self::update(files, client), held) {
+        match (Self::update(files, client, Keeping::Kept), held) {
             (Ok((updated, unkept)), _) => {
                 if let Some(error) = unkept {
                     tracing::warn!(
@@ -170,11 +179,19 @@ impl Instance {
     /// # Errors
     ///
     /// Fails when there is no update that counts.
-    pub fn update(files: Files<'_>, client: &Client) -> Result<(Self, Option<tuf::Error>), Error> {
+    pub fn update(
+        files: Files<'_>,
+        client: &Client,
+        keeping: Keeping,
+    ) -> Result<(Self, Option<tuf::Error>), Error> {
         let repository = Repository::open(files.tuf_mirror, files.tuf_root)?;
         let (kept, versions) = repository.refresh(client)?;
         let instance = Self::updated(&repository, &kept, versions)?;
-        Ok((instance, repository.keep(&kept, versions).err()))
+        let unkept = match keeping {
+            Keeping::Kept => repository.keep(&kept, versions).err(),
+            Keeping::Dropped => None,
+        };
+        Ok((instance, unkept))
     }
 
     /// What the last update says, if it is newer than what is compiled in.

@@ -123,6 +123,8 @@ fn a_root_is_updated_over_three_versions_and_kept() {
     let Some(stage) = Stage::new() else { return };
     let nothing = stage.expect(3, "trust-root");
     assert!(nothing.stderr.contains("--refresh"), "{}", nothing.stderr);
+    stage.expect(0, "trust-root --refresh --dry-run");
+    assert_eq!(stage.kept(), []);
     stage.expect(0, "trust-root --refresh");
     assert!(stage.versions().contains("(root 1, timestamp 5)"));
     for state in ["rotated", "rotated"] {

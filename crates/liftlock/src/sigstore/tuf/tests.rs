@@ -41,8 +41,8 @@ fn id(number: u8) -> String {
     format!("key-{number}")
 }
 
-fn signed(body: Value, by: &[u8]) -> Vec<u8> {
-    let message = canonical::bytes(&body).unwrap();
+fn signed(body: &Value, by: &[u8]) -> Vec<u8> {
+    let message = canonical::bytes(body).unwrap();
     let signatures = by.iter().map(|number| {
         let sig = hex::encode(mark(&[*number; 32], &message));
         json!({ "keyid": id(*number), "sig": sig })
@@ -122,19 +122,19 @@ impl Repository {
     fn targets(&self) -> Vec<u8> {
         let mut body = Self::head("targets", self.targets, self.expires[3]);
         body["targets"] = json!({ TRUSTED_ROOT: described(1, self.trusted.as_bytes()) });
-        signed(body, &[TARGETS])
+        signed(&body, &[TARGETS])
     }
 
     fn snapshot(&self) -> Vec<u8> {
         let mut body = Self::head("snapshot", self.snapshot, self.expires[2]);
         body["meta"] = json!({ "targets.json": described(self.targets, &self.targets()) });
-        signed(body, &[SNAPSHOT])
+        signed(&body, &[SNAPSHOT])
     }
 
     fn timestamp(&self) -> Vec<u8> {
         let mut body = Self::head("timestamp", self.timestamp, self.expires[1]);
         body["meta"] = json!({ "snapshot.json": described(self.snapshot, &self.snapshot()) });
-        signed(body, &[self.timestamp_key])
+        signed(&body, &[self.timestamp_key])
     }
 
     /// Everything but roots.
@@ -152,7 +152,7 @@ impl Repository {
     }
 
     fn first(&self) -> Vec<u8> {
-        signed(self.root(), &[1, 2])
+        signed(&self.root(), &[1, 2])
     }
 }
 
@@ -218,10 +218,10 @@ fn rotated() -> (Repository, Files) {
     let mut repository = Repository::new();
     repository.root = 2;
     repository.root_keys = (vec![4, 5, 6], 2);
-    let second = signed(repository.root(), &[1, 2, 4, 5]);
+    let second = signed(&repository.root(), &[1, 2, 4, 5]);
     repository.root = 3;
     repository.root_keys = (vec![4, 5, 6], 3);
-    let third = signed(repository.root(), &[4, 5, 6]);
+    let third = signed(&repository.root(), &[4, 5, 6]);
     let mut files = repository.files();
     files.insert("2.root.json".to_owned(), second);
     files.insert("3.root.json".to_owned(), third);
@@ -237,7 +237,7 @@ fn roots_follow_each_other_signed_by_both() {
     let with = |root: u64, keys: (Vec<u8>, u64), by: &[u8]| {
         let mut next = repository.clone();
         (next.root, next.root_keys) = (root, keys);
-        signed(next.root(), by)
+        signed(&next.root(), by)
     };
     let cases: [(&str, Vec<u8>); 6] = [
         ("old keys only", with(2, (vec![4, 5], 2), &[1, 2])),
@@ -258,7 +258,7 @@ fn roots_follow_each_other_signed_by_both() {
     (stale.root, stale.root_keys, stale.expires[0]) = (2, (vec![4, 5, 6], 2), PAST);
     files.insert(
         "2.root.json".to_owned(),
-        signed(stale.root(), &[1, 2, 4, 5]),
+        signed(&stale.root(), &[1, 2, 4, 5]),
     );
     assert!(update(&files, None).is_ok());
     files.remove("3.root.json");
@@ -298,7 +298,7 @@ fn one_key_counts_once_whatever_it_is_called() {
     ));
     let mut root = repository.root();
     root["roles"]["timestamp"]["threshold"] = 0.into();
-    let none = update_from(&signed(root, &[1, 2]), &files, None);
+    let none = update_from(&signed(&root, &[1, 2]), &files, None);
     assert!(matches!(none, Err(Refused::Unusable { .. })));
 }
 
@@ -312,7 +312,7 @@ fn keys_that_a_new_root_drops_bind_nobody() {
     assert!(matches!(refused, Err(Refused::Rollback { .. })));
     (healed.root, healed.timestamp_key) = (2, 30);
     let mut files = healed.files();
-    files.insert("2.root.json".to_owned(), signed(healed.root(), &[1, 2]));
+    files.insert("2.root.json".to_owned(), signed(&healed.root(), &[1, 2]));
     let kept = update(&files, Some(&kept)).unwrap();
     let versions = kept.prove(&Repository::new().first(), &Check).unwrap();
     assert_eq!((versions.root, versions.timestamp), (2, 1));
@@ -337,7 +337,7 @@ fn lies(name: &str, newest: &Repository) -> Files {
             lying.snapshot = 6;
             put("timestamp.json", lying.timestamp());
             let other = Repository::head("snapshot", 6, LATER);
-            put("6.snapshot.json", signed(other, &[SNAPSHOT]));
+            put("6.snapshot.json", signed(&other, &[SNAPSHOT]));
             return files;
         }
         "timestamp by another key" => {
