@@ -1,5 +1,6 @@
 //! What may be typed.
 
+pub(crate) mod keyless;
 mod release;
 pub(crate) mod signing;
 pub(crate) mod trusting;
@@ -16,11 +17,11 @@ use crate::conformance::Conformance;
 use crate::image::{ImageFormat, Recursive};
 use crate::predicate;
 
+use keyless::Keyless;
 pub(crate) use release::Release;
 use signing::Signing;
 use trusting::Trusting;
 pub(crate) use updates::TrustRoot;
-use updates::Updates;
 pub(crate) use verify::{PolicyFrom, Verify};
 
 /// Sign, attest and verify files and OCI images, in the formats of cosign and Sigstore
@@ -240,7 +241,7 @@ pub(crate) struct Doctor {
     pub(crate) probe_write: bool,
 
     #[command(flatten)]
-    pub(crate) updates: Updates,
+    pub(crate) keyless: Keyless,
 }
 
 #[derive(Debug, clap::Args)]

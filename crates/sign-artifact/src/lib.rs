@@ -13,6 +13,7 @@ mod from_ci;
 mod generate;
 mod image;
 mod journal;
+mod keyless;
 mod layer;
 mod pen;
 mod policy_from;

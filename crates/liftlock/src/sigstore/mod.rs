@@ -13,6 +13,7 @@ mod refused;
 pub mod rekor;
 pub mod sct;
 pub mod signing_config;
+pub mod skew;
 pub mod timestamp;
 pub mod token;
 pub mod tuf;
