@@ -3,6 +3,8 @@
 //! on loopback, honestly and otherwise.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +14,9 @@ use tempfile::TempDir;
 use testkit::cli::{Output, Run};
 use testkit::http::{Answer, Ending, Server};
 use testkit::peers;
-use testkit::sigstore::{Loopback, Settings};
+use testkit::sigstore::{Identity, Loopback, Settings};
+
+use Serves::State;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_sign-artifact");
 const SAN: &str = "https://github.com/acme/shop/.github/workflows/release.yml@refs/heads/main";
@@ -52,7 +56,7 @@ impl Stage {
         fs::create_dir(folder.path().join("states")).unwrap();
         let made = made.output().unwrap();
         assert_eq!(made.code, 0, "{}", made.stderr);
-        let serves = Arc::new(Mutex::new(Serves::State("first")));
+        let serves = Arc::new(Mutex::new(State("first")));
         let (now, states) = (Arc::clone(&serves), folder.path().join("states"));
         let server =
             Server::start(move |request| answer(*now.lock().unwrap(), &states, &request.target));
@@ -69,10 +73,15 @@ impl Stage {
     }
 
     fn run(&self, line: &str) -> Output {
+        self.run_at(&self.server.url("/tuf"), line)
+    }
+
+    /// Runs with this mirror.
+    fn run_at(&self, mirror: &str, line: &str) -> Output {
         let mut run = Run::new(BINARY)
             .args(line.split(' '))
             .env("XDG_CACHE_HOME", self.folder.path().join("cache"))
-            .env("LIFTLOCK_SIGN_ARTIFACT_TUF_MIRROR", self.server.url("/tuf"))
+            .env("LIFTLOCK_SIGN_ARTIFACT_TUF_MIRROR", mirror)
             .env("LIFTLOCK_SIGN_ARTIFACT_TUF_ROOT", "states/root.json")
             .folder(self.folder.path());
         for (name, value) in self.loopback.job("acme/shop") {
@@ -107,7 +116,7 @@ impl Stage {
 
 fn answer(serves: Serves, states: &Path, target: &str) -> Answer {
     let (state, ending) = match serves {
-        Serves::State(state) => (state, Ending::Whole),
+        State(state) => (state, Ending::Whole),
         Serves::Broken(state) => (state, Ending::CloseAfter(20)),
         Serves::Down => return Answer::new(503),
     };
@@ -128,11 +137,11 @@ fn a_root_is_updated_over_three_versions_and_kept() {
     stage.expect(0, "trust-root --refresh");
     assert!(stage.versions().contains("(root 1, timestamp 5)"));
     for state in ["rotated", "rotated"] {
-        stage.serve(Serves::State(state));
+        stage.serve(State(state));
         stage.expect(0, "trust-root --refresh");
         assert!(stage.versions().contains("(root 3, timestamp 5)"));
     }
-    stage.serve(Serves::State("newer"));
+    stage.serve(State("newer"));
     let before = stage.server.requests().len();
     stage.expect(0, "trust-root --refresh --save out");
     assert!(stage.versions().contains("(root 3, timestamp 6)"));
@@ -144,55 +153,34 @@ fn a_root_is_updated_over_three_versions_and_kept() {
     assert_eq!(stage.kept().len(), 1);
 }
 
+/// What a mirror serves that lies or fails, how that ends, and in which words.
+const LIES: [(Serves, i32, &str); 18] = [
+    (State("by-old-keys-only"), 10, "0 of the 2 signatures"),
+    (State("by-new-keys-only"), 10, "0 of the 2 signatures"),
+    (State("too-few-keys"), 10, "1 of the 2 signatures"),
+    (State("unknown-keys"), 10, "1 of the 2 signatures"),
+    (State("one-of-two-timestamps"), 10, "1 of the 2 signatures"),
+    (State("expired-timestamp"), 10, "timestamp metadata expired"),
+    (State("expired-targets"), 10, "targets metadata expired"),
+    (State("old-snapshot"), 10, "snapshot metadata went back"),
+    (State("old-timestamp"), 10, "timestamp metadata went back"),
+    (State("mixed-snapshot"), 10, "`snapshot.json` is not"),
+    (State("mixed-targets"), 10, "`targets.json` is not"),
+    (State("changed-target"), 10, "`trusted_root.json` is not"),
+    (State("longer-target"), 1, "larger than"),
+    (State("cut"), 3, "timestamp metadata are malformed"),
+    (State("endless"), 1, "larger than 16384 bytes"),
+    (State("empty"), 1, "no `timestamp.json`"),
+    (Serves::Broken("rotated"), 1, "broke"),
+    (Serves::Down, 1, "answers 503"),
+];
+
 #[test]
 fn each_lie_of_a_mirror_is_refused_and_the_old_root_stays() {
     let Some(stage) = Stage::new() else { return };
     stage.expect(0, "trust-root --refresh");
     let kept = stage.kept();
-    let cases = [
-        (
-            Serves::State("by-old-keys-only"),
-            10,
-            "0 of the 2 signatures",
-        ),
-        (
-            Serves::State("by-new-keys-only"),
-            10,
-            "0 of the 2 signatures",
-        ),
-        (Serves::State("too-few-keys"), 10, "1 of the 2 signatures"),
-        (
-            Serves::State("expired-timestamp"),
-            10,
-            "timestamp metadata expired",
-        ),
-        (
-            Serves::State("expired-targets"),
-            10,
-            "targets metadata expired",
-        ),
-        (
-            Serves::State("old-snapshot"),
-            10,
-            "snapshot metadata went back",
-        ),
-        (
-            Serves::State("old-timestamp"),
-            10,
-            "timestamp metadata went back",
-        ),
-        (
-            Serves::State("changed-target"),
-            10,
-            "`trusted_root.json` is not",
-        ),
-        (Serves::State("cut"), 3, "timestamp metadata are malformed"),
-        (Serves::State("endless"), 1, "larger than 16384 bytes"),
-        (Serves::State("empty"), 1, "no `timestamp.json`"),
-        (Serves::Broken("rotated"), 1, "broke"),
-        (Serves::Down, 1, "answers 503"),
-    ];
-    for (serves, code, words) in cases {
+    for (serves, code, words) in LIES {
         stage.serve(serves);
         let output = stage.expect(code, "trust-root --refresh");
         assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
@@ -201,9 +189,79 @@ fn each_lie_of_a_mirror_is_refused_and_the_old_root_stays() {
     stage.expect(0, "trust-root");
     // Nor does a machine that has nothing yet keep any of it.
     fs::remove_file(&kept[0].0).unwrap();
-    stage.serve(Serves::State("expired-timestamp"));
+    stage.serve(State("expired-timestamp"));
     stage.expect(10, "trust-root --refresh");
     assert_eq!(stage.kept(), []);
+    // Keys of an unknown kind disturb nobody, where the others are enough.
+    stage.serve(State("known-keys"));
+    stage.expect(0, "trust-root --refresh");
+    assert!(stage.versions().contains("(root 2, timestamp 5)"));
+}
+
+#[test]
+fn data_without_an_end_are_cut_off() {
+    let Some(stage) = Stage::new() else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mirror = format!("http://{}/tuf", listener.local_addr().unwrap());
+    // Ends when the client has had enough of it, and not before.
+    let endless = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        assert!(stream.read(&mut request).unwrap() > 0);
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let mut sent = 0_usize;
+        while stream.write_all(&[b' '; 4096]).is_ok() {
+            sent += 4096;
+        }
+        sent
+    });
+    let output = stage.run_at(&mirror, "trust-root --refresh");
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    assert!(output.stderr.contains("larger than"), "{}", output.stderr);
+    assert!(endless.join().unwrap() > 0);
+    assert_eq!(stage.kept(), []);
+}
+
+#[test]
+fn a_private_name_stays_out_of_public_hosts_that_an_update_names() {
+    let Some(stage) = Stage::new() else { return };
+    let private = Identity::github("acme/shop").claim("repository_visibility", "private");
+    let token = stage.loopback.token(&private).unwrap();
+    fs::write(stage.folder.path().join("token"), token).unwrap();
+    let line = "sign --identity-token token a";
+    stage.expect(0, line);
+    // At first contact, when the update is news, and when it is known.
+    fs::remove_file(&stage.kept()[0].0).unwrap();
+    stage.serve(State("public-hosts"));
+    for _ in 0..2 {
+        let refused = stage.expect(2, line).stderr;
+        assert!(refused.contains("public for ever"), "{refused}");
+    }
+    stage.expect(0, "trust-root");
+    fs::remove_file(stage.folder.path().join("a.sigstore.json")).unwrap();
+    stage.serve(State("first"));
+    fs::remove_file(&stage.kept()[0].0).unwrap();
+    stage.expect(0, "trust-root --refresh");
+    dated(&stage, &days_ago(2));
+    stage.serve(State("public-hosts"));
+    stage.expect(2, line);
+    assert!(!stage.folder.path().join("a.sigstore.json").exists());
+}
+
+#[test]
+fn doctor_tells_the_age_of_an_update() {
+    let Some(stage) = Stage::new() else { return };
+    let nothing = stage.expect(10, "doctor").stdout;
+    assert!(nothing.contains("trust-root --refresh"), "{nothing}");
+    stage.expect(0, "trust-root --refresh");
+    let asked = stage.server.requests().len();
+    let fresh = stage.expect(0, "doctor").stdout;
+    assert!(fresh.contains("(root 1, timestamp 5), of "), "{fresh}");
+    assert!(fresh.contains(", 0 days old"), "{fresh}");
+    dated(&stage, &days_ago(91));
+    let old = stage.expect(10, "doctor").stdout;
+    assert!(old.contains("91 days old; run `sign-artifact"), "{old}");
+    assert_eq!(stage.server.requests().len(), asked);
 }
 
 #[test]
@@ -242,7 +300,7 @@ fn signing_updates_by_itself_and_verifying_never_does() {
     dated(&stage, &days_ago(91));
     stage.expect(1, "sign a");
     stage.expect(0, &verify);
-    stage.serve(Serves::State("rotated"));
+    stage.serve(State("rotated"));
     stage.expect(0, "sign a");
     assert!(stage.versions().contains("(root 3, timestamp 5)"));
 }
@@ -285,7 +343,7 @@ fn many_may_update_at_once() {
             let stage = &stage;
             scope.spawn(move || {
                 if number == 4 {
-                    stage.serve(Serves::State("rotated"));
+                    stage.serve(State("rotated"));
                 }
                 stage.expect(0, "trust-root --refresh");
             });

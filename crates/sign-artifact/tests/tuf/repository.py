@@ -11,7 +11,7 @@ import pathlib
 import sys
 from datetime import datetime, timedelta, timezone
 
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import CryptoSigner, SSlibKey
 from tuf.api.metadata import (
     Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp,
 )
@@ -30,8 +30,14 @@ ONLINE = {
 }
 
 
-def root(version, signers, threshold, by):
+def root(version, signers, threshold, by, unknown=(), stamps=()):
+    """Keys of unknown kinds belong to the root role; stamps sign timestamps too."""
     signed = Root(version=version, expires=LATER, consistent_snapshot=True)
+    for key in unknown:
+        signed.add_key(key, "root")
+    for signer in stamps:
+        signed.add_key(signer.public_key, "timestamp")
+        signed.roles["timestamp"].threshold += 1
     for signer in signers:
         signed.add_key(signer.public_key, "root")
     for role, signer in ONLINE.items():
@@ -51,10 +57,10 @@ def described(version, data):
     return MetaFile.from_data(version, data, ["sha256", "sha512"])
 
 
-def state(version, trusted=None, timestamp=None, expires=LATER, ends=LATER):
+def state(version, trusted=None, timestamp=None, expires=LATER, ends=LATER, config=None):
     """The files of one state, without roots."""
     trusted = trusted or TRUSTED.read_bytes()
-    config = CONFIG.read_bytes()
+    config = config or CONFIG.read_bytes()
     files = {}
     targets = Targets(version=version, expires=ends)
     for name, data in [("trusted_root.json", trusted), ("signing_config.v0.2.json", config)]:
@@ -91,6 +97,20 @@ changed = copy.deepcopy(good)
 for path in changed:
     if path.endswith("trusted_root.json"):
         changed[path] = TRUSTED.read_bytes() + b" "
+mixed = {}
+for name in ["snapshot", "targets"]:
+    # Each file is signed, and of a version that fits; they were never one state.
+    mixed[name] = dict(good) | {f"6.{name}.json": state(6, ends=LATER + timedelta(days=1))[f"6.{name}.json"]}
+longer = dict(good)
+for path in longer:
+    if path.endswith("trusted_root.json"):
+        longer[path] = other + b" " * 1_000_000
+strange = [SSlibKey(f"{number}" * 64, "rot13", "rot13", {"public": "aa"}) for number in range(2)]
+unknown = root(2, NEW[:1], 2, OLD[:2] + NEW[:1], unknown=strange)
+known = root(2, NEW[:2], 2, OLD[:2] + NEW[:2], unknown=strange)
+lonely = root(2, OLD, 2, OLD[:2], stamps=NEW[:1])
+public = CONFIG.read_text().replace("http://127.0.0.1", "https://fulcio.sigstore.dev")
+assert "sigstore.dev" in public
 cut = dict(newest)
 cut["timestamp.json"] = cut["timestamp.json"][:100]
 endless = dict(newest)
@@ -107,6 +127,13 @@ write("expired-targets", state(6, ends=PAST))
 write("old-snapshot", state(4, timestamp=6))
 write("old-timestamp", state(4))
 write("changed-target", changed)
+write("mixed-snapshot", mixed["snapshot"])
+write("mixed-targets", mixed["targets"])
+write("longer-target", longer)
+write("unknown-keys", newest | {"2.root.json": unknown})
+write("known-keys", newest | {"2.root.json": known})
+write("one-of-two-timestamps", newest | {"2.root.json": lonely})
+write("public-hosts", state(6, config=public.encode()))
 write("cut", cut)
 write("endless", endless)
 write("empty", {"nothing": b""})
