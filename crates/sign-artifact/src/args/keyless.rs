@@ -8,7 +8,7 @@ use super::updates::Updates;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Keyless {
-    /// Identity token to look at: a file, or `env://NAME`; default what the CI offers
+    /// Identity token: a file, or `env://NAME`; default what the CI offers
     #[arg(
         help_heading = "Without a key",
         long,
@@ -25,7 +25,7 @@ pub(crate) struct Keyless {
     #[arg(help_heading = "Without a key", long, value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
 
-    /// Signing config: which timestamp authority tells the time
+    /// Signing config: where certificates, log entries and timestamps come from
     #[arg(
         help_heading = "Without a key",
         long,
