@@ -1,8 +1,10 @@
 //! What may be typed.
 
+pub(crate) mod keyless;
 mod release;
 pub(crate) mod signing;
 pub(crate) mod trusting;
+mod updates;
 mod verify;
 
 use std::path::PathBuf;
@@ -15,9 +17,11 @@ use crate::conformance::Conformance;
 use crate::image::{ImageFormat, Recursive};
 use crate::predicate;
 
+use keyless::Keyless;
 pub(crate) use release::Release;
 use signing::Signing;
 use trusting::Trusting;
+pub(crate) use updates::TrustRoot;
 pub(crate) use verify::{PolicyFrom, Verify};
 
 /// Sign, attest and verify files and OCI images, in the formats of cosign and Sigstore
@@ -63,6 +67,8 @@ pub(crate) enum Command {
     PolicyFrom(PolicyFrom),
     /// Rebuild the lists of what is attached to images, after writers undid each other
     Repair(Repair),
+    /// Show whom keyless signatures are proved by and how old that is; update it with `--refresh`
+    TrustRoot(TrustRoot),
 }
 
 #[derive(Debug, clap::Args)]
@@ -233,6 +239,9 @@ pub(crate) struct Doctor {
     /// Write a manifest that means nothing to each image's repository, and remove it
     #[arg(long)]
     pub(crate) probe_write: bool,
+
+    #[command(flatten)]
+    pub(crate) keyless: Keyless,
 }
 
 #[derive(Debug, clap::Args)]

@@ -25,6 +25,7 @@ use crate::layer;
 use crate::proof::{Proof, Signer, Trust, Unproved, Wanted, prove};
 use crate::shared::Shared;
 use crate::target::{Place, Target};
+use crate::trust_root::Standing;
 
 #[derive(Serialize)]
 struct Checked {
@@ -32,6 +33,9 @@ struct Checked {
     targets: Vec<One>,
     /// What is no target, in folders and of patterns.
     skipped: Vec<Skipped>,
+    /// The root that certificates, logs and clocks were proved by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trusted_root: Option<Standing>,
 }
 
 /// What was found out about one target.
@@ -108,7 +112,8 @@ pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> 
     for one in &mut targets {
         one.count(asked.trusting.threshold);
     }
-    Ok(report(wanted, targets, chosen.skipped).with_policy(policy, false))
+    let report = report(wanted, targets, chosen.skipped, trust.standing);
+    Ok(report.with_policy(policy, false))
 }
 
 /// Whose signatures count: of those that flags name, or that the rules give a
@@ -153,7 +158,12 @@ fn below(target: &Target, trust: &Trust, wanted: Wanted<'_>) -> Result<Vec<One>,
     Ok(judged)
 }
 
-fn report(wanted: Wanted<'_>, targets: Vec<One>, skipped: Vec<Skipped>) -> Report {
+fn report(
+    wanted: Wanted<'_>,
+    targets: Vec<One>,
+    skipped: Vec<Skipped>,
+    trusted_root: Option<Standing>,
+) -> Report {
     let bad: Vec<&One> = targets.iter().filter(|one| !one.verified).collect();
     let (verdict, headline) = match (bad.as_slice(), targets.as_slice()) {
         ([], [one]) => (
@@ -188,7 +198,9 @@ fn report(wanted: Wanted<'_>, targets: Vec<One>, skipped: Vec<Skipped>) -> Repor
         };
         format!("{mark:<4}{}  {}{why}\n", one.digest, one.target)
     });
-    let human = expand::lines(lines) + &expand::told(&skipped);
+    let root = trusted_root.iter();
+    let root: String = root.map(|one| format!("trusted root {one}\n")).collect();
+    let human = expand::lines(lines) + &expand::told(&skipped) + &root;
     let mut report = Report::new("verify", verdict, headline).with_human(human);
     if let [one] = targets.as_slice() {
         report = report.with_output("digest", one.digest.to_string());
@@ -200,6 +212,7 @@ fn report(wanted: Wanted<'_>, targets: Vec<One>, skipped: Vec<Skipped>) -> Repor
             wanted: wanted.to_string(),
             targets,
             skipped,
+            trusted_root,
         })
 }
 

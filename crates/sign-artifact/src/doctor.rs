@@ -13,6 +13,7 @@ use liftlock_io::{attest, env, http, key, kms};
 use serde::Serialize;
 
 use crate::args::Doctor;
+use crate::keyless;
 use crate::support::{self, Writing};
 use crate::target::{Place, Target, options};
 
@@ -49,6 +50,13 @@ impl Verifies {
     }
 }
 
+/// What to add to a workflow that signs with the job's identity.
+const KEYLESS_YAML: &str = "\
+permissions:
+  contents: read
+  id-token: write
+";
+
 /// What to add to a workflow; the password comes from the CI's secrets.
 const YAML: &str = "\
 env:
@@ -58,17 +66,7 @@ env:
 ";
 
 pub(crate) fn run(asked: &Doctor, session: &Session) -> Result<Report, Failure> {
-    let mut checks = vec![
-        check("new key signs", new_key()),
-        check("certificate authorities", authorities(session)),
-    ];
-    // A service asks for credentials of its own.
-    if !asked.key.as_deref().is_some_and(kms::is_meant_by) {
-        checks.insert(0, check("password", password()));
-    }
-    if let Some(reference) = &asked.key {
-        checks.push(check("key", opens(reference, session)));
-    }
+    let mut checks = signing(asked, session);
     let writing = match asked.probe_write {
         true => Writing::Probed,
         false => Writing::Spared,
@@ -92,7 +90,11 @@ pub(crate) fn run(asked: &Doctor, session: &Session) -> Result<Report, Failure> 
         true => String::new(),
         false => support::table(format),
     };
-    let human = format!("{}\n{table}\n{YAML}", lines.collect::<String>());
+    let yaml = match is_keyless(asked) {
+        true => KEYLESS_YAML,
+        false => YAML,
+    };
+    let human = format!("{}\n{table}\n{yaml}", lines.collect::<String>());
     let verifiers: Vec<Verifies> = VERIFIERS
         .iter()
         .map(|one| Verifies::of(one, format))
@@ -102,9 +104,45 @@ pub(crate) fn run(asked: &Doctor, session: &Session) -> Result<Report, Failure> 
         .with_human(human)
         .with_detail(&Checked {
             checks,
-            yaml: YAML,
+            yaml,
             verifiers,
         }))
+}
+
+fn is_keyless(asked: &Doctor) -> bool {
+    asked.key.is_none() && keyless::is_meant(&asked.keyless)
+}
+
+/// What can be said about who signs, and who sees it.
+fn signing(asked: &Doctor, session: &Session) -> Vec<Check> {
+    let by_identity = is_keyless(asked);
+    let is_seen = by_identity || keyless::is_configured(&asked.keyless);
+    let root = match is_seen {
+        true => keyless::root(&asked.keyless),
+        false => keyless::told_root(&asked.keyless),
+    };
+    let mut checks = vec![
+        check("new key signs", new_key()),
+        check("certificate authorities", authorities(session)),
+        check("trusted root", root),
+    ];
+    if is_seen {
+        let client = || Ok(http::Client::new(&options(session))?);
+        let skew = client().and_then(|client| keyless::clock_skew(&asked.keyless, &client));
+        checks.push(check("clock", skew));
+        if by_identity {
+            let token = client().and_then(|client| keyless::token(&asked.keyless, &client));
+            checks.push(check("identity token", token));
+        }
+    }
+    // A service asks for credentials of its own, and an identity has none.
+    if !by_identity && !asked.key.as_deref().is_some_and(kms::is_meant_by) {
+        checks.insert(0, check("password", password()));
+    }
+    if let Some(reference) = &asked.key {
+        checks.push(check("key", opens(reference, session)));
+    }
+    checks
 }
 
 /// What can be said about one image and the repository that it is in.
@@ -181,6 +219,9 @@ fn check(name: &str, asked: Result<String, Failure>) -> Check {
     Check {
         name: name.to_owned(),
         ok,
-        found: asked.unwrap_or_else(|failure| failure.lines().join(": ")),
+        found: asked.unwrap_or_else(|failure| {
+            let hint = failure.hint.iter().map(|hint| format!("; {hint}"));
+            failure.lines().join(": ") + &hint.collect::<String>()
+        }),
     }
 }

@@ -13,10 +13,12 @@ mod from_ci;
 mod generate;
 mod image;
 mod journal;
+mod keyless;
 mod layer;
 mod pen;
 mod policy_from;
 mod predicate;
+mod privacy;
 mod proof;
 mod public_key;
 mod release;
@@ -29,6 +31,7 @@ mod sign;
 mod statement;
 mod support;
 mod target;
+mod trust_root;
 
 use std::process::ExitCode;
 

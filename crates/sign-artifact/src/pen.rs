@@ -61,7 +61,9 @@ impl<'a> Pen<'a> {
     /// Opens the key, or gets a certificate.
     pub(crate) fn open(asked: &Signing, session: &'a Session) -> Result<Self, Failure> {
         let files = asked.services.files();
-        let configured = files.trust_config.is_some() || files.signing_config.is_some();
+        let configured = files.trust_config.is_some()
+            || files.signing_config.is_some()
+            || files.tuf_mirror.is_some();
         if asked.offline {
             http::forbid();
         }
@@ -95,8 +97,7 @@ impl<'a> Pen<'a> {
             Some(reference) => Source::named(reference),
             None => Source::ambient()?,
         };
-        let mut showing = Showing::open(&asked.services, session)?;
-        showing.identify(source, asked.public_log)?;
+        let showing = Showing::identified(asked, source, session)?;
         let signature = showing.begin(session)?;
         Ok(Self {
             hand: Hand::Certificate(Box::new(signature)),

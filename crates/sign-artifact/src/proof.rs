@@ -21,6 +21,7 @@ use liftlock_io::verify::Local;
 use serde::Serialize;
 
 use crate::predicate::SIGNED;
+use crate::trust_root::Standing;
 
 /// What a bundle has to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +98,8 @@ pub(crate) struct Trust {
     pub(crate) unlogged: Unlogged,
     /// Who of them counts when, where rules say it.
     pub(crate) roster: Option<Roster>,
+    /// Where the root is from, and how old it is.
+    pub(crate) standing: Option<Standing>,
 }
 
 /// What the rules say of signers: each counts in its role and its time.
@@ -142,6 +145,7 @@ impl Trust {
                 role,
                 now,
             }),
+            standing: None,
         }
     }
 

@@ -7,7 +7,7 @@ use liftlock_io::cli::Session;
 use crate::args::{Args, Command};
 use crate::{
     attest, check, conformance, doctor, explain, finish, generate, policy_from, public_key,
-    release, repair, sign,
+    release, repair, sign, trust_root,
 };
 
 /// Runs the subcommand that was typed.
@@ -25,6 +25,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         Command::Conformance(asked) => conformance::run(asked, session),
         Command::PolicyFrom(asked) => policy_from::run(asked, session),
         Command::Repair(asked) => repair::run(asked, session),
+        Command::TrustRoot(asked) => trust_root::run(asked, session),
     };
     // What failed because the time was over is told as that.
     result.or_else(|failure| session.check().and(Err(failure)))

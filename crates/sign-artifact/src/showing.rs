@@ -17,6 +17,7 @@ use liftlock_io::{clock, http};
 
 use crate::args::signing::{self as args, OnOutage};
 use crate::pen::Made;
+use crate::privacy::{self, PublicLog};
 use crate::target::options;
 
 /// How long the services are asked where nobody wants to wait for them.
@@ -55,12 +56,43 @@ impl<E: Into<Failure>> From<E> for Unshown {
 }
 
 impl Showing {
-    /// Finds the services, and asks them nothing yet.
+    /// Finds the services, and asks them nothing yet. The root is updated when
+    /// that is due.
     pub(crate) fn open(asked: &args::Services, session: &Session) -> Result<Self, Failure> {
-        let instance = Instance::read(asked.files())?;
+        let client = http::Client::new(&options(session))?;
+        let instance = Instance::current(asked.files(), &client)?;
+        Self::with(client, instance, asked)
+    }
+
+    /// The same for this identity, unless that would tell the world a private
+    /// name.
+    pub(crate) fn identified(
+        asked: &args::Signing,
+        source: Source,
+        session: &Session,
+    ) -> Result<Self, Failure> {
+        let client = http::Client::new(&options(session))?;
+        let public_log = match asked.public_log {
+            true => PublicLog::Meant,
+            false => PublicLog::Unmeant,
+        };
+        let files = asked.services.files();
+        let instance = privacy::instance(files, (&source, public_log), &client)?;
+        let showing = Self::with(client, instance, &asked.services)?;
+        Ok(Self {
+            source: Some(source),
+            ..showing
+        })
+    }
+
+    fn with(
+        client: http::Client,
+        instance: Instance,
+        asked: &args::Services,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             services: instance.services(clock::now())?,
-            client: http::Client::new(&options(session))?,
+            client,
             source: None,
             instance,
             on_outage: asked.on_outage,
@@ -71,20 +103,6 @@ impl Showing {
     /// Asks only logs that promise an entry, as older formats need one.
     pub(crate) fn promise(&mut self) -> Result<(), Failure> {
         self.services.logs = self.instance.promising_logs(clock::now())?;
-        Ok(())
-    }
-
-    /// Takes this identity, unless that would tell the world a private name.
-    pub(crate) fn identify(&mut self, source: Source, public_log: bool) -> Result<(), Failure> {
-        if self.instance.is_public && !public_log {
-            let token = source.token(&self.client, clock::now())?;
-            if !token.is_public() {
-                let message = "the name of this repository would be public for ever: its token does not say that everybody may see it";
-                return Err(Failure::new(Kind::Usage, message)
-                    .with_hint("give `--public-log` if that is meant, else `--key` or the files of a private instance"));
-            }
-        }
-        self.source = Some(source);
         Ok(())
     }
 

@@ -1,16 +1,19 @@
-//! One instance of Sigstore: whom to trust and where to sign, from files or as
-//! it is compiled in.
+//! One instance of Sigstore: whom to trust and where to sign, from files, from
+//! the last update, or as it is compiled in.
 
 use std::path::Path;
 
-use liftlock::failure::{Explain, Kind};
+use liftlock::failure::{Explain, Kind, line};
 use liftlock::sigstore::anchors::{self, TrustedRoot};
 use liftlock::sigstore::public;
 use liftlock::sigstore::signing_config::{self, Chosen, SigningConfig, split};
+use liftlock::sigstore::tuf::{Age, Kept, Versions};
 use liftlock::time::Time;
 
 use super::Services;
-use crate::file;
+use super::tuf::{self, Repository};
+use crate::http::Client;
+use crate::{clock, file};
 
 /// The most bytes of one of the files.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -24,6 +27,72 @@ pub struct Instance {
     pub config: Option<SigningConfig>,
     /// Whether it is the public one, which the whole world reads.
     pub is_public: bool,
+    /// Where it is from.
+    pub origin: Origin,
+    /// The bytes of the root, and of the signing config if there is one.
+    pub files: (Vec<u8>, Option<Vec<u8>>),
+}
+
+/// Where an instance is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From files that were named.
+    Files,
+    /// From this program.
+    Compiled,
+    /// From an update.
+    Update {
+        /// Of which mirror.
+        mirror: String,
+        /// How new it is.
+        versions: Versions,
+        /// When the mirror last said that there is nothing newer.
+        day: Time,
+    },
+}
+
+impl Origin {
+    /// The day on which it was the newest, if anybody knows.
+    #[must_use]
+    pub fn day(&self) -> Option<Time> {
+        match self {
+            Self::Files => None,
+            Self::Compiled => public::DATE.parse().ok(),
+            Self::Update { day, .. } => Some(*day),
+        }
+    }
+
+    /// Its age in whole days.
+    #[must_use]
+    pub fn days(&self, now: Time) -> Option<i64> {
+        let millis = now.millis_since(self.day()?);
+        Some(millis.max(0) / (24 * 60 * 60 * 1000))
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Files => formatter.write_str("from files"),
+            Self::Compiled => formatter.write_str("compiled in"),
+            Self::Update {
+                mirror, versions, ..
+            } => write!(
+                formatter,
+                "updated from {mirror} (root {}, timestamp {})",
+                versions.root, versions.timestamp
+            ),
+        }
+    }
+}
+
+/// Whether an update is for later runs as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// It is.
+    Kept,
+    /// It is for this one only.
+    Dropped,
 }
 
 /// Files that describe an instance.
@@ -35,6 +104,10 @@ pub struct Files<'a> {
     pub trusted_root: Option<&'a Path>,
     /// The signing config.
     pub signing_config: Option<&'a Path>,
+    /// Where updates are; default the mirror of the public instance.
+    pub tuf_mirror: Option<&'a str>,
+    /// The TUF root that updates begin with; default the public one.
+    pub tuf_root: Option<&'a Path>,
 }
 
 impl Instance {
@@ -55,10 +128,126 @@ impl Instance {
                 source,
             })?),
             is_public: true,
+            origin: Origin::Compiled,
+            files: (
+                public::TRUSTED_ROOT.to_vec(),
+                Some(public::SIGNING_CONFIG.to_vec()),
+            ),
         })
     }
 
-    /// The instance that files describe; without any the public one.
+    /// As [`Self::read`], for a run that may ask the network: what is not from
+    /// files and is older than a day is updated first.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::read`] does, and when there is no update and what is
+    /// at hand is too old to sign by.
+    pub fn current(files: Files<'_>, client: &Client) -> Result<Self, Error> {
+        let held = Self::read(files);
+        let age = match &held {
+            Ok(held) => held.origin.day().map(|day| Age::of(day, clock::now())),
+            Err(Error::NothingKept(_)) => Some(Age::Over),
+            Err(_) => None,
+        };
+        if matches!(age, None | Some(Age::Fresh)) {
+            return held;
+        }
+        match (Self::update(files, client, Keeping::Kept), held) {
+            (Ok((updated, unkept)), _) => {
+                if let Some(error) = unkept {
+                    tracing::warn!(
+                        "the update of the trusted root cannot be kept: {}",
+                        line(&error)
+                    );
+                }
+                Ok(updated)
+            }
+            (Err(error), Ok(held)) if age == Some(Age::Due) => {
+                tracing::warn!(
+                    "the trusted root is {} and could not be updated: {error}",
+                    held.origin
+                );
+                Ok(held)
+            }
+            (Err(error), Ok(_) | Err(_)) => Err(error),
+        }
+    }
+
+    /// Updates from the mirror; the second half says why it could not be kept.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no update that counts.
+    pub fn update(
+        files: Files<'_>,
+        client: &Client,
+        keeping: Keeping,
+    ) -> Result<(Self, Option<tuf::Error>), Error> {
+        let repository = Repository::open(files.tuf_mirror, files.tuf_root)?;
+        let (kept, versions) = repository.refresh(client)?;
+        let instance = Self::updated(&repository, &kept, versions)?;
+        let unkept = match keeping {
+            Keeping::Kept => repository.keep(&kept, versions).err(),
+            Keeping::Dropped => None,
+        };
+        Ok((instance, unkept))
+    }
+
+    /// What the last update says, if it is newer than what is compiled in.
+    fn held(files: Files<'_>) -> Result<Self, Error> {
+        let repository = Repository::open(files.tuf_mirror, files.tuf_root)?;
+        let kept = match repository.kept() {
+            Ok(Some((kept, versions))) => Self::updated(&repository, &kept, versions).map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error.into()),
+        };
+        let compiled = Self::public()?;
+        match kept {
+            Ok(Some(kept)) if !repository.is_public => Ok(kept),
+            Ok(Some(kept)) if kept.origin.day() >= compiled.origin.day() => Ok(kept),
+            Ok(_) if repository.is_public => Ok(compiled),
+            Ok(_) => Err(Error::NothingKept(repository.mirror())),
+            Err(error) if repository.is_public => {
+                tracing::warn!(
+                    "the last update of the trusted root is left aside: {}",
+                    line(&error)
+                );
+                Ok(compiled)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn updated(repository: &Repository, kept: &Kept, versions: Versions) -> Result<Self, Error> {
+        let mirror = repository.mirror();
+        let root = TrustedRoot::parse(kept.trusted_root());
+        let config = kept.signing_config().map(SigningConfig::parse);
+        let config = config.transpose().map_err(|source| Error::Config {
+            name: mirror.clone(),
+            source,
+        })?;
+        Ok(Self {
+            root: root.map_err(|source| Error::Root {
+                name: mirror.clone(),
+                source,
+            })?,
+            is_public: repository.is_public || is_public(kept.trusted_root(), config.as_ref()),
+            config,
+            origin: Origin::Update {
+                mirror,
+                versions,
+                day: kept.checked_at,
+            },
+            files: (
+                kept.trusted_root().to_vec(),
+                kept.signing_config().map(<[u8]>::to_vec),
+            ),
+        })
+    }
+
+    /// The instance that files describe; without any the last update, or the
+    /// public one as it is compiled in.
     ///
     /// # Errors
     ///
@@ -81,19 +270,23 @@ impl Instance {
         if let Some(path) = files.signing_config {
             config = Some((shown(path), file::read(path, LARGEST)?));
         }
-        let config = config.map(|(name, bytes)| {
-            SigningConfig::parse(&bytes).map_err(|source| Error::Config { name, source })
+        let parsed = config.as_ref().map(|(name, bytes)| {
+            SigningConfig::parse(bytes).map_err(|source| Error::Config {
+                name: name.clone(),
+                source,
+            })
         });
-        let config = config.transpose()?;
-        match (root, config) {
-            (Some((name, bytes)), config) => Ok(Self {
-                is_public: bytes == public::TRUSTED_ROOT
-                    || config.as_ref().is_some_and(SigningConfig::is_public),
+        let parsed = parsed.transpose()?;
+        match (root, parsed) {
+            (Some((name, bytes)), parsed) => Ok(Self {
+                is_public: is_public(&bytes, parsed.as_ref()),
                 root: TrustedRoot::parse(&bytes).map_err(|source| Error::Root { name, source })?,
-                config,
+                config: parsed,
+                origin: Origin::Files,
+                files: (bytes, config.map(|(_, bytes)| bytes)),
             }),
             (None, Some(_)) => Err(Error::NoRoot),
-            (None, None) => Self::public(),
+            (None, None) => Self::held(files),
         }
     }
 
@@ -123,6 +316,12 @@ impl Instance {
         let config = self.config.as_ref().ok_or(Error::NoConfig)?;
         config.promising_logs(now).map_err(Error::NoPromise)
     }
+}
+
+/// The public one is known by its root as it is compiled in, and by its hosts
+/// whatever root comes with them.
+fn is_public(root: &[u8], config: Option<&SigningConfig>) -> bool {
+    root == public::TRUSTED_ROOT || config.is_some_and(SigningConfig::is_public)
 }
 
 fn shown(path: &Path) -> String {
@@ -163,6 +362,12 @@ pub enum Error {
     /// Whom to trust, but not where to sign.
     #[error("a trusted root alone does not say where to sign")]
     NoConfig,
+    /// A private instance that was never updated from.
+    #[error("nothing is kept of the updates of `{0}`")]
+    NothingKept(String),
+    /// No update.
+    #[error(transparent)]
+    Tuf(#[from] tuf::Error),
 }
 
 impl Explain for Error {
@@ -173,6 +378,8 @@ impl Explain for Error {
                 Kind::Invalid
             }
             Self::NoRoot | Self::NoConfig => Kind::Usage,
+            Self::NothingKept(_) => Kind::Invalid,
+            Self::Tuf(error) => error.kind(),
         }
     }
 
@@ -181,6 +388,11 @@ impl Explain for Error {
             Self::NoRoot => Some("give `--trusted-root FILE` as well".to_owned()),
             Self::NoConfig => Some("give `--signing-config FILE` as well".to_owned()),
             Self::NoPromise(_) => Some("give `--image-format v3`".to_owned()),
+            Self::NothingKept(_) => Some(
+                "run `sign-artifact trust-root --refresh` with the same mirror and root first"
+                    .to_owned(),
+            ),
+            Self::Tuf(error) => error.hint(),
             Self::File(_) | Self::Root { .. } | Self::Config { .. } | Self::Services(_) => None,
         }
     }

@@ -4,7 +4,9 @@
 mod ask;
 mod error;
 pub mod instance;
+mod moment;
 pub mod token;
+pub mod tuf;
 mod witness;
 
 use std::time::Duration;
@@ -27,6 +29,7 @@ use liftlock::x509::Certificate;
 
 pub use ask::Patience;
 pub use error::Error;
+pub use moment::skew;
 pub use witness::{Missing, Who, Witnessed, leaf, show};
 
 use crate::http::{Client, Limits, Method, Request};

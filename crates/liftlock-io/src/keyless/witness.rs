@@ -186,7 +186,7 @@ fn gather<T>(
     Ok(found)
 }
 
-fn stamp(service: &Service, signature: &[u8], client: &Client) -> Attempt<Vec<u8>> {
+pub(super) fn stamp(service: &Service, signature: &[u8], client: &Client) -> Attempt<Vec<u8>> {
     let digits = match random::token() {
         Ok(digits) => digits,
         Err(error) => return Attempt::Refused(Error::Sign(error.into())),

@@ -13,6 +13,8 @@ mod refused;
 pub mod rekor;
 pub mod sct;
 pub mod signing_config;
+pub mod skew;
 pub mod timestamp;
 pub mod token;
+pub mod tuf;
 pub mod verify;

@@ -102,6 +102,15 @@ impl Token {
         self.claims.email.as_deref().unwrap_or(&self.claims.sub)
     }
 
+    /// Whom it is for, as the token lists them.
+    #[must_use]
+    pub fn audience(&self) -> String {
+        match &self.claims.aud {
+            Audience::One(one) => one.clone(),
+            Audience::Many(all) => all.join(", "),
+        }
+    }
+
     /// Whether it says that everybody may see where it comes from.
     #[must_use]
     pub fn is_public(&self) -> bool {
@@ -121,10 +130,7 @@ impl Token {
             Audience::Many(all) => all.iter().any(|one| one == AUDIENCE),
         };
         if !meant {
-            return Err(ParseError::Audience(match &self.claims.aud {
-                Audience::One(one) => one.clone(),
-                Audience::Many(all) => all.join(", "),
-            }));
+            return Err(ParseError::Audience(self.audience()));
         }
         let end = Time::from_unix_millis(self.claims.exp.saturating_mul(1000));
         match end {
@@ -206,6 +212,7 @@ mod tests {
         assert!(good.check(now()).is_ok() && good.is_public());
         let both = with("aud", serde_json::json!(["x", "sigstore"])).unwrap();
         assert!(both.check(now()).is_ok());
+        assert_eq!(both.audience(), "x, sigstore");
         for other in [
             serde_json::json!("x"),
             serde_json::json!([]),

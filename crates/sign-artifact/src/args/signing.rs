@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use liftlock::span::Span;
 use liftlock_io::keyless::instance::Files;
 
+use super::updates::Updates;
+
 /// Without `--key` the CI's identity signs (keyless).
 #[derive(Debug, clap::Args)]
 pub(crate) struct Signing {
@@ -40,7 +42,7 @@ pub(crate) struct Services {
     #[arg(help_heading = "Who sees it", long, value_name = "FILE", conflicts_with_all = ["trusted_root", "signing_config"])]
     pub(crate) trust_config: Option<PathBuf>,
 
-    /// Trusted root of a Sigstore instance; default the public one, compiled in
+    /// Trusted root of a Sigstore instance; default the public one, updated or compiled in
     #[arg(help_heading = "Who sees it", long, value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
 
@@ -60,6 +62,9 @@ pub(crate) struct Services {
         default_value = "5m"
     )]
     pub(crate) outage_budget: Span,
+
+    #[command(flatten)]
+    pub(crate) updates: Updates,
 }
 
 impl Services {
@@ -69,6 +74,7 @@ impl Services {
             trust_config: self.trust_config.as_deref(),
             trusted_root: self.trusted_root.as_deref(),
             signing_config: self.signing_config.as_deref(),
+            ..self.updates.files()
         }
     }
 }

@@ -8,10 +8,12 @@ use liftlock::sigstore::identity::{Identity, Matcher};
 use liftlock::sigstore::verify::Unlogged;
 use liftlock_io::cli::Session;
 use liftlock_io::keyless::instance::{Files, Instance};
-use liftlock_io::{http, key};
+use liftlock_io::{clock, http, key};
 
+use super::updates::Updates;
 use crate::proof::Trust;
 use crate::target::options;
+use crate::trust_root::Standing;
 
 /// Who is trusted.
 #[derive(Debug, clap::Args)]
@@ -42,7 +44,7 @@ pub(crate) struct Trusting {
     #[arg(help_heading = "Whose signatures count", long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) threshold: u32,
 
-    /// Trusted root of a Sigstore instance; default the public one, compiled in
+    /// Trusted root of a Sigstore instance; default the public one, updated or compiled in
     #[arg(
         help_heading = "Whose signatures count",
         long,
@@ -62,6 +64,9 @@ pub(crate) struct Trusting {
     /// Open no socket: files and layout folders only
     #[arg(help_heading = "Whose signatures count", long)]
     pub(crate) offline: bool,
+
+    #[command(flatten)]
+    pub(crate) updates: Updates,
 }
 
 impl Trusting {
@@ -94,22 +99,30 @@ impl Trusting {
         let files = Files {
             trust_config: self.trust_config.as_deref(),
             trusted_root: self.trusted_root.as_deref(),
-            signing_config: None,
+            ..self.updates.files()
         };
         // With keys alone, logs and clocks are asked only where somebody says
         // which of them are trusted.
-        let named = files.trust_config.is_some() || files.trusted_root.is_some();
-        let root = (named || !self.identity.is_empty()).then(|| Instance::read(files));
+        let named = files.trust_config.is_some()
+            || files.trusted_root.is_some()
+            || files.tuf_mirror.is_some();
+        let root = (named || !self.identity.is_empty())
+            .then(|| Instance::read(files))
+            .transpose()?;
+        let standing = root
+            .as_ref()
+            .map(|one| Standing::of(&one.origin, clock::now()));
         Ok(Trust {
             identities: identities.collect(),
             keys,
-            root: root.transpose()?.map(|instance| instance.root),
+            root: root.map(|instance| instance.root),
             unlogged: if self.allow_unlogged {
                 Unlogged::Accepted
             } else {
                 Unlogged::Refused
             },
             roster: None,
+            standing,
         })
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct PolicyFrom {
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
 
-    /// Trusted root of a Sigstore instance; default the public one, compiled in
+    /// Trusted root of a Sigstore instance; default the public one, updated or compiled in
     #[arg(long, value_name = "FILE", conflicts_with = "trust_config")]
     pub(crate) trusted_root: Option<PathBuf>,
 

@@ -9,7 +9,14 @@ pub const DATE: &str = "2026-11-25T00:00:00Z";
 /// The compiled-in trusted root.
 pub const TRUSTED_ROOT: &[u8] = include_bytes!("trusted_root.json");
 
-const SIGNING_CONFIG: &[u8] = include_bytes!("signing_config.json");
+/// The keys that updates begin with: a TUF root.
+pub const ROOT: &[u8] = include_bytes!("root.json");
+
+/// Where updates are.
+pub const MIRROR: &str = "https://tuf-repo-cdn.sigstore.dev";
+
+/// The compiled-in signing config.
+pub const SIGNING_CONFIG: &[u8] = include_bytes!("signing_config.json");
 
 /// Whom the public instance trusts.
 ///

@@ -1,0 +1,50 @@
+//! Keeps private names out of the public log.
+
+use liftlock::failure::{Failure, Kind};
+use liftlock_io::keyless::instance::{Error, Files, Instance};
+use liftlock_io::keyless::token::Source;
+use liftlock_io::{clock, http};
+
+/// Whether the name of a repository that is not public may go there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PublicLog {
+    /// Somebody said so.
+    Meant,
+    /// Nobody did.
+    Unmeant,
+}
+
+/// The instance to sign at, up to date, unless that would tell the world a
+/// private name. What is at hand is judged before a mirror is asked, and an
+/// update of a private repository again: it may name the public hosts.
+pub(crate) fn instance(
+    files: Files<'_>,
+    who: (&Source, PublicLog),
+    client: &http::Client,
+) -> Result<Instance, Failure> {
+    let held = match Instance::read(files) {
+        Ok(held) => held.is_public,
+        // Only of private repositories there may be nothing yet.
+        Err(Error::NothingKept(_)) => false,
+        Err(error) => return Err(error.into()),
+    };
+    if held {
+        allow(who, client)?;
+    }
+    let current = Instance::current(files, client)?;
+    if current.is_public && !held {
+        allow(who, client)?;
+    }
+    Ok(current)
+}
+
+/// Nobody but the issuer of the token is asked.
+fn allow((source, public_log): (&Source, PublicLog), client: &http::Client) -> Result<(), Failure> {
+    if public_log == PublicLog::Meant || source.token(client, clock::now())?.is_public() {
+        return Ok(());
+    }
+    let message = "the name of this repository would be public for ever: its token does not say that everybody may see it";
+    Err(Failure::new(Kind::Usage, message).with_hint(
+        "give `--public-log` if that is meant, else `--key` or the files of a private instance",
+    ))
+}
