@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use liftlock::oci::challenge::Challenge;
+use liftlock::oci::docker::Login;
 use serde::Deserialize;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::docker::Login;
 use super::{Error, Result};
 use crate::http::{Client, Limits, Method, Request, Response};
 
@@ -20,57 +21,12 @@ const TOKEN_LIMITS: Limits = Limits {
 /// How we call ourselves to a token service.
 const CLIENT: &str = "liftlock";
 
-/// What a registry asks for in `WWW-Authenticate`.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Challenge {
-    Basic,
-    Bearer {
-        realm: String,
-        service: Option<String>,
-        scope: Option<String>,
-    },
-}
-
-impl Challenge {
-    /// The first question that we can answer, of however many headers.
-    pub(super) fn of(response: &Response) -> Option<Self> {
-        let headers = response.headers.iter();
-        headers
-            .filter(|(name, _)| name == "www-authenticate")
-            .find_map(|(_, value)| Self::parse(value))
-    }
-
-    fn parse(header: &str) -> Option<Self> {
-        let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
-        if scheme.eq_ignore_ascii_case("basic") {
-            return Some(Self::Basic);
-        }
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return None;
-        }
-        Some(Self::Bearer {
-            realm: parameter(rest, "realm")?,
-            service: parameter(rest, "service"),
-            scope: parameter(rest, "scope"),
-        })
-    }
-}
-
-/// The quoted parameter of a challenge; commas inside of quotes are its own.
-fn parameter(text: &str, name: &str) -> Option<String> {
-    let mut rest = text;
-    loop {
-        let (key, after) = rest.split_once('=')?;
-        let after = after.trim_start();
-        let (value, next) = match after.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"')?,
-            None => after.split_once(',').unwrap_or((after, "")),
-        };
-        if key.trim_matches([' ', ',']).eq_ignore_ascii_case(name) {
-            return Some(value.to_owned());
-        }
-        rest = next;
-    }
+/// The first question that we can answer, of however many headers.
+pub(super) fn challenge(response: &Response) -> Option<Challenge> {
+    let headers = response.headers.iter();
+    headers
+        .filter(|(name, _)| name == "www-authenticate")
+        .find_map(|(_, value)| Challenge::parse(value))
 }
 
 fn basic(user: &str, password: &str) -> String {
@@ -216,17 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn challenges_are_read_with_commas_inside_of_quotes() {
-        let header = r#"Bearer realm="https://a/token",service="r",scope="repository:x:pull,push""#;
-        let bearer = Challenge::Bearer {
-            realm: "https://a/token".to_owned(),
-            service: Some("r".to_owned()),
-            scope: Some("repository:x:pull,push".to_owned()),
-        };
-        assert_eq!(Challenge::parse(header), Some(bearer));
-        assert_eq!(Challenge::parse("Basic realm=x"), Some(Challenge::Basic));
-        assert_eq!(Challenge::parse("Bearer scope=x"), None);
-        assert_eq!(Challenge::parse("Negotiate"), None);
+    fn the_first_question_that_can_be_answered_counts() {
         let response = Response {
             status: 401,
             headers: ["Negotiate", "Basic realm=x"]
@@ -234,7 +180,7 @@ mod tests {
                 .to_vec(),
             body: Vec::new(),
         };
-        assert_eq!(Challenge::of(&response), Some(Challenge::Basic));
+        assert_eq!(challenge(&response), Some(Challenge::Basic));
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use liftlock::digest::Digest;
 use liftlock::oci::Version;
+use liftlock::oci::docker::Login;
 use liftlock::oci::document::{LARGEST, MANIFEST, MANIFESTS};
 use serde::Deserialize;
 use url::Url;
 
-use super::auth::{self, Challenge};
-use super::docker::{self, Login};
+use super::auth;
+use super::docker;
 use super::merge::jitter;
 use super::{Error, Found, Result};
 use crate::clock;
@@ -229,7 +230,7 @@ impl Registry {
         if response.status != 401 {
             return Ok(response);
         }
-        let challenge = Challenge::of(&response).ok_or_else(|| self.refused(401, action))?;
+        let challenge = auth::challenge(&response).ok_or_else(|| self.refused(401, action))?;
         let login = self.login()?;
         let authorization = auth::answer(&self.client, &challenge, login)?;
         let authorization = authorization.ok_or_else(|| self.refused(401, action))?;

@@ -2,7 +2,9 @@
 
 pub mod annotated;
 pub mod attachment;
+pub mod challenge;
 pub mod compat;
+pub mod docker;
 pub mod document;
 pub mod legacy;
 pub mod merge;
