@@ -18,6 +18,8 @@ use crate::json;
 use entry::Entry;
 use wire::{Head, Wire, WireMaterial};
 
+pub(crate) use wire::int64;
+
 /// The media type that is written.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
@@ -412,6 +414,26 @@ mod tests {
         let embedded = serde_json::to_value(&bundle).unwrap();
         let again = Bundle::deserialize(embedded).unwrap();
         assert_eq!(again.content(), bundle.content());
+    }
+
+    #[test]
+    fn a_number_beyond_63_bits_is_refused_in_either_form() {
+        let most = i64::MAX.unsigned_abs();
+        for (number, read) in [
+            (0, true),
+            (most, true),
+            (most + 1, false),
+            (u64::MAX, false),
+        ] {
+            for form in [
+                serde_json::json!(number),
+                serde_json::json!(number.to_string()),
+            ] {
+                let mut document = document();
+                document["verificationMaterial"]["tlogEntries"][0]["logIndex"] = form;
+                assert_eq!(parse(&document).is_ok(), read, "{document}");
+            }
+        }
     }
 
     #[test]

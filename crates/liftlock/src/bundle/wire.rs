@@ -193,8 +193,8 @@ impl WireMaterial {
 }
 
 /// Protobuf's JSON form of 64-bit integers: a string of digits; a number is
-/// read as well.
-pub(super) mod int64 {
+/// read as well. None of ours is negative.
+pub(crate) mod int64 {
     use super::{Deserialize, Deserializer, Serializer};
     use serde::de::Error as _;
 
@@ -213,19 +213,17 @@ pub(super) mod int64 {
         serializer.collect_str(number)
     }
 
-    pub(in crate::bundle) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<u64, D::Error> {
-        match Either::deserialize(deserializer)? {
-            Either::Number(number) => Ok(number),
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let (number, text) = match Either::deserialize(deserializer)? {
+            Either::Number(number) => (Some(number), number.to_string()),
             Either::Text(text) => {
                 let plain = text.bytes().all(|byte| byte.is_ascii_digit());
-                match text.parse() {
-                    Ok(number) if plain && number <= i64::MAX.unsigned_abs() => Ok(number),
-                    Ok(_) | Err(_) => Err(D::Error::custom(format!("`{text}` is no number"))),
-                }
+                (text.parse().ok().filter(|_| plain), text)
             }
-        }
+        };
+        number
+            .filter(|number| *number <= i64::MAX.unsigned_abs())
+            .ok_or_else(|| D::Error::custom(format!("`{text}` is no number of 63 bits")))
     }
 }
 

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::body::Signatory;
 use crate::base64;
-use crate::bundle::Content;
 use crate::bundle::entry::{Checkpoint, Entry, KindVersion, LogId, Promise, Proof};
+use crate::bundle::{Content, int64};
 use crate::crypto::{Algorithm, Hash, PublicKey};
 use crate::failure::{Explain, Kind};
 use crate::json;
@@ -103,9 +103,11 @@ pub fn request_2(
 struct Entry1 {
     #[serde(with = "base64")]
     body: Vec<u8>,
+    #[serde(deserialize_with = "int64::deserialize")]
     integrated_time: u64,
     #[serde(rename = "logID")]
     log_id: String,
+    #[serde(deserialize_with = "int64::deserialize")]
     log_index: u64,
     verification: Verification1,
 }
@@ -123,7 +125,9 @@ struct Verification1 {
 struct Proof1 {
     hashes: Vec<String>,
     root_hash: String,
+    #[serde(deserialize_with = "int64::deserialize")]
     tree_size: u64,
+    #[serde(deserialize_with = "int64::deserialize")]
     log_index: u64,
     checkpoint: String,
 }
@@ -212,5 +216,41 @@ pub enum Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         Kind::Upstream
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_no_bundle_can_hold_is_refused() {
+        let answer = |field: &str, number: u64| {
+            let mut entry = serde_json::json!({
+                "body": STANDARD.encode(r#"{"kind":"a","apiVersion":"1"}"#),
+                "logID": "00", "logIndex": 1, "integratedTime": 1,
+                "verification": {
+                    "signedEntryTimestamp": "AQ==",
+                    "inclusionProof": {
+                        "hashes": [], "rootHash": "00", "treeSize": 1, "logIndex": 0,
+                        "checkpoint": "a",
+                    },
+                },
+            });
+            if let Some(place) = entry.pointer_mut(field) {
+                *place = number.into();
+            }
+            entry_1(serde_json::json!({ "a": entry }).to_string().as_bytes())
+        };
+        let most = i64::MAX.unsigned_abs();
+        for field in [
+            "/logIndex",
+            "/integratedTime",
+            "/verification/inclusionProof/treeSize",
+            "/verification/inclusionProof/logIndex",
+        ] {
+            assert!(answer(field, most).is_ok(), "{field}");
+            assert!(answer(field, most + 1).is_err(), "{field}");
+        }
     }
 }
