@@ -1,0 +1,122 @@
+//! What registries say, and what is kept in them.
+
+use liftlock::crypto::PublicKey;
+use liftlock::digest::Digest;
+use liftlock::oci::challenge::Challenge;
+use liftlock::oci::docker::{self, Login};
+use liftlock::oci::document::{Descriptor, INDEX, Index, Manifest};
+use liftlock::oci::legacy::{self, Layer};
+use liftlock::oci::tree::Tree;
+use liftlock::oci::view::{Attached, View};
+
+use super::sigstore::{No, Yes, bundle};
+use super::{KEY, Reach, split};
+
+pub(super) fn documents(bytes: &[u8], reach: Reach<'_>) {
+    let subject = Digest::of(b"subject");
+    if let Ok(index) = Index::parse(bytes) {
+        reach("index");
+        let written = index.bytes();
+        assert!(written.is_ok(), "what was read cannot be written");
+        let again = written.and_then(|bytes| Index::parse(&bytes));
+        assert_eq!(again.ok(), Some(index), "another index");
+    }
+    if Manifest::parse(bytes).is_ok() {
+        reach("manifest");
+    }
+    let mut tree = Tree::new(Descriptor::of(INDEX, b""));
+    while let Some((_, depth)) = tree.next_index() {
+        if tree.grow(depth, bytes).is_err() {
+            break;
+        }
+    }
+    if tree.found().len() > 1 {
+        reach("tree");
+    }
+    for attached in Attached::ALL {
+        if let Ok(Some(_)) = attached.entry(&subject, bytes) {
+            reach("entry");
+        }
+        if let Ok(view) = View::parse(attached, bytes) {
+            let known = view.ids().len();
+            assert!(known <= view.entries().len(), "entries were made up");
+            assert!(view.document().is_ok(), "what was read cannot be written");
+            reach("list");
+        }
+    }
+}
+
+/// The first line is the annotation with the signature, the rest the payload.
+pub(super) fn legacy_layer(bytes: &[u8], reach: Reach<'_>) {
+    let Some((head, rest)) = split(bytes) else {
+        return;
+    };
+    let mut layer = Layer::signed(rest.to_vec(), b"signature");
+    let name = legacy::SIGNATURE.to_owned();
+    layer.descriptor.annotations.insert(name, head.to_owned());
+    let image = Digest::of(b"image");
+    if let Ok(key) = PublicKey::from_pem(KEY) {
+        let keys = [key];
+        let broken = legacy::verify(&layer, &image, &keys, &No);
+        assert!(broken.is_err(), "a broken signature was taken");
+        if legacy::verify(&layer, &image, &keys, &Yes).is_ok() {
+            reach("signature");
+        }
+    }
+    if let Ok(bytes) = layer.bundle() {
+        bundle(&bytes, &mut |place| {
+            if place == "read" {
+                reach(place);
+            }
+        });
+    }
+}
+
+/// The first line is a registry and a repository, the rest the file.
+pub(super) fn docker_config(bytes: &[u8], reach: Reach<'_>) {
+    let Some((head, rest)) = split(bytes) else {
+        return;
+    };
+    if let Ok(Some(login)) = docker::answer(rest) {
+        reach("answer");
+        hidden(&login);
+    }
+    let (host, repository) = head.split_once('/').unwrap_or((head, ""));
+    let Ok(known) = docker::parse(rest, host, repository) else {
+        return;
+    };
+    if known.helper.is_some() {
+        reach("helper");
+    }
+    if let Some(login) = known.login {
+        hidden(&login);
+        reach(match login {
+            Login::Password { .. } => "password",
+            Login::Identity(_) => "identity",
+            Login::Bearer(_) => "bearer",
+        });
+    }
+}
+
+fn hidden(login: &Login) {
+    assert_eq!(format!("{login:?}"), "Login", "a log would show a secret");
+}
+
+pub(super) fn challenge(bytes: &[u8], reach: Reach<'_>) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    match Challenge::parse(text) {
+        Some(Challenge::Basic) => reach("basic"),
+        Some(Challenge::Bearer { service, scope, .. }) => {
+            reach("bearer");
+            if service.is_some() {
+                reach("service");
+            }
+            if scope.is_some() {
+                reach("scope");
+            }
+        }
+        None => {}
+    }
+}
