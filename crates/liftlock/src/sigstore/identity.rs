@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::x509::Certificate;
@@ -126,7 +126,9 @@ impl Matcher {
             return Err(ParseError::Flags);
         }
         // The group keeps alternatives between the anchors.
-        let regex = Regex::new(&format!("^(?:{inner})$"));
+        let regex = RegexBuilder::new(&format!("^(?:{inner})$"))
+            .size_limit(LARGEST)
+            .build();
         let regex = regex.map_err(|error| ParseError::Malformed(error.to_string()))?;
         if STRANGERS.iter().any(|stranger| regex.is_match(stranger)) {
             return Err(ParseError::Wide);
@@ -153,10 +155,17 @@ impl Matcher {
     pub fn matches(&self, text: &str) -> bool {
         match self {
             Self::Exact(wanted) => wanted == text,
-            Self::Pattern { regex, .. } => !text.contains('\n') && regex.is_match(text),
+            Self::Pattern { regex, .. } => {
+                text.len() <= LONGEST && !text.contains('\n') && regex.is_match(text)
+            }
         }
     }
 }
+
+/// The most bytes of memory for a pattern, and of a name that one describes:
+/// matching takes the time of their product, here a tenth of a second at most.
+const LARGEST: usize = 128 * 1024;
+const LONGEST: usize = 4 * 1024;
 
 /// Names that nobody means: who accepts one of them accepts everybody.
 const STRANGERS: [&str; 8] = [
@@ -266,6 +275,21 @@ mod tests {
         }
         let branch = format!("{workflow}@refs/heads/main");
         assert_eq!(Matcher::every_tag(&branch), None);
+    }
+
+    #[test]
+    fn a_pattern_that_takes_minutes_is_refused() {
+        let malformed = |text: &str| {
+            let read = Matcher::pattern(text);
+            matches!(read, Err(ParseError::Malformed(_)))
+        };
+        assert!(malformed("^https://a/(a{0,1000}){0,30}b$"));
+        let honest = Matcher::pattern("^https://a/[a-z0-9._-]{1,256}$").unwrap();
+        assert!(honest.matches("https://a/b"));
+        let endless = Matcher::pattern("^https://a/a*$").unwrap();
+        let name = |length: usize| format!("{:a<length$}", "https://a/");
+        assert!(endless.matches(&name(LONGEST)));
+        assert!(!endless.matches(&name(LONGEST + 1)));
     }
 
     #[test]
