@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::legacy::{CERTIFICATE, Layer, Refused, SIGNATURE, SIMPLE_SIGNING};
 use crate::base64 as text;
 use crate::bundle::entry::{Entry, KindVersion, LogId, Promise};
-use crate::bundle::{self, Bundle, Content, Material};
+use crate::bundle::{self, Bundle, Content, Material, int64};
 use crate::digest::Digest;
 use crate::x509::{self, Certificate};
 use crate::{json, pem};
@@ -37,7 +37,9 @@ struct Promised {
 struct Logged {
     #[serde(with = "text")]
     body: Vec<u8>,
+    #[serde(deserialize_with = "int64::deserialize")]
     integrated_time: u64,
+    #[serde(deserialize_with = "int64::deserialize")]
     log_index: u64,
     #[serde(rename = "logID")]
     log_id: String,
@@ -318,10 +320,15 @@ mod tests {
             let refused = layer.bundle();
             assert!(matches!(refused, Err(Refused::Malformed(_))), "{name}");
         }
-        let mut layer = layer();
-        let note = layer.descriptor.annotations.get_mut(LOG).unwrap();
-        *note = note.replace("integratedTime", "time");
-        assert!(layer.bundle().is_err());
+        for (from, to) in [
+            ("integratedTime", "time"),
+            ("\"logIndex\":7", "\"logIndex\":9223372036854775808"),
+        ] {
+            let mut layer = layer();
+            let note = layer.descriptor.annotations.get_mut(LOG).unwrap();
+            *note = note.replace(from, to);
+            assert!(layer.bundle().is_err(), "{to}");
+        }
     }
 
     #[test]
