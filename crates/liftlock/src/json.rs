@@ -21,6 +21,40 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ParseError> {
     Ok(serde_json::from_slice(bytes)?)
 }
 
+/// The most values in a document with parts of any shape: sixteen bytes for
+/// each in the largest predicate. A value that is kept takes up to half a
+/// kilobyte, whatever it takes in the document.
+pub const MOST_VALUES: usize = 1_000_000;
+
+/// As [`parse`], for a document of which parts of any shape are kept.
+///
+/// # Errors
+///
+/// Fails as `parse` does, and on more than [`MOST_VALUES`] values.
+pub fn parse_open<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ParseError> {
+    let count = values(bytes);
+    if bytes.len() <= LARGEST && count > MOST_VALUES {
+        return Err(ParseError::TooMany(count));
+    }
+    parse(bytes)
+}
+
+/// How many values a document has at most: each follows a comma, a bracket or
+/// nothing.
+fn values(bytes: &[u8]) -> usize {
+    let (mut count, mut text, mut escaped) = (1_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = text,
+            b'"' => text = !text,
+            b',' | b'[' | b'{' if !text => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
 /// Writes a document as one line with a newline at its end.
 ///
 /// # Errors
@@ -38,7 +72,44 @@ pub enum ParseError {
     /// More bytes than any honest document has.
     #[error("{0} bytes are more than the {LARGEST} a document may have")]
     TooLarge(usize),
+    /// More values than any honest document has.
+    #[error("{0} values are more than the {MOST_VALUES} a document may have")]
+    TooMany(usize),
     /// Malformed, or of another shape; the cause names line and column.
     #[error("not the expected JSON")]
     Malformed(#[from] serde_json::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_outside_of_texts() {
+        let cases = [
+            ("1", 1),
+            ("[1,2]", 3),
+            (r#"{"a":{"b":[]},"c":1}"#, 5),
+            (r#""a,[{""#, 1),
+            (r#"["\",[\\","b"]"#, 3),
+            (r#"["\\\\",1]"#, 3),
+        ];
+        for (text, count) in cases {
+            assert!(serde_json::from_str::<serde_json::Value>(text).is_ok());
+            assert_eq!(values(text.as_bytes()), count, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_small_document_of_many_values_is_refused_where_they_are_kept() {
+        // The document is one value as well.
+        let document = |count: usize| format!("[{}0]", "0,".repeat(count - 2));
+        let parse = |count| parse_open::<serde_json::Value>(document(count).as_bytes());
+        assert!(parse(MOST_VALUES).is_ok());
+        let count = MOST_VALUES + 1;
+        assert!(matches!(parse(count), Err(ParseError::TooMany(found)) if found == count));
+        let large = vec![b','; LARGEST + 1];
+        let refused = parse_open::<serde_json::Value>(&large);
+        assert!(matches!(refused, Err(ParseError::TooLarge(_))));
+    }
 }

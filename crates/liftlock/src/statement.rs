@@ -96,7 +96,7 @@ impl Statement {
     /// Fails on malformed JSON, another version, no subject, a subject
     /// without SHA-256, or too many subjects.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        json::parse::<Self>(bytes)?.checked()
+        json::parse_open::<Self>(bytes)?.checked()
     }
 
     /// The same statement under the name of version 0.1, as cosign 2 writes it

@@ -95,7 +95,9 @@ pub fn parse(bytes: &[u8], host: &str, repository: &str) -> Result<Known, ParseE
             let (line, column) = (error.line(), error.column());
             return Err(ParseError::Json { line, column });
         }
-        Err(json::ParseError::TooLarge(bytes)) => return Err(ParseError::TooLarge(bytes)),
+        Err(json::ParseError::TooLarge(_) | json::ParseError::TooMany(_)) => {
+            return Err(ParseError::TooLarge);
+        }
     };
     let own = best(&config.cred_helpers, host, repository);
     let entry = best(&config.auths, host, repository);
@@ -204,8 +206,8 @@ pub enum ParseError {
         column: usize,
     },
     /// Larger than any honest file.
-    #[error("{0} bytes are too many")]
-    TooLarge(usize),
+    #[error("it is too large")]
+    TooLarge,
     /// An `auth` of another form.
     #[error("an `auth` is not the base64 of USER:PASSWORD")]
     Auth,

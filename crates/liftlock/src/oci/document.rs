@@ -185,7 +185,7 @@ fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, ParseError> 
     if bytes.len() > LARGEST {
         return Err(ParseError::TooLarge(bytes.len()));
     }
-    Ok(json::parse(bytes)?)
+    Ok(json::parse_open(bytes)?)
 }
 
 /// The bytes are no OCI document that we can use.

@@ -17,6 +17,9 @@ const LOG_VERSIONS: &[u32] = &[1, 2];
 const PROMISING: &[u32] = &[1];
 const TIMESTAMP_VERSIONS: &[u32] = &[1];
 
+/// The most services of one kind: choosing compares each with each.
+const MOST: usize = 256;
+
 /// Where to sign.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SigningConfig {
@@ -65,13 +68,17 @@ impl SigningConfig {
     ///
     /// # Errors
     ///
-    /// Fails on another media type, on malformed JSON and on unknown rules.
+    /// Fails on another media type, on malformed JSON, on unknown rules and on
+    /// too many services.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
         let wire: Wire = json::parse(bytes)?;
         if wire.media_type != MEDIA_TYPE {
             return Err(ParseError::MediaType(wire.media_type));
         }
         let services = |all: Vec<WireService>| -> Result<Vec<Service>, ParseError> {
+            if all.len() > MOST {
+                return Err(ParseError::TooMany);
+            }
             all.into_iter().map(WireService::read).collect()
         };
         Ok(Self {
@@ -209,7 +216,7 @@ pub fn split(bytes: &[u8]) -> Result<(Vec<u8>, Vec<u8>), ParseError> {
         trusted_root: serde_json::Value,
         signing_config: serde_json::Value,
     }
-    let both: Both = json::parse(bytes)?;
+    let both: Both = json::parse_open(bytes)?;
     if both.media_type != "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json" {
         return Err(ParseError::MediaType(both.media_type));
     }
@@ -298,6 +305,9 @@ pub enum ParseError {
     /// A rule that nobody knows.
     #[error("the selector `{0}` is not one of ANY, ALL and EXACT with a count")]
     Rule(String),
+    /// More than any instance has.
+    #[error("more than {MOST} services of one kind in the signing config")]
+    TooMany,
     /// Neither `http` nor `https`.
     #[error("the service `{0}` is neither http nor https")]
     Address(String),
@@ -342,6 +352,18 @@ mod tests {
         serde_json::json!({
             "url": url, "majorApiVersion": version, "operator": operator, "validFor": range,
         })
+    }
+
+    #[test]
+    fn more_services_than_any_instance_has_are_refused() {
+        let logs = |count: usize| {
+            let all = (0..count).map(|number| log("https://a", 1, &number.to_string(), "2020.."));
+            serde_json::Value::Array(all.collect())
+        };
+        let rule = serde_json::json!({ "selector": "ALL" });
+        assert!(config(&logs(MOST), &rule).is_ok());
+        let refused = config(&logs(MOST + 1), &rule);
+        assert!(matches!(refused, Err(ParseError::TooMany)));
     }
 
     #[test]
