@@ -71,7 +71,7 @@ pub const TARGETS: [Target; 22] = [
     Target {
         name: "legacy_layer",
         run: oci::legacy_layer,
-        places: &["signature", "read"],
+        places: &["signature", "read", "entry", "timestamp"],
     },
     Target {
         name: "log_answer",

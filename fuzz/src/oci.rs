@@ -1,5 +1,8 @@
 //! What registries say, and what is kept in them.
 
+use std::collections::BTreeMap;
+
+use liftlock::bundle::Bundle;
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
 use liftlock::oci::challenge::Challenge;
@@ -46,14 +49,25 @@ pub(super) fn documents(bytes: &[u8], reach: Reach<'_>) {
     }
 }
 
-/// The first line is the annotation with the signature, the rest the payload.
+/// Zero bytes stand between the annotations and in front of the payload.
 pub(super) fn legacy_layer(bytes: &[u8], reach: Reach<'_>) {
-    let Some((head, rest)) = split(bytes) else {
-        return;
-    };
-    let mut layer = Layer::signed(rest.to_vec(), b"signature");
-    let name = legacy::SIGNATURE.to_owned();
-    layer.descriptor.annotations.insert(name, head.to_owned());
+    let mut parts = bytes.splitn(NOTES.len() + 1, |byte| *byte == 0);
+    let mut annotations = BTreeMap::new();
+    for (name, value) in NOTES.iter().zip(parts.by_ref()) {
+        let Ok(value) = std::str::from_utf8(value) else {
+            return;
+        };
+        annotations.insert((*name).to_owned(), value.to_owned());
+    }
+    let payload = parts.next().unwrap_or_default().to_vec();
+    let mut layer = Layer::signed(payload, b"");
+    if annotations
+        .get(legacy::SIGNATURE)
+        .is_none_or(String::is_empty)
+    {
+        layer.descriptor.media_type = legacy::ENVELOPE.to_owned();
+    }
+    layer.descriptor.annotations = annotations;
     let image = Digest::of(b"image");
     if let Ok(key) = PublicKey::from_pem(KEY) {
         let keys = [key];
@@ -63,14 +77,28 @@ pub(super) fn legacy_layer(bytes: &[u8], reach: Reach<'_>) {
             reach("signature");
         }
     }
-    if let Ok(bytes) = layer.bundle() {
-        bundle(&bytes, &mut |place| {
-            if place == "read" {
-                reach(place);
-            }
-        });
+    let Ok(read) = layer.bundle() else { return };
+    let mut found = false;
+    bundle(read.bytes(), &mut |place| {
+        found = true;
+        reach(place);
+    });
+    assert!(found, "what was written cannot be read");
+    let again = Bundle::parse(read.bytes());
+    assert_eq!(again.ok().as_ref(), Some(&read), "another bundle");
+    if let Ok(again) = layer.with_proof(&read) {
+        assert_eq!(again.bundle().as_ref(), Ok(&read), "other annotations");
     }
 }
+
+/// The annotations that are read, in the order of the inputs.
+const NOTES: [&str; 5] = [
+    legacy::SIGNATURE,
+    legacy::CERTIFICATE,
+    "dev.sigstore.cosign/chain",
+    "dev.sigstore.cosign/bundle",
+    "dev.sigstore.cosign/rfc3161timestamp",
+];
 
 /// The first line is a registry and a repository, the rest the file.
 pub(super) fn docker_config(bytes: &[u8], reach: Reach<'_>) {

@@ -9,6 +9,7 @@ use liftlock::bundle::{Bundle, Content, Material};
 use liftlock::crypto::{Hash, PublicKey, Verifier};
 use liftlock::digest::Digest;
 use liftlock::dsse::Envelope;
+use liftlock::json;
 use liftlock::signature::Artifact;
 use liftlock::sigstore::anchors::TrustedRoot;
 use liftlock::sigstore::body::{self, Signatory};
@@ -236,6 +237,10 @@ pub(super) fn log_answer(bytes: &[u8], reach: Reach<'_>) {
     for (place, entry) in entries {
         let Ok(entry) = entry else { continue };
         reach(place);
+        if bytes.len() > json::LARGEST / 2 {
+            // Too large for a bundle around it.
+            continue;
+        }
         let key = Material::Key {
             hint: String::new(),
         };
