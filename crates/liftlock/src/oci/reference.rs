@@ -175,15 +175,7 @@ fn has_place(body: &str) -> bool {
 fn registry(body: &str, text: &str) -> Result<Place, ParseError> {
     let wrong = || ParseError::Place(text.to_owned());
     let (host, repository) = body.split_once('/').ok_or_else(wrong)?;
-    let named = host == "localhost" || host.contains(['.', ':']);
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-    let ends = host.bytes().next().zip(host.bytes().last());
-    let end = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'[' | b']');
-    let valid = named
-        && ends.is_some_and(|(first, last)| end(first) && end(last))
-        && host.bytes().all(plain)
-        && repository.len() <= 255
-        && repository.split('/').all(is_component);
+    let valid = is_host(host) && repository.len() <= 255 && repository.split('/').all(is_component);
     if valid {
         Ok(Place::Registry {
             host: host.to_ascii_lowercase(),
@@ -192,6 +184,36 @@ fn registry(body: &str, text: &str) -> Result<Place, ParseError> {
     } else {
         Err(wrong())
     }
+}
+
+/// A name with a dot or a port, `localhost`, or an IPv6 address in brackets;
+/// nothing that reads as a folder when it is written in small letters.
+fn is_host(text: &str) -> bool {
+    let port = |text: &str| {
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        (1..=5).contains(&text.len()) && plain
+    };
+    if let Some(rest) = text.strip_prefix('[') {
+        let address = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
+        return rest.split_once(']').is_some_and(|(inside, after)| {
+            let ends = after.is_empty() || after.strip_prefix(':').is_some_and(port);
+            ends && inside.contains(':') && inside.bytes().all(address)
+        });
+    }
+    let (name, number) = match text.split_once(':') {
+        Some((name, number)) => (name, Some(number)),
+        None => (text, None),
+    };
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let named =
+        number.is_some_and(port) || number.is_none() && (name == "localhost" || name.contains('.'));
+    let layout = LAYOUT.trim_end_matches(':');
+    named
+        && !(number.is_some() && name.eq_ignore_ascii_case(layout))
+        && name.bytes().all(inner)
+        && end(name.bytes().next())
+        && end(name.bytes().last())
 }
 
 /// One part of a repository's path (OCI distribution specification).
@@ -286,6 +308,13 @@ mod tests {
         let cases = [
             ("127.0.0.1:5000/shop".to_owned(), None, false),
             ("localhost:5000/shop/api:1.4".to_owned(), Some("1.4"), false),
+            ("localhost/shop".to_owned(), None, false),
+            ("[::1]/shop".to_owned(), None, false),
+            (
+                "[::ffff:1.2.3.4]:5000/shop:v1".to_owned(),
+                Some("v1"),
+                false,
+            ),
             (format!("r.example/shop@{digest}"), None, true),
             (format!("r.example/shop:v1@{digest}"), Some("v1"), true),
             ("oci-layout:img".to_owned(), None, false),
@@ -321,6 +350,19 @@ mod tests {
             "../shop/api",
             "oci-layout:",
             "https://r.example/shop",
+            "r.example:/shop",
+            "r.example:port/shop",
+            "r.example:5000:5000/shop",
+            "r.example:123456/shop",
+            "Oci-layout:./img",
+            "OCI-LAYOUT:5000/shop",
+            "::1/shop",
+            "[::1/shop",
+            "[]/shop",
+            "[::g]/shop",
+            "[::1]x/shop",
+            "[::1]:/shop",
+            "-r.example/shop",
         ];
         for text in bad {
             assert!(text.parse::<Reference>().is_err(), "{text}");
