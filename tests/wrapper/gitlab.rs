@@ -6,6 +6,9 @@ use super::NOTICE;
 use super::text::folded;
 use super::verb::{Input, Verb};
 
+/// The longest line of a list of values; yamllint takes 140 characters.
+const LONGEST: usize = 140;
+
 /// Inputs that are about the job and not about the binary.
 pub(crate) const OF_THE_JOB: [&str; 5] =
     ["stage", "job-name", "image", "bin-dir", "allow-exit-code"];
@@ -76,8 +79,13 @@ fn job_inputs(verb: &Verb) -> String {
 }
 
 fn options(values: &[&str]) -> String {
-    let quoted: Vec<_> = values.iter().map(|value| format!("\"{value}\"")).collect();
-    format!("      options: [{}]\n", quoted.join(", "))
+    let quoted: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
+    let line = format!("      options: [{}]\n", quoted.join(", "));
+    if line.len() <= LONGEST {
+        return line;
+    }
+    let items = quoted.iter().map(|value| format!("        - {value}\n"));
+    format!("      options:\n{}", items.collect::<String>())
 }
 
 /// GitLab finds reports only where the job says they are.

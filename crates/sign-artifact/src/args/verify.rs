@@ -14,7 +14,7 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) trusting: Trusting,
 
-    /// Whoever the rules (`LIFTLOCK_POLICY`, `liftlock.yaml`) give this role counts, at the time of the signature
+    /// Whoever the rules give this role counts, at the time of the signature
     #[arg(help_heading = "Whose signatures count", long, value_name = "ROLE", conflicts_with_all = ["key", "identity", "issuer", "trusted_root", "trust_config", "allow_unlogged"])]
     pub(crate) role: Option<Role>,
 
