@@ -65,6 +65,11 @@ pub(crate) fn verify(
     if layer.descriptor.media_type != SIMPLE_SIGNING {
         return prove(&bundle, &Artifact::known_by(*digest), trust, wanted);
     }
+    if !wanted.takes_message() {
+        return Err(Unproved::Refused(format!(
+            "it is a signature, not a {wanted}"
+        )));
+    }
     // What was signed is the payload, and that names the image.
     let payload = Artifact::known_by(Digest::of(&layer.bytes));
     if layer.certificate().is_some() {
@@ -78,4 +83,27 @@ pub(crate) fn verify(
     }
     // Logs know signatures of the other kinds over other hashes.
     trust.proof(Signer::Key(key.id()), Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_says_nothing_of_any_type() {
+        let image = Digest::of(b"image");
+        let payload = legacy::payload("r.example/shop", &image).unwrap();
+        let layer = Layer::signed(payload, b"signature");
+        for wanted in [
+            Wanted::Type("https://example.com/p"),
+            Wanted::Sbom,
+            Wanted::Provenance,
+        ] {
+            let refused = verify(&layer, &image, &Trust::default(), wanted);
+            let Err(Unproved::Refused(reason)) = refused else {
+                panic!("{refused:?}");
+            };
+            assert!(reason.contains("it is a signature, not a"), "{reason}");
+        }
+    }
 }

@@ -40,7 +40,7 @@ pub(crate) enum Wanted<'a> {
 
 impl Wanted<'_> {
     /// Whether a signature without a statement will do.
-    const fn takes_message(self) -> bool {
+    pub(crate) const fn takes_message(self) -> bool {
         match self {
             Self::Signature | Self::Built => true,
             Self::Type(_) | Self::Sbom | Self::Provenance => false,
