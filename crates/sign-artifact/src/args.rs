@@ -1,10 +1,10 @@
 //! What may be typed.
 
+pub(crate) mod instance;
 pub(crate) mod keyless;
 mod release;
 pub(crate) mod signing;
 pub(crate) mod trusting;
-mod updates;
 mod verify;
 
 use std::path::PathBuf;
@@ -17,11 +17,11 @@ use crate::conformance::Conformance;
 use crate::image::{ImageFormat, Recursive};
 use crate::predicate;
 
+pub(crate) use instance::TrustRoot;
 use keyless::Keyless;
 pub(crate) use release::Release;
 use signing::Signing;
 use trusting::Trusting;
-pub(crate) use updates::TrustRoot;
 pub(crate) use verify::{PolicyFrom, Verify};
 
 /// Sign, attest and verify files and OCI images, in the formats of cosign and Sigstore
@@ -46,7 +46,7 @@ pub(crate) enum Command {
     GenerateKeyPair(GenerateKeyPair),
     /// Sign files (bundle beside each) and images (bundle attached to each)
     Sign(Sign),
-    /// Prove that files and images are signed by one of the given keys
+    /// Prove that files and images are signed by somebody who is trusted
     Verify(Verify),
     /// Sign a statement about files, images or digests
     Attest(Attest),

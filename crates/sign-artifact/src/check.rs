@@ -259,11 +259,15 @@ pub(crate) fn judge(
                 continue;
             }
         }
-        let bundle = match Bundle::parse(&raw.bytes) {
+        let bundle = match raw.bundle() {
             Ok(bundle) => bundle,
-            Err(error) if raw.sole => return Err(error.into()),
-            Err(error) => {
-                one.add(&raw.from, Err(error.to_string()), Unchecked::default());
+            Err(failure) if raw.sole => return Err(failure),
+            Err(failure) => {
+                one.add(
+                    &raw.from,
+                    Err(failure.lines().join(": ")),
+                    Unchecked::default(),
+                );
                 continue;
             }
         };

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use liftlock::bundle::Bundle;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Report;
@@ -23,6 +22,7 @@ use liftlock_io::keyless::{self, Patience, Who};
 use liftlock_io::verify::{Known, Local};
 use liftlock_io::{clock, file, hash, http, key};
 
+use crate::found::Raw;
 use crate::target::{LARGEST_BUNDLE, options};
 
 #[derive(Debug, Args)]
@@ -110,7 +110,7 @@ fn prove(asked: &VerifyBundle) -> Result<Report, Failure> {
         ..Files::default()
     };
     let instance = Instance::read(files)?;
-    let bundle = Bundle::parse(&file::read(&asked.bundle, LARGEST_BUNDLE)?)?;
+    let bundle = Raw::read(&asked.bundle)?.bundle()?;
     let path = Path::new(&asked.file_or_digest);
     let (digest, path) = match asked.file_or_digest.parse::<Digest>() {
         Ok(digest) if !path.exists() => (digest, None),

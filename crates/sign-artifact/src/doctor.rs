@@ -116,7 +116,7 @@ fn is_keyless(asked: &Doctor) -> bool {
 /// What can be said about who signs, and who sees it.
 fn signing(asked: &Doctor, session: &Session) -> Vec<Check> {
     let by_identity = is_keyless(asked);
-    let is_seen = by_identity || keyless::is_configured(&asked.keyless);
+    let is_seen = by_identity || asked.keyless.instance.is_named();
     let root = match is_seen {
         true => keyless::root(&asked.keyless),
         false => keyless::told_root(&asked.keyless),

@@ -17,14 +17,14 @@ use liftlock::x509::Certificate;
 use liftlock_io::cli::Session;
 use liftlock_io::keyless::{self, Missing, Who};
 use liftlock_io::verify::Local;
-use liftlock_io::{clock, file, key};
+use liftlock_io::{clock, key};
 use serde::Serialize;
 
 use crate::args::Finish;
+use crate::found::Raw;
 use crate::journal;
 use crate::showing::Showing;
 use crate::sign::write;
-use crate::target::LARGEST_BUNDLE;
 
 #[derive(Serialize)]
 struct Finished {
@@ -77,7 +77,7 @@ fn finish(
     showing: &Showing,
     session: &Session,
 ) -> Result<Vec<Missing>, Failure> {
-    let bundle = Bundle::parse(&file::read(path, LARGEST_BUNDLE)?)?;
+    let bundle = Raw::read(path)?.bundle()?;
     let note = journal::read(path)?;
     let missing = match &note {
         Some(note) => still_missing(path, &bundle, note)?,

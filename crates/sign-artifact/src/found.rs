@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
+use liftlock::bundle::Bundle;
 use liftlock::digest::Digest;
-use liftlock::failure::Failure;
+use liftlock::failure::{Explain as _, Failure};
 use liftlock::oci::legacy::Layer;
 use liftlock_io::evidence::Evidence;
 use liftlock_io::file;
@@ -43,6 +44,14 @@ impl Raw {
             bytes: file::read(path, LARGEST_BUNDLE)?,
             sole: true,
             form: Form::Bundle,
+        })
+    }
+
+    /// The bundle that it has to be.
+    pub(crate) fn bundle(&self) -> Result<Bundle, Failure> {
+        Bundle::parse(&self.bytes).map_err(|error| {
+            let message = format!("cannot understand `{}`", self.from);
+            Failure::because(error.kind(), message, error)
         })
     }
 

@@ -15,25 +15,19 @@ use crate::trust_root::Standing;
 /// Whether somebody wants to sign without a key here: an instance or a token
 /// is named, or the CI offers one.
 pub(crate) fn is_meant(asked: &Keyless) -> bool {
-    asked.identity_token.is_some() || is_configured(asked) || Source::ambient().is_ok()
-}
-
-/// Whether an instance is named, which stamps what keys sign as well.
-pub(crate) fn is_configured(asked: &Keyless) -> bool {
-    let files = asked.files();
-    files.trust_config.is_some() || files.signing_config.is_some() || files.tuf_mirror.is_some()
+    asked.identity_token.is_some() || asked.instance.is_named() || Source::ambient().is_ok()
 }
 
 /// Where the root is from and how old it is, for who only proves.
 pub(crate) fn told_root(asked: &Keyless) -> Result<String, Failure> {
-    let instance = Instance::read(asked.files())?;
+    let instance = Instance::read(asked.instance.files())?;
     Ok(Standing::of(&instance.origin, clock::now()).to_string())
 }
 
 /// The same for who signs: too old is bad; what is only due is updated before
 /// it signs.
 pub(crate) fn root(asked: &Keyless) -> Result<String, Failure> {
-    let instance = Instance::read(asked.files())?;
+    let instance = Instance::read(asked.instance.files())?;
     let now = clock::now();
     let standing = Standing::of(&instance.origin, now);
     match standing.day.map(|day| Age::of(day, now)) {
@@ -45,7 +39,7 @@ pub(crate) fn root(asked: &Keyless) -> Result<String, Failure> {
 
 /// Compares our clock with the first timestamp authority that answers.
 pub(crate) fn clock_skew(asked: &Keyless, client: &http::Client) -> Result<String, Failure> {
-    let instance = Instance::read(asked.files())?;
+    let instance = Instance::read(asked.instance.files())?;
     let services = instance.services(clock::now())?;
     let mut last = None;
     for service in &services.timestamps.services {
@@ -83,7 +77,7 @@ pub(crate) fn token(asked: &Keyless, client: &http::Client) -> Result<String, Fa
         token.issuer()
     );
     let is_private = !token.is_public();
-    match Instance::read(asked.files()) {
+    match Instance::read(asked.instance.files()) {
         Ok(instance) if instance.is_public && is_private => Ok(format!(
             "{found}; signing needs `--public-log`, as not everybody may see the repository"
         )),

@@ -60,10 +60,7 @@ pub(crate) struct Signatory {
 impl<'a> Pen<'a> {
     /// Opens the key, or gets a certificate.
     pub(crate) fn open(asked: &Signing, session: &'a Session) -> Result<Self, Failure> {
-        let files = asked.services.files();
-        let configured = files.trust_config.is_some()
-            || files.signing_config.is_some()
-            || files.tuf_mirror.is_some();
+        let configured = asked.services.instance.is_named();
         if asked.offline {
             http::forbid();
         }

@@ -13,13 +13,14 @@ use liftlock::sigstore::verify::Witness;
 use liftlock::verdict::Verdict;
 use liftlock::x509::Certificate;
 use liftlock_io::cli::Session;
+use liftlock_io::key;
 use liftlock_io::keyless::instance::{Files, Instance};
-use liftlock_io::{file, key};
 use serde::Serialize;
 
 use crate::args::PolicyFrom;
+use crate::found::Raw;
 use crate::proof::{Proof, Signer, Trust, Unproved, Wanted, prove};
-use crate::target::{LARGEST_BUNDLE, Target, options};
+use crate::target::{Target, options};
 
 #[derive(Serialize)]
 struct Found<'a> {
@@ -30,7 +31,7 @@ struct Found<'a> {
 }
 
 pub(crate) fn run(asked: &PolicyFrom, session: &Session) -> Result<Report, Failure> {
-    let bundle = Bundle::parse(&file::read(&asked.bundle, LARGEST_BUNDLE)?)?;
+    let bundle = Raw::read(&asked.bundle)?.bundle()?;
     let trust = whoever(asked, &bundle, session)?;
     let (about, uri) = claimed(&bundle)?;
     let target = match &asked.target {

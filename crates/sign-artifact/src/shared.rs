@@ -91,7 +91,7 @@ impl<'a> Shared<'a> {
 impl Piece {
     fn read(path: &Path, trust: &Trust, wanted: Wanted<'_>) -> Result<Self, Failure> {
         let raw = Raw::read(path)?;
-        let bundle = Bundle::parse(&raw.bytes)?;
+        let bundle = raw.bundle()?;
         let unchecked = bundle.unchecked();
         let holds = match bundle.content() {
             Content::Message { .. } => Holds::Message(Box::new(bundle)),

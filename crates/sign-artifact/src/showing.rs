@@ -60,7 +60,7 @@ impl Showing {
     /// that is due.
     pub(crate) fn open(asked: &args::Services, session: &Session) -> Result<Self, Failure> {
         let client = http::Client::new(&options(session))?;
-        let instance = Instance::current(asked.files(), &client)?;
+        let instance = Instance::current(asked.instance.files(), &client)?;
         Self::with(client, instance, asked)
     }
 
@@ -76,7 +76,7 @@ impl Showing {
             true => PublicLog::Meant,
             false => PublicLog::Unmeant,
         };
-        let files = asked.services.files();
+        let files = asked.services.instance.files();
         let instance = privacy::instance(files, (&source, public_log), &client)?;
         let showing = Self::with(client, instance, &asked.services)?;
         Ok(Self {

@@ -69,7 +69,10 @@ fn what_proves_nothing_gives_no_policy() {
         10,
         "policy-from a.sigstore.json b --trusted-root trusted_root.json",
     );
-    job.expect(3, "policy-from a --trusted-root trusted_root.json");
+    let told = job
+        .expect(3, "policy-from a --trusted-root trusted_root.json")
+        .stderr;
+    assert!(told.contains("cannot understand `a`"), "{told}");
 }
 
 #[test]

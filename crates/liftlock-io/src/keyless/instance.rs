@@ -11,6 +11,7 @@ use liftlock::sigstore::tuf::{Age, Kept, Versions};
 use liftlock::time::Time;
 
 use super::Services;
+pub use super::origin::Origin;
 use super::tuf::{self, Repository};
 use crate::http::Client;
 use crate::{clock, file};
@@ -31,59 +32,6 @@ pub struct Instance {
     pub origin: Origin,
     /// The bytes of the root, and of the signing config if there is one.
     pub files: (Vec<u8>, Option<Vec<u8>>),
-}
-
-/// Where an instance is from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// From files that were named.
-    Files,
-    /// From this program.
-    Compiled,
-    /// From an update.
-    Update {
-        /// Of which mirror.
-        mirror: String,
-        /// How new it is.
-        versions: Versions,
-        /// When the mirror last said that there is nothing newer.
-        day: Time,
-    },
-}
-
-impl Origin {
-    /// The day on which it was the newest, if anybody knows.
-    #[must_use]
-    pub fn day(&self) -> Option<Time> {
-        match self {
-            Self::Files => None,
-            Self::Compiled => public::DATE.parse().ok(),
-            Self::Update { day, .. } => Some(*day),
-        }
-    }
-
-    /// Its age in whole days.
-    #[must_use]
-    pub fn days(&self, now: Time) -> Option<i64> {
-        let millis = now.millis_since(self.day()?);
-        Some(millis.max(0) / (24 * 60 * 60 * 1000))
-    }
-}
-
-impl std::fmt::Display for Origin {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Files => formatter.write_str("from files"),
-            Self::Compiled => formatter.write_str("compiled in"),
-            Self::Update {
-                mirror, versions, ..
-            } => write!(
-                formatter,
-                "updated from {mirror} (root {}, timestamp {})",
-                versions.root, versions.timestamp
-            ),
-        }
-    }
 }
 
 /// Whether an update is for later runs as well.
@@ -304,9 +252,7 @@ impl Instance {
             root: self.root.clone(),
         })
     }
-}
 
-impl Instance {
     /// The logs that promise an entry, for formats without proofs.
     ///
     /// # Errors

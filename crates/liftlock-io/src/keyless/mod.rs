@@ -5,6 +5,7 @@ mod ask;
 mod error;
 pub mod instance;
 mod moment;
+mod origin;
 pub mod token;
 pub mod tuf;
 mod witness;

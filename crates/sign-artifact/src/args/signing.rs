@@ -1,11 +1,8 @@
 //! Who signs, and who is to see it: flags that every signing subcommand has.
 
-use std::path::PathBuf;
-
 use liftlock::span::Span;
-use liftlock_io::keyless::instance::Files;
 
-use super::updates::Updates;
+use super::instance::Instance;
 
 /// Without `--key` the CI's identity signs (keyless).
 #[derive(Debug, clap::Args)]
@@ -38,17 +35,8 @@ pub(crate) struct Signing {
 /// Who is to see a signature.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Services {
-    /// Trusted root and signing config of a Sigstore instance in one file
-    #[arg(help_heading = "Who sees it", long, value_name = "FILE", conflicts_with_all = ["trusted_root", "signing_config"])]
-    pub(crate) trust_config: Option<PathBuf>,
-
-    /// Trusted root of a Sigstore instance; default the public one, updated or compiled in
-    #[arg(help_heading = "Who sees it", long, value_name = "FILE")]
-    pub(crate) trusted_root: Option<PathBuf>,
-
-    /// Signing config: where certificates, log entries and timestamps come from
-    #[arg(help_heading = "Who sees it", long, value_name = "FILE")]
-    pub(crate) signing_config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) instance: Instance,
 
     /// When a service of the signature is down
     #[arg(help_heading = "Who sees it", long, value_enum, default_value_t)]
@@ -62,21 +50,6 @@ pub(crate) struct Services {
         default_value = "5m"
     )]
     pub(crate) outage_budget: Span,
-
-    #[command(flatten)]
-    pub(crate) updates: Updates,
-}
-
-impl Services {
-    /// The files that describe the instance.
-    pub(crate) fn files(&self) -> Files<'_> {
-        Files {
-            trust_config: self.trust_config.as_deref(),
-            trusted_root: self.trusted_root.as_deref(),
-            signing_config: self.signing_config.as_deref(),
-            ..self.updates.files()
-        }
-    }
 }
 
 /// What to do when a service is down.

@@ -10,7 +10,7 @@ use liftlock_io::cli::Session;
 use liftlock_io::keyless::instance::{Files, Instance};
 use liftlock_io::{clock, http, key};
 
-use super::updates::Updates;
+use super::instance::Updates;
 use crate::proof::Trust;
 use crate::target::options;
 use crate::trust_root::Standing;

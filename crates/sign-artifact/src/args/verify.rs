@@ -15,7 +15,7 @@ pub(crate) struct Verify {
     pub(crate) trusting: Trusting,
 
     /// Whoever the rules give this role counts, at the time of the signature
-    #[arg(help_heading = "Whose signatures count", long, value_name = "ROLE", conflicts_with_all = ["key", "identity", "issuer", "trusted_root", "trust_config", "allow_unlogged"])]
+    #[arg(help_heading = "Whose signatures count", long, value_name = "ROLE", conflicts_with_all = ["key", "identity", "issuer", "trusted_root", "trust_config", "tuf_mirror", "allow_unlogged"])]
     pub(crate) role: Option<Role>,
 
     /// The bundle to look in, with its numbered pieces; default FILE.sigstore.json, or what is attached

@@ -94,13 +94,10 @@ fn artifact(target: &Target) -> Artifact {
 pub(crate) fn signatures(found: Vec<Raw>) -> Result<Vec<Bundle>, Failure> {
     let mut bundles = Vec::new();
     for raw in found.into_iter().filter(Raw::is_bundle) {
-        match Bundle::parse(&raw.bytes) {
+        match raw.bundle() {
             Ok(bundle) if signs(&bundle) => bundles.push(bundle),
             Ok(_) => {}
-            Err(error) if raw.sole => {
-                let message = format!("cannot understand `{}`", raw.from);
-                return Err(Failure::because(Kind::Invalid, message, error));
-            }
+            Err(failure) if raw.sole => return Err(failure),
             Err(_) => {}
         }
     }

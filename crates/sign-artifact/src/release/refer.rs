@@ -94,11 +94,7 @@ impl Around<'_> {
             }
             return Ok(digest);
         }
-        let raw = Raw::read(Path::new(text))?;
-        let bundle = Bundle::parse(&raw.bytes).map_err(|error| {
-            let message = format!("cannot understand `{text}`");
-            Failure::because(Kind::Invalid, message, error)
-        })?;
+        let bundle = Raw::read(Path::new(text))?.bundle()?;
         self.builders.vouch(&bundle, &about, wanted).map_err(told)?;
         let digest = bundle.digest();
         referred.bundles.push((about, bundle));
@@ -121,6 +117,6 @@ impl Around<'_> {
             found.extend(kept(store, about)?);
         }
         let same = found.iter().find(|raw| Digest::of(&raw.bytes) == *digest);
-        Ok(same.map(|raw| Bundle::parse(&raw.bytes)).transpose()?)
+        same.map(Raw::bundle).transpose()
     }
 }
