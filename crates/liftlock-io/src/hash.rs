@@ -129,7 +129,7 @@ impl Write for Second {
 fn pour(source: &mut dyn Read, tap: &mut dyn Write) -> io::Result<()> {
     let mut space = vec![0; BUFFER + LINE];
     let start = space.as_ptr().align_offset(LINE).min(LINE);
-    let buffer = space.get_mut(start..start + BUFFER).unwrap_or_default();
+    let (_, buffer) = space.split_at_mut(start);
     loop {
         let length = match source.read(buffer) {
             Ok(0) => return Ok(()),
