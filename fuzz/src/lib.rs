@@ -5,6 +5,7 @@ mod key;
 mod oci;
 mod sigstore;
 mod text;
+mod tuf;
 
 /// Is told each place that an input came to.
 pub type Reach<'a> = &'a mut dyn FnMut(&'static str);
@@ -22,7 +23,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 23] = [
     Target {
         name: "bundle",
         run: sigstore::bundle,
@@ -132,6 +133,11 @@ pub const TARGETS: [Target; 22] = [
         name: "token",
         run: text::token,
         places: &["read", "usable"],
+    },
+    Target {
+        name: "tuf",
+        run: tuf::repository,
+        places: &["kept", "updated", "again", "rotated"],
     },
 ];
 
