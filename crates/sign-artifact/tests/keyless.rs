@@ -96,12 +96,37 @@ fn a_private_name_stays_out_of_the_public_log() {
     let job = Job::new();
     let private = Identity::github("acme/shop").claim("repository_visibility", "private");
     let token = job.loopback.token(&private).unwrap();
-    let run = Run::new(BINARY).args(["sign", "--identity-token", "env://TOKEN", "a"]);
-    let run = run.env("TOKEN", token).folder(job.folder.path());
-    let output = run.output().unwrap();
-    assert_eq!(output.code, 2, "{}", output.stderr);
-    assert!(output.stderr.contains("--public-log"), "{}", output.stderr);
-    assert!(!job.exists("a.sigstore.json"));
+    let sign = |files: &str| {
+        let line = format!("sign --identity-token env://TOKEN{files} a");
+        let run = Run::new(BINARY).args(line.split(' '));
+        let run = run.env("TOKEN", &token).folder(job.folder.path());
+        run.output().unwrap()
+    };
+    // A private root with a public service is as public as the public root.
+    let mut both = job.bundle(V1);
+    let root = both["trustedRoot"].to_string();
+    both["signingConfig"]["tsaUrls"][0]["url"] = "https://Timestamp.SIGSTORE.dev./".into();
+    let files = [
+        ("root.json", root),
+        ("config.json", both["signingConfig"].to_string()),
+        ("both.json", both.to_string()),
+    ];
+    for (name, text) in files {
+        fs::write(job.folder.path().join(name), text).unwrap();
+    }
+    for files in [
+        "",
+        " --trusted-root root.json --signing-config config.json",
+        " --trust-config both.json",
+    ] {
+        let output = sign(files);
+        assert_eq!(output.code, 2, "{}", output.stderr);
+        assert!(output.stderr.contains("--public-log"), "{}", output.stderr);
+        assert!(!job.exists("a.sigstore.json"));
+    }
+    assert!(job.loopback.calls().is_empty(), "nobody was asked");
+    let output = sign(&format!(" --trust-config {V1}"));
+    assert_eq!(output.code, 0, "{}", output.stderr);
 }
 
 #[test]

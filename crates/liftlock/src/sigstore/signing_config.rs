@@ -96,9 +96,8 @@ impl SigningConfig {
     pub fn is_public(&self) -> bool {
         let all = [&self.authorities, &self.logs, &self.timestamp_authorities];
         all.into_iter().flatten().any(|service| {
-            let rest = service.url.split_once("://").map_or("", |(_, rest)| rest);
-            let host = rest.split(['/', ':']).next().unwrap_or_default();
-            host == "sigstore.dev" || host.ends_with(".sigstore.dev")
+            let name = host(&service.url).unwrap_or_default().to_ascii_lowercase();
+            name == "sigstore.dev" || name.ends_with(".sigstore.dev")
         })
     }
 
@@ -258,8 +257,7 @@ struct WireRange {
 
 impl WireService {
     fn read(self) -> Result<Service, ParseError> {
-        let secure = self.url.starts_with("https://") || self.url.starts_with("http://");
-        if !secure {
+        if host(&self.url).is_none() {
             return Err(ParseError::Address(self.url));
         }
         Ok(Service {
@@ -272,6 +270,24 @@ impl WireService {
             },
         })
     }
+}
+
+/// The host of a plain address, without the dot of the DNS root. Whatever an
+/// HTTP client could read as another host than is seen here is no address.
+fn host(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("https://");
+    let rest = rest.or_else(|| url.strip_prefix("http://"))?;
+    let plain = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '?' | '#' | '\\');
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, port) = match authority.rfind(']') {
+        Some(end) => authority.split_at(end.saturating_add(1)),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let in_host = |letter: char| letter.is_ascii_alphanumeric() || "-._:[]".contains(letter);
+    let in_port = |letter: char| letter.is_ascii_digit() || letter == ':';
+    let good = rest.chars().all(plain) && host.chars().all(in_host) && port.chars().all(in_port);
+    let host = host.strip_suffix('.').unwrap_or(host);
+    (good && !host.is_empty()).then_some(host)
 }
 
 #[derive(Default, Deserialize)]
@@ -308,8 +324,8 @@ pub enum ParseError {
     /// More than any instance has.
     #[error("more than {MOST} services of one kind in the signing config")]
     TooMany,
-    /// Neither `http` nor `https`.
-    #[error("the service `{0}` is neither http nor https")]
+    /// Neither `http` nor `https`, or more than host, port and path.
+    #[error("the service `{0}` is no plain http or https address")]
     Address(String),
     /// The rule cannot be kept.
     #[error("`{what}` names {found} usable services now, {needed} are needed")]
@@ -435,10 +451,33 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_hides_its_host_is_none() {
+        for url in [
+            "ftp://rekor.sigstore.dev",
+            "https://",
+            "https:///rekor.sigstore.dev",
+            "https://a:b@rekor.sigstore.dev",
+            "https://a\\@rekor.sigstore.dev",
+            "https://rekor%2Esigstore.dev",
+            "https://rekor.sigstore\u{3002}dev",
+            "https://rekor.sigs\ttore.dev",
+            "https://rekor.sigstore.dev?a",
+            "https://rekor.sigstore.dev#a",
+        ] {
+            let one = serde_json::json!([log(url, 1, "a", "2020..")]);
+            let refused = config(&one, &serde_json::json!({}));
+            assert!(matches!(refused, Err(ParseError::Address(_))), "{url}");
+        }
+    }
+
+    #[test]
     fn the_public_instance_is_known_by_its_hosts() {
         for (url, public) in [
             ("https://rekor.sigstore.dev/x", true),
+            ("http://REKOR.Sigstore.dev:443", true),
+            ("https://rekor.sigstore.dev.", true),
             ("https://sigstore.dev.example", false),
+            ("https://[::1]:8080/sigstore.dev", false),
         ] {
             let one = serde_json::json!([log(url, 1, "a", "2020..")]);
             assert_eq!(
