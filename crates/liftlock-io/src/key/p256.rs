@@ -5,7 +5,7 @@ use liftlock::pkcs8::{self, Secret};
 use p256::SecretKey;
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use p256::ecdsa::{Signature, SigningKey};
-use p256::elliptic_curve::sec1::ToEncodedPoint as _;
+use p256::elliptic_curve::sec1::ToSec1Point as _;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 
@@ -22,7 +22,7 @@ impl Key {
     pub(super) fn new(bytes: &[u8]) -> Result<Self, Unfit> {
         let secret = SecretKey::from_slice(bytes).map_err(|error| Unfit(error.to_string()))?;
         let random = SystemRandom::new();
-        let point = secret.public_key().to_encoded_point(false);
+        let point = secret.public_key().to_sec1_point(false);
         let pair = EcdsaKeyPair::from_private_key_and_public_key(
             &ECDSA_P256_SHA256_ASN1_SIGNING,
             bytes,
@@ -39,7 +39,7 @@ impl Key {
 
     /// The uncompressed point.
     pub(super) fn point(&self) -> Vec<u8> {
-        let point = self.secret.public_key().to_encoded_point(false);
+        let point = self.secret.public_key().to_sec1_point(false);
         point.as_bytes().to_vec()
     }
 

@@ -140,11 +140,9 @@ pub(super) fn seal(der: &[u8], password: &str) -> Result<String, Error> {
 
 fn cipher(password: &str, salt: &[u8], log_n: u8) -> Result<XSalsa20Poly1305, Error> {
     let mut key = Zeroizing::new([0; 32]);
-    let derived = scrypt::Params::new(log_n, 8, 1, 32)
-        .ok()
-        .and_then(|params| {
-            scrypt::scrypt(password.as_bytes(), salt, &params, key.as_mut_slice()).ok()
-        });
+    let derived = scrypt::Params::new(log_n, 8, 1).ok().and_then(|params| {
+        scrypt::scrypt(password.as_bytes(), salt, &params, key.as_mut_slice()).ok()
+    });
     match derived {
         Some(()) => Ok(XSalsa20Poly1305::new((&*key).into())),
         None => Err(Error::Derive),
