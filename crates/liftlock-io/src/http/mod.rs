@@ -1,9 +1,11 @@
 //! HTTP with a deadline and a size limit on every exchange.
 //!
 //! Retries are the caller's: only the caller knows whether a second attempt
-//! is the same request.
+//! is the same request. Reading is, when a connection that was kept breaks
+//! before an answer: servers close idle ones whenever they like (RFC 9110 §9.2.2).
 
 mod error;
+mod proxy;
 mod redirect;
 mod tls;
 
@@ -53,6 +55,15 @@ pub enum Method {
     Patch,
     /// Remove it.
     Delete,
+}
+
+impl Method {
+    const fn reads(self) -> bool {
+        match self {
+            Self::Get | Self::Head => true,
+            Self::Post | Self::Put | Self::Patch | Self::Delete => false,
+        }
+    }
 }
 
 /// What a request carries.
@@ -205,7 +216,7 @@ impl Client {
             .connect_timeout(options.timeout.min(Duration::from_secs(10)))
             .user_agent(concat!("liftlock/", env!("CARGO_PKG_VERSION")))
             .no_proxy();
-        for proxy in proxies()? {
+        for proxy in proxy::from_environment()? {
             builder = builder.proxy(proxy);
         }
         Ok(Self {
@@ -280,18 +291,25 @@ impl Client {
             Method::Patch => reqwest::Method::PATCH,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let mut builder = self.inner.request(method, request.url.clone());
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value);
-        }
-        if let Body::Bytes(bytes) = &request.body {
-            builder = builder.body(bytes.clone());
-        }
+        let attempt = || {
+            let mut builder = self.inner.request(method.clone(), request.url.clone());
+            for (name, value) in &request.headers {
+                builder = builder.header(name, value);
+            }
+            if let Body::Bytes(bytes) = &request.body {
+                builder = builder.body(bytes.clone());
+            }
+            builder.send()
+        };
         let begun = std::time::Instant::now();
-        let answer = builder
-            .send()
-            .await
-            .map_err(|source| Error::of(&request.url, source))?;
+        let answer = match attempt().await {
+            Err(first) if request.method.reads() && !first.is_connect() => {
+                let again = attempt().await;
+                again.map_err(|second| if second.is_connect() { first } else { second })
+            }
+            once => once,
+        };
+        let answer = answer.map_err(|source| Error::of(&request.url, source))?;
         tracing::debug!(
             method = ?request.method,
             url = %error::shown(&request.url),
@@ -372,27 +390,6 @@ fn headers(answer: &reqwest::Response) -> Vec<(String, String)> {
             Some((name.as_str().to_owned(), value.to_owned()))
         })
         .collect()
-}
-
-/// The proxies of the environment, in the order of curl: lower case first.
-/// `HTTP_PROXY` in upper case is left out, as CGI programs get it from outside.
-fn proxies() -> Result<Vec<reqwest::Proxy>, Error> {
-    let either =
-        |lower: &str, upper: &str| crate::env::var(lower).or_else(|| crate::env::var(upper));
-    let except = either("no_proxy", "NO_PROXY").unwrap_or_default();
-    let except = format!("localhost,127.0.0.1,::1,{except}");
-    let mut found = Vec::new();
-    if let Some(proxy) = either("https_proxy", "HTTPS_PROXY") {
-        found.push(reqwest::Proxy::https(proxy).map_err(Error::Prepare)?);
-    }
-    if let Some(proxy) = crate::env::var("http_proxy") {
-        found.push(reqwest::Proxy::http(proxy).map_err(Error::Prepare)?);
-    }
-    let except = reqwest::NoProxy::from_string(&except);
-    let proxies = found.into_iter();
-    Ok(proxies
-        .map(|proxy| proxy.no_proxy(except.clone()))
-        .collect())
 }
 
 #[cfg(test)]

@@ -108,6 +108,24 @@ fn a_closed_port_is_told_apart() {
 }
 
 #[test]
+fn reading_survives_one_connection_that_closes_without_an_answer() {
+    let asked = |answers: Vec<String>, method| {
+        let (url, requests) = server(answers);
+        let result = client().send(Request::new(method, url), SHORT);
+        (result.is_ok(), requests.try_iter().count())
+    };
+    let good = || answer("200 OK", "");
+    for method in [Method::Get, Method::Head] {
+        assert_eq!(asked(vec![String::new(), good()], method), (true, 2));
+        let dead = vec![String::new(), String::new(), good()];
+        assert_eq!(asked(dead, method), (false, 2));
+    }
+    for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {
+        assert_eq!(asked(vec![String::new(), good()], method), (false, 1));
+    }
+}
+
+#[test]
 fn a_page_for_people_is_recognised() {
     let page = get(vec![answer("200 OK", " <html>")]).unwrap();
     assert!(page.is_html());
