@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use liftlock::canary::{Margin, Risk};
+use liftlock::canary::{Margin, Risk, Spread};
 use liftlock::name::Name;
 use liftlock::percent::Percent;
 use liftlock::span::Span;
@@ -146,9 +146,17 @@ pub(crate) struct Proof {
     #[arg(long, value_name = "SHARE")]
     pub(crate) beta: Option<Risk>,
 
-    /// Odds ratio of bad requests up to which the canary does not fail; default 1.25
+    /// Odds ratio of bad requests up to which the canary does not fail; default 1
     #[arg(long, value_name = "RATIO")]
     pub(crate) margin: Option<Margin>,
+
+    /// How much healthy versions differ beside that (deviation of the odds ratio's logarithm); default 10%
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) spread: Option<Spread>,
+
+    /// Plan the looks for this long: faults are found soonest within it; default 1h, with --bake its length
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) horizon: Option<Span>,
 
     /// Odds ratio below which an early pass proves the canary to be; default 1.5
     #[arg(long, value_name = "RATIO")]

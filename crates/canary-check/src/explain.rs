@@ -101,7 +101,7 @@ fn conditions(judged: &Judged) -> Vec<Condition> {
         Condition {
             condition: "no-failure",
             met: !failed,
-            wanted: format!("evidence to fail below {:.2}", policy.alpha.threshold()),
+            wanted: format!("evidence to fail below {:.2}", policy.alpha.fail_threshold()),
             found: format!("{:.2}", judgement.log_e_fail),
             fix: "take the canary back and look at its errors".to_owned(),
         },

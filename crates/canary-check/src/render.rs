@@ -131,12 +131,15 @@ fn lines(judged: &Judged) -> Vec<(&'static str, String)> {
     }
     if let Some(odds) = judgement.odds_ratio {
         let limit = match policy.against {
-            Against::Baseline => format!("{odds:.2} (fails above {})", policy.margin),
+            Against::Baseline => format!(
+                "{odds:.2} (up to {} is healthy, give or take {})",
+                policy.margin, policy.spread
+            ),
             Against::Slo(_) => format!("{odds:.2} of the odds allowed"),
         };
         lines.push(("odds ratio", limit));
     }
-    let fail = (judgement.log_e_fail, policy.alpha.threshold());
+    let fail = (judgement.log_e_fail, policy.alpha.fail_threshold());
     let pass = (judgement.log_e_pass, policy.beta.threshold());
     lines.push((
         "evidence to fail",

@@ -10,6 +10,7 @@ use liftlock::config::target::{self, Slots};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
+use liftlock::percent::Percent;
 use liftlock::report::{PolicyOrigin, Report};
 use liftlock::span::Span;
 use liftlock::state::Document;
@@ -92,6 +93,8 @@ impl Settings {
             alpha: proof.alpha.unwrap_or(base.alpha),
             beta: proof.beta.unwrap_or(base.beta),
             margin: proof.margin.unwrap_or(base.margin),
+            spread: proof.spread.unwrap_or(base.spread),
+            horizon: proof.horizon.or(proof.bake).unwrap_or(base.horizon),
             pass_margin: proof.pass_margin.unwrap_or(base.pass_margin),
             sample: Sample {
                 requests: proof.min_requests.unwrap_or(base.sample.requests),
@@ -123,6 +126,7 @@ impl Settings {
             ("alpha", another_risk),
             ("beta", policy.beta > default.beta),
             ("margin", policy.margin.ratio() > environment.margin),
+            ("spread", Percent::from(policy.spread) > environment.spread),
             ("pass-margin", policy.pass_margin > default.pass_margin),
             (
                 "min-requests",

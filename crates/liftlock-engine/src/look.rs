@@ -6,7 +6,8 @@ use std::time::Duration;
 use liftlock::canary::counts::{self, Row};
 use liftlock::canary::sight::{Shift, Sight};
 use liftlock::canary::{
-    Against, Evidence, Judgement, Margin, PassBy, Policy, Progress, Reached, Risk, Sample, watch,
+    Against, Evidence, Judgement, Margin, PassBy, Policy, Progress, Reached, Risk, Sample, Spread,
+    watch,
 };
 use liftlock::config::target::Metrics;
 use liftlock::failure::{Failure, Kind};
@@ -187,6 +188,8 @@ fn policy(judging: &Judging, question: &Question<'_>, interval: Span) -> Result<
     Ok(Policy {
         alpha: Risk::try_from(judging.alpha).map_err(invalid)?,
         margin: Margin::try_from(judging.margin).map_err(invalid)?,
+        spread: Spread::try_from(judging.spread).map_err(invalid)?,
+        horizon: judging.horizon,
         sample: Sample {
             requests: question.requests,
             time: Span::ZERO,

@@ -20,6 +20,10 @@ impl Percent {
     pub const FULL: Self = Self(10_000);
     /// A hundredth.
     pub const ONE: Self = Self(100);
+    /// A tenth.
+    pub const TENTH: Self = Self(1_000);
+    /// A half.
+    pub const HALF: Self = Self(5_000);
 
     /// The share as a fraction from 0 to 1.
     #[must_use]

@@ -31,8 +31,14 @@ pub struct Judgement {
     /// Why there is no sight, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// `ln E` against "no worse than the margin"; fails at `ln(1/alpha)`.
+    /// `ln E` against a healthy canary; fails at `ln(10/alpha)`.
     pub log_e_fail: f64,
+    /// How many more bad requests of the canary would have failed it at the
+    /// last planned look; absent when no planned look is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_of_fail: Option<u64>,
+    /// The chance that planned looks failed a healthy canary by now.
+    pub spent: f64,
     /// `ln E` against "as bad as the pass margin"; passes at `ln(1/beta)`.
     pub log_e_pass: f64,
     /// The rows that were used, which are the first ones.
@@ -67,6 +73,8 @@ impl Judgement {
             reason,
             detail,
             log_e_fail: state.ln_e_fail(),
+            short_of_fail: state.short_of_fail(),
+            spent: state.spent(),
             log_e_pass: state.ln_e_pass(),
             rows: state.rows(),
             decided_at_row: decided.then(|| state.rows()),
@@ -164,8 +172,7 @@ impl State {
     }
 
     fn failed(&self) -> Option<Reason> {
-        let proved = self.ln_e_fail() >= self.policy().alpha.threshold();
-        proved.then(|| match self.policy().against {
+        self.is_worse().then(|| match self.policy().against {
             Against::Baseline => Reason::Worse,
             Against::Slo(_) => Reason::ObjectiveMissed,
         })
@@ -287,13 +294,13 @@ mod tests {
         #[rustfmt::skip]
         let cases = [
             ("worse", &proof, rows(9, (300, 3), (300, 15)), Reason::Worse, Some(2)),
-            ("alike", &proof, rows(20, (600, 12), (600, 12)), Reason::NoWorse, Some(11)),
+            ("alike", &proof, rows(20, (600, 12), (600, 12)), Reason::NoWorse, Some(10)),
             ("short", &proof, rows(2, (600, 12), (600, 12)), Reason::TooLittle, None),
             ("calm", &proof, rows(60, (600, 0), (600, 0)), Reason::TooLittle, None),
             ("planned", &plan, rows(60, (60, 0), (30, 0)), Reason::SampleReached, Some(5)),
             ("planned but worse", &plan, rows(60, (300, 3), (300, 15)), Reason::Worse, Some(2)),
             ("missed", &slo, rows(9, (0, 0), (300, 15)), Reason::ObjectiveMissed, Some(1)),
-            ("met", &slo, rows(60, (0, 0), (300, 1)), Reason::ObjectiveMet, Some(5)),
+            ("met", &slo, rows(60, (0, 0), (300, 1)), Reason::ObjectiveMet, Some(4)),
             ("nothing", &proof, vec![], Reason::NoRows, None),
             ("no canary", &proof, rows(20, (600, 12), (0, 0)), Reason::CanarySilent, None),
             ("no baseline", &proof, rows(20, (0, 0), (600, 12)), Reason::BaselineSilent, None),

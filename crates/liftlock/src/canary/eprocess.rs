@@ -6,12 +6,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::law::{Law, Odds};
-use super::number::{ln_add, real};
+use super::number::{ln_add, ln_sum, real};
 
 /// Alternatives on the grid, and how far from the hypothesis they reach.
-const POINTS: u32 = 48;
-const NEAREST: f64 = 1.02;
-const FARTHEST: f64 = 20.0;
+const POINTS: u32 = 24;
+const NEAREST: f64 = 1.25;
+const FARTHEST: f64 = 6.0;
+
+/// The stake on a fault that is there from the first row on; the rest is on
+/// faults that begin later.
+const AT_ONCE: f64 = 0.2;
 
 /// A new start is mixed in at every fifth row that can tell.
 const EVERY: u64 = 5;
@@ -95,14 +99,14 @@ impl Process {
     }
 
     /// The stake on a fault that begins at the next telling row. All stakes
-    /// together are 1: a half at once, then halves of `1/(k (k + 1))`.
+    /// together are 1: some at once, then parts of `1/(k (k + 1))`.
     fn start(&self) -> f64 {
         let telling = self.kept.telling;
         match self.kept.hypothesis {
-            Hypothesis::AtMost(_) if telling == 0 => 0.5,
+            Hypothesis::AtMost(_) if telling == 0 => AT_ONCE,
             Hypothesis::AtMost(_) if telling.is_multiple_of(EVERY) => {
                 let turn = real((telling / EVERY).into());
-                0.5 / (turn * (turn + 1.0))
+                (1.0 - AT_ONCE) / (turn * (turn + 1.0))
             }
             Hypothesis::AtLeast(_) if telling == 0 => 1.0,
             Hypothesis::AtMost(_) | Hypothesis::AtLeast(_) => 0.0,
@@ -114,7 +118,7 @@ impl Process {
         let telling = self.kept.telling;
         match self.kept.hypothesis {
             Hypothesis::AtMost(_) | Hypothesis::AtLeast(_) if telling == 0 => 1.0,
-            Hypothesis::AtMost(_) => 0.5 / (real(((telling - 1) / EVERY).into()) + 1.0),
+            Hypothesis::AtMost(_) => (1.0 - AT_ONCE) / (real(((telling - 1) / EVERY).into()) + 1.0),
             Hypothesis::AtLeast(_) => 0.0,
         }
     }
@@ -127,8 +131,7 @@ impl Process {
         if top == f64::NEG_INFINITY {
             return reserve;
         }
-        let sum: f64 = self.kept.logs.iter().map(|log| libm::exp(log - top)).sum();
-        ln_add(top + libm::log(sum) - share, reserve)
+        ln_add(ln_sum(self.kept.logs.iter().copied()) - share, reserve)
     }
 
     /// The logarithm of the best bet.
@@ -222,20 +225,20 @@ mod tests {
         let mut naive = 0.0;
         for (last, row) in rows.iter().enumerate() {
             process.push(row);
-            naive = 0.5 / real((1 + last / 5) as u128);
+            naive = 0.8 / real((1 + last / 5) as u128);
             for start in (0..=last).step_by(5) {
                 let turn = real((start / 5) as u128);
                 let stake = if start == 0 {
-                    0.5
+                    0.2
                 } else {
-                    0.5 / (turn * (turn + 1.0))
+                    0.8 / (turn * (turn + 1.0))
                 };
                 for odds in &process.grid {
                     let worth: f64 = rows[start..=last]
                         .iter()
                         .map(|row| row.ln_likelihood(*odds) - row.ln_likelihood(process.null))
                         .sum();
-                    naive += stake / 48.0 * worth.exp();
+                    naive += stake / 24.0 * worth.exp();
                 }
             }
         }

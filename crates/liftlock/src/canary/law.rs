@@ -28,6 +28,14 @@ impl Odds {
             ln: libm::log(ratio),
         }
     }
+
+    pub(super) const fn ratio(self) -> f64 {
+        self.ratio
+    }
+
+    pub(super) const fn ln(self) -> f64 {
+        self.ln
+    }
 }
 
 /// The law of one row.
@@ -37,11 +45,11 @@ pub(super) enum Law {
     Silent,
     /// Few possible counts: their weights, scaled to 1 at the most, from the
     /// least count on, and how far above the least the canary's count is.
-    Narrow { weights: Vec<f64>, above: f64 },
+    Narrow { weights: Vec<f64>, above: u64 },
     /// Many possible counts.
     Wide { table: Table, bad: u128 },
-    /// No baseline: requests, bad ones, and the share that may be bad.
-    Single { total: f64, bad: f64, share: f64 },
+    /// No baseline: requests, and the share of them that may be bad.
+    Single { arm: Arm, share: f64 },
 }
 
 impl Law {
@@ -57,7 +65,7 @@ impl Law {
         if low >= high {
             Self::Silent
         } else if high - low <= NARROW {
-            let above = real(bad.saturating_sub(low));
+            let above = u64::try_from(bad.saturating_sub(low)).unwrap_or(u64::MAX);
             let weights = table.weights();
             Self::Narrow { weights, above }
         } else {
@@ -70,11 +78,7 @@ impl Law {
         if arm.total == 0 {
             return Self::Silent;
         }
-        Self::Single {
-            total: real(arm.total.into()),
-            bad: real(arm.bad.into()),
-            share,
-        }
+        Self::Single { arm, share }
     }
 
     pub(super) const fn is_silent(&self) -> bool {
@@ -90,10 +94,11 @@ impl Law {
                     .iter()
                     .rev()
                     .fold(0.0, |sum, weight| sum * odds.ratio + weight);
-                above * odds.ln - libm::log(sum)
+                real((*above).into()) * odds.ln - libm::log(sum)
             }
             Self::Wide { table, bad } => table.ln_likelihood(*bad, odds),
-            Self::Single { total, bad, share } => {
+            Self::Single { arm, share } => {
+                let [bad, total] = [arm.bad, arm.total].map(|count| real(count.into()));
                 bad * odds.ln - total * libm::log1p(share * (odds.ratio - 1.0))
             }
         }
@@ -110,11 +115,11 @@ pub(super) struct Table {
 }
 
 impl Table {
-    const fn least(&self) -> u128 {
+    pub(super) const fn least(&self) -> u128 {
         self.bad.saturating_sub(self.baseline)
     }
 
-    fn most(&self) -> u128 {
+    pub(super) fn most(&self) -> u128 {
         self.bad.min(self.canary)
     }
 
@@ -130,7 +135,7 @@ impl Table {
     }
 
     /// Weight of `count + 1` over that of `count`, at an odds ratio of 1.
-    fn growth(&self, count: u128) -> f64 {
+    pub(super) fn growth(&self, count: u128) -> f64 {
         let [bad, good, rest_bad, rest_good] = self.cells(count);
         (good / (bad + 1.0)) * (rest_bad / (rest_good + 1.0))
     }
@@ -148,7 +153,7 @@ impl Table {
     }
 
     /// The likeliest count.
-    fn mode(&self, odds: Odds) -> u128 {
+    pub(super) fn mode(&self, odds: Odds) -> u128 {
         let (mut low, mut high) = (self.least(), self.most());
         while low < high {
             let middle = low + (high - low) / 2;
@@ -168,9 +173,14 @@ impl Table {
         (real(bad) - real(mode)) * odds.ln - top - libm::log(self.sum(mode, odds))
     }
 
+    /// Nearly the variance of the count; exact for large cells.
+    pub(super) fn variance(&self, mode: u128) -> f64 {
+        1.0 / self.cells(mode).iter().map(|cell| 1.0 / cell).sum::<f64>()
+    }
+
     /// The sum of all weights, over the weight of the mode.
     fn sum(&self, mode: u128, odds: Odds) -> f64 {
-        let variance = 1.0 / self.cells(mode).iter().map(|cell| 1.0 / cell).sum::<f64>();
+        let variance = self.variance(mode);
         if variance > SMOOTH {
             return libm::sqrt(core::f64::consts::TAU * variance);
         }

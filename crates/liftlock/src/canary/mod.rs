@@ -7,7 +7,12 @@
 pub mod counts;
 mod decide;
 mod eprocess;
+#[cfg(test)]
+mod exact;
+mod group;
 mod law;
+mod masses;
+mod null;
 mod number;
 mod policy;
 mod predicate;
@@ -16,6 +21,8 @@ pub mod sight;
 pub mod state;
 
 pub use decide::{Evidence, Judgement, Progress, Reached, decide, watch};
-pub use policy::{ALGORITHM, Against, Invalid, Margin, Objective, PassBy, Policy, Risk, Sample};
+pub use policy::{
+    ALGORITHM, Against, Invalid, Margin, Objective, PassBy, Policy, Risk, Sample, Spread,
+};
 pub use predicate::Predicate;
 pub use reason::Reason;

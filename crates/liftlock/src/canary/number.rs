@@ -29,3 +29,12 @@ pub(super) fn ln_add(a: f64, b: f64) -> f64 {
     }
     high + libm::log1p(libm::exp(low - high))
 }
+
+/// The logarithm of a sum of exponentials.
+pub(super) fn ln_sum(logs: impl Iterator<Item = f64> + Clone) -> f64 {
+    let top = logs.clone().fold(f64::NEG_INFINITY, f64::max);
+    if top == f64::NEG_INFINITY {
+        return top;
+    }
+    top + libm::log(logs.map(|log| libm::exp(log - top)).sum::<f64>())
+}

@@ -11,7 +11,13 @@ use crate::percent::Percent;
 use crate::span::Span;
 
 /// The rules of the computation; another name whenever a verdict could differ.
-pub const ALGORITHM: &str = "stratified-hypergeometric-e/1";
+pub const ALGORITHM: &str = "stratified-hypergeometric/2";
+
+/// The parts of the risk that the e-process and the group-sequential test
+/// spend. The rest stays in reserve, so that a healthy canary fails less often
+/// than is promised even where its spread is all that is allowed.
+const WHENEVER: f64 = 0.1;
+const PLANNED: f64 = 0.85;
 
 /// How a canary is judged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +30,12 @@ pub struct Policy {
     pub beta: Risk,
     /// An odds ratio up to this is no reason to fail.
     pub margin: Margin,
+    /// How much healthy versions differ beside that: the standard deviation of
+    /// the logarithm of their odds ratio.
+    pub spread: Spread,
+    /// How long the risk of failing a healthy canary is planned for. Faults
+    /// are found afterwards, too, but later.
+    pub horizon: Span,
     /// An early pass proves that the odds ratio is below this.
     pub pass_margin: Margin,
     /// What has to be seen before the canary may go on.
@@ -41,7 +53,9 @@ impl Default for Policy {
         Self {
             alpha: Risk(0.01),
             beta: Risk(0.05),
-            margin: Margin(1.25),
+            margin: Margin(1.0),
+            spread: Spread(Percent::TENTH),
+            horizon: Span::seconds(3600),
             pass_margin: Margin(1.5),
             sample: Sample::default(),
             pass_by: PassBy::Proof,
@@ -66,6 +80,8 @@ impl Policy {
         Ok(Self {
             alpha: Risk::try_from(environment.alpha)?,
             margin: Margin::try_from(environment.margin)?,
+            spread: Spread::try_from(environment.spread)?,
+            horizon: environment.horizon(),
             sample: Sample {
                 requests: environment.min_requests,
                 time: environment.bake,
@@ -169,6 +185,18 @@ pub enum PassBy {
 pub struct Risk(f64);
 
 impl Risk {
+    /// What `ln E` has to reach against a healthy canary, when this is the
+    /// whole risk.
+    #[must_use]
+    pub fn fail_threshold(self) -> f64 {
+        -libm::log(self.0 * WHENEVER)
+    }
+
+    /// What looks of a planned watch may spend of it.
+    pub(super) fn planned(self) -> f64 {
+        self.0 * PLANNED
+    }
+
     /// What `ln E` has to reach.
     #[must_use]
     pub fn threshold(self) -> f64 {
@@ -208,6 +236,54 @@ impl FromStr for Risk {
 }
 
 impl fmt::Display for Risk {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+/// A standard deviation of the logarithm of odds ratios, up to 50 %.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "Percent", into = "Percent")]
+pub struct Spread(Percent);
+
+impl Spread {
+    /// The standard deviation.
+    #[must_use]
+    pub fn deviation(self) -> f64 {
+        self.0.fraction()
+    }
+}
+
+impl TryFrom<Percent> for Spread {
+    type Error = Invalid;
+
+    fn try_from(spread: Percent) -> Result<Self, Invalid> {
+        if spread <= Percent::HALF {
+            Ok(Self(spread))
+        } else {
+            Err(Invalid::Spread(spread.to_string()))
+        }
+    }
+}
+
+impl From<Spread> for Percent {
+    fn from(spread: Spread) -> Self {
+        spread.0
+    }
+}
+
+impl FromStr for Spread {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let refused = || Invalid::Spread(text.to_owned());
+        let percent: Percent = text.parse().map_err(|_not_percent| refused())?;
+        Self::try_from(percent)
+    }
+}
+
+impl fmt::Display for Spread {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, formatter)
     }
@@ -272,6 +348,9 @@ pub enum Invalid {
     /// Not an odds ratio, or one that lets everything through.
     #[error("`{0}` is not a margin: expected an odds ratio from 1 to 10, such as 1.25")]
     Margin(String),
+    /// Not a spread, or one that lets nearly everything through.
+    #[error("`{0}` is not a spread: expected a percentage from 0% to 50%, such as 10%")]
+    Spread(String),
     /// No budget, or nothing but budget.
     #[error("`{0}` is no objective: it must leave a budget, and promise something")]
     Objective(Percent),
@@ -295,6 +374,10 @@ mod tests {
         for text in ["nan", "inf", "0.9", "11", ""] {
             assert!(text.parse::<Margin>().is_err(), "{text}");
         }
+        for text in ["nan", "51%", "-1%", "0.6", ""] {
+            assert!(text.parse::<Spread>().is_err(), "{text}");
+        }
+        assert!((Policy::default().spread.deviation() - 0.1).abs() < 1e-12);
         for text in ["0%", "100%"] {
             assert!(Against::slo(text.parse().unwrap()).is_err(), "{text}");
         }

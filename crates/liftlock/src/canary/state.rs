@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::counts::{Arm, Row};
 use super::eprocess::{Hypothesis, Process};
+use super::group::Group;
 use super::law::Law;
+use super::null::Null;
 use super::number::{count, real};
 use super::policy::{Against, Policy, Sample};
 use crate::digest::Digest;
@@ -29,13 +31,16 @@ pub struct State {
     policy: Policy,
     rows: u64,
     digest: Digest,
+    begun: Option<Time>,
     last: Option<Time>,
     canary_seen: Option<Time>,
     baseline_seen: Option<Time>,
     seen: Sample,
     canary: Arm,
     baseline: Arm,
+    health: Null,
     worse: Process,
+    planned: Group,
     no_worse: Process,
     above_share: Process,
     below_share: Process,
@@ -54,22 +59,29 @@ impl State {
     /// Nothing seen yet.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        let (margin, pass_margin) = match policy.against {
-            Against::Baseline => (policy.margin.ratio(), policy.pass_margin.ratio()),
-            Against::Slo(_) => (1.0, 1.0),
+        let (margin, spread, pass_margin) = match policy.against {
+            Against::Baseline => (
+                policy.margin.ratio(),
+                policy.spread.deviation(),
+                policy.pass_margin.ratio(),
+            ),
+            Against::Slo(_) => (1.0, 0.0, 1.0),
         };
         let share = || Process::new(Hypothesis::AtMost(SHARE_MARGIN));
         Self {
             policy,
             rows: 0,
             digest: Digest::of(b""),
+            begun: None,
             last: None,
             canary_seen: None,
             baseline_seen: None,
             seen: Sample::default(),
             canary: Arm::default(),
             baseline: Arm::default(),
+            health: Null::new(margin, spread),
             worse: Process::new(Hypothesis::AtMost(margin)),
+            planned: Group::new(),
             no_worse: Process::new(Hypothesis::AtLeast(pass_margin)),
             above_share: share(),
             below_share: share(),
@@ -84,13 +96,24 @@ impl State {
             Against::Baseline => Law::pair(row.canary, row.baseline),
             Against::Slo(objective) => Law::single(row.canary, objective.allowed()),
         };
+        self.health.push(&law);
         self.worse.push(&law);
+        let passed = self.passed_of_horizon(row.time);
+        let risk = self.policy.alpha.planned();
+        self.planned.push(&law, &self.health, risk, passed);
         self.no_worse.push(&law);
         if let Some(share) = share {
             self.push_share(row, share);
         }
         self.odds.push(row, self.policy.against);
         self.note(row);
+    }
+
+    /// Which part of the planned time is over, from the end of the first row.
+    fn passed_of_horizon(&self, moment: Time) -> f64 {
+        let begun = self.begun.unwrap_or(moment);
+        let passed = u64::try_from(moment.millis_since(begun)).unwrap_or(0);
+        real(passed.into()) / real(self.policy.horizon.millis().max(1).into())
     }
 
     fn push_share(&mut self, row: &Row, share: Percent) {
@@ -109,6 +132,7 @@ impl State {
     }
 
     fn note(&mut self, row: &Row) {
+        self.begun = self.begun.or(Some(row.time));
         if let Some(last) = self.last {
             self.seen.time = longer(self.seen.time, self.sighted(last, row.time));
         }
@@ -181,10 +205,29 @@ impl State {
         self.baseline
     }
 
-    /// `ln E` against "no worse than the margin".
+    /// `ln E` against "no worse than the margin, or than the spread around it".
     #[must_use]
     pub fn ln_e_fail(&self) -> f64 {
-        self.worse.ln_e()
+        self.worse.ln_e() - self.health.ln_likelier()
+    }
+
+    /// Whether either test proved that the canary is worse.
+    #[must_use]
+    pub fn is_worse(&self) -> bool {
+        self.planned.has_failed() || self.ln_e_fail() >= self.policy.alpha.fail_threshold()
+    }
+
+    /// How many more bad requests of the canary would have failed the last
+    /// planned look; nothing when none is open.
+    #[must_use]
+    pub const fn short_of_fail(&self) -> Option<u64> {
+        self.planned.short()
+    }
+
+    /// What the planned looks spent of the risk so far.
+    #[must_use]
+    pub const fn spent(&self) -> f64 {
+        self.planned.spent()
     }
 
     /// `ln E` against "at least as bad as the pass margin".
@@ -221,14 +264,14 @@ impl State {
     pub fn requests_to_go(&self) -> Option<u64> {
         let requests = real(self.canary.total.into());
         let sides = [
-            (&self.worse, self.policy.alpha),
-            (&self.no_worse, self.policy.beta),
+            (&self.worse, self.policy.alpha.fail_threshold()),
+            (&self.no_worse, self.policy.beta.threshold()),
         ];
         sides
             .into_iter()
             .filter(|(process, _)| process.best() > 0.0 && requests > 0.0)
-            .map(|(process, risk)| {
-                let missing = (risk.threshold() - process.ln_e()).max(0.0);
+            .map(|(process, threshold)| {
+                let missing = (threshold - process.ln_e()).max(0.0);
                 count(missing * requests / process.best())
             })
             .min()

@@ -85,6 +85,8 @@ pub struct Environment {
     pub alpha: f64,
     /// The odds ratio up to which a canary counts as no worse.
     pub margin: f64,
+    /// How much healthy versions differ beside that.
+    pub spread: Percent,
     /// Where the numbers come from.
     pub metrics: Option<Metrics>,
     /// How long a lease lasts without a sign of life.
@@ -167,9 +169,20 @@ impl Environment {
             availability: slo.availability,
             alpha: slo.alpha.unwrap_or(default::ALPHA).fraction(),
             margin: slo.margin.unwrap_or(default::MARGIN),
+            spread: slo.spread.unwrap_or(default::SPREAD),
             metrics: written.metrics,
             lease: written.lease.unwrap_or(Span::seconds(120)),
         }
+    }
+}
+
+impl Environment {
+    /// How long a rollout is planned to last: each step's bake, and the watch.
+    #[must_use]
+    pub fn horizon(&self) -> Span {
+        let steps = u64::try_from(self.steps.len()).unwrap_or(1);
+        let bakes = self.bake.millis().saturating_mul(steps);
+        Span::from_millis(bakes.saturating_add(self.watch.millis()))
     }
 }
 

@@ -91,9 +91,13 @@ pub struct Slo {
     /// The chance of a false alarm over the whole rollout; default 1 %.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alpha: Option<Percent>,
-    /// The odds ratio up to which a canary counts as no worse; default 1.25.
+    /// The odds ratio up to which a canary counts as no worse; default 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
+    /// How much healthy versions differ beside that, as the standard deviation
+    /// of the logarithm of their odds ratio; default 10 %, at most 50 %.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Percent>,
 }
 
 /// What holds where nobody says otherwise. A policy that is silent about one
@@ -108,7 +112,9 @@ pub mod default {
     /// The chance of a false alarm over the whole rollout.
     pub const ALPHA: Percent = Percent::ONE;
     /// The odds ratio up to which a canary counts as no worse.
-    pub const MARGIN: f64 = 1.25;
+    pub const MARGIN: f64 = 1.0;
+    /// How much healthy versions differ beside that.
+    pub const SPREAD: Percent = Percent::TENTH;
 }
 
 type Fault = (&'static str, String);
@@ -123,13 +129,21 @@ impl Environment {
         self.check_approval()?;
         self.check_ways()?;
         self.check_targets(artifacts)?;
-        let margin = self.slo.and_then(|slo| slo.margin);
-        match margin {
-            Some(margin) if !(1.0..=10.0).contains(&margin) => {
-                Err(fault("slo.margin", "is an odds ratio: expected 1 to 10"))
-            }
-            Some(_) | None => Ok(()),
+        self.check_slo()
+    }
+
+    fn check_slo(&self) -> Result<(), Fault> {
+        let slo = self.slo.unwrap_or_default();
+        if slo
+            .margin
+            .is_some_and(|margin| !(1.0..=10.0).contains(&margin))
+        {
+            return Err(fault("slo.margin", "is an odds ratio: expected 1 to 10"));
         }
+        if slo.spread.is_some_and(|spread| spread > Percent::HALF) {
+            return Err(fault("slo.spread", "is a deviation: expected 0% to 50%"));
+        }
+        Ok(())
     }
 
     fn check_steps(&self) -> Result<(), Fault> {

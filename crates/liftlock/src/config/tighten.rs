@@ -161,6 +161,7 @@ fn slo(policy: Option<Slo>, local: Option<Slo>) -> Result<Option<Slo>, Loosened>
     };
     let policy = policy.unwrap_or_default();
     let margin = policy.margin.unwrap_or(default::MARGIN);
+    let spread = policy.spread.unwrap_or(default::SPREAD);
     Ok(Some(Slo {
         availability: at_least("slo.availability", policy.availability, local.availability)?,
         // A smaller alpha would let more bad canaries through, a larger one
@@ -171,6 +172,7 @@ fn slo(policy: Option<Slo>, local: Option<Slo>) -> Result<Option<Slo>, Loosened>
             local.alpha,
         )?,
         margin: at_most("slo.margin", Some(margin), local.margin)?,
+        spread: at_most("slo.spread", Some(spread), local.spread)?,
     }))
 }
 
@@ -310,7 +312,7 @@ environments:
     fn the_tighter_side_is_open() {
         let service = merged(
             "environments: { production: { bake: 20m, requires: [provenance], \
-             slo: { availability: 99.9%, margin: 1.1 } } }",
+             slo: { availability: 99.9%, margin: 1.1, spread: 5% } } }",
         )
         .unwrap();
         let production = &service.environments["production"];
@@ -351,6 +353,10 @@ environments:
             (
                 "environments: { production: { slo: { margin: 2.0 } } }",
                 "environments.production.slo.margin",
+            ),
+            (
+                "environments: { production: { slo: { spread: 11% } } }",
+                "environments.production.slo.spread",
             ),
         ];
         for (local, field) in cases {

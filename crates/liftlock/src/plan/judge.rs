@@ -85,6 +85,8 @@ mod tests {
         Judging {
             alpha: 0.01,
             margin: 1.25,
+            spread: crate::percent::Percent::TENTH,
+            horizon: Span::seconds(3600),
             availability: None,
             look: Span::seconds(15),
             on_blind,

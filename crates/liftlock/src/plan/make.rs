@@ -260,6 +260,8 @@ fn assemble(inputs: &Inputs<'_>, kind: Kind, slots: Option<&Slots>, actions: Vec
         judging: slots.map(|_| Judging {
             alpha: environment.alpha,
             margin: environment.margin,
+            spread: environment.spread,
+            horizon: environment.horizon(),
             availability: environment.availability,
             look: environment.look,
             on_blind: environment.on_blind,

@@ -77,6 +77,10 @@ pub struct Judging {
     pub alpha: f64,
     /// The odds ratio up to which the canary counts as no worse.
     pub margin: f64,
+    /// How much healthy versions differ beside that.
+    pub spread: Percent,
+    /// How long the plan lasts when nothing is in its way.
+    pub horizon: Span,
     /// The promised share of good requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability: Option<Percent>,

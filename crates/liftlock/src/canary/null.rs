@@ -1,0 +1,131 @@
+//! What a healthy canary may be: as good as its baseline, but for the spread
+//! between any two sets of instances.
+
+use serde::{Deserialize, Serialize};
+
+use super::eprocess::Broken;
+use super::law::{Law, Odds};
+use super::number::ln_sum;
+
+/// Half of the nodes of the spread, one every half standard deviation: four of
+/// them hold all but one canary in 30,000.
+const SIDE: i32 = 8;
+
+/// The hypothesis of health: the logarithm of the odds ratio is normal around
+/// that of the margin, one draw for the whole watch. Without a spread the odds
+/// ratio is at most the margin.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Kept", into = "Kept")]
+pub(super) struct Null {
+    kept: Kept,
+    centre: Odds,
+    nodes: Vec<Node>,
+}
+
+/// One odds ratio of the spread.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    odds: Odds,
+    /// Its logarithm less that of the margin.
+    away: f64,
+    /// The logarithm of its probability.
+    ln_weight: f64,
+}
+
+/// What a hypothesis carries from one run to the next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kept {
+    margin: f64,
+    spread: f64,
+    /// The log-likelihood of each node less that of the margin.
+    logs: Vec<f64>,
+}
+
+impl Null {
+    pub(super) fn new(margin: f64, spread: f64) -> Self {
+        let nodes = nodes(margin, spread);
+        Self {
+            kept: Kept {
+                margin,
+                spread,
+                logs: vec![0.0; nodes.len()],
+            },
+            centre: Odds::new(margin),
+            nodes,
+        }
+    }
+
+    pub(super) const fn centre(&self) -> Odds {
+        self.centre
+    }
+
+    pub(super) const fn spread(&self) -> f64 {
+        self.kept.spread
+    }
+
+    /// Takes one more row.
+    pub(super) fn push(&mut self, law: &Law) {
+        if law.is_silent() || self.nodes.is_empty() {
+            return;
+        }
+        let centre = law.ln_likelihood(self.centre);
+        for (log, node) in self.kept.logs.iter_mut().zip(&self.nodes) {
+            *log += law.ln_likelihood(node.odds) - centre;
+        }
+    }
+
+    /// How much likelier the rows are with the spread than at the margin, as a
+    /// logarithm; 0 where they are not.
+    pub(super) fn ln_likelier(&self) -> f64 {
+        self.ln_mixture(0.0)
+    }
+
+    /// The same when the canary had so many more bad requests: rows enter it
+    /// by their sums alone, as all nodes are of one exponential family.
+    pub(super) fn ln_mixture(&self, more: f64) -> f64 {
+        let nodes = self.kept.logs.iter().zip(&self.nodes);
+        ln_sum(nodes.map(|(log, node)| node.ln_weight + log + more * node.away)).max(0.0)
+    }
+}
+
+fn nodes(margin: f64, spread: f64) -> Vec<Node> {
+    if spread <= 0.0 {
+        return Vec::new();
+    }
+    let steps = -SIDE..=SIDE;
+    let density = |step: i32| -f64::from(step * step) / 8.0;
+    let all = ln_sum(steps.clone().map(density));
+    steps
+        .map(|step| {
+            let away = spread * f64::from(step) / 2.0;
+            Node {
+                odds: Odds::new(margin * libm::exp(away)),
+                away,
+                ln_weight: density(step) - all,
+            }
+        })
+        .collect()
+}
+
+impl From<Null> for Kept {
+    fn from(null: Null) -> Self {
+        null.kept
+    }
+}
+
+impl TryFrom<Kept> for Null {
+    type Error = Broken;
+
+    fn try_from(kept: Kept) -> Result<Self, Broken> {
+        let sane = kept.margin > 0.0 && kept.margin.is_finite() && kept.spread.is_finite();
+        let mut null = Self::new(kept.margin, kept.spread);
+        let finite = kept.logs.iter().all(|log| log.is_finite());
+        if sane && finite && kept.logs.len() == null.nodes.len() {
+            null.kept = kept;
+            Ok(null)
+        } else {
+            Err(Broken)
+        }
+    }
+}
