@@ -31,7 +31,7 @@ pub struct Judgement {
     /// Why there is no sight, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// `ln E` against a healthy canary; fails at `ln(10/alpha)`.
+    /// `ln E` against a healthy canary; fails at `ln(1/(0.21 alpha))`.
     pub log_e_fail: f64,
     /// How many more bad requests of the canary would have failed it at the
     /// last planned look; absent when no planned look is open.
@@ -115,16 +115,28 @@ pub enum Reached {
     No,
 }
 
-/// Judges a canary by its rows, from the first on.
+/// Judges a whole record of a canary: it fails at the first row that proves
+/// it, and passes only at the last one, as a fault may begin late.
 #[must_use]
 pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement {
-    State::new(policy.clone()).decide(evidence, now)
+    State::new(policy.clone()).judge(evidence, now, Pass::AtTheEnd)
+}
+
+/// When rows may prove a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    AtOnce,
+    AtTheEnd,
 }
 
 impl State {
     /// Goes on to judge with rows that came since: those not later than the
     /// newest one taken before are left out. No row after the verdict is used.
     pub fn decide(&mut self, evidence: &Evidence<'_>, now: Time) -> Judgement {
+        self.judge(evidence, now, Pass::AtOnce)
+    }
+
+    fn judge(&mut self, evidence: &Evidence<'_>, now: Time, pass: Pass) -> Judgement {
         if let Some(failed) = self.failed() {
             return Judgement::new(self, failed, None);
         }
@@ -132,9 +144,10 @@ impl State {
         let newest = evidence.rows.last().map(|row| row.time).or(self.last());
         let behind = newest.is_none_or(|newest| self.is_old(newest, current));
         for row in evidence.rows {
+            let early = behind || (pass == Pass::AtTheEnd && Some(row.time) != newest);
             if self.take(row, evidence.sight)
                 && let Some(reason) = self.proved(evidence.sight, row.time)
-                && !(behind && reason.verdict() == Verdict::Pass)
+                && !(early && reason.verdict() == Verdict::Pass)
             {
                 return Judgement::new(self, reason, None);
             }
@@ -294,7 +307,7 @@ mod tests {
         #[rustfmt::skip]
         let cases = [
             ("worse", &proof, rows(9, (300, 3), (300, 15)), Reason::Worse, Some(2)),
-            ("alike", &proof, rows(20, (600, 12), (600, 12)), Reason::NoWorse, Some(10)),
+            ("alike", &proof, rows(20, (600, 12), (600, 12)), Reason::NoWorse, Some(9)),
             ("short", &proof, rows(2, (600, 12), (600, 12)), Reason::TooLittle, None),
             ("calm", &proof, rows(60, (600, 0), (600, 0)), Reason::TooLittle, None),
             ("planned", &plan, rows(60, (60, 0), (30, 0)), Reason::SampleReached, Some(5)),

@@ -8,17 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::law::{Law, Odds};
 use super::number::{ln_add, ln_sum, real};
 
-/// Alternatives on the grid, and how far from the hypothesis they reach.
+/// Alternatives on the grid.
 const POINTS: u32 = 24;
-const NEAREST: f64 = 1.25;
-const FARTHEST: f64 = 6.0;
 
 /// The stake on a fault that is there from the first row on; the rest is on
 /// faults that begin later.
-const AT_ONCE: f64 = 0.2;
+const AT_ONCE: f64 = 0.1;
 
-/// A new start is mixed in at every fifth row that can tell.
-const EVERY: u64 = 5;
+/// A new start is mixed in at every tenth row that can tell.
+const EVERY: u64 = 10;
 
 /// The hypothesis that is to be refuted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,11 +58,13 @@ impl Process {
     }
 
     fn with(kept: Kept) -> Self {
-        let (null, away) = match kept.hypothesis {
-            Hypothesis::AtMost(null) => (null, 1.0),
-            Hypothesis::AtLeast(null) => (null, -1.0),
+        // How far from the hypothesis the alternatives reach: to faults that
+        // matter, or to what a healthy canary is.
+        let (null, away, nearest, farthest) = match kept.hypothesis {
+            Hypothesis::AtMost(null) => (null, 1.0, 1.5, 4.0),
+            Hypothesis::AtLeast(null) => (null, -1.0, 1.2, 3.0),
         };
-        let (first, last) = (libm::log(NEAREST), libm::log(FARTHEST));
+        let (first, last) = (libm::log(nearest), libm::log(farthest));
         let step = (last - first) / f64::from(POINTS - 1);
         let grid = (0..POINTS)
             .map(|point| libm::exp(away * (first + step * f64::from(point))))
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_process_is_the_mixture_over_grid_and_starts() {
-        let rows: Vec<Law> = (0..12)
+        let rows: Vec<Law> = (0..25)
             .map(|row| law((3 + row % 4, 200), (2, 210)))
             .collect();
         let mut process = Process::new(Hypothesis::AtMost(1.25));
@@ -225,13 +225,13 @@ mod tests {
         let mut naive = 0.0;
         for (last, row) in rows.iter().enumerate() {
             process.push(row);
-            naive = 0.8 / real((1 + last / 5) as u128);
-            for start in (0..=last).step_by(5) {
-                let turn = real((start / 5) as u128);
+            naive = 0.9 / real((1 + last / 10) as u128);
+            for start in (0..=last).step_by(10) {
+                let turn = real((start / 10) as u128);
                 let stake = if start == 0 {
-                    0.2
+                    0.1
                 } else {
-                    0.8 / (turn * (turn + 1.0))
+                    0.9 / (turn * (turn + 1.0))
                 };
                 for odds in &process.grid {
                     let worth: f64 = rows[start..=last]

@@ -18,8 +18,11 @@ use super::number::real;
 /// inverse square of a spread of 10 %, more requests teach little.
 const MOST: f64 = 400.0;
 
-/// Information from which on a look is worth a part of the risk.
-const ONSET: f64 = 3.0;
+/// Most of the risk is spent between these two informations: there a fault of
+/// twice the odds begins to show, and shows.
+const ONSET: f64 = 4.0;
+const KNEE: f64 = 18.0;
+const BY_THE_KNEE: f64 = 0.6;
 
 /// A watch that will not come to half of all information keeps risk for its end.
 const AMPLE: f64 = 0.5;
@@ -168,20 +171,24 @@ fn length(chances: &[f64]) -> u64 {
     u64::try_from(chances.len()).unwrap_or(u64::MAX)
 }
 
-/// The part of the risk that may be spent by now. Early looks get as much as
-/// their information is worth on a logarithmic scale; the end gets the rest.
+/// The part of the risk that may be spent by now: most of it where faults
+/// begin to show, the rest towards the end of information or of planned time.
+/// Nearly all sums that are extreme in the middle are so at the end as well,
+/// where the same risk finds more.
 fn share(variance: f64, spread: f64, passed: f64) -> f64 {
     if passed >= 1.0 || variance >= MOST {
         return 1.0;
     }
-    // Beyond the spread's own variance, requests tell nothing new.
-    let information = |variance: f64| variance / (1.0 + spread * spread * variance);
-    let most = information(MOST);
     if passed <= 0.0 {
         return 0.0;
     }
+    // Beyond the spread's own variance, requests tell nothing new.
+    let information = |variance: f64| variance / (1.0 + spread * spread * variance);
+    let (here, most) = (information(variance), information(MOST));
     let ahead = information(variance / passed) / most;
-    let early = libm::log1p(information(variance) / ONSET) / libm::log1p(most / ONSET);
-    let late = passed * passed * passed * passed;
-    (early * (ahead / AMPLE).min(1.0)).max(late).min(1.0)
+    let rise = |information: f64| libm::log1p((information / ONSET) * (information / ONSET));
+    let risen = (rise(here) / rise(KNEE)).min(1.0);
+    let early = BY_THE_KNEE * (ahead / AMPLE).min(1.0) * risen;
+    let late = libm::pow(passed, 4.0).max(libm::pow(here / most, 8.0));
+    early + (1.0 - early) * late
 }

@@ -98,6 +98,7 @@ impl State {
         };
         self.health.push(&law);
         self.worse.push(&law);
+        self.begun = Some(self.begin(row.time));
         let passed = self.passed_of_horizon(row.time);
         let risk = self.policy.alpha.planned();
         self.planned.push(&law, &self.health, risk, passed);
@@ -109,7 +110,21 @@ impl State {
         self.note(row);
     }
 
-    /// Which part of the planned time is over, from the end of the first row.
+    /// When the first row began: as long before its end as the second one ends
+    /// after it, which is not known before.
+    fn begin(&self, moment: Time) -> Time {
+        match (self.begun, self.last) {
+            (Some(_), Some(first)) if self.rows == 1 => {
+                let width = moment.millis_since(first);
+                let begun = first.unix_millis().saturating_sub(width);
+                Time::from_unix_millis(begun).unwrap_or(first)
+            }
+            (Some(begun), _) => begun,
+            (None, _) => moment,
+        }
+    }
+
+    /// Which part of the planned time is over.
     fn passed_of_horizon(&self, moment: Time) -> f64 {
         let begun = self.begun.unwrap_or(moment);
         let passed = u64::try_from(moment.millis_since(begun)).unwrap_or(0);
@@ -132,7 +147,6 @@ impl State {
     }
 
     fn note(&mut self, row: &Row) {
-        self.begun = self.begun.or(Some(row.time));
         if let Some(last) = self.last {
             self.seen.time = longer(self.seen.time, self.sighted(last, row.time));
         }
