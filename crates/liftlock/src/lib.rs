@@ -28,6 +28,7 @@ pub mod ledger;
 pub mod name;
 pub mod oci;
 pub mod part;
+pub mod peers;
 pub mod pem;
 pub mod percent;
 pub mod pkcs8;
