@@ -43,6 +43,10 @@ pub(crate) struct Judge {
     #[arg(long, value_name = "FILE")]
     pub(crate) counts: Option<PathBuf>,
 
+    /// Judge every .csv of this folder by itself; `--format jsonl` tells a line a file
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["counts", "release"])]
+    pub(crate) counts_dir: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) proof: Proof,
 

@@ -4,6 +4,7 @@ mod args;
 mod attest;
 mod doctor;
 mod explain;
+mod many;
 mod render;
 mod run;
 mod settings;

@@ -14,7 +14,7 @@ use liftlock_io::file;
 
 use crate::args::{About, Args, Command, Judge, Proof};
 use crate::settings::{Settings, shifts};
-use crate::{attest, doctor, explain, render, watch};
+use crate::{attest, doctor, explain, many, render, watch};
 
 /// What was judged, by which rules, from what.
 pub(crate) struct Judged {
@@ -40,6 +40,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
 }
 
 fn judge(args: &Judge, session: &Session) -> Result<Report, Failure> {
+    if let Some(folder) = &args.counts_dir {
+        return many::judge(folder, args, session);
+    }
     let settings = Settings::read(session, args.about.environment.as_ref())?;
     let policy = settings.policy(&args.proof, None)?;
     let path = settings.counts(args.counts.as_ref())?;

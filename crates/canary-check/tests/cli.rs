@@ -88,6 +88,53 @@ fn the_same_counts_give_the_same_verdict_byte_for_byte() {
 }
 
 #[test]
+fn each_file_of_a_folder_is_judged_by_itself_and_the_worst_is_the_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, row: &str| {
+        std::fs::write(folder.path().join(name), rows(60, row)).unwrap();
+    };
+    let run = |format: &str| {
+        let line = ["judge", "--counts-dir", ".", "--format", format];
+        check(folder.path(), &line)
+    };
+    let empty = run("jsonl");
+    assert_eq!(code(&empty), 3);
+    assert!(stderr(&empty).contains("no `.csv`"), "{}", stderr(&empty));
+    put("b.csv", "600,12,600,12");
+    put("notes.txt", "no counts");
+    assert_eq!(code(&run("json")), 0);
+    put("c.csv", "600,12,0,0");
+    assert_eq!(code(&run("json")), 12);
+    put("a.csv", "300,3,300,15");
+    let output = run("jsonl");
+    assert_eq!(code(&output), 10);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told = |line: &Value| {
+        let word = |field: &str| line[field].as_str().unwrap().to_owned();
+        (
+            word("file"),
+            word("verdict"),
+            line["decided_at_row"].as_u64(),
+        )
+    };
+    let expected = [
+        ("a.csv".to_owned(), "fail".to_owned(), Some(2)),
+        ("b.csv".to_owned(), "pass".to_owned(), Some(60)),
+        ("c.csv".to_owned(), "blind".to_owned(), None),
+    ];
+    assert_eq!(lines.iter().map(told).collect::<Vec<_>>(), expected);
+    // A file that is no counts stops the run, under its name.
+    put("d.csv", "600,12");
+    let broken = run("jsonl");
+    assert_eq!((code(&broken), broken.stdout.len()), (3, 0));
+    assert!(stderr(&broken).contains("d.csv"), "{}", stderr(&broken));
+}
+
+#[test]
 fn observing_tells_a_fail_and_ends_with_zero() {
     let output = judge(&rows(60, "300,3,300,15"), &["--mode", "observe"]);
     assert_eq!(

@@ -62,7 +62,7 @@ pub enum Format {
     Human,
     /// One JSON document, indented
     Json,
-    /// One JSON document on one line
+    /// One JSON document on one line, or one for each of many things
     Jsonl,
 }
 

@@ -104,7 +104,11 @@ fn to_ci(ending: &Ending, places: &Places) -> Result<(), Failure> {
 fn stdout(ending: &Ending, report: &Report, places: &Places) -> String {
     match places.format {
         Format::Json => inert(&pretty(ending)),
-        Format::Jsonl => inert(&ending.json().to_string()),
+        Format::Jsonl if report.lines.is_empty() => inert(&ending.json().to_string()),
+        Format::Jsonl => {
+            let lines = report.lines.iter().map(serde_json::Value::to_string);
+            inert(&lines.collect::<Vec<_>>().join("\n"))
+        }
         Format::Human => format!(
             "{}: {}\n{}",
             report.verdict.word(),

@@ -52,6 +52,8 @@ pub struct Report {
     pub policy: PolicyOrigin,
     /// The verb's own result, snake_case.
     pub detail: serde_json::Value,
+    /// What was decided about each of many things, for a line each; may be empty.
+    pub lines: Vec<serde_json::Value>,
     /// Kebab-case name and single-line value; at most 8 beside `verdict`.
     pub outputs: Vec<(&'static str, String)>,
     /// Lines for a terminal below the headline; may be empty.
@@ -83,6 +85,7 @@ impl Report {
             recorded: false,
             policy: PolicyOrigin::default(),
             detail: serde_json::Value::Null,
+            lines: Vec::new(),
             outputs: Vec::new(),
             human: String::new(),
             summary: String::new(),
@@ -95,6 +98,16 @@ impl Report {
     #[must_use]
     pub fn with_detail<T: Serialize>(mut self, detail: &T) -> Self {
         self.detail = serde_json::to_value(detail).unwrap_or_default();
+        self
+    }
+
+    /// Sets what was decided about each of many things.
+    ///
+    /// A value that cannot be JSON is a bug of its type; it shows as `null`.
+    #[must_use]
+    pub fn with_lines<T: Serialize>(mut self, lines: &[T]) -> Self {
+        let lines = lines.iter().map(serde_json::to_value);
+        self.lines = lines.map(Result::unwrap_or_default).collect();
         self
     }
 
