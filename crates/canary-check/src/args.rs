@@ -35,6 +35,23 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Check that Prometheus can be reached and the series are there
     Doctor(Doctor),
+    /// Compare with what Kayenta, Argo Rollouts and Flagger would have said about recorded counts
+    Peers(Peers),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Peers {
+    /// CSV as for `judge`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) counts: PathBuf,
+
+    /// Share of bad requests that Argo Rollouts and Flagger allow; default twice the baseline's
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) limit: Option<Percent>,
+
+    /// Ratio of the means up to which Kayenta allows an increase
+    #[arg(long, value_name = "RATIO", default_value = "1")]
+    pub(crate) allowed_increase: Margin,
 }
 
 #[derive(Debug, clap::Args)]

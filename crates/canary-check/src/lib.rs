@@ -5,6 +5,7 @@ mod attest;
 mod doctor;
 mod explain;
 mod many;
+mod peers;
 mod render;
 mod run;
 mod settings;

@@ -14,7 +14,7 @@ use liftlock_io::file;
 
 use crate::args::{About, Args, Command, Judge, Proof};
 use crate::settings::{Settings, shifts};
-use crate::{attest, doctor, explain, many, render, watch};
+use crate::{attest, doctor, explain, many, peers, render, watch};
 
 /// What was judged, by which rules, from what.
 pub(crate) struct Judged {
@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         }
         Command::Explain(args) => explain::explain(args, session),
         Command::Doctor(args) => doctor::doctor(args, session),
+        Command::Peers(args) => peers::peers(args, session),
     }
 }
 
@@ -70,7 +71,7 @@ pub(crate) fn recorded(path: &Path, proof: &Proof, policy: Policy) -> Result<Jud
     })
 }
 
-fn read_counts(path: &Path) -> Result<(Vec<Row>, Digest), Failure> {
+pub(crate) fn read_counts(path: &Path) -> Result<(Vec<Row>, Digest), Failure> {
     let limit = u64::try_from(counts::LARGEST).unwrap_or(u64::MAX);
     let bytes = file::read(path, limit)?;
     let rows = counts::parse(&bytes).map_err(|source| BadCounts {

@@ -135,6 +135,39 @@ fn each_file_of_a_folder_is_judged_by_itself_and_the_worst_is_the_verdict() {
 }
 
 #[test]
+fn other_judges_are_told_beside_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |row: &str, more: &[&str]| {
+        std::fs::write(folder.path().join("counts.csv"), rows(60, row)).unwrap();
+        let line = ["peers", "--counts", "counts.csv", "--format", "json"];
+        let output = check(folder.path(), &[&line, more].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let judges = json(&output)["detail"]["judges"].take();
+        let judges = judges.as_array().unwrap().iter();
+        judges
+            .map(|one| (one["judge"].to_string(), one["fails_at_row"].as_u64()))
+            .collect::<Vec<_>>()
+    };
+    let expected = |rows: [Option<u64>; 4]| {
+        let names = ["canary-check", "kayenta", "argo-rollouts", "flagger"];
+        let names = names.map(|name| format!("\"{name}\""));
+        names.into_iter().zip(rows).collect::<Vec<_>>()
+    };
+    let worse = expected([Some(2), Some(10), Some(20), Some(5)]);
+    assert_eq!(told("300,3,300,15", &[]), worse);
+    let alike = expected([None; 4]);
+    assert_eq!(told("300,3,300,3", &[]), alike);
+    // Their limits are the user's: a low one fails what is healthy.
+    let strict = expected([None, None, Some(20), Some(5)]);
+    assert_eq!(told("300,3,300,3", &["--limit", "0.5%"]), strict);
+    let raised = expected([Some(2), None, Some(20), Some(5)]);
+    let allowed = ["--allowed-increase", "9"];
+    assert_eq!(told("300,3,300,15", &allowed), raised);
+    let output = check(folder.path(), &["peers"]);
+    assert_eq!(code(&output), 2);
+}
+
+#[test]
 fn observing_tells_a_fail_and_ends_with_zero() {
     let output = judge(&rows(60, "300,3,300,15"), &["--mode", "observe"]);
     assert_eq!(

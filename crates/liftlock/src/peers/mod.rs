@@ -10,7 +10,8 @@ use crate::canary::counts::{Arm, Row};
 
 /// The share of bad requests, as a query for it would answer: none without
 /// requests.
-fn share(arm: Arm) -> Option<f64> {
+#[must_use]
+pub fn share(arm: Arm) -> Option<f64> {
     let [bad, total] = [arm.bad, arm.total].map(real);
     (arm.total > 0).then(|| bad / total)
 }
