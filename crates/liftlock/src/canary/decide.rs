@@ -307,13 +307,13 @@ mod tests {
         #[rustfmt::skip]
         let cases = [
             ("worse", &proof, rows(9, (300, 3), (300, 15)), Reason::Worse, Some(2)),
-            ("alike", &proof, rows(20, (600, 12), (600, 12)), Reason::NoWorse, Some(9)),
+            ("alike", &proof, rows(20, (600, 12), (600, 12)), Reason::NoWorse, Some(20)),
             ("short", &proof, rows(2, (600, 12), (600, 12)), Reason::TooLittle, None),
             ("calm", &proof, rows(60, (600, 0), (600, 0)), Reason::TooLittle, None),
-            ("planned", &plan, rows(60, (60, 0), (30, 0)), Reason::SampleReached, Some(5)),
+            ("planned", &plan, rows(60, (60, 0), (30, 0)), Reason::SampleReached, Some(60)),
             ("planned but worse", &plan, rows(60, (300, 3), (300, 15)), Reason::Worse, Some(2)),
             ("missed", &slo, rows(9, (0, 0), (300, 15)), Reason::ObjectiveMissed, Some(1)),
-            ("met", &slo, rows(60, (0, 0), (300, 1)), Reason::ObjectiveMet, Some(4)),
+            ("met", &slo, rows(60, (0, 0), (300, 1)), Reason::ObjectiveMet, Some(60)),
             ("nothing", &proof, vec![], Reason::NoRows, None),
             ("no canary", &proof, rows(20, (600, 12), (0, 0)), Reason::CanarySilent, None),
             ("no baseline", &proof, rows(20, (0, 0), (600, 12)), Reason::BaselineSilent, None),

@@ -33,8 +33,8 @@ pub(super) enum Hypothesis {
 #[serde(try_from = "Kept", into = "Kept")]
 pub(super) struct Process {
     kept: Kept,
-    null: Odds,
-    grid: Vec<Odds>,
+    /// The alternatives, and at the end the hypothesis itself.
+    all: Vec<Odds>,
 }
 
 /// What a process carries from one run to the next.
@@ -66,14 +66,11 @@ impl Process {
         };
         let (first, last) = (libm::log(nearest), libm::log(farthest));
         let step = (last - first) / f64::from(POINTS - 1);
-        let grid = (0..POINTS)
-            .map(|point| libm::exp(away * (first + step * f64::from(point))))
-            .map(|times| Odds::new(null * times))
-            .collect();
+        let times = (0..POINTS).map(|point| libm::exp(away * (first + step * f64::from(point))));
+        let all = times.chain([1.0]).map(|times| Odds::new(null * times));
         Self {
             kept,
-            null: Odds::new(null),
-            grid,
+            all: all.collect(),
         }
     }
 
@@ -85,16 +82,17 @@ impl Process {
         let start = self.start();
         self.kept.telling = self.kept.telling.saturating_add(1);
         if self.kept.logs.is_empty() {
-            self.kept.logs = vec![f64::NEG_INFINITY; self.grid.len()];
+            self.kept.logs = vec![f64::NEG_INFINITY; self.all.len().saturating_sub(1)];
         }
-        let null = law.ln_likelihood(self.null);
-        for (log, odds) in self.kept.logs.iter_mut().zip(&self.grid) {
+        let found = law.ln_likelihoods(&self.all);
+        let null = found.last().copied().unwrap_or_default();
+        for (log, likelihood) in self.kept.logs.iter_mut().zip(found) {
             let begun = if start > 0.0 {
                 ln_add(*log, libm::log(start))
             } else {
                 *log
             };
-            *log = begun + law.ln_likelihood(*odds) - null;
+            *log = begun + likelihood - null;
         }
     }
 
@@ -157,7 +155,8 @@ impl TryFrom<Kept> for Process {
         let (Hypothesis::AtMost(null) | Hypothesis::AtLeast(null)) = kept.hypothesis;
         let begun = kept.telling > 0;
         let process = Self::with(kept);
-        let expected = if begun { process.grid.len() } else { 0 };
+        let points = process.all.len().saturating_sub(1);
+        let expected = if begun { points } else { 0 };
         let logs = &process.kept.logs;
         let finite = null > 0.0 && null.is_finite() && logs.iter().all(|log| log.is_finite());
         if finite && logs.len() == expected {
@@ -233,10 +232,11 @@ mod tests {
                 } else {
                     0.9 / (turn * (turn + 1.0))
                 };
-                for odds in &process.grid {
+                let (null, grid) = process.all.split_last().unwrap();
+                for odds in grid {
                     let worth: f64 = rows[start..=last]
                         .iter()
-                        .map(|row| row.ln_likelihood(*odds) - row.ln_likelihood(process.null))
+                        .map(|row| row.ln_likelihood(*odds) - row.ln_likelihood(*null))
                         .sum();
                     naive += stake / 24.0 * worth.exp();
                 }

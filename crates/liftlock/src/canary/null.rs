@@ -19,13 +19,13 @@ const SIDE: i32 = 8;
 pub(super) struct Null {
     kept: Kept,
     centre: Odds,
+    odds: Vec<Odds>,
     nodes: Vec<Node>,
 }
 
 /// One odds ratio of the spread.
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    odds: Odds,
     /// Its logarithm less that of the margin.
     away: f64,
     /// The logarithm of its probability.
@@ -44,7 +44,8 @@ pub(super) struct Kept {
 
 impl Null {
     pub(super) fn new(margin: f64, spread: f64) -> Self {
-        let nodes = nodes(margin, spread);
+        let nodes = nodes(spread);
+        let odds = |node: &Node| Odds::new(margin * libm::exp(node.away));
         Self {
             kept: Kept {
                 margin,
@@ -52,6 +53,7 @@ impl Null {
                 logs: vec![0.0; nodes.len()],
             },
             centre: Odds::new(margin),
+            odds: nodes.iter().map(odds).collect(),
             nodes,
         }
     }
@@ -69,9 +71,11 @@ impl Null {
         if law.is_silent() || self.nodes.is_empty() {
             return;
         }
-        let centre = law.ln_likelihood(self.centre);
-        for (log, node) in self.kept.logs.iter_mut().zip(&self.nodes) {
-            *log += law.ln_likelihood(node.odds) - centre;
+        let found = law.ln_likelihoods(&self.odds);
+        let middle = found.len() / 2;
+        let centre = found.get(middle).copied().unwrap_or_default();
+        for (log, likelihood) in self.kept.logs.iter_mut().zip(found) {
+            *log += likelihood - centre;
         }
     }
 
@@ -89,7 +93,7 @@ impl Null {
     }
 }
 
-fn nodes(margin: f64, spread: f64) -> Vec<Node> {
+fn nodes(spread: f64) -> Vec<Node> {
     if spread <= 0.0 {
         return Vec::new();
     }
@@ -100,7 +104,6 @@ fn nodes(margin: f64, spread: f64) -> Vec<Node> {
         .map(|step| {
             let away = spread * f64::from(step) / 2.0;
             Node {
-                odds: Odds::new(margin * libm::exp(away)),
                 away,
                 ln_weight: density(step) - all,
             }

@@ -7,6 +7,7 @@
 
 mod list;
 mod scenario;
+mod speed;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -42,6 +43,10 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
+    /// Measure what looks cost instead
+    #[arg(long)]
+    speed: bool,
+
     /// Folder with recorded series
     #[arg(long)]
     series: Option<PathBuf>,
@@ -63,6 +68,9 @@ struct Seen {
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    if args.speed {
+        return Ok(writeln!(std::io::stdout(), "{}", speed::figures()?)?);
+    }
     let list = list::scenarios(args.series.as_deref())?;
     let next = Mutex::new(list.into_iter().zip(0_u64..));
     let seen = Mutex::new(Vec::new());
