@@ -305,6 +305,7 @@ fn stirling(n: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canary::number::count;
 
     fn ln_ratio(law: &Law, null: f64, other: f64) -> f64 {
         law.ln_likelihood(Odds::new(other)) - law.ln_likelihood(Odds::new(null))
@@ -382,7 +383,7 @@ mod tests {
                 let mut exact = 1.0;
                 for up in [true, false] {
                     let mut term = 1.0;
-                    for step in 0..(12.0 * deviation) as u128 {
+                    for step in 0..u128::from(count(12.0 * deviation)) {
                         if up {
                             term *= odds.ratio * table.growth(mode + step);
                         } else {
