@@ -35,8 +35,24 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Check that Prometheus can be reached and the series are there
     Doctor(Doctor),
+    /// Judge a record of two healthy arms again: false alarms, faults that would be found, the spread to set
+    Backtest(Backtest),
     /// Compare with what Kayenta, Argo Rollouts and Flagger would have said about recorded counts
     Peers(Peers),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Backtest {
+    /// CSV as for `judge`, of some quiet weeks; windows are as long as the horizon
+    #[arg(long, value_name = "FILE")]
+    pub(crate) counts: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+
+    /// Environment of the configuration
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<Name>,
 }
 
 #[derive(Debug, clap::Args)]

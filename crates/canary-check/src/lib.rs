@@ -2,6 +2,7 @@
 
 mod args;
 mod attest;
+mod backtest;
 mod doctor;
 mod explain;
 mod many;

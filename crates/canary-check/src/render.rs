@@ -73,7 +73,11 @@ pub(crate) fn headline(judgement: &Judgement) -> String {
             canary.total
         ),
         Reason::TooLittle => match judgement.requests_to_go {
-            Some(count) => format!("not enough evidence yet, about {count} more requests"),
+            Some(count) => {
+                let time = judgement.time_to_go.map(|span| format!(" in about {span}"));
+                let time = time.unwrap_or_default();
+                format!("not enough evidence yet, about {count} more requests{time}")
+            }
             None => "not enough evidence yet".to_owned(),
         },
         Reason::NoRows
@@ -149,6 +153,19 @@ fn lines(judged: &Judged) -> Vec<(&'static str, String)> {
         "evidence to pass",
         format!("{:.2} of {:.2}", pass.0, pass.1),
     ));
+    let by_plan = judgement.verdict == Verdict::Fail && fail.0 < fail.1;
+    match judgement.short_of_fail {
+        _ if by_plan => lines.push(("planned looks", "failed it".to_owned())),
+        Some(more) => {
+            let would = format!("{more} more bad requests would have failed it");
+            lines.push(("planned looks", would));
+        }
+        None => {}
+    }
+    if let Some(requests) = judgement.requests_to_show_double {
+        let shows = format!("after about {requests} requests of the canary");
+        lines.push(("2 times shows", shows));
+    }
     let at = judgement.decided_at_row;
     let rows = at.map_or_else(
         || judgement.rows.to_string(),

@@ -14,7 +14,7 @@ use liftlock_io::file;
 
 use crate::args::{About, Args, Command, Judge, Proof};
 use crate::settings::{Settings, shifts};
-use crate::{attest, doctor, explain, many, peers, render, watch};
+use crate::{attest, backtest, doctor, explain, many, peers, render, watch};
 
 /// What was judged, by which rules, from what.
 pub(crate) struct Judged {
@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         }
         Command::Explain(args) => explain::explain(args, session),
         Command::Doctor(args) => doctor::doctor(args, session),
+        Command::Backtest(args) => backtest::run(args, session),
         Command::Peers(args) => peers::peers(args, session),
     }
 }

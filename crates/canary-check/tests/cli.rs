@@ -135,6 +135,46 @@ fn each_file_of_a_folder_is_judged_by_itself_and_the_worst_is_the_verdict() {
 }
 
 #[test]
+fn quiet_weeks_tell_what_the_judge_would_have_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |minute: u32, canary: u32| {
+        let (day, hour) = (1 + minute / 1440, minute / 60 % 24);
+        let minute = minute % 60;
+        format!("2026-11-{day:02}T{hour:02}:{minute:02}:00Z,600,6,600,{canary}")
+    };
+    let minutes = (0..30 * 60).map(|minute| line(minute, 5 + minute / 7 % 3));
+    let all: Vec<String> = std::iter::once(HEADER.to_owned()).chain(minutes).collect();
+    std::fs::write(folder.path().join("quiet.csv"), all.join("\n")).unwrap();
+    let run = |more: &[&str]| {
+        let line = ["backtest", "--counts", "quiet.csv", "--format", "json"];
+        check(folder.path(), &[&line, more].concat())
+    };
+    let output = run(&[]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let found = json(&output)["detail"].take();
+    assert_eq!(
+        (&found["windows"], &found["alarms"]),
+        (&30.into(), &0.into())
+    );
+    assert_eq!(found["spread"], "0%");
+    assert!(found["proposed"].is_string(), "{found}");
+    let faults = found["faults"].as_array().unwrap();
+    let twice = faults.iter().find(|one| one["factor"] == 2.0).unwrap();
+    assert_eq!(twice["found"], 30, "{found}");
+    // Longer windows are fewer, and too few to propose anything.
+    let output = run(&["--horizon", "10h"]);
+    let found = json(&output)["detail"].take();
+    assert_eq!(
+        (&found["windows"], &found["proposed"]),
+        (&3.into(), &Value::Null)
+    );
+    std::fs::write(folder.path().join("quiet.csv"), rows(9, "0,0,600,6")).unwrap();
+    let output = run(&[]);
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("no window"), "{}", stderr(&output));
+}
+
+#[test]
 fn other_judges_are_told_beside_ours() {
     let folder = tempfile::tempdir().unwrap();
     let told = |row: &str, more: &[&str]| {

@@ -37,6 +37,12 @@ impl Percent {
         Self(10_000_u16.saturating_sub(self.0))
     }
 
+    /// The share of so many hundredths of a percent; nothing above 10,000.
+    #[must_use]
+    pub fn from_basis_points(points: u16) -> Option<Self> {
+        (points <= Self::FULL.0).then_some(Self(points))
+    }
+
     /// The share in hundredths of a percent, 0 to 10,000.
     #[must_use]
     pub const fn basis_points(self) -> u16 {

@@ -8,6 +8,7 @@ use super::reason::Reason;
 use super::sight::{Blind, Sight};
 use super::state::State;
 use crate::digest::Digest;
+use crate::span::Span;
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -57,6 +58,13 @@ pub struct Judgement {
     /// About how many more requests of the canary bring a verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_to_go: Option<u64>,
+    /// About how long these take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_to_go: Option<Span>,
+    /// About how many requests of the canary, in all, show a fault of twice
+    /// the odds, at this share of bad requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_to_show_double: Option<u64>,
     /// The hash chain over the rows that were used.
     pub rows_digest: Digest,
     /// The rules of the computation.
@@ -82,6 +90,8 @@ impl Judgement {
             baseline: state.baseline(),
             odds_ratio: state.odds_ratio(),
             requests_to_go: state.requests_to_go().filter(|_| open),
+            time_to_go: state.time_to_go().filter(|_| open),
+            requests_to_show_double: state.requests_to_show(2.0).filter(|_| open),
             rows_digest: state.digest(),
             algorithm: ALGORITHM.to_owned(),
         }
@@ -252,7 +262,6 @@ mod tests {
     use super::*;
     use crate::canary::policy::Sample;
     use crate::canary::sight::Shift;
-    use crate::span::Span;
 
     const START: i64 = 1_795_435_200_000;
 

@@ -4,6 +4,7 @@
 //! e-processes of constant size, [`sight`] says whether they may be believed,
 //! and [`decide`](fn@decide) or [`watch`] turn them into a [`Judgement`].
 
+pub mod backtest;
 pub mod counts;
 mod decide;
 mod eprocess;
@@ -14,6 +15,7 @@ mod law;
 mod masses;
 mod null;
 mod number;
+mod outlook;
 mod policy;
 mod predicate;
 mod reason;

@@ -85,11 +85,24 @@ impl Null {
         self.ln_mixture(0.0)
     }
 
+    /// The logarithm of the rows' likelihood under the spread, over that at
+    /// the margin.
+    pub(super) fn ln_marginal(&self) -> f64 {
+        match self.nodes.is_empty() {
+            true => 0.0,
+            false => self.ln_weighted(0.0),
+        }
+    }
+
     /// The same when the canary had so many more bad requests: rows enter it
     /// by their sums alone, as all nodes are of one exponential family.
     pub(super) fn ln_mixture(&self, more: f64) -> f64 {
+        self.ln_weighted(more).max(0.0)
+    }
+
+    fn ln_weighted(&self, more: f64) -> f64 {
         let nodes = self.kept.logs.iter().zip(&self.nodes);
-        ln_sum(nodes.map(|(log, node)| node.ln_weight + log + more * node.away)).max(0.0)
+        ln_sum(nodes.map(|(log, node)| node.ln_weight + log + more * node.away))
     }
 }
 

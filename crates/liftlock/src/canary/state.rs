@@ -11,6 +11,7 @@ use super::group::Group;
 use super::law::Law;
 use super::null::Null;
 use super::number::{count, real};
+use super::outlook::Outlook;
 use super::policy::{Against, Policy, Sample};
 use crate::digest::Digest;
 use crate::percent::Percent;
@@ -44,28 +45,17 @@ pub struct State {
     no_worse: Process,
     above_share: Process,
     below_share: Process,
-    odds: Common,
-}
-
-/// The numerator and denominator of the Mantel-Haenszel odds ratio.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Common {
-    against: f64,
-    in_favour: f64,
+    outlook: Outlook,
 }
 
 impl State {
     /// Nothing seen yet.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        let (margin, spread, pass_margin) = match policy.against {
-            Against::Baseline => (
-                policy.margin.ratio(),
-                policy.spread.deviation(),
-                policy.pass_margin.ratio(),
-            ),
-            Against::Slo(_) => (1.0, 0.0, 1.0),
+        let (margin, spread) = healthy(&policy);
+        let pass_margin = match policy.against {
+            Against::Baseline => policy.pass_margin.ratio(),
+            Against::Slo(_) => 1.0,
         };
         let share = || Process::new(Hypothesis::AtMost(SHARE_MARGIN));
         Self {
@@ -85,7 +75,7 @@ impl State {
             no_worse: Process::new(Hypothesis::AtLeast(pass_margin)),
             above_share: share(),
             below_share: share(),
-            odds: Common::default(),
+            outlook: Outlook::default(),
         }
     }
 
@@ -106,7 +96,7 @@ impl State {
         if let Some(share) = share {
             self.push_share(row, share);
         }
-        self.odds.push(row, self.policy.against);
+        self.outlook.push(row, self.policy.against);
         self.note(row);
     }
 
@@ -268,8 +258,7 @@ impl State {
     /// an objective, over the odds that it allows.
     #[must_use]
     pub fn odds_ratio(&self) -> Option<f64> {
-        let ratio = self.odds.against / self.odds.in_favour;
-        (self.odds.in_favour > 0.0 && ratio.is_finite()).then_some(ratio)
+        self.outlook.odds_ratio()
     }
 
     /// About how many more requests of the canary bring a verdict, when things
@@ -277,39 +266,54 @@ impl State {
     #[must_use]
     pub fn requests_to_go(&self) -> Option<u64> {
         let requests = real(self.canary.total.into());
-        let sides = [
-            (&self.worse, self.policy.alpha.fail_threshold()),
-            (&self.no_worse, self.policy.beta.threshold()),
-        ];
-        sides
-            .into_iter()
-            .filter(|(process, _)| process.best() > 0.0 && requests > 0.0)
-            .map(|(process, threshold)| {
-                let missing = (threshold - process.ln_e()).max(0.0);
-                count(missing * requests / process.best())
-            })
-            .min()
+        let odds = self.odds_ratio().unwrap_or_default();
+        let fail = self.requests_to_fail(odds).map(|all| all - requests);
+        let (bet, missing) = (
+            self.no_worse.best(),
+            self.policy.beta.threshold() - self.no_worse.ln_e(),
+        );
+        let pass = (bet > 0.0).then(|| missing * requests / bet);
+        let both = [fail, pass].into_iter().flatten();
+        both.map(|more| count(more.max(1.0))).min()
+    }
+
+    /// About how long that takes.
+    #[must_use]
+    pub fn time_to_go(&self) -> Option<Span> {
+        let begun = self.begun.filter(|_| self.canary.total > 0)?;
+        let passed = u64::try_from(self.last?.millis_since(begun)).ok()?;
+        let each = real(passed.into()) / real(self.canary.total.into());
+        let millis = count(each * real(self.requests_to_go()?.into()));
+        // To whole minutes, or to whole seconds where it is soon.
+        let unit = if millis > 120_000 { 60_000 } else { 1_000 };
+        let rounded = millis.div_ceil(unit).saturating_mul(unit);
+        (millis > 0).then(|| Span::from_millis(rounded))
+    }
+
+    /// About how many requests of the canary, in all, show that its odds are
+    /// so many times those of the margin.
+    #[must_use]
+    pub fn requests_to_show(&self, times: f64) -> Option<u64> {
+        let margin = self.healthy().0;
+        self.requests_to_fail(times * margin).map(count)
+    }
+
+    fn requests_to_fail(&self, odds: f64) -> Option<f64> {
+        let (margin, spread) = self.healthy();
+        let times = self.outlook.times_to_fail(odds / margin, spread)?;
+        Some(times * real(self.canary.total.into()))
+    }
+
+    /// The odds ratio of a healthy canary, and its spread.
+    fn healthy(&self) -> (f64, f64) {
+        healthy(&self.policy)
     }
 }
 
-impl Common {
-    fn push(&mut self, row: &Row, against: Against) {
-        let [bad, total] = [row.canary.bad, row.canary.total].map(|count| real(count.into()));
-        let [other_bad, other_total] =
-            [row.baseline.bad, row.baseline.total].map(|count| real(count.into()));
-        match against {
-            Against::Baseline if total > 0.0 && other_total > 0.0 => {
-                let all = total + other_total;
-                self.against += bad * (other_total - other_bad) / all;
-                self.in_favour += other_bad * (total - bad) / all;
-            }
-            Against::Baseline => {}
-            Against::Slo(objective) => {
-                let allowed = objective.allowed();
-                self.against += bad * (1.0 - allowed);
-                self.in_favour += (total - bad) * allowed;
-            }
-        }
+fn healthy(policy: &Policy) -> (f64, f64) {
+    match policy.against {
+        Against::Baseline => (policy.margin.ratio(), policy.spread.deviation()),
+        Against::Slo(_) => (1.0, 0.0),
     }
 }
 
