@@ -153,15 +153,12 @@ fn lines(judged: &Judged) -> Vec<(&'static str, String)> {
         "evidence to pass",
         format!("{:.2} of {:.2}", pass.0, pass.1),
     ));
-    let by_plan = judgement.verdict == Verdict::Fail && fail.0 < fail.1;
-    match judgement.short_of_fail {
-        _ if by_plan => lines.push(("planned looks", "failed it".to_owned())),
-        Some(more) => {
-            let would = format!("{more} more bad requests would have failed it");
-            lines.push(("planned looks", would));
-        }
-        None => {}
-    }
+    let planned = match (judgement.verdict, judgement.short_of_fail) {
+        (Verdict::Fail, _) => (fail.0 < fail.1).then(|| "failed it".to_owned()),
+        (_, Some(more)) => Some(format!("{more} more bad requests would have failed it")),
+        (_, None) => None,
+    };
+    lines.extend(planned.map(|told| ("planned looks", told)));
     if let Some(requests) = judgement.requests_to_show_double {
         let shows = format!("after about {requests} requests of the canary");
         lines.push(("2 times shows", shows));

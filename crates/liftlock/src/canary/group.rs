@@ -163,7 +163,8 @@ impl Group {
             self.chances.pop();
         }
         self.spent += tail;
-        self.short = Some(length(&self.chances).saturating_sub(self.place));
+        let short = length(&self.chances).saturating_sub(self.place);
+        self.short = (self.spent > 0.0).then_some(short);
     }
 }
 

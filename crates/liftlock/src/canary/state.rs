@@ -273,8 +273,9 @@ impl State {
             self.policy.beta.threshold() - self.no_worse.ln_e(),
         );
         let pass = (bet > 0.0).then(|| missing * requests / bet);
+        // What should have shown by now says nothing about when it will.
         let both = [fail, pass].into_iter().flatten();
-        both.map(|more| count(more.max(1.0))).min()
+        both.filter(|more| *more > 0.0).map(count).min()
     }
 
     /// About how long that takes.
