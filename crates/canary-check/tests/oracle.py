@@ -16,8 +16,8 @@ ALPHA, SPREAD, PASS_MARGIN, HORIZON = 0.01, 0.1, 1.5, 60.0
 NODES = SPREAD * np.arange(-8, 9) / 2
 PRIOR = norm.logpdf(np.arange(-8, 9) / 2)
 PRIOR -= logsumexp(PRIOR)
-WORSE = np.linspace(np.log(1.5), np.log(4.0), 24)
-BETTER = np.log(PASS_MARGIN) - np.linspace(np.log(1.2), np.log(3.0), 24)
+WORSE = np.append(np.linspace(np.log(1.5), np.log(4.0), 24), np.log(16))
+BETTER = np.log(PASS_MARGIN) - np.append(np.linspace(np.log(1.2), np.log(3.0), 24), np.log(16))
 MOST = 400.0
 
 
@@ -47,7 +47,7 @@ def share(variance, passed):
 
 def judge(rows):
     """The row that fails, and the figures after it or after the last one."""
-    nodes, worse, better = np.zeros(17), np.full(24, -np.inf), np.zeros(24)
+    nodes, worse, better = np.zeros(17), np.full(25, -np.inf), np.zeros(25)
     chances, ours, variance, spent, telling, failed = {0: 1.0}, 0, 0.0, 0.0, 0, None
     for number, row in enumerate(rows, 1):
         baseline, bad, canary, count = row
@@ -83,13 +83,13 @@ def judge(rows):
                 del sums[top]
             chances = sums
         reserve = 0.9 / ((telling - 1) // 10 + 1) if telling else 1.0
-        ln_e = np.logaddexp(logsumexp(worse) - np.log(24), np.log(reserve))
+        ln_e = np.logaddexp(logsumexp(worse) - np.log(25), np.log(reserve))
         ln_e -= max(0.0, logsumexp(PRIOR + nodes))
-        if ours not in chances or ln_e >= -np.log(0.21 * ALPHA):
+        if ours not in chances or ln_e >= -np.log(0.22 * ALPHA):
             failed = number
             break
     return {"row": failed, "log_e_fail": float(ln_e), "spent": float(spent),
-            "log_e_pass": float(logsumexp(better) - np.log(24)) if telling else 0.0}
+            "log_e_pass": float(logsumexp(better) - np.log(25)) if telling else 0.0}
 
 
 def ranks(canary, baseline):

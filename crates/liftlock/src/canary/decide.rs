@@ -32,7 +32,7 @@ pub struct Judgement {
     /// Why there is no sight, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// `ln E` against a healthy canary; fails at `ln(1/(0.21 alpha))`.
+    /// `ln E` against a healthy canary; fails at `ln(1/(0.22 alpha))`.
     pub log_e_fail: f64,
     /// How many more bad requests of the canary would have failed it at the
     /// last planned look; absent when no planned look is open.

@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::law::{Law, Odds};
 use super::number::{ln_add, ln_sum, real};
 
-/// Alternatives on the grid.
-const POINTS: u32 = 24;
+/// Alternatives close to the hypothesis, and one far from it: what is wholly
+/// broken has to show in a handful of requests.
+const NEAR: u32 = 24;
+const FAR: f64 = 16.0;
+const POINTS: u32 = NEAR + 1;
 
 /// The stake on a fault that is there from the first row on; the rest is on
 /// faults that begin later.
@@ -65,8 +68,9 @@ impl Process {
             Hypothesis::AtLeast(null) => (null, -1.0, 1.2, 3.0),
         };
         let (first, last) = (libm::log(nearest), libm::log(farthest));
-        let step = (last - first) / f64::from(POINTS - 1);
-        let times = (0..POINTS).map(|point| libm::exp(away * (first + step * f64::from(point))));
+        let step = (last - first) / f64::from(NEAR - 1);
+        let near = (0..NEAR).map(|point| first + step * f64::from(point));
+        let times = near.chain([libm::log(FAR)]).map(|ln| libm::exp(away * ln));
         let all = times.chain([1.0]).map(|times| Odds::new(null * times));
         Self {
             kept,
@@ -238,7 +242,7 @@ mod tests {
                         .iter()
                         .map(|row| row.ln_likelihood(*odds) - row.ln_likelihood(*null))
                         .sum();
-                    naive += stake / 24.0 * worth.exp();
+                    naive += stake / 25.0 * worth.exp();
                 }
             }
         }
