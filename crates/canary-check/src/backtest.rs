@@ -1,7 +1,7 @@
 //! Tells what the judge would have done on a record of two healthy arms.
 
-use liftlock::canary::Policy;
 use liftlock::canary::backtest::{Backtest, Fault, backtest};
+use liftlock::canary::{Against, Policy};
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
@@ -22,6 +22,10 @@ struct Detail<'a> {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session, args.environment.as_ref())?;
     let policy = settings.policy(&args.proof, None)?;
+    if policy.against != Against::Baseline {
+        let message = "an objective has no spread to be found: leave `--slo` out";
+        return Err(Failure::new(Kind::Usage, message));
+    }
     let (rows, _) = read_counts(&args.counts)?;
     let found = backtest(&policy, &rows);
     if found.windows == 0 {

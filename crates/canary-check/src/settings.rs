@@ -94,7 +94,12 @@ impl Settings {
             beta: proof.beta.unwrap_or(base.beta),
             margin: proof.margin.unwrap_or(base.margin),
             spread: proof.spread.unwrap_or(base.spread),
-            horizon: proof.horizon.or(proof.bake).unwrap_or(base.horizon),
+            // An environment plans for more than one step's bake.
+            horizon: match (proof.horizon, &self.environment) {
+                (Some(horizon), _) => horizon,
+                (None, Some(_)) => base.horizon,
+                (None, None) => proof.bake.unwrap_or(base.horizon),
+            },
             pass_margin: proof.pass_margin.unwrap_or(base.pass_margin),
             sample: Sample {
                 requests: proof.min_requests.unwrap_or(base.sample.requests),
@@ -127,6 +132,8 @@ impl Settings {
             ("beta", policy.beta > default.beta),
             ("margin", policy.margin.ratio() > environment.margin),
             ("spread", Percent::from(policy.spread) > environment.spread),
+            // Too short or too long, most of the risk is never spent in time.
+            ("horizon", policy.horizon != environment.horizon()),
             ("pass-margin", policy.pass_margin > default.pass_margin),
             (
                 "min-requests",

@@ -161,6 +161,7 @@ fn quiet_weeks_tell_what_the_judge_would_have_done() {
     let faults = found["faults"].as_array().unwrap();
     let twice = faults.iter().find(|one| one["factor"] == 2.0).unwrap();
     assert_eq!(twice["found"], 30, "{found}");
+    assert_eq!(code(&run(&["--slo", "99%"])), 2);
     // Longer windows are fewer, and too few to propose anything.
     let output = run(&["--horizon", "10h"]);
     let found = json(&output)["detail"].take();
@@ -498,6 +499,8 @@ fn an_environment_of_the_configuration_is_enough_and_the_policy_cannot_be_loosen
         ["--slo", "1%"],
         ["--prometheus", "http://127.0.0.1:1/"],
         ["--total", "flattering_total{version=\"{slot}\"}"],
+        ["--horizon", "1s"],
+        ["--spread", "20%"],
         ["--canary-slot", "v1"],
     ];
     for flags in loose {
