@@ -310,6 +310,11 @@ mod tests {
         }
     }
 
+    /// Ten rows of a fault that begins after twenty good ones.
+    fn late() -> Vec<Row> {
+        (21..31).map(|at| row(at, (600, 12), (600, 48))).collect()
+    }
+
     #[test]
     fn each_verdict_has_its_reason_and_its_row() {
         let (proof, plan, slo) = (Policy::default(), planned(), promised());
@@ -318,6 +323,7 @@ mod tests {
             ("worse", &proof, rows(9, (300, 3), (300, 15)), Reason::Worse, Some(2)),
             ("alike", &proof, rows(20, (600, 12), (600, 12)), Reason::NoWorse, Some(20)),
             ("short", &proof, rows(2, (600, 12), (600, 12)), Reason::TooLittle, None),
+            ("worse in the end", &proof, [rows(20, (600, 12), (600, 12)), late()].concat(), Reason::Worse, Some(21)),
             ("calm", &proof, rows(60, (600, 0), (600, 0)), Reason::TooLittle, None),
             ("planned", &plan, rows(60, (60, 0), (30, 0)), Reason::SampleReached, Some(60)),
             ("planned but worse", &plan, rows(60, (300, 3), (300, 15)), Reason::Worse, Some(2)),

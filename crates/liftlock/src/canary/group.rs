@@ -44,8 +44,6 @@ pub(super) struct Group {
     chances: Vec<f64>,
     /// Where among them the canary's own sum is.
     place: u64,
-    /// How many more bad requests would have failed the last look.
-    short: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +62,6 @@ impl Group {
             spent: 0.0,
             chances: vec![1.0],
             place: 0,
-            short: None,
         }
     }
 
@@ -79,8 +76,9 @@ impl Group {
 
     /// How many more bad requests of the canary would have failed the last
     /// look; nothing before the first look and after the last one.
-    pub(super) const fn short(&self) -> Option<u64> {
-        self.short
+    pub(super) fn short(&self) -> Option<u64> {
+        let looked = self.phase == Phase::Open && self.spent > 0.0;
+        looked.then(|| length(&self.chances).saturating_sub(self.place))
     }
 
     /// Takes one more row, which the hypothesis took before, and looks: at a
@@ -107,7 +105,6 @@ impl Group {
 
     fn end(&mut self, phase: Phase) {
         self.phase = phase;
-        self.short = None;
         self.chances = Vec::new();
     }
 
@@ -163,8 +160,6 @@ impl Group {
             self.chances.pop();
         }
         self.spent += tail;
-        let short = length(&self.chances).saturating_sub(self.place);
-        self.short = (self.spent > 0.0).then_some(short);
     }
 }
 
