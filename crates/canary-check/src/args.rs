@@ -191,7 +191,7 @@ pub(crate) struct Proof {
     #[arg(long, value_name = "SHARE")]
     pub(crate) spread: Option<Spread>,
 
-    /// Plan the looks for this long: faults are found soonest within it; default 1h, with --bake its length
+    /// Plan the looks for this long: faults are found soonest within it; default the plan of the environment, else --bake, else 1h
     #[arg(long, value_name = "SPAN")]
     pub(crate) horizon: Option<Span>,
 
