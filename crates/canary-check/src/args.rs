@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use liftlock::canary::{Margin, Risk, Spread};
+use liftlock::canary::{Margin, Risk, Spread, Unit};
 use liftlock::name::Name;
 use liftlock::percent::Percent;
 use liftlock::span::Span;
@@ -31,6 +31,10 @@ pub(crate) enum Command {
     Judge(Judge),
     /// Watch a canary in Prometheus until there is a verdict
     Run(Run),
+    /// Look once and judge: with --resume for a schedule that looks again later
+    Once(Run),
+    /// Judge a recorded watch again, offline; the verdict is the same to the byte
+    Replay(Replay),
     /// Look once and tell every condition that is not met
     Explain(Explain),
     /// Check that Prometheus can be reached and the series are there
@@ -106,9 +110,20 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE")]
     pub(crate) save_counts: Option<PathBuf>,
 
-    /// Go on from this file and keep it, so that the risk is spent only once over several runs
+    /// Go on from this file and keep it, so that the risk is spent only once over several runs; signed with --key
     #[arg(long, value_name = "FILE")]
     pub(crate) resume: Option<PathBuf>,
+
+    /// Write down every look: its questions, the digests of the answers, what was counted; for `replay`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Replay {
+    /// What `run --record` wrote
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -211,6 +226,10 @@ pub(crate) struct Proof {
     #[arg(long, value_name = "SHARE")]
     pub(crate) slo: Option<Percent>,
 
+    /// What is counted are events during an exposure, such as log lines or restarts, which may be more than the total
+    #[arg(long)]
+    pub(crate) rate: bool,
+
     /// Share of traffic that the canary should get, which is then checked
     #[arg(long, value_name = "SHARE")]
     pub(crate) weight: Option<Percent>,
@@ -218,6 +237,15 @@ pub(crate) struct Proof {
     /// Counts older than this are no sight; default 5m, for `run` four intervals, at least 1m
     #[arg(long, value_name = "SPAN")]
     pub(crate) max_staleness: Option<Span>,
+}
+
+impl Proof {
+    pub(crate) const fn unit(&self) -> Unit {
+        match self.rate {
+            true => Unit::Rate,
+            false => Unit::Share,
+        }
+    }
 }
 
 /// What the verdict is about, and where it is kept.

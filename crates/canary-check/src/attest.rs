@@ -85,7 +85,7 @@ pub(crate) fn keep(
     Ok(Some(kept))
 }
 
-fn read_release(path: &Path) -> Result<Identified, Failure> {
+pub(crate) fn read_release(path: &Path) -> Result<Identified, Failure> {
     let limit = u64::try_from(liftlock::json::LARGEST).unwrap_or(u64::MAX);
     let bytes = file::read(path, limit)?;
     Ok(Identified::parse(&bytes).map_err(|source| BadRelease {
@@ -139,6 +139,7 @@ fn predicate(
         judged.policy.clone(),
         judged.evidence.clone(),
     )
+    .with_asked(&judged.asked)
 }
 
 fn record(

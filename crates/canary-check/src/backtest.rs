@@ -26,7 +26,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         let message = "an objective has no spread to be found: leave `--slo` out";
         return Err(Failure::new(Kind::Usage, message));
     }
-    let (rows, _) = read_counts(&args.counts)?;
+    if args.proof.rate {
+        let message = "faults are put into requests: leave `--rate` out";
+        return Err(Failure::new(Kind::Usage, message));
+    }
+    let (rows, _) = read_counts(&args.counts, args.proof.unit())?;
     let found = backtest(&policy, &rows);
     if found.windows == 0 {
         let message = format!(

@@ -71,7 +71,8 @@ fn look(args: &Explain, session: &Session, settings: &Settings) -> Result<Judged
     Ok(Judged {
         judgement: decide(&policy, &evidence, now),
         policy,
-        evidence: look.answers,
+        evidence: Vec::new(),
+        asked: look.asked,
         notes: look.gathered.notes,
     })
 }

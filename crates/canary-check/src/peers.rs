@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use liftlock::canary::Unit;
 use liftlock::canary::counts::{Arm, Row};
 use liftlock::failure::Failure;
 use liftlock::peers::{argo, flagger, kayenta};
@@ -41,7 +42,7 @@ struct Detail<'a> {
 
 pub(crate) fn peers(args: &Peers, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session, None)?;
-    let (rows, _) = read_counts(&args.counts)?;
+    let (rows, _) = read_counts(&args.counts, Unit::Share)?;
     let proof = Proof::default();
     let ours = recorded(&args.counts, &proof, settings.policy(&proof, None)?)?.judgement;
     let limit = args

@@ -1,6 +1,7 @@
 //! Says a verdict to people: one line, a table, Markdown.
 
 use liftlock::canary::counts::Arm;
+use liftlock::canary::record::Asked;
 use liftlock::canary::{Against, Judgement, Policy, Reason};
 use liftlock::digest::Digest;
 use liftlock::report::Report;
@@ -17,6 +18,7 @@ struct Detail<'a> {
     judgement: &'a Judgement,
     rules: &'a Policy,
     evidence: &'a [Digest],
+    asked: &'a [Asked],
     notes: &'a [String],
     attestation: Option<Digest>,
 }
@@ -29,6 +31,7 @@ pub(crate) fn report(subcommand: &'static str, judged: &Judged, kept: Option<&Ke
         judgement,
         rules: &judged.policy,
         evidence: &judged.evidence,
+        asked: &judged.asked,
         notes: &judged.notes,
         attestation: kept.map(|kept| kept.bundle),
     };

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use liftlock::canary::counts::{self, Row};
+use liftlock::canary::record::Asked;
 use liftlock::canary::sight::Sight;
-use liftlock::canary::{Evidence, Judgement, Policy, decide};
+use liftlock::canary::{Evidence, Judgement, Policy, Unit, decide};
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain, Failure, Kind};
 use liftlock::report::Report;
@@ -12,16 +13,19 @@ use liftlock::time::Time;
 use liftlock_io::cli::Session;
 use liftlock_io::file;
 
-use crate::args::{About, Args, Command, Judge, Proof};
+use crate::args::{About, Args, Command, Judge, Proof, Run};
 use crate::settings::{Settings, shifts};
-use crate::{attest, backtest, doctor, explain, many, peers, render, watch};
+use crate::watch::Looks;
+use crate::{attest, backtest, doctor, explain, many, peers, render, replay, watch};
 
 /// What was judged, by which rules, from what.
 pub(crate) struct Judged {
     pub(crate) judgement: Judgement,
     pub(crate) policy: Policy,
-    /// Digests of counts and answers.
+    /// Digests of counts and records.
     pub(crate) evidence: Vec<Digest>,
+    /// What was asked, and the digests of the answers.
+    pub(crate) asked: Vec<Asked>,
     /// What a person should know though it decided nothing.
     pub(crate) notes: Vec<String>,
 }
@@ -29,16 +33,24 @@ pub(crate) struct Judged {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
     match &args.command {
         Command::Judge(args) => judge(args, session),
-        Command::Run(args) => {
-            let settings = Settings::read(session, args.about.environment.as_ref())?;
-            let judged = watch::watch(args, session, &settings)?;
-            finish("run", &judged, (&args.about, &settings), session)
-        }
+        Command::Run(args) => watched("run", args, (Looks::UntilDecided, session)),
+        Command::Once(args) => watched("once", args, (Looks::One, session)),
+        Command::Replay(args) => replay::replay(args, session),
         Command::Explain(args) => explain::explain(args, session),
         Command::Doctor(args) => doctor::doctor(args, session),
         Command::Backtest(args) => backtest::run(args, session),
         Command::Peers(args) => peers::peers(args, session),
     }
+}
+
+fn watched(
+    name: &'static str,
+    args: &Run,
+    (looks, session): (Looks, &Session),
+) -> Result<Report, Failure> {
+    let settings = Settings::read(session, args.about.environment.as_ref())?;
+    let judged = watch::watch(args, (looks, session), &settings)?;
+    finish(name, &judged, (&args.about, &settings), session)
 }
 
 fn judge(args: &Judge, session: &Session) -> Result<Report, Failure> {
@@ -54,7 +66,7 @@ fn judge(args: &Judge, session: &Session) -> Result<Report, Failure> {
 
 /// Judges a file of counts as of its last row: the file is all there is.
 pub(crate) fn recorded(path: &Path, proof: &Proof, policy: Policy) -> Result<Judged, Failure> {
-    let (rows, digest) = read_counts(path)?;
+    let (rows, digest) = read_counts(path, proof.unit())?;
     let sight = Sight {
         shifts: shifts(proof),
         ..Sight::default()
@@ -68,14 +80,15 @@ pub(crate) fn recorded(path: &Path, proof: &Proof, policy: Policy) -> Result<Jud
         judgement: decide(&policy, &evidence, now),
         policy,
         evidence: vec![digest],
+        asked: Vec::new(),
         notes: Vec::new(),
     })
 }
 
-pub(crate) fn read_counts(path: &Path) -> Result<(Vec<Row>, Digest), Failure> {
+pub(crate) fn read_counts(path: &Path, unit: Unit) -> Result<(Vec<Row>, Digest), Failure> {
     let limit = u64::try_from(counts::LARGEST).unwrap_or(u64::MAX);
     let bytes = file::read(path, limit)?;
-    let rows = counts::parse(&bytes).map_err(|source| BadCounts {
+    let rows = counts::parse_as(&bytes, unit).map_err(|source| BadCounts {
         path: path.to_owned(),
         source,
     })?;

@@ -81,6 +81,10 @@ impl Settings {
     /// As [`Settings::policy`], where nothing will be judged.
     pub(crate) fn draft(&self, proof: &Proof, interval: Option<Span>) -> Result<Policy, Failure> {
         let against = match proof.slo {
+            Some(_) if proof.rate => {
+                let message = "`--rate` compares with a baseline, and `--slo` has none";
+                return Err(Failure::new(Kind::Usage, message).with_hint("give one of them"));
+            }
             Some(promised) => Against::slo(promised)?,
             None => Against::Baseline,
         };
@@ -107,6 +111,7 @@ impl Settings {
             },
             pass_by: proof.bake.map_or(base.pass_by, |_| PassBy::Sample),
             against,
+            unit: proof.unit(),
             max_staleness: proof.max_staleness.unwrap_or(staleness),
         })
     }
@@ -141,6 +146,7 @@ impl Settings {
             ),
             ("bake", policy.sample.time < environment.bake),
             ("slo", proof.slo.is_some_and(weak)),
+            ("rate", proof.rate),
             (
                 "max-staleness",
                 policy.max_staleness > default.max_staleness,

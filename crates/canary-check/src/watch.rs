@@ -1,15 +1,14 @@
 //! Watches a canary in Prometheus until there is a verdict or no more time.
 
-use std::path::Path;
 use std::time::Duration;
 
-use liftlock::canary::counts::{self, Row};
-use liftlock::canary::sight::Sight;
-use liftlock::canary::state::State;
-use liftlock::canary::{Evidence, Judgement, PassBy, Policy, Reason};
+use liftlock::canary::counts::{self, Row, Tally};
+use liftlock::canary::panel::Panel;
+use liftlock::canary::record::{About, Asked, Entry, Head};
+use liftlock::canary::sight::Shift;
+use liftlock::canary::{Judgement, PassBy, Policy, Reason};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
-use liftlock::json;
 use liftlock::span::Span;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
@@ -19,7 +18,10 @@ use liftlock_io::prometheus::{self, Source};
 use liftlock_io::{clock, file};
 
 use crate::args::Run;
+use crate::attest;
+use crate::record::Record;
 use crate::render;
+use crate::resume::Resume;
 use crate::run::Judged;
 use crate::settings::{Settings, shifts};
 
@@ -29,47 +31,89 @@ const LASTS: Span = Span::seconds(30 * 60);
 /// The longest time between two looks when there is nothing to see.
 const SLOWEST: Duration = Duration::from_secs(60);
 
-/// The most answers whose digests are kept as evidence.
+/// The most answers whose digests are signed; a record has them all.
 const MOST_ANSWERS: usize = 1000;
+
+/// How often a canary is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Looks {
+    UntilDecided,
+    One,
+}
 
 /// One watch over one canary.
 struct Watch<'a> {
     client: Client,
     source: Source,
     session: &'a Session,
-    sight: Sight,
-    state: State,
+    shifts: Vec<Shift>,
+    panel: Panel,
+    resume: Option<Resume>,
+    record: Record,
     from: Time,
     rows: Vec<Row>,
-    answers: Vec<Digest>,
+    asked: Vec<Asked>,
     notes: Vec<String>,
 }
 
-pub(crate) fn watch(args: &Run, session: &Session, settings: &Settings) -> Result<Judged, Failure> {
+pub(crate) fn watch(
+    args: &Run,
+    (looks, session): (Looks, &Session),
+    settings: &Settings,
+) -> Result<Judged, Failure> {
     let draft = settings.policy(&args.proof, None)?;
     let source = settings.source(&args.place, &draft)?;
     let policy = settings.policy(&args.proof, Some(source.interval()))?;
-    let state = resumed(args.resume.as_deref(), &policy)?;
+    let mut head = Head::new(&policy, &[]);
+    head.shifts = shifts(&args.proof);
+    head.about = about(&args.about, &source)?;
+    let new = head.panel()?;
+    let resume = match args.resume.as_deref().filter(|_| !session.dry_run) {
+        Some(path) => Some(Resume::new(
+            path,
+            head.about.clone(),
+            args.about.key.as_deref(),
+        )?),
+        None => None,
+    };
+    head.begun = match &resume {
+        Some(resume) => resume.read(&new)?,
+        None => None,
+    };
+    let panel = head.begun.clone().unwrap_or(new);
+    let path = args.record.as_deref().filter(|_| !session.dry_run);
     let mut watch = Watch {
         client: client(session)?,
-        from: state.last().unwrap_or(before(session.started, args.since)),
-        sight: Sight {
-            shifts: shifts(&args.proof),
-            changing: Vec::new(),
-            faults: Vec::new(),
-        },
+        from: panel.last().unwrap_or(before(session.started, args.since)),
+        record: Record::begin(path, &head)?,
+        shifts: head.shifts,
         source,
         session,
-        state,
+        panel,
+        resume,
         rows: Vec::new(),
-        answers: Vec::new(),
+        asked: Vec::new(),
         notes: Vec::new(),
     };
-    let judgement = watch.until(end(session, &policy))?;
-    if !session.dry_run {
-        watch.save(args)?;
-    }
-    Ok(watch.judged(judgement, policy))
+    let judgement = match looks {
+        Looks::UntilDecided => watch.until(end(session, &policy))?,
+        Looks::One => watch.look()?,
+    };
+    watch.judged(judgement, (policy, args))
+}
+
+/// Whose canary it is, and where its counts come from.
+fn about(args: &crate::args::About, source: &Source) -> Result<About, Failure> {
+    let release = args
+        .release
+        .as_deref()
+        .map(attest::read_release)
+        .transpose()?;
+    Ok(About {
+        environment: args.environment.clone(),
+        release: release.map(|release| release.digest),
+        sources: source.told(),
+    })
 }
 
 pub(crate) fn client(session: &Session) -> Result<Client, Failure> {
@@ -95,24 +139,6 @@ fn end(session: &Session, policy: &Policy) -> Time {
     session
         .deadline
         .unwrap_or(session.started.after(planned.max(LASTS)))
-}
-
-fn resumed(path: Option<&Path>, policy: &Policy) -> Result<State, Failure> {
-    let Some(path) = path.filter(|path| path.exists()) else {
-        return Ok(State::new(policy.clone()));
-    };
-    let limit = u64::try_from(json::LARGEST).unwrap_or(u64::MAX);
-    let told = |error: json::ParseError| {
-        let message = format!("cannot understand `{}`", path.display());
-        Failure::because(Kind::Invalid, message, error)
-    };
-    let state: State = json::parse(&file::read(path, limit)?).map_err(told)?;
-    if state.policy() == policy {
-        return Ok(state);
-    }
-    let message = format!("`{}` was begun under other rules", path.display());
-    Err(Failure::new(Kind::Invalid, message)
-        .with_hint("give the same flags as before, or another file"))
 }
 
 impl Watch<'_> {
@@ -155,24 +181,30 @@ impl Watch<'_> {
 
     fn look(&mut self) -> Result<Judgement, Failure> {
         let now = clock::now();
-        let from = self.state.last().unwrap_or(self.from);
+        let from = self.panel.last().unwrap_or(self.from);
         // Asked even when no row can be whole yet: a wrong query shows at once.
         let to = self.source.settled(now).max(from);
         let look = prometheus::rows(&self.client, &self.source, from, to)?;
-        self.answers.extend(look.answers);
-        let surplus = self.answers.len().saturating_sub(MOST_ANSWERS);
-        self.answers.drain(..surplus);
-        self.sight.faults = look.gathered.faults;
         self.notes = look.gathered.notes;
-        let evidence = Evidence {
-            rows: &look.gathered.rows,
-            sight: &self.sight,
+        let new = look.gathered.rows.into_iter().filter(|row| row.time > from);
+        let rows: Vec<Row> = new.collect();
+        let entry = Entry {
+            at: now,
+            faults: look.gathered.faults,
+            asked: look.asked,
+            tallies: rows.iter().map(Tally::from).collect(),
         };
-        let judgement = self.state.decide(&evidence, now);
-        let used = self.state.last();
-        let new = look.gathered.rows.into_iter();
-        self.rows
-            .extend(new.filter(|row| row.time > from && Some(row.time) <= used));
+        let judgement = entry.judge(&mut self.panel, &self.shifts);
+        self.record.add(&entry)?;
+        if let Some(resume) = &self.resume {
+            resume.write(&self.panel)?;
+        }
+        self.asked.extend(entry.asked);
+        let surplus = self.asked.len().saturating_sub(MOST_ANSWERS);
+        self.asked.drain(..surplus);
+        let used = self.panel.last();
+        let used = rows.into_iter().filter(|row| Some(row.time) <= used);
+        self.rows.extend(used);
         Ok(judgement)
     }
 
@@ -184,26 +216,22 @@ impl Watch<'_> {
         text
     }
 
-    fn save(&self, args: &Run) -> Result<(), Failure> {
-        if let Some(path) = &args.save_counts {
-            file::write(path, self.csv().as_bytes())?;
+    fn judged(
+        self,
+        judgement: Judgement,
+        (policy, args): (Policy, &Run),
+    ) -> Result<Judged, Failure> {
+        let csv = self.csv();
+        if let Some(path) = args.save_counts.as_ref().filter(|_| !self.session.dry_run) {
+            file::write(path, csv.as_bytes())?;
         }
-        if let Some(path) = &args.resume {
-            let bytes = json::line(&self.state)
-                .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
-            file::write(path, &bytes)?;
-        }
-        Ok(())
-    }
-
-    fn judged(self, judgement: Judgement, policy: Policy) -> Judged {
-        let mut evidence = vec![Digest::of(self.csv().as_bytes())];
-        evidence.extend(self.answers);
-        Judged {
+        let record = self.record.close(&judgement)?;
+        Ok(Judged {
             judgement,
             policy,
-            evidence,
+            evidence: vec![record, Digest::of(csv.as_bytes())],
+            asked: self.asked,
             notes: self.notes,
-        }
+        })
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use testkit::http::{Answer, Server};
+use testkit::process::Process;
 use testkit::servers::{Prometheus, Scrape};
 use testkit::wait;
 
@@ -102,4 +103,61 @@ fn a_canary_that_nobody_scrapes_is_blind_and_a_wrong_query_is_refused() {
         stderr.contains("Prometheus refuses the query (bad_data)"),
         "{stderr}"
     );
+}
+
+/// A version that serves 50 requests a scrape, one of which fails.
+fn healthy() -> Server {
+    app(1)
+}
+
+#[test]
+fn a_prometheus_that_is_killed_leaves_a_blind_verdict_that_replays() {
+    let (v1, v2) = (healthy(), healthy());
+    let scrapes = [scrape(&v1, "v1"), scrape(&v2, "v2")];
+    let Some(mut prometheus) = Prometheus::start(&scrapes).unwrap() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("watch.jsonl");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_canary-check"));
+    command
+        .env_clear()
+        .args(["run", "--prometheus", &prometheus.url(), "--format", "json"])
+        .args(["--total", r#"requests_total{version="{slot}"}"#])
+        .args(["--baseline-slot", "v1", "--canary-slot", "v2"])
+        .args(["--interval", "2s", "--pass-margin", "1.05"])
+        .args(["--timeout", "30s", "--record"])
+        .arg(&record)
+        .args(BAD);
+    let mut watch = Process::spawn("watch", &mut command, folder.path()).unwrap();
+    let seen = || {
+        let text = std::fs::read_to_string(&record).unwrap_or_default();
+        text.contains("\"tallies\"").then_some(())
+    };
+    wait::until("a first row", Duration::from_secs(30), seen).unwrap();
+    prometheus.process().kill().unwrap();
+    let ended = watch.wait(Duration::from_secs(60)).unwrap();
+    assert_eq!(ended.code(), Some(12), "{}", watch.stderr());
+    let live: Value = serde_json::from_str(&watch.stdout()).unwrap();
+    assert_eq!(live["detail"]["reason"], "unreachable");
+    assert!(live["detail"]["rows"].as_u64().unwrap() >= 1);
+    let again = Command::new(env!("CARGO_BIN_EXE_canary-check"))
+        .env_clear()
+        .args(["replay", "--format", "json"])
+        .arg(&record)
+        .output()
+        .unwrap();
+    assert_eq!(again.status.code(), Some(12));
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    for field in [
+        "reason",
+        "detail",
+        "rows",
+        "rows_digest",
+        "log_e_fail",
+        "log_e_pass",
+        "spent",
+    ] {
+        assert_eq!(live["detail"][field], again["detail"][field], "{field}");
+    }
 }

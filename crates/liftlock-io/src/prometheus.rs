@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use liftlock::canary::Reason;
+use liftlock::canary::record::Asked;
 use liftlock::canary::sight::Blind;
 use liftlock::config::target;
 use liftlock::digest::Digest;
@@ -50,8 +51,8 @@ pub struct Source {
 pub struct Look {
     /// What was counted, and what hid it.
     pub gathered: Gathered,
-    /// The digests of the answers that it was counted from.
-    pub answers: Vec<Digest>,
+    /// What was asked, and the digests of the answers that it was counted from.
+    pub asked: Vec<Asked>,
     /// The server's idea of the time, as its answers' `Date` tells.
     pub date: Option<String>,
 }
@@ -95,6 +96,19 @@ impl Source {
     #[must_use]
     pub const fn interval(&self) -> Span {
         self.interval
+    }
+
+    /// What tells this source from others: the server, and what it is asked.
+    #[must_use]
+    pub fn told(&self) -> Vec<String> {
+        let slots = self.baseline.iter().chain([&self.canary]);
+        let mut told = vec![
+            self.endpoint.to_string(),
+            self.total.to_string(),
+            self.bad.to_string(),
+        ];
+        told.extend(slots.cloned());
+        told
     }
 
     /// The moment until which everything was scraped and can be seen: the
@@ -206,7 +220,11 @@ fn question(
     }
     let response = client.send(request, LIMITS)?;
     look.date = response.header("date").map(str::to_owned);
-    look.answers.push(Digest::of(&response.body));
+    look.asked.push(Asked {
+        query: query.to_owned(),
+        at: time,
+        answer: Digest::of(&response.body),
+    });
     Ok(prometheus::parse(response.status, &response.body)?)
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::Unit;
 use crate::failure::{Explain, Kind};
 use crate::time::{self, Time};
 
@@ -32,6 +33,57 @@ impl Arm {
     }
 }
 
+/// What both slots did, of one count; written `[baseline total, baseline bad,
+/// canary total, canary bad]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(with = "[u64; 4]"))]
+#[serde(from = "[u64; 4]", into = "[u64; 4]")]
+pub struct Pair {
+    /// The version that is known.
+    pub baseline: Arm,
+    /// The version that is judged.
+    pub canary: Arm,
+}
+
+impl From<[u64; 4]> for Pair {
+    fn from([baseline, baseline_bad, canary, canary_bad]: [u64; 4]) -> Self {
+        let arm = |total, bad| Arm { total, bad };
+        Self {
+            baseline: arm(baseline, baseline_bad),
+            canary: arm(canary, canary_bad),
+        }
+    }
+}
+
+impl From<Pair> for [u64; 4] {
+    fn from(pair: Pair) -> Self {
+        let Pair { baseline, canary } = pair;
+        [baseline.total, baseline.bad, canary.total, canary.bad]
+    }
+}
+
+/// What both slots did in the interval that ended at `time`: a pair for each
+/// count of a panel, in its order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tally {
+    /// The end of the interval.
+    pub time: Time,
+    /// The counts.
+    pub counts: Vec<Pair>,
+}
+
+impl From<&Row> for Tally {
+    fn from(row: &Row) -> Self {
+        let (baseline, canary) = (row.baseline, row.canary);
+        Self {
+            time: row.time,
+            counts: vec![Pair { baseline, canary }],
+        }
+    }
+}
+
 /// What both slots did in the interval that ended at `time`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -56,13 +108,22 @@ impl Row {
     }
 }
 
-/// Parses a file of counts.
+/// Parses a file of counts of requests.
 ///
 /// # Errors
 ///
 /// Fails on another header, on anything but whole numbers, on more bad than
 /// total, on times that do not ascend, and when there is no row at all.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Row>, ParseError> {
+    parse_as(bytes, Unit::Share)
+}
+
+/// Parses a file of counts of this unit: events may be more than exposure.
+///
+/// # Errors
+///
+/// Fails as [`parse`] does.
+pub fn parse_as(bytes: &[u8], unit: Unit) -> Result<Vec<Row>, ParseError> {
     if bytes.len() > LARGEST {
         return Err(ParseError::TooLarge(bytes.len()));
     }
@@ -76,6 +137,11 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Row>, ParseError> {
     let mut rows: Vec<Row> = Vec::new();
     for (number, line) in lines {
         let row = row(number, line)?;
+        let excess = |arm: Arm| unit == Unit::Share && arm.bad > arm.total;
+        let slots = [("baseline", row.baseline), ("canary", row.canary)];
+        if let Some((slot, _)) = slots.into_iter().find(|(_, arm)| excess(*arm)) {
+            return Err(ParseError::Excess { line: number, slot });
+        }
         if rows.last().is_some_and(|last| row.time <= last.time) {
             return Err(ParseError::Order(number));
         }
@@ -107,9 +173,6 @@ fn row(line: u64, text: &str) -> Result<Row, ParseError> {
 fn arm(line: u64, slot: &'static str, total: &str, bad: &str) -> Result<Arm, ParseError> {
     let total = count(line, slot, "total", total)?;
     let bad = count(line, slot, "bad", bad)?;
-    if bad > total {
-        return Err(ParseError::Excess { line, slot });
-    }
     Ok(Arm { total, bad })
 }
 

@@ -1,14 +1,11 @@
 //! The verdict over a canary: fail at the first proof, pass only with sight.
 
-use serde::{Deserialize, Serialize};
-
-use super::counts::{Arm, Row};
-use super::policy::{ALGORITHM, Against, PassBy, Policy};
+use super::counts::{Row, Tally};
+use super::judgement::Judgement;
+use super::panel::Panel;
+use super::policy::{Against, PassBy, Policy};
 use super::reason::Reason;
-use super::sight::{Blind, Sight};
-use super::state::State;
-use crate::digest::Digest;
-use crate::span::Span;
+use super::sight::Sight;
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -19,87 +16,6 @@ pub struct Evidence<'a> {
     pub rows: &'a [Row],
     /// Whether they may be believed.
     pub sight: &'a Sight,
-}
-
-/// A verdict with the numbers that justify it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Judgement {
-    /// What was decided.
-    pub verdict: Verdict,
-    /// Why, for programs.
-    pub reason: Reason,
-    /// Why there is no sight, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// `ln E` against a healthy canary; fails at `ln(1/(0.22 alpha))`.
-    pub log_e_fail: f64,
-    /// How many more bad requests of the canary would have failed it at the
-    /// last planned look; absent when no planned look is open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub short_of_fail: Option<u64>,
-    /// The chance that planned looks failed a healthy canary by now.
-    pub spent: f64,
-    /// `ln E` against "as bad as the pass margin"; passes at `ln(1/beta)`.
-    pub log_e_pass: f64,
-    /// The rows that were used, which are the first ones.
-    pub rows: u64,
-    /// The row that brought the verdict, counted from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decided_at_row: Option<u64>,
-    /// All requests of the canary in these rows.
-    pub canary: Arm,
-    /// All requests of the baseline in these rows.
-    pub baseline: Arm,
-    /// The canary's odds of a bad request over the baseline's, or over those
-    /// that the objective allows; absent while there is none to divide by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub odds_ratio: Option<f64>,
-    /// About how many more requests of the canary bring a verdict.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requests_to_go: Option<u64>,
-    /// About how long these take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_to_go: Option<Span>,
-    /// About how many requests of the canary, in all, show a fault of twice
-    /// the odds, at this share of bad requests.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requests_to_show_double: Option<u64>,
-    /// The hash chain over the rows that were used.
-    pub rows_digest: Digest,
-    /// The rules of the computation.
-    pub algorithm: String,
-}
-
-impl Judgement {
-    fn new(state: &State, reason: Reason, detail: Option<String>) -> Self {
-        let verdict = reason.verdict();
-        let decided = matches!(verdict, Verdict::Pass | Verdict::Fail);
-        let open = verdict == Verdict::Inconclusive;
-        Self {
-            verdict,
-            reason,
-            detail,
-            log_e_fail: state.ln_e_fail(),
-            short_of_fail: state.short_of_fail(),
-            spent: state.spent(),
-            log_e_pass: state.ln_e_pass(),
-            rows: state.rows(),
-            decided_at_row: decided.then(|| state.rows()),
-            canary: state.canary(),
-            baseline: state.baseline(),
-            odds_ratio: state.odds_ratio(),
-            requests_to_go: state.requests_to_go().filter(|_| open),
-            time_to_go: state.time_to_go().filter(|_| open),
-            requests_to_show_double: state.requests_to_show(2.0).filter(|_| open),
-            rows_digest: state.digest(),
-            algorithm: ALGORITHM.to_owned(),
-        }
-    }
-
-    fn blind(state: &State, blind: Blind) -> Self {
-        Self::new(state, blind.reason, Some(blind.detail))
-    }
 }
 
 /// How a canary that is being watched does. A pass is no end here: whoever
@@ -129,7 +45,8 @@ pub enum Reached {
 /// it, and passes only at the last one, as a fault may begin late.
 #[must_use]
 pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement {
-    State::new(policy.clone()).judge(evidence, now, Pass::AtTheEnd)
+    let tallies: Vec<Tally> = evidence.rows.iter().map(Tally::from).collect();
+    Panel::single(policy.clone()).judge(&tallies, evidence.sight, now)
 }
 
 /// When rows may prove a pass.
@@ -139,30 +56,35 @@ enum Pass {
     AtTheEnd,
 }
 
-impl State {
-    /// Goes on to judge with rows that came since: those not later than the
-    /// newest one taken before are left out. No row after the verdict is used.
-    pub fn decide(&mut self, evidence: &Evidence<'_>, now: Time) -> Judgement {
-        self.judge(evidence, now, Pass::AtOnce)
+impl Panel {
+    /// Judges a whole record, as [`decide`] does.
+    pub fn judge(&mut self, tallies: &[Tally], sight: &Sight, now: Time) -> Judgement {
+        self.look(tallies, sight, (now, Pass::AtTheEnd))
     }
 
-    fn judge(&mut self, evidence: &Evidence<'_>, now: Time, pass: Pass) -> Judgement {
-        if let Some(failed) = self.failed() {
+    /// Goes on to judge with rows that came since: those not later than the
+    /// newest one taken before are left out. No row after the verdict is used.
+    pub fn decide(&mut self, tallies: &[Tally], sight: &Sight, now: Time) -> Judgement {
+        self.look(tallies, sight, (now, Pass::AtOnce))
+    }
+
+    fn look(&mut self, tallies: &[Tally], sight: &Sight, (now, pass): (Time, Pass)) -> Judgement {
+        if let Some(failed) = self.worse() {
             return Judgement::new(self, failed, None);
         }
-        let current = evidence.rows.last().map_or(now, |row| row.time.max(now));
-        let newest = evidence.rows.last().map(|row| row.time).or(self.last());
+        let current = tallies.last().map_or(now, |tally| tally.time.max(now));
+        let newest = tallies.last().map(|tally| tally.time).or(self.last());
         let behind = newest.is_none_or(|newest| self.is_old(newest, current));
-        for row in evidence.rows {
-            let early = behind || (pass == Pass::AtTheEnd && Some(row.time) != newest);
-            if self.take(row, evidence.sight)
-                && let Some(reason) = self.proved(evidence.sight, row.time)
+        for tally in tallies {
+            let early = behind || (pass == Pass::AtTheEnd && Some(tally.time) != newest);
+            if self.take(tally, sight)
+                && let Some(reason) = self.proved(sight, tally.time)
                 && !(early && reason.verdict() == Verdict::Pass)
             {
                 return Judgement::new(self, reason, None);
             }
         }
-        match evidence.sight.blind(self, current) {
+        match sight.blind(self, current) {
             Some(blind) => Judgement::blind(self, blind),
             None => Judgement::new(self, Reason::TooLittle, None),
         }
@@ -173,40 +95,42 @@ impl State {
         now.millis_since(seen) > limit
     }
 
-    fn take(&mut self, row: &Row, sight: &Sight) -> bool {
+    fn take(&mut self, tally: &Tally, sight: &Sight) -> bool {
         let last = self.last();
-        if last.is_some_and(|last| row.time <= last) {
+        if last.is_some_and(|last| tally.time <= last) {
             return false;
         }
-        let share = last.and_then(|last| sight.share(last, row.time));
-        self.push(row, share);
+        let share = last.and_then(|last| sight.share(last, tally.time));
+        self.push(tally, share);
         true
     }
 
     /// What the rows so far prove, as seen at the end of the last of them.
     fn proved(&self, sight: &Sight, moment: Time) -> Option<Reason> {
-        if let Some(failed) = self.failed() {
+        if let Some(failed) = self.worse() {
             return Some(failed);
         }
         let no_worse = self.passed();
-        let sampled = self.policy().pass_by == PassBy::Sample && self.is_sampled();
+        let sampled = self.policy().pass_by == PassBy::Sample
+            && self.lead().is_some_and(|lead| lead.state().is_sampled());
         let reason = no_worse.or_else(|| sampled.then_some(Reason::SampleReached))?;
         sight.blind(self, moment).is_none().then_some(reason)
     }
 
-    fn failed(&self) -> Option<Reason> {
-        self.is_worse().then(|| match self.policy().against {
-            Against::Baseline => Reason::Worse,
-            Against::Slo(_) => Reason::ObjectiveMissed,
-        })
+    fn worse(&self) -> Option<Reason> {
+        self.failed()
+            .map(|strand| match strand.state().policy().against {
+                Against::Baseline => Reason::Worse,
+                Against::Slo(_) => Reason::ObjectiveMissed,
+            })
     }
 
     fn passed(&self) -> Option<Reason> {
-        let enough = self.canary().total >= self.policy().sample.requests;
-        let proved = enough && self.ln_e_pass() >= self.policy().beta.threshold();
-        proved.then(|| match self.policy().against {
-            Against::Baseline => Reason::NoWorse,
-            Against::Slo(_) => Reason::ObjectiveMet,
+        let sample = self.policy().sample.requests;
+        let enough = self.lead()?.state().canary().total >= sample;
+        (enough && self.is_no_worse()).then(|| match self.compares() {
+            true => Reason::NoWorse,
+            false => Reason::ObjectiveMet,
         })
     }
 }
@@ -219,26 +143,26 @@ impl State {
 /// telemetry may be old.
 #[must_use]
 pub fn watch(policy: &Policy, evidence: &Evidence<'_>, step: Time, now: Time) -> Progress {
-    let mut state = State::new(policy.clone());
+    let mut panel = Panel::single(policy.clone());
     for row in evidence.rows {
-        if state.take(row, evidence.sight)
-            && let Some(failed) = state.failed()
+        if panel.take(&Tally::from(row), evidence.sight)
+            && let Some(failed) = panel.worse()
         {
-            return Progress::Fail(Judgement::new(&state, failed, None));
+            return Progress::Fail(Judgement::new(&panel, failed, None));
         }
     }
-    match evidence.sight.blind(&state, now) {
-        Some(blind) if blind.reason.may_come() && !state.is_old(step, now) => {
-            Progress::Going(Reached::No, Judgement::blind(&state, blind))
+    match evidence.sight.blind(&panel, now) {
+        Some(blind) if blind.reason.may_come() && !panel.is_old(step, now) => {
+            Progress::Going(Reached::No, Judgement::blind(&panel, blind))
         }
-        Some(blind) => Progress::Blind(Judgement::blind(&state, blind)),
+        Some(blind) => Progress::Blind(Judgement::blind(&panel, blind)),
         None => {
-            let reached = match (is_sampled(policy, evidence.rows, step), state.passed()) {
+            let reached = match (is_sampled(policy, evidence.rows, step), panel.passed()) {
                 (true, _) => Reached::Yes,
                 (false, Some(_)) => Reached::Proved,
                 (false, None) => Reached::No,
             };
-            Progress::Going(reached, Judgement::new(&state, Reason::TooLittle, None))
+            Progress::Going(reached, Judgement::new(&panel, Reason::TooLittle, None))
         }
     }
 }
@@ -260,8 +184,10 @@ fn is_sampled(policy: &Policy, rows: &[Row], step: Time) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canary::counts::Arm;
     use crate::canary::policy::Sample;
-    use crate::canary::sight::Shift;
+    use crate::canary::sight::{Blind, Shift};
+    use crate::span::Span;
 
     const START: i64 = 1_795_435_200_000;
 
@@ -420,18 +346,15 @@ mod tests {
         let rows = rows(60, (100, 1), (100, 1));
         let sight = Sight::default();
         let whole = verdict(&Policy::default(), &rows);
-        let mut state = State::new(Policy::default());
+        let tallies: Vec<Tally> = rows.iter().map(Tally::from).collect();
+        let mut panel = Panel::single(Policy::default());
         for last in [1, 7, 8, 30, 60] {
-            let evidence = Evidence {
-                rows: &rows[..last],
-                sight: &sight,
-            };
-            let found = state.decide(&evidence, rows[last - 1].time);
+            let found = panel.decide(&tallies[..last], &sight, rows[last - 1].time);
             if last == 60 {
                 assert_eq!(found, whole);
             }
-            let text = serde_json::to_string(&state).unwrap();
-            state = serde_json::from_str(&text).unwrap();
+            let text = serde_json::to_string(&panel).unwrap();
+            panel = serde_json::from_str(&text).unwrap();
         }
     }
 

@@ -125,6 +125,16 @@ impl Process {
         }
     }
 
+    /// Whether both are against the same hypothesis.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.kept.hypothesis == other.kept.hypothesis
+    }
+
+    /// Whether any row could tell.
+    pub(super) const fn has_told(&self) -> bool {
+        self.kept.telling > 0
+    }
+
     /// `ln E`.
     pub(super) fn ln_e(&self) -> f64 {
         let share = libm::log(f64::from(POINTS));

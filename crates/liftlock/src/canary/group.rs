@@ -27,6 +27,9 @@ const BY_THE_KNEE: f64 = 0.6;
 /// A watch that will not come to half of all information keeps risk for its end.
 const AMPLE: f64 = 0.5;
 
+/// More sums than a table of this variance ever holds.
+const WIDEST: usize = 65_536;
+
 /// Sums below the smallest of this chance count as that one, which never
 /// makes a failure likelier.
 const RARE: f64 = 1e-30;
@@ -63,6 +66,23 @@ impl Group {
             chances: vec![1.0],
             place: 0,
         }
+    }
+
+    /// Whether these numbers can have come about by spending this risk.
+    pub(super) fn is_sound(&self, risk: f64) -> bool {
+        let close = 1e-6;
+        let chance = |chance: &f64| (0.0..=1.0 + close).contains(chance);
+        let all: f64 = self.chances.iter().sum();
+        let table = match self.phase {
+            // Sums that failed are gone, and they were no more than was spent.
+            Phase::Open => (1.0 - risk - close..=1.0 + close).contains(&all),
+            Phase::Over | Phase::Failed => self.chances.is_empty(),
+        };
+        table
+            && self.chances.len() <= WIDEST
+            && self.chances.iter().all(chance)
+            && (0.0..=risk * (1.0 + close)).contains(&self.spent)
+            && (0.0..=2.0 * MOST).contains(&self.variance)
     }
 
     pub(super) fn has_failed(&self) -> bool {

@@ -74,6 +74,26 @@ impl Law {
         }
     }
 
+    /// Events of both slots, each during its exposure: given how many there
+    /// were together, the canary's are binomial around its part of the
+    /// exposure, and the odds ratio is the ratio of the rates (Przyborowski and
+    /// Wilenski 1940).
+    pub(super) fn rates(canary: Arm, baseline: Arm) -> Self {
+        let events = u128::from(canary.bad) + u128::from(baseline.bad);
+        let (Ok(total), true) = (
+            u64::try_from(events),
+            canary.total > 0 && baseline.total > 0,
+        ) else {
+            return Self::Silent;
+        };
+        let [ours, theirs] = [canary.total, baseline.total].map(|total| real(total.into()));
+        let arm = Arm {
+            total,
+            bad: canary.bad,
+        };
+        Self::single(arm, ours / (ours + theirs))
+    }
+
     /// One slot against a share, which is above 0 and below 1.
     pub(super) fn single(arm: Arm, share: f64) -> Self {
         if arm.total == 0 {
@@ -313,6 +333,19 @@ mod tests {
 
     fn arm(bad: u64, total: u64) -> Arm {
         Arm { total, bad }
+    }
+
+    #[test]
+    fn rates_agree_with_the_published_values() {
+        let arm = |bad, total| Arm { total, bad };
+        let law = Law::rates(arm(6, 120), arm(14, 1080));
+        let null = law.ln_likelihood(Odds::new(1.0));
+        for (ratio, expected) in [(2.0, 2.252_679_487), (4.0, 3.070_480_877)] {
+            let found = law.ln_likelihood(Odds::new(ratio)) - null;
+            assert!((found - expected).abs() < 1e-9, "{found}");
+        }
+        assert!(Law::rates(arm(6, 0), arm(14, 1080)).is_silent());
+        assert!(Law::rates(arm(0, 120), arm(0, 1080)).is_silent());
     }
 
     #[test]

@@ -5,26 +5,32 @@
 //! and [`decide`](fn@decide) or [`watch`] turn them into a [`Judgement`].
 
 pub mod backtest;
+mod combine;
 pub mod counts;
 mod decide;
 mod eprocess;
 #[cfg(test)]
 mod exact;
 mod group;
+mod judgement;
 mod law;
 mod masses;
+pub mod metric;
 mod null;
 mod number;
 mod outlook;
+pub mod panel;
 mod policy;
 mod predicate;
 mod reason;
+pub mod record;
 pub mod sight;
 pub mod state;
 
-pub use decide::{Evidence, Judgement, Progress, Reached, decide, watch};
+pub use decide::{Evidence, Progress, Reached, decide, watch};
+pub use judgement::{Finding, Judgement, Standing};
 pub use policy::{
-    ALGORITHM, Against, Invalid, Margin, Objective, PassBy, Policy, Risk, Sample, Spread,
+    ALGORITHM, Against, Invalid, Margin, Objective, PassBy, Policy, Risk, Sample, Spread, Unit,
 };
 pub use predicate::Predicate;
 pub use reason::Reason;

@@ -66,6 +66,12 @@ impl Null {
         self.kept.spread
     }
 
+    /// Whether both are the same hypothesis, whatever the rows were.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let far = |ours: f64, theirs: f64| (ours - theirs).abs() > f64::EPSILON;
+        !far(self.kept.margin, other.kept.margin) && !far(self.kept.spread, other.kept.spread)
+    }
+
     /// Takes one more row.
     pub(super) fn push(&mut self, law: &Law) {
         if law.is_silent() || self.nodes.is_empty() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counts::Row;
 use super::number::real;
-use super::policy::Against;
+use super::policy::{Against, Policy, Unit};
 
 /// The square of the standard deviations at which looks fail: between 2.4 and
 /// 3.5, depending on how much was spent before.
@@ -21,12 +21,19 @@ pub(super) struct Outlook {
 }
 
 impl Outlook {
-    pub(super) fn push(&mut self, row: &Row, against: Against) {
+    pub(super) fn push(&mut self, row: &Row, policy: &Policy) {
         let [bad, total] = [row.canary.bad, row.canary.total].map(|count| real(count.into()));
         let [other_bad, other_total] =
             [row.baseline.bad, row.baseline.total].map(|count| real(count.into()));
-        match against {
-            Against::Baseline if total > 0.0 && other_total > 0.0 => {
+        match (policy.against, policy.unit) {
+            (Against::Baseline, _) if total <= 0.0 || other_total <= 0.0 => {}
+            (Against::Baseline, Unit::Rate) => {
+                let all = total + other_total;
+                self.against += bad * other_total / all;
+                self.in_favour += other_bad * total / all;
+                self.variance += (bad + other_bad) * (total / all) * (other_total / all);
+            }
+            (Against::Baseline, Unit::Share) => {
                 let all = total + other_total;
                 let both = bad + other_bad;
                 self.against += bad * (other_total - other_bad) / all;
@@ -34,8 +41,7 @@ impl Outlook {
                 self.variance += both * (total / all) * (other_total / all) * (all - both)
                     / (all - 1.0).max(1.0);
             }
-            Against::Baseline => {}
-            Against::Slo(objective) => {
+            (Against::Slo(objective), _) => {
                 let allowed = objective.allowed();
                 self.against += bad * (1.0 - allowed);
                 self.in_favour += (total - bad) * allowed;
@@ -79,7 +85,7 @@ mod tests {
                 baseline: arm(6),
                 canary: arm(12),
             };
-            outlook.push(&row, Against::Baseline);
+            outlook.push(&row, &Policy::default());
         }
         let odds = outlook.odds_ratio().unwrap();
         assert!((odds - 2.02).abs() < 0.01, "{odds}");

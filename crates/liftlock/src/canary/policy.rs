@@ -5,8 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::panel::MOST_STRANDS;
 use crate::config::effective::Environment;
 use crate::failure::{Explain, Kind};
+use crate::name::Name;
 use crate::percent::Percent;
 use crate::span::Span;
 
@@ -44,6 +46,9 @@ pub struct Policy {
     pub pass_by: PassBy,
     /// What the canary is measured against.
     pub against: Against,
+    /// What is counted.
+    #[serde(default, skip_serializing_if = "Unit::is_share")]
+    pub unit: Unit,
     /// Telemetry that is older than this is no sight.
     pub max_staleness: Span,
 }
@@ -60,6 +65,7 @@ impl Default for Policy {
             sample: Sample::default(),
             pass_by: PassBy::Proof,
             against: Against::Baseline,
+            unit: Unit::Share,
             max_staleness: Span::seconds(300),
         }
     }
@@ -121,6 +127,27 @@ impl Against {
     /// Fails for 0 % and 100 %, which no number of requests can meet or break.
     pub fn slo(promised: Percent) -> Result<Self, Invalid> {
         Objective::try_from(promised).map(Self::Slo)
+    }
+}
+
+/// What the two counts of an arm are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Requests, and those among them that were bad: odds are compared.
+    #[default]
+    Share,
+    /// Exposure (requests, seconds, bytes) and events during it, which may be
+    /// more: rates are compared. Only against a baseline.
+    Rate,
+}
+
+impl Unit {
+    /// Whether bad ones are a part of all.
+    #[must_use]
+    pub const fn is_share(&self) -> bool {
+        matches!(self, Self::Share)
     }
 }
 
@@ -354,6 +381,18 @@ pub enum Invalid {
     /// No budget, or nothing but budget.
     #[error("`{0}` is no objective: it must leave a budget, and promise something")]
     Objective(Percent),
+    /// A promised share of good requests says nothing about events.
+    #[error("metric `{0}`: a rate of events cannot be held against a share of good requests")]
+    Rate(Name),
+    /// Two would be told by one name.
+    #[error("there are two metrics `{0}`")]
+    Twice(Name),
+    /// Nothing could fail or pass.
+    #[error("no metric is decisive")]
+    NoMetric,
+    /// More than can be kept apart.
+    #[error("{0} metrics are more than the {MOST_STRANDS} that are judged together")]
+    TooMany(usize),
 }
 
 impl Explain for Invalid {

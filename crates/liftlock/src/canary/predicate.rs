@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::Judgement;
+use super::judgement::Judgement;
 use super::policy::Policy;
+use super::record::Asked;
 use crate::digest::Digest;
 use crate::predicate::Ruling;
 
@@ -18,8 +19,12 @@ pub struct Predicate {
     pub judgement: Judgement,
     /// The rules they were judged by.
     pub rules: Policy,
-    /// The digests of the counts and answers they were judged from.
+    /// The digests of the counts, answers and records they were judged from.
     pub evidence: Vec<Digest>,
+    /// What was asked, about which moment, and the digest of each answer: the
+    /// newest, as a record has them all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
 }
 
 impl Predicate {
@@ -34,6 +39,14 @@ impl Predicate {
             judgement,
             rules,
             evidence,
+            asked: Vec::new(),
         }
+    }
+
+    /// The same, with what was asked.
+    #[must_use]
+    pub fn with_asked(mut self, asked: &[Asked]) -> Self {
+        self.asked = asked.to_vec();
+        self
     }
 }

@@ -1,26 +1,34 @@
 //! Whether the counts may be believed: without proof of sight there is no pass.
 
+use serde::{Deserialize, Serialize};
+
+use super::panel::{ONLY, Panel, Strand};
 use super::policy::Against;
 use super::reason::Reason;
-use super::state::State;
 use crate::percent::Percent;
+use crate::span::Span;
 use crate::time::Time;
 
 /// What is known about the view on the canary, beside the rows themselves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Sight {
     /// The canary's share of traffic over time, oldest first; empty where it
     /// is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shifts: Vec<Shift>,
     /// From when until when the share was being changed: a process that was
     /// killed in between leaves it open at which moment it did change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changing: Vec<(Time, Time)>,
     /// What the source said is wrong with its answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Blind>,
 }
 
 /// From a moment on, the canary's share of traffic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Shift {
     /// The moment.
     pub since: Time,
@@ -29,7 +37,8 @@ pub struct Shift {
 }
 
 /// Why there is no sight.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Blind {
     /// For programs.
     pub reason: Reason,
@@ -81,35 +90,55 @@ impl Sight {
 
     /// What hides the canary at a moment; nothing when there is sight.
     #[must_use]
-    pub fn blind(&self, state: &State, moment: Time) -> Option<Blind> {
+    pub fn blind(&self, panel: &Panel, moment: Time) -> Option<Blind> {
         if let Some(fault) = self.faults.first() {
             return Some(fault.clone());
         }
-        let Some(last) = state.last() else {
+        let Some(last) = panel.last() else {
             return Some(Blind::new(Reason::NoRows, "nothing was counted"));
         };
-        let limit = state.policy().max_staleness;
-        let old =
-            |seen: Time| moment.millis_since(seen) > i64::try_from(limit.millis()).unwrap_or(0);
-        if old(last) {
+        let limit = panel.policy().max_staleness;
+        if is_old(last, moment, limit) {
             let detail = format!("the newest counts are of {last}, older than {limit}");
             return Some(Blind::new(Reason::Stale, detail));
         }
-        let weight = self.weight(moment);
-        if weight != Some(Percent::ZERO) && state.canary_seen().is_none_or(old) {
-            let detail = format!("no request to the canary for more than {limit}");
-            return Some(Blind::new(Reason::CanarySilent, detail));
+        let silent = panel
+            .decisive()
+            .find_map(|strand| self.silent(strand, moment));
+        if silent.is_some() {
+            return silent;
         }
-        let compared = state.policy().against == Against::Baseline && weight != Some(Percent::FULL);
-        if compared && state.baseline_seen().is_none_or(old) {
-            let detail = format!("no request to the baseline for more than {limit}");
-            return Some(Blind::new(Reason::BaselineSilent, detail));
-        }
-        state.is_share_off().then(|| {
+        let off = |strand: &Strand| strand.state().is_share_off();
+        panel.strands().iter().any(off).then(|| {
             let detail = "the canary does not get the share of traffic that it was given";
             Blind::new(Reason::ShareOff, detail)
         })
     }
+
+    /// Which slot has no traffic though it should.
+    fn silent(&self, strand: &Strand, moment: Time) -> Option<Blind> {
+        let state = strand.state();
+        let limit = state.policy().max_staleness;
+        let unseen = |seen: Option<Time>| seen.is_none_or(|seen| is_old(seen, moment, limit));
+        let what = match strand.metric.as_str() {
+            ONLY => String::new(),
+            metric => format!(" in metric `{metric}`"),
+        };
+        let weight = self.weight(moment);
+        if weight != Some(Percent::ZERO) && unseen(state.canary_seen()) {
+            let detail = format!("no request to the canary for more than {limit}{what}");
+            return Some(Blind::new(Reason::CanarySilent, detail));
+        }
+        let compared = state.policy().against == Against::Baseline && weight != Some(Percent::FULL);
+        (compared && unseen(state.baseline_seen())).then(|| {
+            let detail = format!("no request to the baseline for more than {limit}{what}");
+            Blind::new(Reason::BaselineSilent, detail)
+        })
+    }
+}
+
+fn is_old(seen: Time, moment: Time, limit: Span) -> bool {
+    moment.millis_since(seen) > i64::try_from(limit.millis()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::law::Law;
 use super::null::Null;
 use super::number::{count, real};
 use super::outlook::Outlook;
-use super::policy::{Against, Policy, Sample};
+use super::policy::{Against, Policy, Sample, Unit};
 use crate::digest::Digest;
 use crate::percent::Percent;
 use crate::span::Span;
@@ -30,6 +30,8 @@ const SHARE_RISK: f64 = 5e-7;
 #[serde(deny_unknown_fields)]
 pub struct State {
     policy: Policy,
+    /// The part of the planned risk that this count may spend.
+    part: f64,
     rows: u64,
     digest: Digest,
     begun: Option<Time>,
@@ -52,6 +54,11 @@ impl State {
     /// Nothing seen yet.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
+        Self::with_part(policy, 1.0)
+    }
+
+    /// As [`State::new`], where planned looks at several counts share the risk.
+    pub(super) fn with_part(policy: Policy, part: f64) -> Self {
         let (margin, spread) = healthy(&policy);
         let pass_margin = match policy.against {
             Against::Baseline => policy.pass_margin.ratio(),
@@ -60,6 +67,7 @@ impl State {
         let share = || Process::new(Hypothesis::AtMost(SHARE_MARGIN));
         Self {
             policy,
+            part,
             rows: 0,
             digest: Digest::of(b""),
             begun: None,
@@ -82,21 +90,22 @@ impl State {
     /// Takes one more row, and the canary's share of traffic during it where
     /// that is known.
     pub fn push(&mut self, row: &Row, share: Option<Percent>) {
-        let law = match self.policy.against {
-            Against::Baseline => Law::pair(row.canary, row.baseline),
-            Against::Slo(objective) => Law::single(row.canary, objective.allowed()),
+        let law = match (self.policy.against, self.policy.unit) {
+            (Against::Baseline, Unit::Share) => Law::pair(row.canary, row.baseline),
+            (Against::Baseline, Unit::Rate) => Law::rates(row.canary, row.baseline),
+            (Against::Slo(objective), _) => Law::single(row.canary, objective.allowed()),
         };
         self.health.push(&law);
         self.worse.push(&law);
         self.begun = Some(self.begin(row.time));
         let passed = self.passed_of_horizon(row.time);
-        let risk = self.policy.alpha.planned();
+        let risk = self.policy.alpha.planned() * self.part;
         self.planned.push(&law, &self.health, risk, passed);
         self.no_worse.push(&law);
         if let Some(share) = share {
             self.push_share(row, share);
         }
-        self.outlook.push(row, self.policy.against);
+        self.outlook.push(row, &self.policy);
         self.note(row);
     }
 
@@ -161,6 +170,17 @@ impl State {
         gap.min(self.policy.max_staleness.millis())
     }
 
+    /// Whether this, which was stored, goes on from what another begins with.
+    pub(super) fn continues(&self, new: &Self) -> bool {
+        let risk = self.policy.alpha.planned() * self.part;
+        self.policy == new.policy
+            && (self.part - new.part).abs() <= f64::EPSILON
+            && self.planned.is_sound(risk)
+            && self.health.is_like(&new.health)
+            && self.worse.is_like(&new.worse)
+            && self.no_worse.is_like(&new.no_worse)
+    }
+
     /// The rules that this is judged by.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
@@ -221,6 +241,11 @@ impl State {
         self.planned.has_failed() || self.ln_e_fail() >= self.policy.alpha.fail_threshold()
     }
 
+    /// Whether a planned look failed the canary.
+    pub(super) fn has_failed_look(&self) -> bool {
+        self.planned.has_failed()
+    }
+
     /// How many more bad requests of the canary would have failed the last
     /// planned look; nothing when none is open.
     #[must_use]
@@ -232,6 +257,11 @@ impl State {
     #[must_use]
     pub const fn spent(&self) -> f64 {
         self.planned.spent()
+    }
+
+    /// Whether any row could tell one odds ratio from another.
+    pub(super) const fn has_told(&self) -> bool {
+        self.no_worse.has_told()
     }
 
     /// `ln E` against "at least as bad as the pass margin".

@@ -24,6 +24,8 @@ pub const ANSWER: &str = "https://liftlock.github.io/predicates/answer/v1";
 pub const APPROVAL: &str = "https://liftlock.github.io/predicates/approval/v1";
 /// A canary's verdict.
 pub const CANARY: &str = "https://liftlock.github.io/predicates/canary/v1";
+/// What a canary's gate knows so far; it counts for nothing but going on.
+pub const CANARY_STATE: &str = "https://liftlock.github.io/predicates/canary-state/v1";
 /// What a promotion did.
 pub const PROMOTION: &str = "https://liftlock.github.io/predicates/promotion/v1";
 /// What a rollback did.

@@ -1,0 +1,421 @@
+//! Several counts of one canary, judged together under one risk.
+//!
+//! Decisive metrics share what planned looks may spend, by their weights; all
+//! but the shown ones share one e-value, their weighted mean. So the chance
+//! that a healthy canary ever fails is that of the policy, however the counts
+//! depend on each other.
+
+use serde::{Deserialize, Serialize};
+
+use super::combine::ln_mean;
+use super::counts::{Arm, Pair, Row, Tally};
+use super::metric::{Edge, Metric, Role};
+use super::policy::{ALGORITHM, Against, Invalid, Policy, Unit};
+use super::state::State;
+use crate::digest::Digest;
+use crate::name::Name;
+use crate::percent::Percent;
+use crate::time::Time;
+
+/// The most counts of a panel, each edge of a histogram being one.
+pub const MOST_STRANDS: usize = 2_000;
+
+/// The name of the count of a panel that has only one.
+pub const ONLY: &str = "requests";
+
+/// What is known about a canary after some rows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Panel {
+    algorithm: String,
+    policy: Policy,
+    strands: Vec<Strand>,
+}
+
+/// One count of a panel.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Strand {
+    /// The metric that it is of.
+    pub metric: Name,
+    /// Requests above this are bad, where the metric is a histogram.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<Edge>,
+    /// What it may decide.
+    pub role: Role,
+    /// Its part in the common evidence, not yet divided by all parts.
+    weight: f64,
+    /// What its rows left behind.
+    state: State,
+}
+
+impl Panel {
+    /// Nothing seen yet, of some metrics.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no metric is decisive, when two have one name, when there
+    /// are too many counts, and when a rate is held against an objective.
+    pub fn new(policy: &Policy, metrics: &[Metric]) -> Result<Self, Invalid> {
+        let decisive = |metric: &&Metric| metric.role == Role::Decisive;
+        let all: f64 = metrics
+            .iter()
+            .filter(decisive)
+            .map(|metric| metric.weight.real())
+            .sum();
+        if all <= 0.0 {
+            return Err(Invalid::NoMetric);
+        }
+        let mut strands: Vec<Strand> = Vec::new();
+        for metric in metrics {
+            if strands.iter().any(|strand| strand.metric == metric.name) {
+                return Err(Invalid::Twice(metric.name.clone()));
+            }
+            strands.extend(of(metric, policy, all)?);
+        }
+        if strands.len() > MOST_STRANDS {
+            return Err(Invalid::TooMany(strands.len()));
+        }
+        Ok(Self {
+            algorithm: ALGORITHM.to_owned(),
+            policy: policy.clone(),
+            strands,
+        })
+    }
+
+    /// Nothing seen yet, of one count.
+    #[must_use]
+    pub fn single(policy: Policy) -> Self {
+        let state = State::new(policy.clone());
+        let strands = ONLY.parse().ok().map(|metric| Strand {
+            metric,
+            edge: None,
+            role: Role::Decisive,
+            weight: 1.0,
+            state,
+        });
+        Self {
+            algorithm: ALGORITHM.to_owned(),
+            policy,
+            strands: strands.into_iter().collect(),
+        }
+    }
+
+    /// Takes the counts of one more row, and the canary's share of traffic
+    /// during it where that is known. A count that is missing says nothing.
+    pub fn push(&mut self, tally: &Tally, share: Option<Percent>) {
+        let missing = std::iter::repeat(&Pair {
+            baseline: Arm { total: 0, bad: 0 },
+            canary: Arm { total: 0, bad: 0 },
+        });
+        let counts = tally.counts.iter().chain(missing);
+        // The share is tested once, by the count that the others are beside.
+        let mut share = share;
+        for (strand, pair) in self.strands.iter_mut().zip(counts) {
+            let row = Row {
+                time: tally.time,
+                baseline: pair.baseline,
+                canary: pair.canary,
+            };
+            let requests = strand.state.policy().unit == Unit::Share;
+            let share = if requests { share.take() } else { None };
+            strand.state.push(&row, share);
+        }
+    }
+
+    /// The rules of the panel.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The counts, in the order of a tally.
+    #[must_use]
+    pub fn strands(&self) -> &[Strand] {
+        &self.strands
+    }
+
+    /// Whether this, which was stored, goes on from what a new panel begins
+    /// with: the same counts by the same rules, and numbers that can come about.
+    #[must_use]
+    pub fn continues(&self, new: &Self) -> bool {
+        let strands = self.strands.iter().zip(&new.strands);
+        let mut same = strands.map(|(ours, theirs)| ours.continues(theirs));
+        let all = self.strands.len() == new.strands.len() && same.all(|same| same);
+        let together = self.spent() <= self.policy.alpha.planned() * 1.000_001;
+        self.algorithm == new.algorithm && self.policy == new.policy && all && together
+    }
+
+    /// The count that tells of the traffic: the first decisive one.
+    pub(super) fn lead(&self) -> Option<&Strand> {
+        self.decisive().next()
+    }
+
+    pub(super) fn decisive(&self) -> impl Iterator<Item = &Strand> {
+        let decisive = |strand: &&Strand| strand.role == Role::Decisive;
+        self.strands.iter().filter(decisive)
+    }
+
+    /// The end of the newest row.
+    #[must_use]
+    pub fn last(&self) -> Option<Time> {
+        self.lead().and_then(|lead| lead.state.last())
+    }
+
+    /// Rows taken so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.lead().map_or(0, |lead| lead.state.rows())
+    }
+
+    /// The hash chain over all rows taken so far; of several counts, the hash
+    /// over theirs.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        match self.strands.as_slice() {
+            [only] => only.state.digest(),
+            several => {
+                let lines = several
+                    .iter()
+                    .map(|strand| format!("{} {}\n", strand.state.digest().hex(), strand.name()));
+                Digest::of(lines.collect::<String>().as_bytes())
+            }
+        }
+    }
+
+    /// `ln E` of the common evidence that the canary is worse.
+    #[must_use]
+    pub fn ln_e_fail(&self) -> f64 {
+        let counted: Vec<(f64, f64)> = self
+            .strands
+            .iter()
+            .filter(|strand| strand.role != Role::Shown)
+            .map(|strand| (strand.weight, strand.state.ln_e_fail()))
+            .collect();
+        ln_mean(&counted)
+    }
+
+    /// What the planned looks spent of the risk so far.
+    #[must_use]
+    pub fn spent(&self) -> f64 {
+        self.decisive().map(|strand| strand.state.spent()).sum()
+    }
+
+    /// The count by which the canary failed.
+    pub(super) fn failed(&self) -> Option<&Strand> {
+        let looked = self
+            .decisive()
+            .find(|strand| strand.state.has_failed_look());
+        looked.or_else(|| {
+            let together = self.ln_e_fail() >= self.policy.alpha.fail_threshold();
+            together.then(|| self.heaviest()).flatten()
+        })
+    }
+
+    /// The count that brings most of the common evidence.
+    fn heaviest(&self) -> Option<&Strand> {
+        let share = |strand: &Strand| libm::log(strand.weight) + strand.state.ln_e_fail();
+        self.strands
+            .iter()
+            .filter(|strand| strand.role != Role::Shown)
+            .max_by(|a, b| share(a).total_cmp(&share(b)))
+    }
+
+    /// Whether every decisive metric is proved to be no worse. Of a histogram
+    /// all edges have to be that any request was above.
+    pub(super) fn is_no_worse(&self) -> bool {
+        let mut decisive = self.decisive().peekable();
+        let proved = |strand: &Strand| {
+            strand.state.ln_e_pass() >= self.policy.beta.threshold()
+                || (strand.edge.is_some() && !strand.state.has_told())
+        };
+        let metrics = || self.decisive().map(|strand| &strand.metric);
+        let told = |metric: &Name| {
+            let mut of = self.decisive().filter(|strand| strand.metric == *metric);
+            of.any(|strand| strand.state.has_told())
+        };
+        decisive.peek().is_some() && decisive.all(proved) && metrics().all(told)
+    }
+
+    /// Whether a pass holds against a baseline, for any decisive metric.
+    pub(super) fn compares(&self) -> bool {
+        self.decisive()
+            .any(|strand| strand.state.policy().against == Against::Baseline)
+    }
+}
+
+impl Strand {
+    /// The metric, and the edge where there is one.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.edge {
+            Some(edge) => format!("{} above {edge}", self.metric),
+            None => self.metric.to_string(),
+        }
+    }
+
+    fn continues(&self, new: &Self) -> bool {
+        let ours = (&self.metric, &self.edge, self.role);
+        let same_weight = (self.weight - new.weight).abs() <= f64::EPSILON;
+        ours == (&new.metric, &new.edge, new.role)
+            && same_weight
+            && self.state.continues(&new.state)
+    }
+
+    /// What its rows left behind.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+/// The counts of one metric, of whose decisive kind all weights are given.
+fn of(metric: &Metric, panel: &Policy, all: f64) -> Result<Vec<Strand>, Invalid> {
+    let policy = metric.policy(panel)?;
+    let edges: Vec<Option<Edge>> = match metric.edges.as_slice() {
+        [] => vec![None],
+        edges => edges.iter().cloned().map(Some).collect(),
+    };
+    let count = u32::try_from(edges.len()).map_or(f64::INFINITY, f64::from);
+    let weight = metric.weight.real() / count;
+    let part = match metric.role {
+        Role::Decisive => weight / all,
+        Role::Supporting | Role::Shown => 0.0,
+    };
+    let strand = |edge| Strand {
+        metric: metric.name.clone(),
+        edge,
+        role: metric.role,
+        weight,
+        state: State::with_part(policy.clone(), part),
+    };
+    Ok(edges.into_iter().map(strand).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canary::metric::Weight;
+
+    fn metric(name: &str, role: Role) -> Metric {
+        Metric {
+            role,
+            ..Metric::new(name.parse().unwrap())
+        }
+    }
+
+    fn refused(metrics: &[Metric]) -> String {
+        let panel = Panel::new(&Policy::default(), metrics);
+        panel.unwrap_err().to_string()
+    }
+
+    fn minute(number: i64) -> Time {
+        Time::from_unix_millis(1_795_435_200_000 + 60_000 * number).unwrap()
+    }
+
+    #[test]
+    fn metrics_that_could_decide_nothing_are_refused() {
+        let errors = metric("errors", Role::Decisive);
+        let shown = metric("shown", Role::Shown);
+        let rate = Metric {
+            unit: Unit::Rate,
+            against: Some(Against::slo("99%".parse().unwrap()).unwrap()),
+            ..metric("restarts", Role::Decisive)
+        };
+        let many = Metric {
+            edges: (0..2001)
+                .map(|edge| edge.to_string().parse().unwrap())
+                .collect(),
+            ..metric("latency", Role::Decisive)
+        };
+        assert_eq!(refused(&[]), "no metric is decisive");
+        assert_eq!(refused(&[shown]), "no metric is decisive");
+        assert_eq!(
+            refused(&[errors.clone(), errors]),
+            "there are two metrics `errors`"
+        );
+        assert!(refused(&[rate]).starts_with("metric `restarts`: a rate"));
+        assert!(refused(&[many]).starts_with("2001 metrics are more than"));
+    }
+
+    #[test]
+    fn planned_looks_share_the_risk_by_weight_and_edges() {
+        let latency = Metric {
+            weight: Weight::try_from(3).unwrap(),
+            edges: ["1", "2"].map(|edge| edge.parse().unwrap()).into(),
+            ..metric("latency", Role::Decisive)
+        };
+        let metrics = [metric("errors", Role::Decisive), latency];
+        let mut panel = Panel::new(&Policy::default(), &metrics).unwrap();
+        for at in 1..=60 {
+            let pair = Pair::from([600, 12, 600, 12]);
+            let tally = Tally {
+                time: minute(at),
+                counts: vec![pair; 3],
+            };
+            panel.push(&tally, None);
+        }
+        let spent: Vec<f64> = panel
+            .strands()
+            .iter()
+            .map(|strand| strand.state().spent())
+            .collect();
+        let planned = 0.01 * 0.75;
+        for (spent, part) in spent.iter().zip([0.25, 0.375, 0.375]) {
+            assert!(*spent <= planned * part, "{spent}");
+            assert!(*spent > planned * part * 0.5, "{spent}");
+        }
+    }
+
+    /// Each of five counts is somewhat worse: none alone is proved to be.
+    #[test]
+    fn evidence_of_supporting_metrics_adds_up_and_alone_decides_nothing() {
+        let watch = |roles: [Role; 5]| {
+            let names = ["a", "b", "c", "d", "e"];
+            let metrics: Vec<Metric> = names
+                .into_iter()
+                .zip(roles)
+                .map(|(name, role)| metric(name, role))
+                .collect();
+            let mut panel = Panel::new(&Policy::default(), &metrics).unwrap();
+            let worse = Pair::from([3000, 30, 3000, 60]);
+            let alike = Pair::from([3000, 30, 3000, 30]);
+            for at in 1..=30 {
+                let tally = Tally {
+                    time: minute(at),
+                    counts: vec![alike, worse, worse, worse, worse],
+                };
+                panel.push(&tally, None);
+            }
+            panel.failed().map(Strand::name)
+        };
+        let (decisive, supporting, shown) = (Role::Decisive, Role::Supporting, Role::Shown);
+        let by = watch([decisive, supporting, supporting, supporting, supporting]);
+        assert_eq!(by.as_deref(), Some("e"));
+        assert_eq!(watch([decisive, shown, shown, shown, shown]), None);
+    }
+
+    #[test]
+    fn a_histogram_is_no_worse_when_all_edges_are_that_told_anything() {
+        let latency = Metric {
+            edges: ["1", "2"].map(|edge| edge.parse().unwrap()).into(),
+            ..metric("latency", Role::Decisive)
+        };
+        let watch = |first: [u64; 4], second: [u64; 4]| {
+            let mut panel = Panel::new(&Policy::default(), std::slice::from_ref(&latency)).unwrap();
+            for at in 1..=30 {
+                let tally = Tally {
+                    time: minute(at),
+                    counts: [first, second].map(Pair::from).into(),
+                };
+                panel.push(&tally, None);
+            }
+            panel.is_no_worse()
+        };
+        let (alike, silent) = ([600, 60, 600, 60], [600, 0, 600, 0]);
+        assert!(watch(alike, alike));
+        assert!(watch(alike, silent));
+        assert!(!watch(silent, silent), "nothing was proved");
+        assert!(!watch(alike, [600, 2, 600, 3]), "the tail is open");
+    }
+}
