@@ -169,12 +169,9 @@ fn findings(panel: &Panel) -> Vec<Finding> {
         .map(|strand| strand.state().ln_e_fail())
         .collect();
     let found = discoveries(&evidence, f64::from(alpha));
-    // Whichever of them it is: the risk is divided by their number.
-    let all = u32::try_from(strands.len()).map_or(f64::INFINITY, f64::from);
-    let proof = alpha.fail_threshold() + libm::log(all);
     let one = |(strand, suspect): (&Strand, bool)| {
         let state = strand.state();
-        let standing = if state.has_failed_look() || state.ln_e_fail() >= proof {
+        let standing = if state.has_failed_look() || state.ln_e_fail() >= panel.proof(strand) {
             Standing::Worse
         } else if suspect {
             Standing::Suspect

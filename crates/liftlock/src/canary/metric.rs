@@ -37,7 +37,8 @@ pub struct Metric {
     /// In place of the panel's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<Margin>,
-    /// In place of the panel's.
+    /// In place of the panel's. Of a histogram it is the spread of the values,
+    /// not of the odds at an edge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<Spread>,
 }

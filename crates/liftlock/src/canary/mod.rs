@@ -12,6 +12,7 @@ mod eprocess;
 #[cfg(test)]
 mod exact;
 mod group;
+mod histogram;
 mod judgement;
 mod law;
 mod masses;
@@ -20,6 +21,7 @@ mod null;
 mod number;
 mod outlook;
 pub mod panel;
+mod pilot;
 mod policy;
 mod predicate;
 mod reason;

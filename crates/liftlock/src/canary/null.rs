@@ -7,9 +7,19 @@ use super::eprocess::Broken;
 use super::law::{Law, Odds};
 use super::number::ln_sum;
 
-/// Half of the nodes of the spread, one every half standard deviation: four of
-/// them hold all but one canary in 30,000.
-const SIDE: i32 = 8;
+/// The nodes reach this many standard deviations to either side: those hold all
+/// but one canary in 30,000.
+const REACH: f64 = 4.0;
+
+/// At least so many nodes in each standard deviation.
+const EACH: f64 = 2.0;
+
+/// Nodes are never farther apart: as much as the logarithm of the odds ratio
+/// can be told to by the most information that looks are planned for.
+const APART: f64 = 0.05;
+
+/// The widest spread.
+pub(super) const WIDEST: f64 = 2.0;
 
 /// The hypothesis of health: the logarithm of the odds ratio is normal around
 /// that of the margin, one draw for the whole watch. Without a spread the odds
@@ -113,19 +123,20 @@ impl Null {
 }
 
 fn nodes(spread: f64) -> Vec<Node> {
-    if spread <= 0.0 {
+    if spread <= 0.0 || spread > WIDEST {
         return Vec::new();
     }
-    let steps = -SIDE..=SIDE;
-    let density = |step: i32| -f64::from(step * step) / 8.0;
-    let all = ln_sum(steps.clone().map(density));
-    steps
-        .map(|step| {
-            let away = spread * f64::from(step) / 2.0;
-            Node {
-                away,
-                ln_weight: density(step) - all,
-            }
+    let each = libm::ceil(spread / APART).max(EACH);
+    let side = (0_u32..).take_while(|step| f64::from(*step) <= REACH * each);
+    let side: Vec<f64> = side.map(|step| f64::from(step) / each).collect();
+    let below = side.iter().skip(1).rev().map(|away| -away);
+    let all: Vec<f64> = below.chain(side.iter().copied()).collect();
+    let density = |away: f64| -away * away / 2.0;
+    let sum = ln_sum(all.iter().map(|away| density(*away)));
+    all.iter()
+        .map(|away| Node {
+            away: spread * away,
+            ln_weight: density(*away) - sum,
         })
         .collect()
 }
@@ -140,7 +151,8 @@ impl TryFrom<Kept> for Null {
     type Error = Broken;
 
     fn try_from(kept: Kept) -> Result<Self, Broken> {
-        let sane = kept.margin > 0.0 && kept.margin.is_finite() && kept.spread.is_finite();
+        let sane =
+            kept.margin > 0.0 && kept.margin.is_finite() && (0.0..=WIDEST).contains(&kept.spread);
         let mut null = Self::new(kept.margin, kept.spread);
         let finite = kept.logs.iter().all(|log| log.is_finite());
         if sane && finite && kept.logs.len() == null.nodes.len() {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::combine::ln_mean;
 use super::counts::{Arm, Pair, Row, Tally};
+use super::histogram::{Histogram, Pilot};
 use super::metric::{Edge, Metric, Role};
 use super::policy::{ALGORITHM, Against, Invalid, Policy, Unit};
 use super::state::State;
@@ -29,7 +30,11 @@ pub const ONLY: &str = "requests";
 pub struct Panel {
     algorithm: String,
     policy: Policy,
+    /// All weights together, some of which are not yet at stake.
+    weights: f64,
     strands: Vec<Strand>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    histograms: Vec<Histogram>,
 }
 
 /// One count of a panel.
@@ -43,10 +48,13 @@ pub struct Strand {
     pub edge: Option<Edge>,
     /// What it may decide.
     pub role: Role,
-    /// Its part in the common evidence, not yet divided by all parts.
-    weight: f64,
+    /// Its part in the common evidence, not yet divided by all weights.
+    pub(super) weight: f64,
+    /// Requests of both slots, and those above the edge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pilot: Option<Pilot>,
     /// What its rows left behind.
-    state: State,
+    pub(super) state: State,
 }
 
 impl Panel {
@@ -67,11 +75,15 @@ impl Panel {
             return Err(Invalid::NoMetric);
         }
         let mut strands: Vec<Strand> = Vec::new();
+        let mut histograms = Vec::new();
         for metric in metrics {
             if strands.iter().any(|strand| strand.metric == metric.name) {
                 return Err(Invalid::Twice(metric.name.clone()));
             }
             strands.extend(of(metric, policy, all)?);
+            if !metric.edges.is_empty() {
+                histograms.push(Histogram::new(metric, weight(metric), part(metric, all)));
+            }
         }
         if strands.len() > MOST_STRANDS {
             return Err(Invalid::TooMany(strands.len()));
@@ -79,7 +91,9 @@ impl Panel {
         Ok(Self {
             algorithm: ALGORITHM.to_owned(),
             policy: policy.clone(),
+            weights: metrics.iter().map(weight).sum(),
             strands,
+            histograms,
         })
     }
 
@@ -92,12 +106,15 @@ impl Panel {
             edge: None,
             role: Role::Decisive,
             weight: 1.0,
+            pilot: None,
             state,
         });
         Self {
             algorithm: ALGORITHM.to_owned(),
             policy,
+            weights: 1.0,
             strands: strands.into_iter().collect(),
+            histograms: Vec::new(),
         }
     }
 
@@ -109,6 +126,14 @@ impl Panel {
             canary: Arm { total: 0, bad: 0 },
         });
         let counts = tally.counts.iter().chain(missing);
+        for (strand, pair) in self.strands.iter_mut().zip(counts.clone()) {
+            if let Some(pilot) = &mut strand.pilot {
+                pilot.pool(pair);
+            }
+        }
+        for histogram in &mut self.histograms {
+            histogram.begin(&mut self.strands);
+        }
         // The share is tested once, by the count that the others are beside.
         let mut share = share;
         for (strand, pair) in self.strands.iter_mut().zip(counts) {
@@ -119,7 +144,10 @@ impl Panel {
             };
             let requests = strand.state.policy().unit == Unit::Share;
             let share = if requests { share.take() } else { None };
-            strand.state.push(&row, share);
+            match &strand.pilot {
+                Some(pilot) if !pilot.is_tested() => strand.state.pass_over(&row),
+                Some(_) | None => strand.state.push(&row, share),
+            }
         }
     }
 
@@ -143,7 +171,16 @@ impl Panel {
         let mut same = strands.map(|(ours, theirs)| ours.continues(theirs));
         let all = self.strands.len() == new.strands.len() && same.all(|same| same);
         let together = self.spent() <= self.policy.alpha.planned() * 1.000_001;
-        self.algorithm == new.algorithm && self.policy == new.policy && all && together
+        let parts: f64 = self.strands.iter().map(|strand| strand.state.part()).sum();
+        let weights: f64 = self.strands.iter().map(|strand| strand.weight).sum();
+        let shared = parts <= 1.000_001 && weights <= new.weights * 1.000_001;
+        self.algorithm == new.algorithm
+            && self.policy == new.policy
+            && self.weights.total_cmp(&new.weights).is_eq()
+            && self.histograms.len() == new.histograms.len()
+            && all
+            && together
+            && shared
     }
 
     /// The count that tells of the traffic: the first decisive one.
@@ -186,13 +223,21 @@ impl Panel {
     /// `ln E` of the common evidence that the canary is worse.
     #[must_use]
     pub fn ln_e_fail(&self) -> f64 {
-        let counted: Vec<(f64, f64)> = self
-            .strands
-            .iter()
-            .filter(|strand| strand.role != Role::Shown)
+        let staked = self.strands.iter().filter(|strand| strand.weight > 0.0);
+        let mut counted: Vec<(f64, f64)> = staked
             .map(|strand| (strand.weight, strand.state.ln_e_fail()))
             .collect();
+        let reserve = self.weights - counted.iter().map(|(weight, _)| weight).sum::<f64>();
+        if reserve > self.weights * 1e-9 {
+            counted.push((reserve, 0.0));
+        }
         ln_mean(&counted)
+    }
+
+    /// What `ln E` of a count alone has to reach so that it fails the canary;
+    /// infinite where it has no stake.
+    pub(super) fn proof(&self, strand: &Strand) -> f64 {
+        self.policy.alpha.fail_threshold() + libm::log(self.weights / strand.weight)
     }
 
     /// What the planned looks spent of the risk so far.
@@ -217,24 +262,24 @@ impl Panel {
         let share = |strand: &Strand| libm::log(strand.weight) + strand.state.ln_e_fail();
         self.strands
             .iter()
-            .filter(|strand| strand.role != Role::Shown)
+            .filter(|strand| strand.weight > 0.0)
             .max_by(|a, b| share(a).total_cmp(&share(b)))
     }
 
     /// Whether every decisive metric is proved to be no worse. Of a histogram
-    /// all edges have to be that any request was above.
+    /// the edges have to be that it is judged at.
     pub(super) fn is_no_worse(&self) -> bool {
-        let mut decisive = self.decisive().peekable();
-        let proved = |strand: &Strand| {
-            strand.state.ln_e_pass() >= self.policy.beta.threshold()
-                || (strand.edge.is_some() && !strand.state.has_told())
+        let same = |a: &&Strand, b: &&Strand| a.metric == b.metric;
+        let decisive: Vec<&Strand> = self.decisive().collect();
+        let proved = |strand: &&Strand| {
+            strand.state.has_told() && strand.state.ln_e_pass() >= self.policy.beta.threshold()
         };
-        let metrics = || self.decisive().map(|strand| &strand.metric);
-        let told = |metric: &Name| {
-            let mut of = self.decisive().filter(|strand| strand.metric == *metric);
-            of.any(|strand| strand.state.has_told())
-        };
-        decisive.peek().is_some() && decisive.all(proved) && metrics().all(told)
+        let mut metrics = decisive.chunk_by(same);
+        !decisive.is_empty()
+            && metrics.all(|metric| {
+                let mut judged = metric.iter().filter(|strand| strand.is_judged()).peekable();
+                judged.peek().is_some() && judged.all(proved)
+            })
     }
 
     /// Whether a pass holds against a baseline, for any decisive metric.
@@ -254,11 +299,19 @@ impl Strand {
         }
     }
 
+    /// Whether looks are planned at it.
+    fn is_judged(&self) -> bool {
+        self.pilot.is_none() || self.state.part() > 0.0
+    }
+
     fn continues(&self, new: &Self) -> bool {
         let ours = (&self.metric, &self.edge, self.role);
-        let same_weight = (self.weight - new.weight).abs() <= f64::EPSILON;
+        let weight = self.pilot.is_some() || (self.weight - new.weight).abs() <= f64::EPSILON;
+        let part = self.pilot.is_some() || self.state.part() <= new.state.part();
         ours == (&new.metric, &new.edge, new.role)
-            && same_weight
+            && weight
+            && part
+            && self.pilot.is_some() == new.pilot.is_some()
             && self.state.continues(&new.state)
     }
 
@@ -269,27 +322,38 @@ impl Strand {
     }
 }
 
-/// The counts of one metric, of whose decisive kind all weights are given.
+/// The counts of one metric, of whose decisive kind all weights are given. The
+/// edges of a histogram get their parts when it is known where they are.
 fn of(metric: &Metric, panel: &Policy, all: f64) -> Result<Vec<Strand>, Invalid> {
     let policy = metric.policy(panel)?;
-    let edges: Vec<Option<Edge>> = match metric.edges.as_slice() {
-        [] => vec![None],
-        edges => edges.iter().cloned().map(Some).collect(),
-    };
-    let count = u32::try_from(edges.len()).map_or(f64::INFINITY, f64::from);
-    let weight = metric.weight.real() / count;
-    let part = match metric.role {
-        Role::Decisive => weight / all,
-        Role::Supporting | Role::Shown => 0.0,
-    };
-    let strand = |edge| Strand {
+    let strand = |edge: Option<&Edge>, (weight, part)| Strand {
         metric: metric.name.clone(),
-        edge,
+        edge: edge.cloned(),
         role: metric.role,
         weight,
+        pilot: edge.map(|_| Pilot::default()),
         state: State::with_part(policy.clone(), part),
     };
-    Ok(edges.into_iter().map(strand).collect())
+    let edges = metric.edges.iter();
+    Ok(match metric.edges.as_slice() {
+        [] => vec![strand(None, (weight(metric), part(metric, all)))],
+        _ => edges.map(|edge| strand(Some(edge), (0.0, 0.0))).collect(),
+    })
+}
+
+fn weight(metric: &Metric) -> f64 {
+    match metric.role {
+        Role::Decisive | Role::Supporting => metric.weight.real(),
+        Role::Shown => 0.0,
+    }
+}
+
+/// The part of the planned risk of a metric.
+fn part(metric: &Metric, all: f64) -> f64 {
+    match metric.role {
+        Role::Decisive => metric.weight.real() / all,
+        Role::Supporting | Role::Shown => 0.0,
+    }
 }
 
 #[cfg(test)]
@@ -361,10 +425,11 @@ mod tests {
             .map(|strand| strand.state().spent())
             .collect();
         let planned = 0.01 * 0.75;
-        for (spent, part) in spent.iter().zip([0.25, 0.375, 0.375]) {
-            assert!(*spent <= planned * part, "{spent}");
-            assert!(*spent > planned * part * 0.5, "{spent}");
-        }
+        assert!(spent[0] <= planned * 0.25, "{spent:?}");
+        assert!(spent[0] > planned * 0.125, "{spent:?}");
+        let histogram = spent[1] + spent[2];
+        assert!(histogram <= planned * 0.75, "{spent:?}");
+        assert!(histogram > planned * 0.1, "{spent:?}");
     }
 
     /// Each of five counts is somewhat worse: none alone is proved to be.

@@ -358,7 +358,7 @@ mod tests {
             Standing::Open,
             Standing::NoWorse,
             Standing::Open,
-            Standing::Worse,
+            Standing::Suspect,
         ];
         assert_eq!(standing, expected);
     }

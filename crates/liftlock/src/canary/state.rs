@@ -9,7 +9,7 @@ use super::counts::{Arm, Row};
 use super::eprocess::{Hypothesis, Process};
 use super::group::Group;
 use super::law::Law;
-use super::null::Null;
+use super::null::{Null, WIDEST};
 use super::number::{count, real};
 use super::outlook::Outlook;
 use super::policy::{Against, Policy, Sample, Unit};
@@ -32,6 +32,8 @@ pub struct State {
     policy: Policy,
     /// The part of the planned risk that this count may spend.
     part: f64,
+    /// The spread of this count over that of the policy.
+    steep: f64,
     rows: u64,
     digest: Digest,
     begun: Option<Time>,
@@ -59,7 +61,7 @@ impl State {
 
     /// As [`State::new`], where planned looks at several counts share the risk.
     pub(super) fn with_part(policy: Policy, part: f64) -> Self {
-        let (margin, spread) = healthy(&policy);
+        let (margin, spread) = healthy(&policy, 1.0);
         let pass_margin = match policy.against {
             Against::Baseline => policy.pass_margin.ratio(),
             Against::Slo(_) => 1.0,
@@ -68,6 +70,7 @@ impl State {
         Self {
             policy,
             part,
+            steep: 1.0,
             rows: 0,
             digest: Digest::of(b""),
             begun: None,
@@ -85,6 +88,31 @@ impl State {
             below_share: share(),
             outlook: Outlook::default(),
         }
+    }
+
+    /// Sets by how much wider healthy versions are spread in this count than
+    /// the policy says, and its part of the planned risk, before any row was
+    /// tested; `false` where nothing could be told any more.
+    pub(super) fn widen(&mut self, steep: f64, part: f64) -> bool {
+        let (margin, spread) = healthy(&self.policy, steep);
+        if self.has_told() || spread.is_nan() || spread > WIDEST {
+            return false;
+        }
+        self.steep = steep;
+        self.part = part;
+        self.health = Null::new(margin, spread);
+        true
+    }
+
+    /// The part of the planned risk that this count may spend.
+    pub(super) const fn part(&self) -> f64 {
+        self.part
+    }
+
+    /// Takes one more row without testing it.
+    pub(super) fn pass_over(&mut self, row: &Row) {
+        self.begun = Some(self.begin(row.time));
+        self.note(row);
     }
 
     /// Takes one more row, and the canary's share of traffic during it where
@@ -173,10 +201,11 @@ impl State {
     /// Whether this, which was stored, goes on from what another begins with.
     pub(super) fn continues(&self, new: &Self) -> bool {
         let risk = self.policy.alpha.planned() * self.part;
+        let (margin, spread) = healthy(&self.policy, self.steep);
         self.policy == new.policy
-            && (self.part - new.part).abs() <= f64::EPSILON
             && self.planned.is_sound(risk)
-            && self.health.is_like(&new.health)
+            && (0.0..=1.0).contains(&self.part)
+            && self.health.is_like(&Null::new(margin, spread))
             && self.worse.is_like(&new.worse)
             && self.no_worse.is_like(&new.no_worse)
     }
@@ -337,13 +366,13 @@ impl State {
 
     /// The odds ratio of a healthy canary, and its spread.
     fn healthy(&self) -> (f64, f64) {
-        healthy(&self.policy)
+        healthy(&self.policy, self.steep)
     }
 }
 
-fn healthy(policy: &Policy) -> (f64, f64) {
+fn healthy(policy: &Policy, steep: f64) -> (f64, f64) {
     match policy.against {
-        Against::Baseline => (policy.margin.ratio(), policy.spread.deviation()),
+        Against::Baseline => (policy.margin.ratio(), policy.spread.deviation() * steep),
         Against::Slo(_) => (1.0, 0.0),
     }
 }

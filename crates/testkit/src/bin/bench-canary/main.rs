@@ -5,6 +5,7 @@
 //! increase raised until it, too, keeps false alarms to 1 % in every scenario
 //! with two healthy arms.
 
+mod latency;
 mod list;
 mod scenario;
 mod speed;
@@ -47,6 +48,10 @@ struct Args {
     #[arg(long)]
     speed: bool,
 
+    /// Judge latencies instead, beside Kayenta's rules on their mean and percentile
+    #[arg(long)]
+    latency: bool,
+
     /// Folder with recorded series
     #[arg(long)]
     series: Option<PathBuf>,
@@ -59,7 +64,7 @@ struct Seen {
     ours: Vec<Option<u64>>,
     passes: Vec<u64>,
     blind: usize,
-    kayenta: Vec<Vec<(u64, Option<f64>)>>,
+    kayenta: Runs,
     argo: Vec<Option<u64>>,
     flagger: Vec<Option<u64>>,
     /// Bad requests of the canary up to our stop.
@@ -71,41 +76,17 @@ fn main() -> Result<()> {
     if args.speed {
         return Ok(writeln!(std::io::stdout(), "{}", speed::figures()?)?);
     }
-    let list = list::scenarios(args.series.as_deref())?;
-    let next = Mutex::new(list.into_iter().zip(0_u64..));
-    let seen = Mutex::new(Vec::new());
-    let failed = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some((scenario, place)) = next.lock().ok().and_then(|mut all| all.next())
-                {
-                    let seed = args.seed.wrapping_mul(1000).wrapping_add(place);
-                    match judged(scenario, args.runs, seed) {
-                        Ok(found) => {
-                            if let Ok(mut seen) = seen.lock() {
-                                seen.push((place, found));
-                            }
-                        }
-                        Err(error) => {
-                            if let Ok(mut failed) = failed.lock() {
-                                *failed = Some(error);
-                            }
-                        }
-                    }
-                }
-            });
-        }
-    });
-    if let Some(error) = failed.into_inner().ok().flatten() {
-        return Err(error);
+    if args.latency {
+        return latencies(&args);
     }
-    let mut seen = seen
-        .into_inner()
-        .map_err(|_poisoned| anyhow!("a thread died"))?;
-    seen.sort_by_key(|(place, _)| *place);
-    let seen: Vec<Seen> = seen.into_iter().map(|(_, seen)| seen).collect();
-    let raised = raised(&seen);
+    let list = list::scenarios(args.series.as_deref())?;
+    let seen = side_by_side(list, |place, scenario| {
+        let seed = args.seed.wrapping_mul(1000).wrapping_add(place);
+        judged(scenario, args.runs, seed)
+    })?;
+    let healthy = seen.iter().filter(|one| one.scenario.kind() == "healthy");
+    let healthy: Vec<Runs> = healthy.map(|one| one.kayenta.clone()).collect();
+    let raised = raised(&healthy);
     let head = json!({ "seed": args.seed, "runs": args.runs, "raised": raised });
     let mut out = std::io::stdout().lock();
     writeln!(out, "{head}")?;
@@ -113,6 +94,32 @@ fn main() -> Result<()> {
         writeln!(out, "{}", told(one, raised))?;
     }
     Ok(())
+}
+
+/// Judges a list on all cores; what comes out is in its order.
+fn side_by_side<T: Send, R: Send>(
+    list: Vec<T>,
+    judge: impl Fn(u64, T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let next = Mutex::new((0_u64..).zip(list));
+    let found = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some((place, one)) = next.lock().ok().and_then(|mut all| all.next()) {
+                    let judged = judge(place, one);
+                    if let Ok(mut found) = found.lock() {
+                        found.push((place, judged));
+                    }
+                }
+            });
+        }
+    });
+    let mut found = found
+        .into_inner()
+        .map_err(|_poisoned| anyhow!("a thread died"))?;
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, judged)| judged).collect()
 }
 
 fn judged(scenario: Scenario, runs: usize, seed: u64) -> Result<Seen> {
@@ -179,6 +186,47 @@ fn ours(rows: &[Row], policy: &Policy, seen: &mut Seen) -> usize {
         .unwrap_or(rows.len())
 }
 
+fn latencies(args: &Args) -> Result<()> {
+    let list = latency::list();
+    let all = side_by_side(list.clone(), |place, one| {
+        let seed = args.seed.wrapping_mul(1000).wrapping_add(500 + place);
+        one.judged(args.runs, (seed, LOOKS))
+    })?;
+    let healthy = || list.iter().zip(&all).filter(|(one, _)| !one.is_fault());
+    let least = |of: &dyn Fn(&latency::Found) -> Vec<Runs>| {
+        raised(
+            &healthy()
+                .flat_map(|(_, found)| of(found))
+                .collect::<Vec<_>>(),
+        )
+    };
+    let mean = least(&|found| vec![found.mean.clone()]);
+    let percentile = least(&|found| vec![found.percentile.clone()]);
+    let mut out = std::io::stdout().lock();
+    for (one, found) in list.iter().zip(&all) {
+        let by = |runs: &Runs, allowed| -> Value {
+            let fails: Vec<_> = runs.iter().map(|run| fails(run, allowed)).collect();
+            figures(&fails, 0)
+        };
+        let line = json!({
+            "scenario": one.name,
+            "kind": if one.is_fault() { "fault" } else { "healthy" },
+            "runs": found.ours.len(),
+            "ours": figures(&found.ours, 0),
+            "mean": by(&found.mean, 1.0),
+            "mean raised": by(&found.mean, mean),
+            "percentile": by(&found.percentile, 1.0),
+            "percentile raised": by(&found.percentile, percentile),
+            "raised": [mean, percentile],
+        });
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// The increases that Kayenta's looks found, of each run.
+type Runs = Vec<Vec<(u64, Option<f64>)>>;
+
 /// The row at which Kayenta fails a run.
 fn fails(increases: &[(u64, Option<f64>)], allowed: f64) -> Option<u64> {
     let counts = |effect: Option<f64>| effect.is_none_or(|effect| effect >= allowed);
@@ -187,15 +235,11 @@ fn fails(increases: &[(u64, Option<f64>)], allowed: f64) -> Option<u64> {
 }
 
 /// The least allowed increase with which Kayenta keeps to the allowed alarms.
-fn raised(seen: &[Seen]) -> f64 {
-    let healthy = || seen.iter().filter(|one| one.scenario.kind() == "healthy");
+fn raised(healthy: &[Runs]) -> f64 {
     let keeps = |allowed: f64| {
-        healthy().all(|one| {
-            let alarms = one
-                .kayenta
-                .iter()
-                .filter(|run| fails(run, allowed).is_some());
-            count(alarms.count()) <= ALLOWED * count(one.kayenta.len())
+        healthy.iter().all(|runs| {
+            let alarms = runs.iter().filter(|run| fails(run, allowed).is_some());
+            count(alarms.count()) <= ALLOWED * count(runs.len())
         })
     };
     let steps = (0_u32..=300).map(|step| 1.0 + f64::from(step) / 100.0);

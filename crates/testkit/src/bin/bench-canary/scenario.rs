@@ -159,7 +159,7 @@ impl Scenario {
     }
 }
 
-fn moment(minute: usize) -> Result<Time> {
+pub(crate) fn moment(minute: usize) -> Result<Time> {
     let minutes = i64::try_from(minute)?;
     Ok(Time::from_unix_millis(START + 60_000 * minutes)?)
 }
@@ -179,7 +179,7 @@ fn arm(expected: f64, rate: f64, random: &mut StdRng) -> Result<Arm> {
     clippy::as_conversions,
     reason = "a sample of a count, given as a real"
 )]
-const fn whole(sample: f64) -> u64 {
+pub(crate) const fn whole(sample: f64) -> u64 {
     sample as u64
 }
 
