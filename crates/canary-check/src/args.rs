@@ -230,6 +230,10 @@ pub(crate) struct Proof {
     #[arg(long)]
     pub(crate) rate: bool,
 
+    /// Judge nothing for this long from the canary's first request on
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) warm_up: Option<Span>,
+
     /// Share of traffic that the canary should get, which is then checked
     #[arg(long, value_name = "SHARE")]
     pub(crate) weight: Option<Percent>,

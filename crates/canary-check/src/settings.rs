@@ -112,6 +112,7 @@ impl Settings {
             pass_by: proof.bake.map_or(base.pass_by, |_| PassBy::Sample),
             against,
             unit: proof.unit(),
+            warm_up: proof.warm_up.unwrap_or(base.warm_up),
             max_staleness: proof.max_staleness.unwrap_or(staleness),
         })
     }
@@ -147,6 +148,7 @@ impl Settings {
             ("bake", policy.sample.time < environment.bake),
             ("slo", proof.slo.is_some_and(weak)),
             ("rate", proof.rate),
+            ("warm-up", policy.warm_up > default.warm_up),
             (
                 "max-staleness",
                 policy.max_staleness > default.max_staleness,

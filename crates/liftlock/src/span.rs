@@ -35,6 +35,12 @@ impl Span {
         Self(if millis < LONGEST { millis } else { LONGEST })
     }
 
+    /// Whether there is no time in it.
+    #[must_use]
+    pub const fn is_zero(&self) -> bool {
+        self.millis() == 0
+    }
+
     /// A span of milliseconds, a year at the most.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {

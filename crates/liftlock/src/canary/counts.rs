@@ -46,6 +46,18 @@ pub struct Pair {
     pub canary: Arm,
 }
 
+impl Pair {
+    /// The same as a row.
+    #[must_use]
+    pub const fn row(&self, time: Time) -> Row {
+        Row {
+            time,
+            baseline: self.baseline,
+            canary: self.canary,
+        }
+    }
+}
+
 impl From<[u64; 4]> for Pair {
     fn from([baseline, baseline_bad, canary, canary_bad]: [u64; 4]) -> Self {
         let arm = |total, bad| Arm { total, bad };

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::combine::ln_mean;
-use super::counts::{Arm, Pair, Row, Tally};
+use super::counts::{Arm, Pair, Tally};
 use super::histogram::{Histogram, Pilot};
 use super::metric::{Edge, Metric, Role};
 use super::policy::{ALGORITHM, Against, Invalid, Policy, Unit};
@@ -35,6 +35,8 @@ pub struct Panel {
     strands: Vec<Strand>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     histograms: Vec<Histogram>,
+    /// The end of the first row in which the canary had a request.
+    served: Option<Time>,
 }
 
 /// One count of a panel.
@@ -94,6 +96,7 @@ impl Panel {
             weights: metrics.iter().map(weight).sum(),
             strands,
             histograms,
+            served: None,
         })
     }
 
@@ -115,6 +118,7 @@ impl Panel {
             weights: 1.0,
             strands: strands.into_iter().collect(),
             histograms: Vec::new(),
+            served: None,
         }
     }
 
@@ -126,6 +130,12 @@ impl Panel {
             canary: Arm { total: 0, bad: 0 },
         });
         let counts = tally.counts.iter().chain(missing);
+        if self.is_warming(tally) {
+            for (strand, pair) in self.strands.iter_mut().zip(counts) {
+                strand.state.skip(&pair.row(tally.time));
+            }
+            return;
+        }
         for (strand, pair) in self.strands.iter_mut().zip(counts.clone()) {
             if let Some(pilot) = &mut strand.pilot {
                 pilot.pool(pair);
@@ -137,11 +147,7 @@ impl Panel {
         // The share is tested once, by the count that the others are beside.
         let mut share = share;
         for (strand, pair) in self.strands.iter_mut().zip(counts) {
-            let row = Row {
-                time: tally.time,
-                baseline: pair.baseline,
-                canary: pair.canary,
-            };
+            let row = pair.row(tally.time);
             let requests = strand.state.policy().unit == Unit::Share;
             let share = if requests { share.take() } else { None };
             match &strand.pilot {
@@ -149,6 +155,15 @@ impl Panel {
                 Some(_) | None => strand.state.push(&row, share),
             }
         }
+    }
+
+    fn is_warming(&mut self, tally: &Tally) -> bool {
+        if self.served.is_none() && tally.counts.iter().any(|pair| pair.canary.total > 0) {
+            self.served = Some(tally.time);
+        }
+        let length = i64::try_from(self.policy.warm_up.millis()).unwrap_or(i64::MAX);
+        let over = |served: Time| tally.time.millis_since(served) >= length;
+        length > 0 && !self.served.is_some_and(over)
     }
 
     /// The rules of the panel.
@@ -360,6 +375,7 @@ fn part(metric: &Metric, all: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::canary::metric::Weight;
+    use crate::span::Span;
 
     fn metric(name: &str, role: Role) -> Metric {
         Metric {
@@ -430,6 +446,35 @@ mod tests {
         let histogram = spent[1] + spent[2];
         assert!(histogram <= planned * 0.75, "{spent:?}");
         assert!(histogram > planned * 0.1, "{spent:?}");
+    }
+
+    #[test]
+    fn nothing_is_judged_while_the_canary_is_warming_up() {
+        let policy = Policy {
+            warm_up: Span::seconds(180),
+            ..Policy::default()
+        };
+        let mut panel = Panel::single(policy);
+        let bad = [600, 6, 600, 300];
+        let rows = [[600, 6, 0, 0], bad, bad, bad, [600, 6, 600, 6]];
+        for (at, row) in (1..).zip(rows) {
+            let tally = Tally {
+                time: minute(at),
+                counts: vec![Pair::from(row)],
+            };
+            panel.push(&tally, None);
+            assert!(panel.failed().is_none(), "{at}");
+        }
+        assert_eq!(
+            (panel.rows(), panel.strands()[0].state().canary().bad),
+            (5, 6)
+        );
+        let late = Tally {
+            time: minute(6),
+            counts: vec![Pair::from(bad)],
+        };
+        panel.push(&late, None);
+        assert!(panel.failed().is_some());
     }
 
     /// Each of five counts is somewhat worse: none alone is proved to be.

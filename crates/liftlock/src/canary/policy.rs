@@ -49,6 +49,10 @@ pub struct Policy {
     /// What is counted.
     #[serde(default, skip_serializing_if = "Unit::is_share")]
     pub unit: Unit,
+    /// How long from the canary's first request on nothing is judged: caches
+    /// are cold, and connections new.
+    #[serde(default, skip_serializing_if = "Span::is_zero")]
+    pub warm_up: Span,
     /// Telemetry that is older than this is no sight.
     pub max_staleness: Span,
 }
@@ -66,6 +70,7 @@ impl Default for Policy {
             pass_by: PassBy::Proof,
             against: Against::Baseline,
             unit: Unit::Share,
+            warm_up: Span::ZERO,
             max_staleness: Span::seconds(300),
         }
     }

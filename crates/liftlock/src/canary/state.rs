@@ -177,6 +177,14 @@ impl State {
         if let Some(last) = self.last {
             self.seen.time = longer(self.seen.time, self.sighted(last, row.time));
         }
+        self.skip(row);
+        self.seen.requests = self.seen.requests.saturating_add(row.canary.total);
+        self.canary = self.canary.plus(row.canary);
+        self.baseline = self.baseline.plus(row.baseline);
+    }
+
+    /// Leaves a row out of everything but sight and the chain over all rows.
+    pub(super) fn skip(&mut self, row: &Row) {
         self.rows = self.rows.saturating_add(1);
         let chained = format!("{}\n{}\n", self.digest.hex(), row.line());
         self.digest = Digest::of(chained.as_bytes());
@@ -187,9 +195,6 @@ impl State {
         if row.baseline.total > 0 {
             self.baseline_seen = Some(row.time);
         }
-        self.seen.requests = self.seen.requests.saturating_add(row.canary.total);
-        self.canary = self.canary.plus(row.canary);
-        self.baseline = self.baseline.plus(row.baseline);
     }
 
     /// How much of the time between two rows was watched.

@@ -40,6 +40,7 @@ fn healthy() -> Vec<Scenario> {
         even("ramp 5 to 50 %", 600.0, 0.01, 1.0).with_shape(Shape::Ramp),
         even("600/min, daily cycle", 600.0, 0.01, 1.0).with_shape(Shape::Daily),
         even("600/min, rows lost", 600.0, 0.01, 1.0).with_shape(Shape::Lost),
+        even("600/min, cold start", 600.0, 0.01, 1.0).with_shape(Shape::Cold),
     ]
 }
 
@@ -56,6 +57,9 @@ fn faulty() -> Vec<Scenario> {
         even("2x, ramp 5 to 50 %", 600.0, 0.01, 2.0).with_shape(Shape::Ramp),
         even("2x, 600/min, daily cycle", 600.0, 0.01, 2.0).with_shape(Shape::Daily),
         even("2x, 600/min, rows lost", 600.0, 0.01, 2.0).with_shape(Shape::Lost),
+        even("2x, 600/min, cold start", 600.0, 0.01, 2.0)
+            .with_shape(Shape::Cold)
+            .with_onset(5),
         even("2x, 600/min, common bursts", 600.0, 0.01, 2.0).with_shape(Shape::Bursts),
         even("1.5x, 600/min, spread 10 %", 600.0, 0.01, 1.5).with_spread(0.1),
     ]

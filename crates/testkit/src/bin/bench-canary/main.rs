@@ -20,6 +20,7 @@ use liftlock::canary::counts::Row;
 use liftlock::canary::sight::Sight;
 use liftlock::canary::{Evidence, Policy, decide};
 use liftlock::peers::{argo, flagger, kayenta};
+use liftlock::span::Span;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use rand::SeedableRng as _;
@@ -124,7 +125,11 @@ fn side_by_side<T: Send, R: Send>(
 
 fn judged(scenario: Scenario, runs: usize, seed: u64) -> Result<Seen> {
     let mut random = StdRng::seed_from_u64(seed);
-    let policy = Policy::default();
+    let warm_up = scenario.warm_up();
+    let policy = Policy {
+        warm_up: Span::seconds(60 * u32::try_from(warm_up)?),
+        ..Policy::default()
+    };
     // The peers' fixed limits are set by one who knows the healthy share.
     let limit = 2.0 * scenario.rate;
     let metric = argo::Metric {
@@ -154,9 +159,17 @@ fn judged(scenario: Scenario, runs: usize, seed: u64) -> Result<Seen> {
         let until = rows.iter().take(end);
         let bad: u64 = until.map(|row| row.canary.bad).sum();
         seen.served += count(usize::try_from(bad)?);
-        seen.kayenta.push(kayenta::increases(&rows, LOOKS));
-        seen.argo.push(argo::fails(&rows, &metric));
-        seen.flagger.push(flagger::fails(&rows, &analysis));
+        let warm = rows.get(warm_up..).unwrap_or_default();
+        let later = |row: u64| row + u64::try_from(warm_up).unwrap_or(0);
+        let increases = kayenta::increases(warm, LOOKS).into_iter();
+        seen.kayenta.push(
+            increases
+                .map(|(row, effect)| (later(row), effect))
+                .collect(),
+        );
+        seen.argo.push(argo::fails(warm, &metric).map(later));
+        seen.flagger
+            .push(flagger::fails(warm, &analysis).map(later));
     }
     Ok(seen)
 }

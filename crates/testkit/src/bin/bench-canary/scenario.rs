@@ -41,6 +41,9 @@ pub(crate) enum Shape {
     Ramp,
     /// Every tenth minute is not recorded.
     Lost,
+    /// The canary fails five times as often in its first minutes, which all
+    /// judges are told to leave out.
+    Cold,
     /// From this row on the canary counts nothing.
     Silent(usize),
     /// Requests of both arms together as recorded, and the canary's share.
@@ -81,6 +84,7 @@ impl Scenario {
             | Shape::Daily
             | Shape::Ramp
             | Shape::Lost
+            | Shape::Cold
             | Shape::Recorded(..) => match self.fault > 1.0 {
                 true => "fault",
                 false => "healthy",
@@ -98,7 +102,16 @@ impl Scenario {
                 let least = series.iter().copied().fold(f64::INFINITY, f64::min);
                 least * weight
             }
-            Shape::Steady | Shape::Bursts | Shape::Lost => self.requests.1,
+            Shape::Steady | Shape::Bursts | Shape::Lost | Shape::Cold => self.requests.1,
+        }
+    }
+
+    /// The rows that no judge looks at.
+    pub(crate) const fn warm_up(&self) -> usize {
+        if matches!(self.shape, Shape::Cold) {
+            5
+        } else {
+            0
         }
     }
 
@@ -114,7 +127,8 @@ impl Scenario {
             }
             let (expected, rate) = self.moment(minute, burst);
             let fault = if minute < self.onset { 1.0 } else { self.fault };
-            let worse = (rate * fault * away.exp()).min(0.9);
+            let cold = if minute < self.warm_up() { 5.0 } else { 1.0 };
+            let worse = (rate * cold * fault * away.exp()).min(0.9);
             rows.push(Row {
                 time: moment(minute)?,
                 baseline: arm(expected.0, rate, random)?,
@@ -129,7 +143,7 @@ impl Scenario {
         let at = count(minute);
         let (baseline, canary) = self.requests;
         match &self.shape {
-            Shape::Steady | Shape::Lost => (self.requests, self.rate),
+            Shape::Steady | Shape::Lost | Shape::Cold => (self.requests, self.rate),
             Shape::Bursts => (self.requests, (self.rate * f64::exp(burst)).min(0.5)),
             Shape::Daily => {
                 let hour = (at / 60.0 * std::f64::consts::TAU).sin();
