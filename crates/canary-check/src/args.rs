@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use liftlock::canary::{Margin, Risk, Spread, Unit};
+use liftlock::config::metrics::Origin;
 use liftlock::name::Name;
 use liftlock::percent::Percent;
 use liftlock::span::Span;
@@ -29,7 +30,7 @@ impl Arguments for Args {
 pub(crate) enum Command {
     /// Judge recorded counts
     Judge(Judge),
-    /// Watch a canary in Prometheus until there is a verdict
+    /// Watch a canary in Prometheus or another source until there is a verdict
     Run(Run),
     /// Look once and judge: with --resume for a schedule that looks again later
     Once(Run),
@@ -37,7 +38,7 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Look once and tell every condition that is not met
     Explain(Explain),
-    /// Check that Prometheus can be reached and the series are there
+    /// Check that the source can be reached and the series are there
     Doctor(Doctor),
     /// Judge a record of two healthy arms again: false alarms, faults that would be found, the spread to set
     Backtest(Backtest),
@@ -128,8 +129,8 @@ pub(crate) struct Replay {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
-    /// Explain recorded counts instead of Prometheus
-    #[arg(long, value_name = "FILE", conflicts_with = "prometheus")]
+    /// Explain recorded counts instead of a source
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["prometheus", "source"])]
     pub(crate) counts: Option<PathBuf>,
 
     #[command(flatten)]
@@ -165,12 +166,16 @@ pub(crate) struct Place {
     #[arg(long, value_name = "URL")]
     pub(crate) prometheus: Option<String>,
 
-    /// Selector of the counter of all requests, with {slot} for the slot
-    #[arg(long, value_name = "SELECTOR")]
+    /// Another source: thanos, victoriametrics, datadog, cloudwatch, newrelic, graphite, influxdb, openmetrics, haproxy or envoy, and its URL
+    #[arg(long, value_name = "KIND:URL", conflicts_with = "prometheus")]
+    pub(crate) source: Option<Origin>,
+
+    /// Query of all requests in the language of the source, with {slot} for the slot
+    #[arg(long, value_name = "QUERY")]
     pub(crate) total: Option<String>,
 
-    /// Selector of the counter of bad requests, with {slot} for the slot
-    #[arg(long, value_name = "SELECTOR")]
+    /// Query of bad requests in the language of the source, with {slot} for the slot
+    #[arg(long, value_name = "QUERY")]
     pub(crate) bad: Option<String>,
 
     /// What {slot} is for the known version
@@ -181,7 +186,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "TEXT")]
     pub(crate) canary_slot: Option<String>,
 
-    /// Width of a row, at least the time between scrapes; default 15s
+    /// Width of a row, at least the time between scrapes; default 15s, for cloudwatch, newrelic and graphite 1m
     #[arg(long, value_name = "SPAN")]
     pub(crate) interval: Option<Span>,
 }

@@ -1,15 +1,16 @@
 //! Checks what `run` needs before anybody relies on it.
 
 use liftlock::canary::{Policy, Reason};
+use liftlock::config::metrics::Provider;
 use liftlock::failure::Failure;
-use liftlock::prometheus::Gathered;
 use liftlock::report::Report;
 use liftlock::span::Span;
+use liftlock::telemetry::Gathered;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
-use liftlock_io::prometheus::{self, Look, Source};
-use liftlock_io::{clock, env};
+use liftlock_io::clock;
+use liftlock_io::telemetry::{self, Look, Source};
 use serde::Serialize;
 
 use crate::args::{Doctor, Place, Proof};
@@ -36,10 +37,11 @@ struct Detail {
 pub(crate) fn doctor(args: &Doctor, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session, args.environment.as_ref())?;
     let policy = policy(&settings, &args.place)?;
-    let source = settings.source(&args.place, &policy)?;
+    let mut source = settings.source(&args.place, &policy)?;
     let now = clock::now();
     let from = before(now, Span::seconds(300));
-    let look = prometheus::rows(&client(session)?, &source, from, source.settled(now))?;
+    let to = source.settled(now);
+    let look = telemetry::rows(&client(session)?, &mut source, from, to)?;
     let checks = checks(&look, &source, now);
     let broken = checks.iter().filter(|check| !check.ok).count();
     let (verdict, headline) = match broken {
@@ -54,7 +56,7 @@ pub(crate) fn doctor(args: &Doctor, session: &Session) -> Result<Report, Failure
     };
     let detail = Detail {
         checks,
-        yaml: yaml(&args.place),
+        yaml: yaml(&args.place, source.provider()),
     };
     let report = Report::new("doctor", verdict, headline)
         .with_human(human(&detail))
@@ -83,14 +85,17 @@ fn checks(look: &Look, source: &Source, now: Time) -> Vec<Check> {
     let series = fault(gathered, &[Reason::CanaryMissing, Reason::BaselineMissing]);
     let whole = fault(gathered, &[Reason::Partial]);
     let rows = gathered.rows.len();
-    let token = env::var(prometheus::TOKEN).map_or("absent", |_| "present");
+    let credentials = telemetry::present(source.provider());
     let asked = reached.is_none();
     vec![
         check("reachable", reached, "answers".to_owned()),
         check(
             "series",
             series.filter(|_| asked),
-            format!("{rows} rows in five minutes"),
+            match source.provider().has_history() {
+                true => format!("{rows} rows in five minutes"),
+                false => "there; their counts come with `run`".to_owned(),
+            },
         ),
         check("complete", whole, "no warnings".to_owned()),
         clock_check(look, now),
@@ -104,9 +109,12 @@ fn checks(look: &Look, source: &Source, now: Time) -> Vec<Check> {
             },
         },
         Check {
-            check: "token",
+            check: "credentials",
             ok: true,
-            found: format!("{token} in `{}`", prometheus::TOKEN),
+            found: match credentials.as_slice() {
+                [] => "none in the environment".to_owned(),
+                names => format!("in {}", names.join(", ")),
+            },
         },
     ]
 }
@@ -152,15 +160,17 @@ fn spacing_check(gathered: &Gathered, source: &Source) -> Check {
 }
 
 /// What to write into `liftlock.yaml`, as JSON strings are YAML strings.
-fn yaml(place: &Place) -> String {
+fn yaml(place: &Place, provider: Provider) -> String {
     let quoted = |text: &Option<String>, otherwise: &str| {
         let text = text.as_deref().unwrap_or(otherwise);
         serde_json::Value::from(text).to_string()
     };
+    let named = place.source.as_ref().map(|origin| origin.url.clone());
+    let url = named.or_else(|| place.prometheus.clone());
     let interval = place.interval.map(|span| format!("\n    interval: {span}"));
     format!(
-        "metrics:\n  prometheus:\n    url: {}\n    total: {}\n    bad: {}{}",
-        quoted(&place.prometheus, "http://127.0.0.1:9090"),
+        "metrics:\n  {provider}:\n    url: {}\n    total: {}\n    bad: {}{}",
+        quoted(&url, "http://127.0.0.1:9090"),
         quoted(&place.total, "http_requests_total{version=\"{slot}\"}"),
         quoted(
             &place.bad,

@@ -6,14 +6,14 @@ use liftlock::failure::Failure;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
-use liftlock_io::{clock, prometheus};
+use liftlock_io::{clock, telemetry};
 use serde::Serialize;
 
 use crate::args::Explain;
 use crate::render;
 use crate::run::{Judged, recorded};
 use crate::settings::{Settings, shifts};
-use crate::watch::{before, client};
+use crate::watch::{before, client, refuse_without_history};
 
 /// One condition of a pass.
 #[derive(Serialize)]
@@ -54,11 +54,12 @@ pub(crate) fn explain(args: &Explain, session: &Session) -> Result<Report, Failu
 
 fn look(args: &Explain, session: &Session, settings: &Settings) -> Result<Judged, Failure> {
     let draft = settings.policy(&args.proof, None)?;
-    let source = settings.source(&args.place, &draft)?;
-    let policy = settings.policy(&args.proof, Some(source.interval()))?;
+    let mut source = settings.source(&args.place, &draft)?;
+    refuse_without_history(&source)?;
+    let policy = settings.policy(&args.proof, Some(source.cadence()))?;
     let now = clock::now();
     let (from, to) = (before(now, args.since), source.settled(now));
-    let look = prometheus::rows(&client(session)?, &source, from, to)?;
+    let look = telemetry::rows(&client(session)?, &mut source, from, to)?;
     let sight = Sight {
         shifts: shifts(&args.proof),
         changing: Vec::new(),

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use liftlock::canary::sight::Shift;
 use liftlock::canary::{Against, PassBy, Policy, Sample};
 use liftlock::config::effective::{Environment, Rules};
-use liftlock::config::target::{self, Slots};
+use liftlock::config::metrics::{Counters, Origin, Provider};
+use liftlock::config::target::Slots;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
@@ -16,8 +17,8 @@ use liftlock::span::Span;
 use liftlock::state::Document;
 use liftlock::time::Time;
 use liftlock_io::cli::Session;
-use liftlock_io::prometheus::Source;
-use liftlock_io::store;
+use liftlock_io::telemetry::Source;
+use liftlock_io::{env, store};
 
 use crate::args::{Place, Proof};
 
@@ -168,15 +169,23 @@ impl Settings {
         let Some(metrics) = &environment.metrics else {
             return Ok(());
         };
-        let written = metrics.prometheus.as_ref();
+        let (provider, written) = metrics.source().unzip();
         let slots = environment.slots.as_ref();
+        let place_ = origin(place);
+        let elsewhere = place_.as_ref().is_some_and(|origin| {
+            Some(origin.provider) != provider
+                || Some(&origin.url) != written.map(|found| &found.url)
+        });
         let differs = |flag: &Option<String>, written: Option<&str>| {
             flag.as_deref().is_some_and(|flag| Some(flag) != written)
         };
         let checks = [
             (
-                "prometheus",
-                differs(&place.prometheus, written.map(|found| found.url.as_str())),
+                match place.source {
+                    Some(_) => "source",
+                    None => "prometheus",
+                },
+                elsewhere,
             ),
             (
                 "total",
@@ -228,34 +237,16 @@ impl Settings {
     pub(crate) fn source(&self, place: &Place, policy: &Policy) -> Result<Source, Failure> {
         self.refuse_other_numbers(place)?;
         let configured = self.environment.as_ref();
-        let written = configured
-            .and_then(|environment| environment.metrics.as_ref())
-            .and_then(|metrics| metrics.prometheus.as_ref());
+        let (provider, counters) = self.counters(place)?;
         let slots = configured.and_then(|environment| environment.slots.as_ref());
-        let or = |flag: &Option<String>, written: Option<&String>, name: &str| {
-            flag.as_ref()
-                .or(written)
-                .cloned()
-                .ok_or_else(|| missing(name))
-        };
-        let place_ = target::Prometheus {
-            url: or(
-                &place.prometheus,
-                written.map(|found| &found.url),
-                "prometheus",
-            )?,
-            total: or(&place.total, written.map(|found| &found.total), "total")?,
-            bad: or(&place.bad, written.map(|found| &found.bad), "bad")?,
-            interval: place.interval.or(written.and_then(|found| found.interval)),
-        };
         let slot = |flag: &Option<String>, name: Option<&Name>| {
             flag.clone().or_else(|| name.map(Name::to_string))
         };
         let baseline = slot(&place.baseline_slot, slots.map(|slots| &slots.stable));
         let canary = slot(&place.canary_slot, slots.map(|slots| &slots.canary));
-        let placeholder = [&place_.total, &place_.bad]
+        let placeholder = [&counters.url, &counters.total, &counters.bad]
             .into_iter()
-            .any(|selector| selector.contains("{slot}"));
+            .any(|text| text.contains("{slot}"));
         match (policy.against, baseline, canary) {
             (_, _, None) if placeholder => Err(missing("canary-slot")),
             (Against::Baseline, None, _) => Err(missing("baseline-slot")
@@ -266,10 +257,65 @@ impl Settings {
                     let message = "canary and baseline are the same slot";
                     return Err(Failure::new(Kind::Invalid, message));
                 }
-                Ok(Source::new(&place_, baseline.as_deref(), &canary)?)
+                Ok(Source::new(
+                    provider,
+                    &counters,
+                    baseline.as_deref(),
+                    &canary,
+                )?)
             }
         }
     }
+
+    /// The source and its two queries: the flags, else the configuration's
+    /// where that has the same kind of source.
+    fn counters(&self, place: &Place) -> Result<(Provider, Counters), Failure> {
+        let metrics = self.environment.as_ref();
+        let written = metrics
+            .and_then(|environment| environment.metrics.as_ref())
+            .and_then(|metrics| metrics.source());
+        let flag = origin(place);
+        let provider = match (&flag, written) {
+            (Some(origin), _) => origin.provider,
+            (None, Some((provider, _))) => provider,
+            (None, None) => return Err(missing("prometheus")),
+        };
+        let written = written.filter(|(kind, _)| *kind == provider);
+        let written = written.map(|(_, counters)| counters);
+        let or = |flag: Option<&String>, written: Option<&String>, name: &str| {
+            flag.or(written).cloned().ok_or_else(|| missing(name))
+        };
+        let url = flag.as_ref().map(|origin| &origin.url);
+        let counters = Counters {
+            url: or(url, written.map(|found| &found.url), "source")?,
+            total: or(
+                place.total.as_ref(),
+                written.map(|found| &found.total),
+                "total",
+            )?,
+            bad: or(place.bad.as_ref(), written.map(|found| &found.bad), "bad")?,
+            interval: place.interval.or(written.and_then(|found| found.interval)),
+            // What a configuration says is not for the environment to change.
+            tenant: match written {
+                Some(found) => found.tenant.clone(),
+                None if provider.is_prometheus() => env::var(TENANT),
+                None => None,
+            },
+        };
+        Ok((provider, counters))
+    }
+}
+
+/// The variable that names a tenant where no configuration does.
+const TENANT: &str = "LIFTLOCK_PROMETHEUS_TENANT";
+
+/// The source that the flags name.
+fn origin(place: &Place) -> Option<Origin> {
+    let prometheus = place.prometheus.as_ref().map(|url| Origin {
+        provider: Provider::Prometheus,
+        url: url.clone(),
+    });
+    place.source.clone().or(prometheus)
 }
 
 fn loosens(flag: &str) -> Failure {

@@ -1,4 +1,4 @@
-//! Watches a canary in Prometheus until there is a verdict or no more time.
+//! Watches a canary in its telemetry until there is a verdict or no more time.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::{Session, progress};
 use liftlock_io::http::{Client, Options};
-use liftlock_io::prometheus::{self, Source};
+use liftlock_io::telemetry::{self, Source};
 use liftlock_io::{clock, file};
 
 use crate::args::Run;
@@ -63,7 +63,10 @@ pub(crate) fn watch(
 ) -> Result<Judged, Failure> {
     let draft = settings.policy(&args.proof, None)?;
     let source = settings.source(&args.place, &draft)?;
-    let policy = settings.policy(&args.proof, Some(source.interval()))?;
+    if looks == Looks::One {
+        refuse_without_history(&source)?;
+    }
+    let policy = settings.policy(&args.proof, Some(source.cadence()))?;
     let mut head = Head::new(&policy, &[]);
     head.shifts = shifts(&args.proof);
     head.about = about(&args.about, &source)?;
@@ -102,6 +105,16 @@ pub(crate) fn watch(
     watch.judged(judgement, (policy, args))
 }
 
+/// One look shows nothing of a source that knows only what is now.
+pub(crate) fn refuse_without_history(source: &Source) -> Result<(), Failure> {
+    if source.provider().has_history() {
+        return Ok(());
+    }
+    let message = format!("`{}` keeps no history that one look could show", source.provider());
+    Err(Failure::new(Kind::Invalid, message)
+        .with_hint("let `run` watch, and explain what it keeps with `--save-counts`"))
+}
+
 /// Whose canary it is, and where its counts come from.
 fn about(args: &crate::args::About, source: &Source) -> Result<About, Failure> {
     let release = args
@@ -123,7 +136,7 @@ pub(crate) fn client(session: &Session) -> Result<Client, Failure> {
             .remaining(Options::default().timeout)
             .unwrap_or(Duration::from_secs(1)),
     };
-    Ok(Client::new(&options)?)
+    Ok(telemetry::client(&options)?)
 }
 
 pub(crate) fn before(moment: Time, span: Span) -> Time {
@@ -184,7 +197,7 @@ impl Watch<'_> {
         let from = self.panel.last().unwrap_or(self.from);
         // Asked even when no row can be whole yet: a wrong query shows at once.
         let to = self.source.settled(now).max(from);
-        let look = prometheus::rows(&self.client, &self.source, from, to)?;
+        let look = telemetry::rows(&self.client, &mut self.source, from, to)?;
         self.notes = look.gathered.notes;
         let new = look.gathered.rows.into_iter().filter(|row| row.time > from);
         let rows: Vec<Row> = new.collect();

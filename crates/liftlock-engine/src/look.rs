@@ -9,14 +9,14 @@ use liftlock::canary::{
     Against, Evidence, Judgement, Margin, PassBy, Policy, Progress, Reached, Risk, Sample, Spread,
     watch,
 };
-use liftlock::config::target::Metrics;
+use liftlock::config::metrics::Metrics;
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::journal::Journal;
 use liftlock::plan::judge::Look;
 use liftlock::plan::{Action, Judging, Kind as PlanKind, Plan};
 use liftlock::span::Span;
 use liftlock::time::Time;
-use liftlock_io::{file, prometheus};
+use liftlock_io::{file, telemetry};
 
 use crate::world::World;
 
@@ -95,10 +95,10 @@ impl World {
 
     fn source_interval(&self) -> Span {
         let metrics = self.environment.metrics.as_ref();
-        let prometheus = metrics.and_then(|metrics| metrics.prometheus.as_ref());
-        prometheus
-            .map(|prometheus| prometheus.interval.unwrap_or(Span::seconds(15)))
-            .unwrap_or(Span::ZERO)
+        let source = metrics.and_then(Metrics::source);
+        source.map_or(Span::ZERO, |(provider, counters)| {
+            counters.cadence(provider)
+        })
     }
 
     fn counts(&self, question: &Question<'_>) -> Result<Counts, Failure> {
@@ -139,16 +139,19 @@ impl World {
             })?;
             return Ok((rows, Vec::new()));
         }
-        let (Some(place), Some(slots)) = (&metrics.prometheus, &question.plan.slots) else {
+        let (Some((provider, place)), Some(slots)) = (metrics.source(), &question.plan.slots)
+        else {
             return Err(Failure::new(Kind::Bug, "a plan that judges has no slots"));
         };
         let baseline = match question.beside {
             Beside::Baseline => Some(slots.stable.as_str()),
             Beside::Objective => None,
         };
-        let source = prometheus::Source::new(place, baseline, slots.canary.as_str())?;
+        let canary = slots.canary.as_str();
+        let mut source = telemetry::Source::new(provider, place, baseline, canary)?;
         let to = source.settled(question.now);
-        let look = prometheus::rows(&self.client()?, &source, question.from, to)?;
+        let client = telemetry::client(&self.options())?;
+        let look = telemetry::rows(&client, &mut source, question.from, to)?;
         Ok((look.gathered.rows, look.gathered.faults))
     }
 }

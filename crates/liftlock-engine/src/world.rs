@@ -62,9 +62,14 @@ impl World {
     ///
     /// Fails when the file with authorities cannot be used.
     pub fn client(&self) -> Result<Client, http::Error> {
-        Client::new(&http::Options {
+        Client::new(&self.options())
+    }
+
+    /// How this world's counterparts are reached.
+    pub(crate) fn options(&self) -> http::Options {
+        http::Options {
             ca_file: self.ca_file.clone(),
             timeout: Duration::from_secs(60),
-        })
+        }
     }
 }

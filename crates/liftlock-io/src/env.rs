@@ -4,7 +4,20 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 /// Variables that hold secrets of ours whoever runs us.
-const ALWAYS: [&str; 2] = ["COSIGN_PASSWORD", "LIFTLOCK_PROMETHEUS_TOKEN"];
+const ALWAYS: [&str; 12] = [
+    "COSIGN_PASSWORD",
+    "LIFTLOCK_DATADOG_API_KEY",
+    "LIFTLOCK_DATADOG_APP_KEY",
+    "LIFTLOCK_GRAPHITE_BASIC",
+    "LIFTLOCK_GRAPHITE_TOKEN",
+    "LIFTLOCK_INFLUXDB_BASIC",
+    "LIFTLOCK_INFLUXDB_TOKEN",
+    "LIFTLOCK_NEWRELIC_API_KEY",
+    "LIFTLOCK_PROMETHEUS_BASIC",
+    "LIFTLOCK_PROMETHEUS_TOKEN",
+    "LIFTLOCK_SCRAPE_BASIC",
+    "LIFTLOCK_SCRAPE_TOKEN",
+];
 
 /// Variables that a key was read from.
 static OPENED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

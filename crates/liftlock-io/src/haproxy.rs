@@ -97,11 +97,17 @@ impl Socket for UnixStream {}
 impl Socket for TcpStream {}
 
 fn ask(target: &Haproxy, command: &str) -> Result<String, Error> {
+    say(&target.socket, command)
+}
+
+/// Says one command to a runtime socket, a path or `HOST:PORT`, and gives the
+/// answer.
+pub(crate) fn say(socket: &str, command: &str) -> Result<String, Error> {
     let failed = |source| Error::Socket {
-        socket: target.socket.clone(),
+        socket: socket.to_owned(),
         source,
     };
-    let mut socket = connect(&target.socket).map_err(failed)?;
+    let mut socket = connect(socket).map_err(failed)?;
     socket
         .write_all(format!("{command}\n").as_bytes())
         .map_err(failed)?;

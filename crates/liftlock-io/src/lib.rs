@@ -32,14 +32,16 @@ pub mod owner;
 pub mod pointer;
 #[cfg(any(feature = "registry", feature = "slot", feature = "keyless"))]
 pub mod process;
-#[cfg(feature = "prometheus")]
-pub mod prometheus;
 pub mod random;
+#[cfg(any(feature = "kms", feature = "telemetry"))]
+mod sigv4;
 #[cfg(feature = "slot")]
 pub mod slot;
 #[cfg(any(feature = "cli", feature = "http"))]
 pub mod stop;
 pub mod store;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 #[cfg(feature = "sign")]
 pub mod verify;
 pub mod walk;

@@ -47,6 +47,7 @@ pub mod sigstore;
 pub mod span;
 pub mod state;
 pub mod statement;
+pub mod telemetry;
 pub mod time;
 pub mod timeline;
 pub mod verdict;

@@ -12,5 +12,6 @@ pub mod samples;
 pub mod schema;
 pub mod servers;
 pub mod sigstore;
+pub mod vendors;
 pub mod wait;
 pub mod wire;

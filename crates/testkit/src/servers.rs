@@ -2,17 +2,21 @@
 
 mod crane;
 mod haproxy;
+mod influxdb;
 mod prometheus;
 mod registry;
 mod toy;
+mod victoriametrics;
 
 use anyhow::Result;
 
 pub use crane::Crane;
 pub use haproxy::{BACKEND, Haproxy, Weighted};
+pub use influxdb::InfluxDb;
 pub use prometheus::{Prometheus, Scrape};
 pub use registry::{Login, Registry};
 pub use toy::{Quirk, Toy};
+pub use victoriametrics::VictoriaMetrics;
 
 /// Tries again with other ports: between the choice of a free port and its use
 /// someone else may take it.

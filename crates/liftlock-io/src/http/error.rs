@@ -30,6 +30,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A client certificate that is none, or without its key.
+    #[error("cannot use the client certificate in `{}`: {reason}", path.display())]
+    Identity {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Neither `http` nor `https`.
     #[error("`{url}` is neither http nor https")]
     Scheme {
@@ -123,6 +131,7 @@ impl Error {
             | Self::Prepare(_)
             | Self::Configure(_)
             | Self::Authorities { .. }
+            | Self::Identity { .. }
             | Self::Scheme { .. }
             | Self::Connect { .. }
             | Self::Tls { .. } => true,
@@ -141,7 +150,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Offline => Kind::Usage,
-            Self::Authorities { .. } | Self::Scheme { .. } => Kind::Invalid,
+            Self::Authorities { .. } | Self::Identity { .. } | Self::Scheme { .. } => Kind::Invalid,
             Self::Runtime(_)
             | Self::Prepare(_)
             | Self::Configure(_)
@@ -170,6 +179,7 @@ impl Explain for Error {
             | Self::Prepare(_)
             | Self::Configure(_)
             | Self::Authorities { .. }
+            | Self::Identity { .. }
             | Self::Scheme { .. }
             | Self::Connect { .. }
             | Self::Timeout { .. }

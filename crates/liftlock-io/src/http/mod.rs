@@ -40,6 +40,15 @@ impl Default for Options {
     }
 }
 
+/// Who a client is to servers that ask for a certificate.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// A chain of certificates (PEM), the client's own first.
+    pub certificate: PathBuf,
+    /// Its private key (PEM).
+    pub key: PathBuf,
+}
+
 /// What to do with a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -203,6 +212,15 @@ impl Client {
     ///
     /// Fails when a file with authorities cannot be used.
     pub fn new(options: &Options) -> Result<Self, Error> {
+        Self::identified(options, None)
+    }
+
+    /// As [`Client::new`], for servers that ask who the client is.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `new` does, and when the certificate or its key cannot be used.
+    pub fn identified(options: &Options, identity: Option<&Identity>) -> Result<Self, Error> {
         if FORBIDDEN.load(Ordering::Relaxed) {
             return Err(Error::Offline);
         }
@@ -211,7 +229,7 @@ impl Client {
             .build()
             .map_err(Error::Runtime)?;
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::configuration(options.ca_file.as_deref())?)
+            .tls_backend_preconfigured(tls::configuration(options.ca_file.as_deref(), identity)?)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(options.timeout.min(Duration::from_secs(10)))
             .user_agent(concat!("liftlock/", env!("CARGO_PKG_VERSION")))

@@ -3,17 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::Error;
+use super::{Error, Identity};
 use crate::{env, file};
 
 /// More than any bundle of authorities has (Debian's: 220 kB).
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-pub(super) fn configuration(ca_file: Option<&Path>) -> Result<ClientConfig, Error> {
+/// More than any private key has.
+const LARGEST_KEY: u64 = 64 * 1024;
+
+pub(super) fn configuration(
+    ca_file: Option<&Path>,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, Error> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
@@ -29,11 +35,45 @@ pub(super) fn configuration(ca_file: Option<&Path>) -> Result<ClientConfig, Erro
         add(&mut roots, path)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(Error::Configure)?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+        .with_root_certificates(roots);
+    let Some(identity) = identity else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let (chain, key) = (chain(&identity.certificate)?, key(&identity.key)?);
+    builder
+        .with_client_auth_cert(chain, key)
+        .map_err(|error| Error::Identity {
+            path: identity.certificate.clone(),
+            reason: error.to_string(),
+        })
+}
+
+fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let unusable = |reason: String| Error::Identity {
+        path: path.to_owned(),
+        reason,
+    };
+    let pem = file::read(path, LARGEST).map_err(|error| unusable(error.to_string()))?;
+    let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    let chain = chain.map_err(|error| unusable(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(unusable("no certificate in PEM form".to_owned()));
+    }
+    Ok(chain)
+}
+
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
+    let unusable = |reason: String| Error::Identity {
+        path: path.to_owned(),
+        reason,
+    };
+    let pem = file::read(path, LARGEST_KEY).map_err(|error| unusable(error.to_string()))?;
+    // What is wrong with a key is not shown: it may quote it.
+    PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|_quotes| unusable("no private key in PEM form".to_owned()))
 }
 
 fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {

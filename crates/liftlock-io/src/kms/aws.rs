@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::{Position, Url};
 
-use super::sigv4::{self, Canonical, Scope};
 use super::wire::{self, Wire, decode, encode};
 use super::{Error, Task};
 use crate::http::{Method, Request, Response};
 use crate::key::Zeroizing;
+use crate::sigv4::{self, Canonical, Scope};
 use crate::{clock, env};
 
 const SERVICE: &str = "AWS KMS";

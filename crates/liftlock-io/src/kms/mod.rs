@@ -8,7 +8,6 @@ mod azure;
 mod error;
 mod gcp;
 mod reference;
-mod sigv4;
 mod vault;
 mod wire;
 

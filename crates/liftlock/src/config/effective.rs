@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::environment::{self, Approval, Otherwise, default};
 use super::foreign::Accepted;
+use super::metrics::Metrics;
 use super::requirement::Requirement;
-use super::target::{Metrics, Place, Prove, Slots, Target, Traffic};
+use super::target::{Place, Prove, Slots, Target, Traffic};
 use super::trust::Keyring;
 use super::{Allow, ArtifactKind, Service};
 use crate::digest::Digest;

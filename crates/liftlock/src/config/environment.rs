@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ArtifactKind;
+use super::metrics::Metrics;
 use super::requirement::Requirement;
-use super::target::{Metrics, Place, Prove, Slots, Target, Traffic};
+use super::target::{Place, Prove, Slots, Target, Traffic};
 use crate::name::Name;
 use crate::percent::Percent;
 use crate::span::Span;
@@ -199,10 +200,15 @@ impl Environment {
                 "needs exactly one of haproxy, weights-file",
             ));
         }
-        if let Some(metrics) = &self.metrics
-            && !one(&[metrics.counts.is_some(), metrics.prometheus.is_some()])
+        if self
+            .metrics
+            .as_ref()
+            .is_some_and(|metrics| metrics.ways() != 1)
         {
-            return Err(fault("metrics", "needs exactly one of counts, prometheus"));
+            return Err(fault(
+                "metrics",
+                "needs exactly one of counts, prometheus or another source",
+            ));
         }
         if self
             .slots()

@@ -131,32 +131,3 @@ impl Slots {
         }
     }
 }
-
-/// Where the numbers come from that a canary is judged by. Exactly one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Metrics {
-    /// A CSV file `time,baseline_total,baseline_bad,canary_total,canary_bad`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub counts: Option<String>,
-    /// A server that speaks Prometheus' HTTP API.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prometheus: Option<Prometheus>,
-}
-
-/// Two counters of a Prometheus server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Prometheus {
-    /// Base URL.
-    pub url: String,
-    /// Selector of the counter of all requests; `{slot}` is replaced.
-    pub total: String,
-    /// Selector of the counter of bad requests; `{slot}` is replaced.
-    pub bad: String,
-    /// Width of a row; default 15s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interval: Option<Span>,
-}

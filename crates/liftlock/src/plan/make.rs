@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Action, Judging, Kind, Plan, Step};
 use crate::config::effective::Environment;
+use crate::config::metrics::Provider;
 use crate::config::target::{Slots, Target};
 use crate::digest::Digest;
 use crate::name::Name;
@@ -43,6 +44,11 @@ pub enum Refusal {
     /// Traffic that nobody could judge.
     #[error("environment `{0}` has `traffic` but no `metrics`: a canary could not be judged")]
     NoMetrics(Name),
+    /// Counts that another process could not ask for again.
+    #[error(
+        "environment `{0}` has `traffic` and `metrics.{1}`, which keeps no history: a plan that goes on elsewhere could not be judged"
+    )]
+    NoHistory(Name, Provider),
     /// Slots that nobody can read.
     #[error("environment `{0}` has `traffic` but no `prove`: a slot could not be proved")]
     NoProof(Name),
@@ -153,6 +159,13 @@ fn refuse_the_unjudgeable(environment: &Environment, kind: Kind) -> Result<(), R
     let name = || environment.name.clone();
     if environment.metrics.is_none() {
         return Err(Refusal::NoMetrics(name()));
+    }
+    let metrics = environment.metrics.as_ref();
+    match metrics.and_then(|metrics| metrics.source()) {
+        Some((provider, _)) if !provider.has_history() => {
+            return Err(Refusal::NoHistory(name(), provider));
+        }
+        Some(_) | None => {}
     }
     if environment.prove.is_none() {
         return Err(Refusal::NoProof(name()));

@@ -107,6 +107,10 @@ fn what_could_not_be_judged_or_proved_is_refused() {
         let refused = plan(&TRAFFIC.replace(line, ""), &live(), promotion).unwrap_err();
         assert!(format!("{refused:?}").starts_with(refusal), "{line}");
     }
+    let page = "metrics: { envoy: { url: 'http://a', total: 'c.{slot}.t', bad: 'c.{slot}.b' } }";
+    let scraped = TRAFFIC.replace("metrics: { counts: counts.csv }", page);
+    let refused = plan(&scraped, &live(), promotion).unwrap_err();
+    assert!(matches!(refused, Refusal::NoHistory(..)), "{refused:?}");
     let nothing = "version: 1\nservice: shop\nenvironments: { production: {} }\n";
     let refused = plan(nothing, &live(), promotion).unwrap_err();
     assert!(matches!(refused, Refusal::Nothing(_)));

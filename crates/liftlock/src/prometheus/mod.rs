@@ -1,13 +1,7 @@
-//! What a Prometheus server answers, and the counts that follow from it.
-//!
-//! Empty, zero, `NaN`, partial, refused and unreadable are different answers
-//! here; none of them is ever taken for another.
+//! What a server with Prometheus' HTTP API answers, and how it is asked.
 
 mod answer;
-mod counter;
-mod gather;
 mod selector;
 
-pub use answer::{Answer, Error, Sample, Series, parse};
-pub use gather::{Arms, Gathered, Invalid, MOST_ROWS, Window, gather};
+pub use answer::{Error, parse};
 pub use selector::{NotSelector, Selector};

@@ -23,12 +23,66 @@ impl Selector {
         self.0.contains(SLOT)
     }
 
-    /// The query for a slot's raw samples over a span.
+    /// The query for a slot's raw samples over a span. The slot means itself,
+    /// in whatever quotes it stands, and also in an expression.
     #[must_use]
     pub fn query(&self, slot: &str, span: Span) -> String {
-        let escaped = slot.replace('\\', "\\\\").replace('"', "\\\"");
-        format!("{}[{}ms]", self.0.replace(SLOT, &escaped), span.millis())
+        let mut query = String::new();
+        let mut rest = self.0.as_str();
+        while let Some((before, after)) = rest.split_once(SLOT) {
+            query.push_str(before);
+            let expression = is_expression(&query);
+            if expression {
+                query.push_str(&escaped(&regex_lite::escape(slot)));
+            } else {
+                query.push_str(&escaped(slot));
+            }
+            rest = after;
+        }
+        format!("{query}{rest}[{}ms]", span.millis())
     }
+}
+
+/// Whether what follows stands in the string of `=~` or `!~`.
+fn is_expression(before: &str) -> bool {
+    let mut quote = None;
+    let mut open = 0;
+    let mut last = ' ';
+    for (at, letter) in before.char_indices() {
+        match quote {
+            Some(mark) if letter == mark && last != '\\' => quote = None,
+            Some(_) => {}
+            None if matches!(letter, '"' | '\'' | '`') => {
+                quote = Some(letter);
+                open = at;
+            }
+            None => {}
+        }
+        // A backslash that is escaped escapes nothing.
+        last = if last == '\\' && letter == '\\' {
+            ' '
+        } else {
+            letter
+        };
+    }
+    let sign = before.get(..open).unwrap_or_default().trim_end();
+    quote.is_some() && (sign.ends_with("=~") || sign.ends_with("!~"))
+}
+
+/// A text inside of a string of PromQL: what could end one is written by its
+/// number.
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut text, letter| {
+        match letter {
+            '\\' => text.push_str("\\\\"),
+            '"' | '\'' | '`' => text.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            letter if letter.is_control() => {
+                text.push_str(&format!("\\u{:04x}", u32::from(letter)));
+            }
+            letter => text.push(letter),
+        }
+        text
+    })
 }
 
 impl FromStr for Selector {
@@ -39,8 +93,11 @@ impl FromStr for Selector {
         let text = text.trim();
         let mut quote = None;
         let mut last = ' ';
-        for letter in text.chars() {
+        // A slot stands for a value, which is in quotes.
+        let bare = |at: usize| text.get(at..).is_some_and(|rest| rest.starts_with(SLOT));
+        for (at, letter) in text.char_indices() {
             match quote {
+                None if bare(at) => return Err(refused()),
                 Some(open) if letter == open && last != '\\' => quote = None,
                 Some(_) => {}
                 None if matches!(letter, '"' | '\'' | '`') => quote = Some(letter),
@@ -107,8 +164,17 @@ mod tests {
     fn a_slot_is_put_in_and_cannot_break_out() {
         let selector: Selector = r#"m{v="{slot}",code=~"5.."}"#.parse().unwrap();
         let query = selector.query("v1\"} or x{a=\"", Span::seconds(90));
-        assert_eq!(query, r#"m{v="v1\"} or x{a=\"",code=~"5.."}[90000ms]"#);
+        assert_eq!(
+            query,
+            r#"m{v="v1\u0022} or x{a=\u0022",code=~"5.."}[90000ms]"#
+        );
         assert!(selector.has_slot());
+        let single: Selector = "m{v='{slot}'}".parse().unwrap();
+        let query = single.query("a'}\n\\", Span::seconds(1));
+        assert_eq!(query, r"m{v='a\u0027}\u000a\\'}[1000ms]");
+        let expression: Selector = r#"m{w="x",v=~"{slot}|b"}"#.parse().unwrap();
+        let query = expression.query("1.2", Span::seconds(1));
+        assert_eq!(query, r#"m{w="x",v=~"1\\.2|b"}[1000ms]"#);
     }
 
     #[test]
@@ -121,6 +187,7 @@ mod tests {
             "m or n",
             "m{a=\"b",
             "m{a=\"b\"} offset 5m",
+            "m{{slot}=\"b\"}",
         ] {
             assert!(text.parse::<Selector>().is_err(), "{text}");
         }

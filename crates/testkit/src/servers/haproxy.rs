@@ -56,7 +56,8 @@ impl Haproxy {
              backend {BACKEND}\n  balance roundrobin\n  \
              server v1 {} weight {}\n  server v2 {} weight {}\n\
              frontend stats\n  bind {stats}\n  \
-             http-request use-service prometheus-exporter if {{ path /metrics }}\n",
+             http-request use-service prometheus-exporter if {{ path /metrics }}\n  \
+             stats enable\n  stats uri /stats\n",
             v1.0,
             v1.1,
             v2.0,
@@ -96,7 +97,7 @@ impl Haproxy {
         self.runtime
     }
 
-    /// Where `/metrics` is.
+    /// Where `/metrics` and the statistics page `/stats` are.
     #[must_use]
     pub const fn stats(&self) -> SocketAddr {
         self.stats

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::{Sample, Series};
+use super::series::{Sample, Series};
 use crate::time::Time;
 
 /// The largest integer up to which every integer is a double.
@@ -56,15 +56,19 @@ pub(super) fn rises(series: &Series, targets: &Targets) -> Result<Vec<(Time, u64
 }
 
 fn count(series: &Series, sample: &Sample) -> Result<u64, NotCount> {
-    let value = sample.value;
+    whole(sample.value, || series.name())
+}
+
+/// A value as a count: whole, not negative, and exact as a double.
+pub(super) fn whole(value: f64, name: impl FnOnce() -> String) -> Result<u64, NotCount> {
     if !value.is_finite() {
-        return Err(NotCount::NotFinite(series.name()));
+        return Err(NotCount::NotFinite(name()));
     }
     let whole = (0.0..=EXACT).contains(&value) && value - libm::floor(value) <= 0.0;
     let digits = format!("{value:.0}").parse();
     match digits {
         Ok(count) if whole => Ok(count),
-        Ok(_) | Err(_) => Err(NotCount::NotWhole(series.name())),
+        Ok(_) | Err(_) => Err(NotCount::NotWhole(name())),
     }
 }
 

@@ -6,27 +6,27 @@ use liftlock::time::Time;
 use ring::hmac;
 
 /// Who signs, for which region and service.
-pub(super) struct Scope<'a> {
-    pub(super) key_id: &'a str,
-    pub(super) secret: &'a str,
-    pub(super) region: &'a str,
-    pub(super) service: &'a str,
+pub(crate) struct Scope<'a> {
+    pub(crate) key_id: &'a str,
+    pub(crate) secret: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
 }
 
 /// A request as it is signed.
-pub(super) struct Canonical<'a> {
-    pub(super) method: &'a str,
+pub(crate) struct Canonical<'a> {
+    pub(crate) method: &'a str,
     /// Encoded already; begins with a slash.
-    pub(super) path: &'a str,
+    pub(crate) path: &'a str,
     /// Encoded and sorted already.
-    pub(super) query: &'a str,
+    pub(crate) query: &'a str,
     /// Lower-case names, sorted, without `authorization`.
-    pub(super) headers: &'a [(&'a str, &'a str)],
-    pub(super) body: &'a [u8],
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: &'a [u8],
 }
 
 /// A moment as AWS writes it: `20150830T123600Z`.
-pub(super) fn moment(time: Time) -> String {
+pub(crate) fn moment(time: Time) -> String {
     let text = time.to_string();
     let whole = text.split(['.', 'Z']).next().unwrap_or_default();
     let digits: String = whole.chars().filter(|one| !"-:".contains(*one)).collect();
@@ -34,7 +34,7 @@ pub(super) fn moment(time: Time) -> String {
 }
 
 /// The value of the header `authorization`.
-pub(super) fn authorization(scope: &Scope<'_>, request: &Canonical<'_>, moment: &str) -> String {
+pub(crate) fn authorization(scope: &Scope<'_>, request: &Canonical<'_>, moment: &str) -> String {
     let names: Vec<&str> = request.headers.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
     let lines = request.headers.iter();

@@ -1,37 +1,16 @@
-//! Rows of counts from the raw samples of both slots.
+//! Rows of counts from what a source told of both slots.
 
-use super::answer::{Answer, Series};
 use super::counter::{NotCount, Targets, rises};
+use super::increments::{Absent, Fault, Increments};
+use super::series::Series;
+use super::shape::{Arms, Counter};
+use super::window::{MOST_ROWS, Window};
 use crate::canary::Reason;
 use crate::canary::counts::{Arm, Row};
 use crate::canary::sight::Blind;
 use crate::failure::{Explain, Kind};
 use crate::span::Span;
 use crate::time::Time;
-
-/// The most rows of one window.
-pub const MOST_ROWS: u64 = 1_000_000;
-
-/// The rows end at `from` plus whole intervals, none of them after `to`, so
-/// that a later look over the same start sees the same rows again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Where the first row begins.
-    pub from: Time,
-    /// What is after this was not asked for.
-    pub to: Time,
-    /// The width of a row.
-    pub interval: Span,
-}
-
-/// The answers about one slot, from some time before the window on.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Arms {
-    /// Counters of all requests.
-    pub total: Answer,
-    /// Counters of bad requests.
-    pub bad: Answer,
-}
 
 /// What was seen.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,20 +29,24 @@ pub struct Gathered {
 
 /// Counts both slots; without a baseline its counts are 0.
 ///
+/// A row in which a slot's requests were not told is left out. Rows end before
+/// the first one in which bad requests are not told and could still come.
+///
 /// # Errors
 ///
-/// Fails when the selectors do not select counters, and when the window is
-/// cut into too many rows, or into rows shorter than the time between samples.
+/// Fails when the answers hold no counts, when their intervals are not the
+/// rows, and when the window is cut into too many rows, or into rows shorter
+/// than the time between samples.
 pub fn gather(window: Window, baseline: Option<&Arms>, canary: &Arms) -> Result<Gathered, Invalid> {
     let mut gathered = Gathered::default();
     let slots = [Some(canary), baseline];
     for arms in slots.into_iter().flatten() {
-        for warning in arms.total.warnings.iter().chain(&arms.bad.warnings) {
-            let fault = Blind::new(Reason::Partial, format!("Prometheus warns: {warning}"));
+        for warning in arms.total.warnings().iter().chain(arms.bad.warnings()) {
+            let fault = Blind::new(Reason::Partial, format!("the source warns: {warning}"));
             gathered.faults.push(fault);
         }
-        gathered.newest = gathered.newest.max(newest(&arms.total.series));
-        gathered.spacing = gathered.spacing.max(spacing(&arms.total.series));
+        gathered.newest = gathered.newest.max(arms.total.newest());
+        gathered.spacing = gathered.spacing.max(arms.total.spacing());
     }
     if let Some(spacing) = gathered
         .spacing
@@ -77,87 +60,73 @@ pub fn gather(window: Window, baseline: Option<&Arms>, canary: &Arms) -> Result<
     let canary = column(window, rows, canary, &mut gathered.faults)?;
     let baseline = match baseline {
         Some(arms) => column(window, rows, arms, &mut gathered.faults)?,
-        None => vec![Arm::default(); rows],
+        None => vec![Cell::Told(Arm::default()); rows],
     };
-    let ends = (1..).map(|number| window.end(number));
-    gathered.rows = ends
-        .zip(baseline.into_iter().zip(canary))
-        .take_while(|(end, _)| {
-            gathered
-                .newest
-                .is_some_and(|newest| window.begin(*end) < newest)
-        })
-        .map(|(time, (baseline, canary))| Row {
-            time,
-            baseline,
-            canary,
-        })
-        .collect();
+    lay(&mut gathered, window, &baseline, &canary);
     contradiction(&mut gathered);
     Ok(gathered)
 }
 
-impl Window {
-    fn rows(self) -> Result<usize, Invalid> {
-        let length = u64::try_from(self.to.millis_since(self.from)).unwrap_or(0);
-        let rows = length.checked_div(self.interval.millis()).unwrap_or(0);
-        usize::try_from(rows)
-            .ok()
-            .filter(|_| rows <= MOST_ROWS)
-            .ok_or(Invalid::TooManyRows(rows))
-    }
+/// What is known of one slot in one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cell {
+    Told(Arm),
+    /// Its requests were not told.
+    Untold,
+    /// Its requests were told, the bad ones not.
+    BadUntold,
+}
 
-    fn end(self, number: u64) -> Time {
-        let length = self.interval.millis().saturating_mul(number);
-        self.from.after(Span::from_millis(length))
-    }
-
-    fn begin(self, end: Time) -> Time {
-        let length = i64::try_from(self.interval.millis()).unwrap_or(0);
-        Time::from_unix_millis(end.unix_millis().saturating_sub(length)).unwrap_or(end)
-    }
-
-    /// The index of the row that ends at or after a moment.
-    fn index(self, moment: Time) -> Option<usize> {
-        let after = u64::try_from(moment.millis_since(self.from)).ok()?;
-        let index = after.checked_sub(1)?.checked_div(self.interval.millis())?;
-        usize::try_from(index).ok()
+fn lay(gathered: &mut Gathered, window: Window, baseline: &[Cell], canary: &[Cell]) {
+    let ends = (1..).map(|number| window.end(number));
+    let seen = |end: &Time| {
+        gathered
+            .newest
+            .is_some_and(|newest| window.begin(*end) < newest)
+    };
+    let cells = baseline.iter().zip(canary).enumerate();
+    for (time, (index, pair)) in ends.zip(cells).take_while(|(end, _)| seen(end)) {
+        match pair {
+            (Cell::Told(baseline), Cell::Told(canary)) => gathered.rows.push(Row {
+                time,
+                baseline: *baseline,
+                canary: *canary,
+            }),
+            (Cell::Untold, _) | (_, Cell::Untold) => {}
+            (Cell::BadUntold, _) => return hole(gathered, "baseline", time, rest(baseline, index)),
+            (_, Cell::BadUntold) => return hole(gathered, "canary", time, rest(canary, index)),
+        }
     }
 }
 
-fn newest(series: &[Series]) -> Option<Time> {
-    let last = series.iter().filter_map(|one| one.samples.last());
-    last.map(|sample| sample.time).max()
+fn rest(cells: &[Cell], index: usize) -> &[Cell] {
+    cells.get(index..).unwrap_or_default()
 }
 
-/// The median time between two samples of the series that has the most.
-fn spacing(series: &[Series]) -> Option<Span> {
-    let most = series.iter().max_by_key(|one| one.samples.len())?;
-    let mut gaps: Vec<i64> = most
-        .samples
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [a, b] => Some(b.time.millis_since(a.time)),
-            _ => None,
-        })
-        .collect();
-    gaps.sort_unstable();
-    let middle = gaps.get(gaps.len() / 2).filter(|_| gaps.len() >= 3)?;
-    u64::try_from(*middle).ok().map(Span::from_millis)
+/// A count that may still come ends the rows; one that others overtook hides
+/// the slot, as leaving its row out would favour rows with bad requests.
+fn hole(gathered: &mut Gathered, slot: &str, end: Time, rest: &[Cell]) {
+    let what = format!("no count of the {slot}'s bad requests for the interval that ends at {end}");
+    if rest.iter().any(|cell| matches!(cell, Cell::Told(_))) {
+        let detail = format!("{what}: where none means 0, let the query say so");
+        gathered.faults.push(Blind::new(Reason::Partial, detail));
+    } else {
+        gathered.notes.push(what);
+    }
 }
 
 fn missing(gathered: &mut Gathered, baseline: Option<&Arms>, canary: &Arms) {
-    if canary.total.series.is_empty() {
+    if canary.total.is_empty() {
         let detail = "no series of the canary: the selector of all requests finds none";
         let fault = Blind::new(Reason::CanaryMissing, detail);
         gathered.faults.push(fault);
     }
-    if baseline.is_some_and(|arms| arms.total.series.is_empty()) {
+    if baseline.is_some_and(|arms| arms.total.is_empty()) {
         let detail = "no series of the baseline: the selector of all requests finds none";
         let fault = Blind::new(Reason::BaselineMissing, detail);
         gathered.faults.push(fault);
     }
-    let unseen = |arms: &Arms| arms.bad.series.is_empty();
+    let unseen = |arms: &Arms| arms.bad.is_empty();
     if unseen(canary) && baseline.is_none_or(unseen) {
         let note = "the selector of bad requests finds no series yet; a typo would look the same";
         gathered.notes.push(note.to_owned());
@@ -169,35 +138,87 @@ fn column(
     rows: usize,
     arms: &Arms,
     faults: &mut Vec<Blind>,
-) -> Result<Vec<Arm>, Invalid> {
+) -> Result<Vec<Cell>, Invalid> {
     let mut targets = Targets::default();
-    targets.learn(&arms.total.series);
-    targets.learn(&arms.bad.series);
-    let mut column = vec![Arm::default(); rows];
-    let mut add = |series: &[Series], to: fn(&mut Arm) -> &mut u64| {
-        for one in series {
-            match rises(one, &targets) {
-                Ok(rises) => spread(window, &mut column, &rises, to),
-                Err(NotCount::NotWhole(name)) => return Err(Invalid::NotCounter(name)),
-                Err(NotCount::NotFinite(name)) => {
-                    let detail = format!("`{name}` holds a value that is no number");
-                    faults.push(Blind::new(Reason::Unreadable, detail));
-                }
-            }
+    targets.learn(arms.total.series());
+    targets.learn(arms.bad.series());
+    let mut count = |counter: &Counter| match counter {
+        Counter::Raw(answer) | Counter::Polled(answer) => {
+            risen(window, rows, &answer.series, (&targets, &mut *faults))
         }
-        Ok(())
+        Counter::Increments(increments) => added(window, rows, increments, &mut *faults),
     };
-    add(&arms.total.series, |arm| &mut arm.total)?;
-    add(&arms.bad.series, |arm| &mut arm.bad)?;
-    Ok(column)
+    let total = count(&arms.total)?;
+    let bad = count(&arms.bad)?;
+    // No series of bad requests is what a counter is before the first of them.
+    let absent = match &arms.bad {
+        Counter::Increments(increments) if !arms.bad.is_empty() => increments.absent,
+        Counter::Increments(_) | Counter::Raw(_) | Counter::Polled(_) => Absent::Zero,
+    };
+    let cells = total.into_iter().zip(bad);
+    Ok(cells.map(|(total, bad)| cell(total, bad, absent)).collect())
 }
 
-fn spread(window: Window, column: &mut [Arm], rises: &[(Time, u64)], to: fn(&mut Arm) -> &mut u64) {
+fn cell(total: Option<u64>, bad: Option<u64>, absent: Absent) -> Cell {
+    match (total, bad, absent) {
+        (Some(total), Some(bad), _) => Cell::Told(Arm { total, bad }),
+        // Bad requests without requests: a contradiction, not a hole.
+        (None, Some(bad), _) if bad > 0 => Cell::Told(Arm { total: 0, bad }),
+        (None, _, _) => Cell::Untold,
+        (Some(total), None, Absent::Zero) | (Some(total @ 0), None, Absent::Unknown) => {
+            Cell::Told(Arm { total, bad: 0 })
+        }
+        (Some(_), None, Absent::Unknown) => Cell::BadUntold,
+    }
+}
+
+fn risen(
+    window: Window,
+    rows: usize,
+    series: &[Series],
+    (targets, faults): (&Targets, &mut Vec<Blind>),
+) -> Result<Vec<Option<u64>>, Invalid> {
+    let mut column = vec![0; rows];
+    for one in series {
+        match rises(one, targets) {
+            Ok(rises) => spread(window, &mut column, &rises),
+            Err(fault) => no_count(fault, faults)?,
+        }
+    }
+    Ok(column.into_iter().map(Some).collect())
+}
+
+fn added(
+    window: Window,
+    rows: usize,
+    increments: &Increments,
+    faults: &mut Vec<Blind>,
+) -> Result<Vec<Option<u64>>, Invalid> {
+    match increments.column(window, rows) {
+        Ok(column) => return Ok(column.0),
+        Err(Fault::Grid(invalid)) => return Err(invalid),
+        Err(Fault::Count(fault)) => no_count(fault, faults)?,
+    }
+    Ok(vec![None; rows])
+}
+
+fn no_count(fault: NotCount, faults: &mut Vec<Blind>) -> Result<(), Invalid> {
+    match fault {
+        NotCount::NotWhole(name) => Err(Invalid::NotCounter(name)),
+        NotCount::NotFinite(name) => {
+            let detail = format!("`{name}` holds a value that is no number");
+            faults.push(Blind::new(Reason::Unreadable, detail));
+            Ok(())
+        }
+    }
+}
+
+fn spread(window: Window, column: &mut [u64], rises: &[(Time, u64)]) {
     for (moment, rise) in rises {
-        let arm = window
+        let count = window
             .index(*moment)
             .and_then(|index| column.get_mut(index));
-        if let Some(count) = arm.map(to) {
+        if let Some(count) = count {
             *count = count.saturating_add(*rise);
         }
     }
@@ -235,6 +256,20 @@ pub enum Invalid {
         /// As found.
         spacing: Span,
     },
+    /// The source adds up other intervals than were asked for.
+    #[error(
+        "`{name}` is counted by intervals of {width}, one of which ends at {end}: these are not the rows of {interval}"
+    )]
+    Grid {
+        /// How the source calls it.
+        name: String,
+        /// As found.
+        width: Span,
+        /// As found.
+        end: Time,
+        /// As asked for.
+        interval: Span,
+    },
     /// The window is too long for its interval.
     #[error("the window has {0} rows, more than {MOST_ROWS}")]
     TooManyRows(u64),
@@ -252,6 +287,9 @@ impl Explain for Invalid {
                 let twice = Span::from_millis(spacing.millis().saturating_mul(2));
                 Some(format!("set the interval to {twice}, twice that time"))
             }
+            Self::Grid { .. } => {
+                Some("set the interval to one that the source counts by".to_owned())
+            }
             Self::TooManyRows(_) => Some("take a longer interval".to_owned()),
         }
     }
@@ -260,7 +298,7 @@ impl Explain for Invalid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prometheus::answer::Sample;
+    use crate::telemetry::series::{Answer, Sample};
 
     const START: i64 = 1_795_435_200_000;
 
@@ -284,11 +322,11 @@ mod tests {
         }
     }
 
-    fn answer(series: Vec<Series>) -> Answer {
-        Answer {
+    fn answer(series: Vec<Series>) -> Counter {
+        Counter::Raw(Answer {
             series,
             warnings: vec![],
-        }
+        })
     }
 
     fn window(to: i64) -> Window {
@@ -343,7 +381,7 @@ mod tests {
             .collect();
         let arms = Arms {
             total: answer(vec![series("200", &samples)]),
-            bad: Answer::default(),
+            bad: Counter::default(),
         };
         let short = gather(window(100), None, &arms).unwrap().rows;
         let long = gather(window(200), None, &arms).unwrap().rows;
@@ -361,7 +399,7 @@ mod tests {
         let good = [(-5, 1.0), (10, 2.0), (25, 3.0), (40, 4.0)];
         let seen = Arms {
             total: answer(vec![series("200", &good)]),
-            bad: Answer::default(),
+            bad: Counter::default(),
         };
         let none = Arms::default();
         let reasons = |gathered: Gathered| -> Vec<Reason> {
@@ -378,11 +416,14 @@ mod tests {
             [Reason::BaselineMissing]
         );
         let mut warned = seen.clone();
-        warned.bad.warnings = vec!["half".to_owned()];
+        warned.bad = Counter::Raw(Answer {
+            warnings: vec!["half".to_owned()],
+            ..Answer::default()
+        });
         assert_eq!(reasons(both(&warned, &seen).unwrap()), [Reason::Partial]);
         let with = |samples: &[(i64, f64)]| Arms {
             total: answer(vec![series("200", samples)]),
-            bad: Answer::default(),
+            bad: Counter::default(),
         };
         let nan = with(&[(-5, 1.0), (10, f64::NAN)]);
         assert_eq!(reasons(both(&seen, &nan).unwrap()), [Reason::Unreadable]);

@@ -1,0 +1,296 @@
+//! Asks sources of telemetry, one file per vendor; what they mean is asked of
+//! `liftlock::telemetry`.
+
+mod ask;
+mod auth;
+mod cloudwatch;
+mod datadog;
+mod error;
+mod graphite;
+mod influxdb;
+mod newrelic;
+mod prometheus;
+mod scrape;
+
+use liftlock::canary::Reason;
+use liftlock::canary::record::Asked;
+use liftlock::canary::sight::Blind;
+use liftlock::config::metrics::{Counters, Provider};
+use liftlock::failure::{Explain as _, Kind};
+use liftlock::span::Span;
+use liftlock::telemetry::{self, Arms, Gathered, Window};
+use liftlock::time::Time;
+
+pub use ask::client;
+pub use auth::present;
+pub use error::Error;
+
+use crate::http::Client;
+use ask::Ask;
+
+/// Where the counts of two slots come from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    provider: Provider,
+    origin: Origin,
+    interval: Span,
+    cadence: Span,
+    told: Vec<String>,
+    baseline: Option<String>,
+    canary: String,
+}
+
+/// Selects the vendor.
+#[derive(Clone, Debug)]
+enum Origin {
+    Prometheus(prometheus::Place),
+    Datadog(datadog::Place),
+    CloudWatch(cloudwatch::Place),
+    NewRelic(newrelic::Place),
+    Graphite(graphite::Place),
+    InfluxDb(influxdb::Place),
+    Scrape(Box<scrape::Place>),
+}
+
+/// One look.
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    /// What was counted, and what hid it.
+    pub gathered: Gathered,
+    /// What was asked, and the digests of the answers that it was counted from.
+    pub asked: Vec<Asked>,
+    /// The server's idea of the time, as its answers' `Date` tells.
+    pub date: Option<String>,
+}
+
+impl Source {
+    /// A source for a canary, and for its baseline where there is one.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the URL or a query cannot be used, when a query could not
+    /// tell the two slots apart, when a slot could change it, and when
+    /// credentials are missing.
+    pub fn new(
+        provider: Provider,
+        place: &Counters,
+        baseline: Option<&str>,
+        canary: &str,
+    ) -> Result<Self, Error> {
+        let interval = place.interval(provider);
+        if interval < Span::seconds(1) || (provider.adds_up() && !whole(interval)) {
+            return Err(Error::Interval(interval));
+        }
+        if place.tenant.is_some() && !provider.is_prometheus() {
+            return Err(Error::Tenant(provider));
+        }
+        let source = Self {
+            provider,
+            origin: Origin::new(provider, place)?,
+            interval,
+            cadence: place.cadence(provider),
+            told: told(provider, place),
+            baseline: baseline.map(str::to_owned),
+            canary: canary.to_owned(),
+        };
+        let fields = ["total", "bad"].into_iter().zip(source.origin.has_slot());
+        let blind = fields.into_iter().find(|(_, has_slot)| !has_slot);
+        match blind {
+            Some((field, _)) if baseline.is_some() => return Err(Error::NoSlot(field)),
+            Some(_) | None => {}
+        }
+        for slot in baseline.into_iter().chain([canary]) {
+            source.origin.check(slot)?;
+        }
+        Ok(source)
+    }
+
+    /// What tells this source from others: the server, and what it is asked.
+    #[must_use]
+    pub fn told(&self) -> Vec<String> {
+        let slots = self.baseline.iter().chain([&self.canary]);
+        self.told.iter().chain(slots).cloned().collect()
+    }
+
+    /// Who counts.
+    #[must_use]
+    pub const fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// Width of a row.
+    #[must_use]
+    pub const fn interval(&self) -> Span {
+        self.interval
+    }
+
+    /// The time between two counts as one sees them: a row's width, or how late
+    /// they come.
+    #[must_use]
+    pub const fn cadence(&self) -> Span {
+        self.cadence
+    }
+
+    /// The moment until which everything was counted and can be seen: the
+    /// best `to` for [`rows`].
+    #[must_use]
+    pub fn settled(&self, now: Time) -> Time {
+        let lag = match self.provider.adds_up() {
+            true => self.provider.lag(),
+            false => self.interval.min(self.provider.lag()),
+        };
+        let lag = i64::try_from(lag.millis()).unwrap_or(0);
+        Time::from_unix_millis(now.unix_millis().saturating_sub(lag)).unwrap_or(now)
+    }
+
+    /// The first moment from `from` on at which a row may begin: where the
+    /// source cuts the intervals, its cuts.
+    fn begin(&self, from: Time) -> Time {
+        let step = i64::try_from(self.interval.millis()).unwrap_or(1).max(1);
+        let over = from.unix_millis().rem_euclid(step);
+        if !self.provider.adds_up() || over == 0 {
+            return from;
+        }
+        let next = from.unix_millis().saturating_add(step.saturating_sub(over));
+        Time::from_unix_millis(next).unwrap_or(from)
+    }
+}
+
+fn told(provider: Provider, place: &Counters) -> Vec<String> {
+    let mut told = vec![
+        format!("{provider}:{}", place.url),
+        place.total.clone(),
+        place.bad.clone(),
+    ];
+    told.extend(place.tenant.clone());
+    told
+}
+
+fn whole(interval: Span) -> bool {
+    interval.millis().is_multiple_of(1000)
+}
+
+impl Origin {
+    fn new(provider: Provider, place: &Counters) -> Result<Self, Error> {
+        Ok(match provider {
+            Provider::Prometheus | Provider::Thanos | Provider::VictoriaMetrics => {
+                Self::Prometheus(prometheus::Place::new(provider, place)?)
+            }
+            Provider::Datadog => Self::Datadog(datadog::Place::new(place)?),
+            Provider::CloudWatch => Self::CloudWatch(cloudwatch::Place::new(place)?),
+            Provider::NewRelic => Self::NewRelic(newrelic::Place::new(place)?),
+            Provider::Graphite => Self::Graphite(graphite::Place::new(place)?),
+            Provider::InfluxDb => Self::InfluxDb(influxdb::Place::new(place)?),
+            Provider::OpenMetrics | Provider::Haproxy | Provider::Envoy => {
+                Self::Scrape(Box::new(scrape::Place::new(provider, place)?))
+            }
+        })
+    }
+
+    /// Whether the queries about all and about bad requests tell slots apart.
+    fn has_slot(&self) -> [bool; 2] {
+        match self {
+            Self::Prometheus(place) => place.has_slot(),
+            Self::Datadog(place) => place.has_slot(),
+            Self::CloudWatch(place) => place.has_slot(),
+            Self::NewRelic(place) => place.has_slot(),
+            Self::Graphite(place) => place.has_slot(),
+            Self::InfluxDb(place) => place.has_slot(),
+            Self::Scrape(place) => place.has_slot(),
+        }
+    }
+
+    /// Refuses a slot that could change a query.
+    fn check(&self, slot: &str) -> Result<(), Error> {
+        match self {
+            Self::Prometheus(_) => Ok(()),
+            Self::Datadog(place) => place.check(slot),
+            Self::CloudWatch(place) => place.check(slot),
+            Self::NewRelic(place) => place.check(slot),
+            Self::Graphite(place) => place.check(slot),
+            Self::InfluxDb(place) => place.check(slot),
+            Self::Scrape(place) => place.check(slot),
+        }
+    }
+
+    fn arms(&mut self, ask: &mut Ask<'_>, slot: &str, window: Window) -> Result<Arms, Error> {
+        match self {
+            Self::Prometheus(place) => place.arms(ask, slot, window),
+            Self::Datadog(place) => place.arms(ask, slot, window.whole()),
+            Self::CloudWatch(place) => place.arms(ask, slot, window.whole()),
+            Self::NewRelic(place) => place.arms(ask, slot, window.whole()),
+            Self::Graphite(place) => place.arms(ask, slot, window.whole()),
+            Self::InfluxDb(place) => place.arms(ask, slot, window.whole()),
+            Self::Scrape(place) => place.arms(ask, slot, window),
+        }
+    }
+}
+
+/// The counts between two moments, in rows that end at `from` plus whole
+/// intervals; where the source cuts the intervals, the first row begins at its
+/// first cut from `from` on. What hides the canary is a fault inside the
+/// answer; the same `from` gives the same rows again, and more of them.
+///
+/// # Errors
+///
+/// Fails when a query, the credentials or the trusted authorities are wrong:
+/// waiting would not help.
+pub fn rows(client: &Client, source: &mut Source, from: Time, to: Time) -> Result<Look, Error> {
+    let window = Window {
+        from: source.begin(from),
+        to,
+        interval: source.interval,
+    };
+    let mut ask = Ask::new(client, source.interval);
+    let mut faults = Vec::new();
+    let canary = source.origin.arms(&mut ask, &source.canary, window);
+    let canary = unseen(canary, &mut faults)?;
+    let baseline = match &source.baseline {
+        Some(slot) if faults.is_empty() => {
+            let arms = source.origin.arms(&mut ask, slot, window);
+            Some(unseen(arms, &mut faults)?)
+        }
+        Some(_) | None => None,
+    };
+    let gathered = if faults.is_empty() {
+        telemetry::gather(window, baseline.as_ref(), &canary)?
+    } else {
+        Gathered {
+            faults,
+            ..Gathered::default()
+        }
+    };
+    Ok(Look {
+        gathered,
+        asked: ask.asked,
+        date: ask.date,
+    })
+}
+
+/// Telemetry that cannot be reached or read is no sight, but no error either.
+fn unseen(arms: Result<Arms, Error>, faults: &mut Vec<Blind>) -> Result<Arms, Error> {
+    let error = match arms {
+        Ok(arms) => return Ok(arms),
+        Err(error) => error,
+    };
+    let reason = match error.kind() {
+        Kind::Upstream => Reason::Unreachable,
+        Kind::Blind => Reason::Unreadable,
+        Kind::Usage
+        | Kind::Invalid
+        | Kind::Credentials
+        | Kind::Blocked
+        | Kind::Expired
+        | Kind::Refuted
+        | Kind::Stuck
+        | Kind::Interrupted
+        | Kind::Terminated
+        | Kind::Bug => return Err(error),
+    };
+    let lines = liftlock::failure::Failure::from(error).lines();
+    faults.push(Blind::new(reason, lines.join(": ")));
+    Ok(Arms::default())
+}
+
+#[cfg(test)]
+mod tests;

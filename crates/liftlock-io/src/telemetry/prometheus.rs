@@ -1,0 +1,114 @@
+//! Servers with Prometheus' HTTP API: raw samples over an instant query.
+
+use liftlock::config::metrics::{Counters, Provider};
+use liftlock::prometheus::{self, Selector};
+use liftlock::span::Span;
+use liftlock::telemetry::{Answer, Arms, Counter, Window};
+use liftlock::time::Time;
+use url::Url;
+
+use super::ask::{Ask, below};
+use super::{Error, auth};
+use crate::http::{Method, Request};
+
+/// How far before a window the last sample of a living series may be: after
+/// five minutes Prometheus itself calls a series stale.
+const LOOKBACK: Span = Span::seconds(300);
+
+/// A server and two selectors.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    provider: Provider,
+    endpoint: Url,
+    tenant: Option<String>,
+    total: Selector,
+    bad: Selector,
+}
+
+impl Place {
+    pub(super) fn new(provider: Provider, place: &Counters) -> Result<Self, Error> {
+        let selector = |field, text: &str| {
+            text.parse::<Selector>()
+                .map_err(|source| Error::Selector { field, source })
+        };
+        if let Some(tenant) = &place.tenant
+            && (tenant.is_empty() || !tenant.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            return Err(Error::BadSecret {
+                name: "tenant".to_owned(),
+                what: "printable text without spaces",
+            });
+        }
+        Ok(Self {
+            provider,
+            endpoint: below(&place.url, "/api/v1/query")?,
+            tenant: place.tenant.clone(),
+            total: selector("total", &place.total)?,
+            bad: selector("bad", &place.bad)?,
+        })
+    }
+
+    pub(super) fn has_slot(&self) -> [bool; 2] {
+        [self.total.has_slot(), self.bad.has_slot()]
+    }
+
+    pub(super) fn arms(
+        &self,
+        ask: &mut Ask<'_>,
+        slot: &str,
+        window: Window,
+    ) -> Result<Arms, Error> {
+        let length = u64::try_from(window.to.millis_since(window.from)).unwrap_or(0);
+        let span = Span::from_millis(length.saturating_add(LOOKBACK.millis()));
+        let mut counter = |selector: &Selector| {
+            let query = selector.query(slot, span);
+            self.question(ask, &query, window.to).map(Counter::Raw)
+        };
+        Ok(Arms {
+            total: counter(&self.total)?,
+            bad: counter(&self.bad)?,
+        })
+    }
+
+    fn question(&self, ask: &mut Ask<'_>, query: &str, time: Time) -> Result<Answer, Error> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("query", query)
+            .append_pair("time", &time.to_string())
+            .append_pair("timeout", "30s")
+            .extend_pairs(parameters(self.provider));
+        let mut request = Request::new(Method::Post, self.endpoint.clone()).with_body(
+            "application/x-www-form-urlencoded",
+            form.finish().into_bytes(),
+        );
+        if let Some(tenant) = &self.tenant {
+            request = request.with_header("x-scope-orgid", tenant);
+        }
+        let request = auth::login(self.provider, "Bearer", request)?;
+        let response = ask.send(&request, (query, time))?;
+        Ok(prometheus::parse(response.status, &response.body)?)
+    }
+}
+
+/// What each kind of server has to be told to give all of what it has, once.
+const fn parameters(provider: Provider) -> &'static [(&'static str, &'static str)] {
+    match provider {
+        // https://thanos.io/tip/components/query.md: replicas as one, no
+        // answer without a store, no downsampled data.
+        Provider::Thanos => &[
+            ("dedup", "true"),
+            ("partial_response", "false"),
+            ("max_source_resolution", "0s"),
+        ],
+        // https://docs.victoriametrics.com: no cached answer for what still grows.
+        Provider::VictoriaMetrics => &[("nocache", "1")],
+        Provider::Prometheus
+        | Provider::Datadog
+        | Provider::CloudWatch
+        | Provider::NewRelic
+        | Provider::Graphite
+        | Provider::InfluxDb
+        | Provider::OpenMetrics
+        | Provider::Haproxy
+        | Provider::Envoy => &[],
+    }
+}
