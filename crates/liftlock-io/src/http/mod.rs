@@ -18,6 +18,7 @@ use std::time::Duration;
 use url::Url;
 
 pub use error::Error;
+pub use tls::Identity;
 
 /// The most redirects that are followed; browsers allow 20, registries need 1.
 const REDIRECTS: usize = 5;
@@ -38,15 +39,6 @@ impl Default for Options {
             timeout: Duration::from_secs(60),
         }
     }
-}
-
-/// Who a client is to servers that ask for a certificate.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    /// A chain of certificates (PEM), the client's own first.
-    pub certificate: PathBuf,
-    /// Its private key (PEM).
-    pub key: PathBuf,
 }
 
 /// What to do with a resource.
