@@ -110,7 +110,10 @@ pub(crate) fn refuse_without_history(source: &Source) -> Result<(), Failure> {
     if source.provider().has_history() {
         return Ok(());
     }
-    let message = format!("`{}` keeps no history that one look could show", source.provider());
+    let message = format!(
+        "`{}` keeps no history that one look could show",
+        source.provider()
+    );
     Err(Failure::new(Kind::Invalid, message)
         .with_hint("let `run` watch, and explain what it keeps with `--save-counts`"))
 }

@@ -5,41 +5,23 @@
 //! before an answer: servers close idle ones whenever they like (RFC 9110 §9.2.2).
 
 mod error;
+mod options;
 mod proxy;
 mod redirect;
 mod tls;
 
 use std::fmt;
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use url::Url;
 
 pub use error::Error;
-pub use tls::Identity;
+pub use options::{Identity, Options};
 
 /// The most redirects that are followed; browsers allow 20, registries need 1.
 const REDIRECTS: usize = 5;
-
-/// How a client connects.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Certificate authorities (PEM) to trust beside the usual ones.
-    pub ca_file: Option<PathBuf>,
-    /// The longest that any exchange may take, whatever its own limit says.
-    pub timeout: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            ca_file: None,
-            timeout: Duration::from_secs(60),
-        }
-    }
-}
 
 /// What to do with a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

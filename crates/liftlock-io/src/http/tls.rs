@@ -7,7 +7,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::Error;
+use super::{Error, Identity};
 use crate::{env, file};
 
 /// More than any bundle of authorities has (Debian's: 220 kB).
@@ -15,15 +15,6 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// More than any private key has.
 const LARGEST_KEY: u64 = 64 * 1024;
-
-/// Who a client is to servers that ask for a certificate.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    /// A chain of certificates (PEM), the client's own first.
-    pub certificate: PathBuf,
-    /// Its private key (PEM).
-    pub key: PathBuf,
-}
 
 pub(super) fn configuration(
     ca_file: Option<&Path>,
