@@ -330,3 +330,56 @@ fn two_ways_to_sign_in_are_one_too_many() {
     assert_eq!(code, 3, "{stderr}");
     assert!(stderr.contains("only one may be set"), "{stderr}");
 }
+
+fn configuration(folder: &std::path::Path, source: &str) {
+    let text = format!(
+        "version: 1\nservice: shop\nenvironments:\n  production:\n    traffic: {{ weights-file: \
+         {{ path: w.json, slots: {{ stable: v1, canary: v2 }} }} }}\n    metrics: {{ {source} }}\n"
+    );
+    std::fs::write(folder.join("liftlock.yaml"), text).unwrap();
+}
+
+#[test]
+fn a_configuration_names_its_source_and_a_policy_keeps_it() {
+    let server = Vendor::Graphite.start(WORSE, Mood::Well).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let url = server.url("");
+    let source = |url: &str| {
+        format!(
+            "graphite: {{ url: '{url}', total: 's.{{slot}}.requests', bad: 's.{{slot}}.errors' }}"
+        )
+    };
+    configuration(folder.path(), &source(&url));
+    let explain = |more: &[&str], protected: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_canary-check"));
+        command
+            .env_clear()
+            .current_dir(folder.path())
+            .env("LIFTLOCK_POLICY", protected)
+            .args(["explain", "--environment", "production", "--format", "json"])
+            .args(["--since", "20m"])
+            .args(more);
+        told(&with_secrets(&mut command).output().unwrap())
+    };
+    let (code, result, stderr) = explain(&[], "");
+    assert_eq!(code, 10, "{result} {stderr}");
+    let same = format!("graphite:{url}");
+    let elsewhere = ["--source", "graphite:http://127.0.0.1:9"];
+    let protected = "file:liftlock.yaml";
+    let (code, _, stderr) = explain(&["--source", &same], protected);
+    assert_eq!(code, 10, "{stderr}");
+    for more in [
+        &elsewhere[..],
+        &["--prometheus", &url],
+        &["--bad", "s.{slot}.none"],
+    ] {
+        let (code, _, stderr) = explain(more, protected);
+        assert_eq!(code, 3, "{more:?}: {stderr}");
+        assert!(stderr.contains("would loosen the policy"), "{stderr}");
+    }
+    let both = format!("counts: c.csv, {}", source(&url));
+    configuration(folder.path(), &both);
+    let (code, _, stderr) = explain(&[], "");
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.contains("exactly one of"), "{stderr}");
+}

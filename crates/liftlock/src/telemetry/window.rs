@@ -55,14 +55,60 @@ impl Window {
         fits.then(|| self.index(end).unwrap_or(usize::MAX))
     }
 
-    /// Where to end a question about whole intervals: at the last one that is
-    /// over, and after one at the least, so that a wrong question shows at once.
+    /// What to ask about whole intervals: those that are over, or, where none
+    /// is, one before, so that a wrong question shows at once.
     #[must_use]
     pub fn whole(self) -> Self {
-        let rows = self.rows().unwrap_or(0).max(1);
-        Self {
-            to: self.end(u64::try_from(rows).unwrap_or(1)),
-            ..self
+        match self.rows().unwrap_or(0) {
+            0 => {
+                let to = self.begin(self.from);
+                let from = self.begin(to);
+                Self { from, to, ..self }
+            }
+            rows => Self {
+                to: self.end(u64::try_from(rows).unwrap_or(1)),
+                ..self
+            },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_about_whole_intervals_that_are_over() {
+        let at = |seconds: i64| Time::from_unix_millis(1_795_435_200_000 + 1000 * seconds).unwrap();
+        let asked = |from, to| {
+            let window = Window {
+                from: at(from),
+                to: at(to),
+                interval: Span::seconds(60),
+            };
+            let whole = window.whole();
+            (whole.from, whole.to)
+        };
+        assert_eq!(asked(0, 150), (at(0), at(120)));
+        assert_eq!(asked(0, 60), (at(0), at(60)));
+        assert_eq!(asked(0, 59), (at(-120), at(-60)));
+        assert_eq!(asked(0, -10), (at(-120), at(-60)));
+    }
+
+    #[test]
+    fn only_intervals_of_the_grid_are_rows() {
+        let at = |seconds: i64| Time::from_unix_millis(1_795_435_200_000 + 1000 * seconds).unwrap();
+        let window = Window {
+            from: at(0),
+            to: at(180),
+            interval: Span::seconds(60),
+        };
+        let minute = Span::seconds(60);
+        assert_eq!(window.exact(at(60), minute), Some(0));
+        assert_eq!(window.exact(at(180), minute), Some(2));
+        assert_eq!(window.exact(at(0), minute), Some(usize::MAX));
+        assert_eq!(window.exact(at(-60), minute), Some(usize::MAX));
+        assert_eq!(window.exact(at(61), minute), None);
+        assert_eq!(window.exact(at(60), Span::seconds(30)), None);
     }
 }
