@@ -4,6 +4,7 @@
 mod key;
 mod oci;
 mod sigstore;
+mod telemetry;
 mod text;
 mod tuf;
 
@@ -23,7 +24,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 23] = [
+pub const TARGETS: [Target; 24] = [
     Target {
         name: "bundle",
         run: sigstore::bundle,
@@ -123,6 +124,22 @@ pub const TARGETS: [Target; 23] = [
         name: "statement",
         run: text::statement,
         places: &["statement", "envelope", "inside"],
+    },
+    Target {
+        name: "telemetry",
+        run: telemetry::answer,
+        places: &[
+            "page",
+            "haproxy",
+            "envoy",
+            "datadog",
+            "cloudwatch",
+            "newrelic",
+            "graphite",
+            "influxql",
+            "flux",
+            "rows",
+        ],
     },
     Target {
         name: "timestamp",

@@ -63,7 +63,7 @@ pub(crate) fn watch(
 ) -> Result<Judged, Failure> {
     let draft = settings.policy(&args.proof, None)?;
     let source = settings.source(&args.place, &draft)?;
-    if looks == Looks::One {
+    if looks == Looks::One || args.since > Span::ZERO || args.resume.is_some() {
         refuse_without_history(&source)?;
     }
     let policy = settings.policy(&args.proof, Some(source.cadence()))?;
@@ -105,17 +105,18 @@ pub(crate) fn watch(
     watch.judged(judgement, (policy, args))
 }
 
-/// One look shows nothing of a source that knows only what is now.
+/// A source that knows only what is now shows nothing to one look, nothing of
+/// the time before, and nothing of the time between two runs.
 pub(crate) fn refuse_without_history(source: &Source) -> Result<(), Failure> {
     if source.provider().has_history() {
         return Ok(());
     }
     let message = format!(
-        "`{}` keeps no history that one look could show",
+        "`{}` keeps no history: what was before a look is not known",
         source.provider()
     );
     Err(Failure::new(Kind::Invalid, message)
-        .with_hint("let `run` watch, and explain what it keeps with `--save-counts`"))
+        .with_hint("let one `run` watch from now on; `explain` what it keeps with `--save-counts`"))
 }
 
 /// Whose canary it is, and where its counts come from.

@@ -242,9 +242,17 @@ fn sources_without_history_are_watched_but_not_explained() {
         assert_eq!(total.as_u64(), bad.as_u64().map(|bad| bad * 10), "{canary}");
         let doctor = command("doctor", &place, "v2").output().unwrap();
         assert_eq!(told(&doctor).0, 0, "{vendor:?}");
-        let (code, _, stderr) = told(&command("explain", &place, "v2").output().unwrap());
-        assert_eq!(code, 3, "{vendor:?}");
-        assert!(stderr.contains("keeps no history"), "{stderr}");
+        for (subcommand, more) in [
+            ("explain", &[][..]),
+            ("once", &[]),
+            ("run", &["--since", "1m"]),
+            ("run", &["--resume", "state.json"]),
+        ] {
+            let mut command = command(subcommand, &place, "v2");
+            let (code, _, stderr) = told(&command.args(more).output().unwrap());
+            assert_eq!(code, 3, "{vendor:?} {subcommand}");
+            assert!(stderr.contains("keeps no history"), "{stderr}");
+        }
     }
 }
 

@@ -151,6 +151,7 @@ impl Error {
                     | Http::Prepare(_)
                     | Http::Configure(_)
                     | Http::Authorities { .. }
+                    | Http::Identity { .. }
                     | Http::Scheme { .. }
                     | Http::Tls { .. }
                     | Http::Stopped { .. }

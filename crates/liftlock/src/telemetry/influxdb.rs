@@ -60,11 +60,13 @@ pub fn query(dialect: Dialect, field: &'static str, text: &str) -> Result<Templa
     }
     let words = template.words();
     let own: &[&str] = match dialect {
-        Dialect::InfluxQl => &["GROUP", "FILL", "INTO", "LIMIT", "DROP", "DELETE", "SLOT"],
-        Dialect::Flux => &["AGGREGATEWINDOW", "WINDOW", "YIELD", "TO", "IMPORT", "SLOT"],
+        Dialect::InfluxQl => &["GROUP", "FILL", "INTO", "LIMIT", "DROP", "DELETE"],
+        Dialect::Flux => &["AGGREGATEWINDOW", "WINDOW", "YIELD", "TO", "IMPORT"],
     };
+    if template.has_bare_slot() {
+        return Err(refused("has `{slot}` outside of quotes".to_owned()));
+    }
     match words.iter().find(|word| own.contains(&word.as_str())) {
-        Some(word) if word == "SLOT" => Err(refused("has `{slot}` outside of quotes".to_owned())),
         Some(word) => Err(refused(format!(
             "has `{word}`, which is set behind it or not allowed"
         ))),
@@ -411,12 +413,12 @@ mod tests {
 
     #[test]
     fn the_time_goes_where_the_query_says_and_slots_stay_in_their_quotes() {
-        let text = "SELECT sum(n) FROM requests WHERE v = '{slot}' AND {time}";
+        let text = "SELECT sum(n) FROM requests WHERE slot = '{slot}' AND {time}";
         let template = query(Dialect::InfluxQl, "total", text).unwrap();
         let asked = Dialect::InfluxQl.request(&template.about("v1").unwrap(), window());
         assert_eq!(
             asked,
-            "SELECT sum(n) FROM requests WHERE v = 'v1' AND time >= 1795435200000ms AND time < 1795435245000ms GROUP BY time(15000ms) fill(none)"
+            "SELECT sum(n) FROM requests WHERE slot = 'v1' AND time >= 1795435200000ms AND time < 1795435245000ms GROUP BY time(15000ms) fill(none)"
         );
         for slot in ["a'", "a\"", "a\\", "a\nb", "{time}", ""] {
             assert!(template.about(slot).is_err(), "{slot}");

@@ -82,22 +82,36 @@ impl Template {
         Ok(self.text.replace(SLOT, slot))
     }
 
-    /// The words of the query outside of quotes, in upper case.
-    pub(super) fn words(&self) -> Vec<String> {
+    /// The query without what is in quotes.
+    fn bare(&self) -> String {
         let mut quote = None;
         let mut bare = String::new();
-        for letter in self.text.chars() {
+        let mut letters = self.text.chars();
+        while let Some(letter) = letters.next() {
             match quote {
+                // What is escaped ends nothing.
+                Some(_) if letter == '\\' => drop(letters.next()),
                 Some(open) if letter == open => quote = None,
                 Some(_) => {}
-                None if matches!(letter, '"' | '\'' | '`') => quote = Some(letter),
+                None if matches!(letter, '"' | '\'' | '`') => {
+                    quote = Some(letter);
+                    bare.push(' ');
+                }
                 None => bare.push(letter),
             }
-            if quote.is_some() {
-                bare.push(' ');
-            }
         }
-        bare.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        bare
+    }
+
+    /// Whether a slot would stand outside of quotes.
+    pub(super) fn has_bare_slot(&self) -> bool {
+        self.bare().contains(SLOT)
+    }
+
+    /// The words of the query outside of quotes, in upper case.
+    pub(super) fn words(&self) -> Vec<String> {
+        self.bare()
+            .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
             .filter(|word| !word.is_empty())
             .map(str::to_ascii_uppercase)
             .collect()
@@ -174,5 +188,14 @@ mod tests {
             words,
             ["SELECT", "COUNT", "FROM", "WHERE", "A", "LIMIT", "1"]
         );
+        let bare = |text: &str| {
+            Template::new("bad", text, LANGUAGE)
+                .unwrap()
+                .has_bare_slot()
+        };
+        assert!(!bare("a WHERE slot = '{slot}'"));
+        assert!(!bare(r"a = 'it\'s {slot}'"));
+        assert!(bare(r"a = 'it\\' {slot} ''"));
+        assert!(bare("a = {slot}"));
     }
 }
