@@ -44,6 +44,7 @@ pub mod rollback;
 pub mod shard;
 pub mod signature;
 pub mod sigstore;
+pub mod slo;
 pub mod span;
 pub mod state;
 pub mod statement;

@@ -67,7 +67,7 @@ impl FromStr for Percent {
 }
 
 /// Reads a decimal number as an integer count of `10^-scale`, exactly.
-fn scaled(number: &str, scale: usize) -> Option<u64> {
+pub(crate) fn scaled(number: &str, scale: usize) -> Option<u64> {
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !digits(part) || whole.len() > 6 {

@@ -1,9 +1,20 @@
 //! Reads YAML that people write: strict, bounded, with line, key and a suggestion.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// The most bytes of a YAML file.
 pub const LARGEST: usize = 1024 * 1024;
+
+/// The most documents of a YAML file.
+pub const MOST_DOCUMENTS: usize = 1000;
+
+/// How deep a document of any shape may be.
+const DEEPEST: usize = 64;
+
+/// The most values of documents of any shape, those that aliases repeat
+/// among them.
+const MOST_VALUES: usize = 100_000;
 
 /// Parses one YAML document; unknown keys are the business of the type's
 /// `deny_unknown_fields`.
@@ -13,23 +24,53 @@ pub const LARGEST: usize = 1024 * 1024;
 /// Fails when the text is too large, malformed, holds a duplicate key or does
 /// not fit the type. The message names the line.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ParseError> {
+    within(text)?;
+    serde_saphyr::from_str(text).map_err(|error| refused(&error))
+}
+
+/// Parses every document of a file that belongs to another program, whatever
+/// its shape. Empty documents are left out.
+///
+/// # Errors
+///
+/// Fails when the text is too large, malformed or too deep, has too many
+/// documents or values, holds a duplicate key, or a number that is none.
+pub fn documents(text: &str) -> Result<Vec<Value>, ParseError> {
+    within(text)?;
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: DEEPEST,
+            max_documents: MOST_DOCUMENTS,
+            max_nodes: MOST_VALUES,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: MOST_VALUES,
+        },
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::Reject,
+    };
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| refused(&error))
+}
+
+fn within(text: &str) -> Result<(), ParseError> {
     if text.len() > LARGEST {
         return Err(ParseError {
             message: format!("{} bytes are more than the {LARGEST} allowed", text.len()),
             line: None,
         });
     }
-    serde_saphyr::from_str(text).map_err(|error| {
-        let message = error.without_snippet().to_string();
-        let line = error.location().map(|place| place.line());
-        let text = message
-            .rsplit_once(" at line ")
-            .map_or(message.as_str(), |(text, _)| text);
-        ParseError {
-            message: with_suggestion(text),
-            line,
-        }
-    })
+    Ok(())
+}
+
+fn refused(error: &serde_saphyr::Error) -> ParseError {
+    let message = error.without_snippet().to_string();
+    let line = error.location().map(|place| place.line());
+    let text = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(text, _)| text);
+    ParseError {
+        message: with_suggestion(text),
+        line,
+    }
 }
 
 /// The file is not what was expected.
@@ -108,6 +149,36 @@ mod tests {
     #[test]
     fn a_key_given_twice_is_refused() {
         assert!(parse::<Sample>("service: a\nservice: b\n").is_err());
+    }
+
+    #[test]
+    fn documents_of_any_shape_are_read_one_by_one() {
+        let found = documents("---\na: 1\n---\n---\n[b, 0.5]\n").unwrap();
+        assert_eq!(
+            found,
+            [serde_json::json!({"a": 1}), serde_json::json!(["b", 0.5])]
+        );
+    }
+
+    #[test]
+    fn documents_that_grow_without_bound_are_refused() {
+        let deep = "[".repeat(DEEPEST + 1) + &"]".repeat(DEEPEST + 1);
+        let many = "---\na: 1\n".repeat(MOST_DOCUMENTS + 1);
+        let layers = (1..9).map(|layer| {
+            let alias = format!("*a{}, ", layer - 1).repeat(10);
+            format!("a{layer}: &a{layer} [{alias}]\n")
+        });
+        let bomb = "a0: &a0 [x, x]\n".to_owned() + &layers.collect::<String>();
+        for (name, text) in [
+            ("deep", deep.as_str()),
+            ("many", &many),
+            ("bomb", &bomb),
+            ("long", &"a".repeat(LARGEST + 1)),
+            ("not a number", "a: .nan"),
+            ("twice", "a: 1\na: 2"),
+        ] {
+            assert!(documents(text).is_err(), "{name}");
+        }
     }
 
     #[test]
