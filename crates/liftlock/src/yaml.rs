@@ -169,10 +169,16 @@ mod tests {
             format!("a{layer}: &a{layer} [{alias}]\n")
         });
         let bomb = "a0: &a0 [x, x]\n".to_owned() + &layers.collect::<String>();
+        let heavy = format!(
+            "a: &a {}\nb: [{}]\n",
+            "x".repeat(100_000),
+            "*a, ".repeat(1000)
+        );
         for (name, text) in [
             ("deep", deep.as_str()),
             ("many", &many),
             ("bomb", &bomb),
+            ("heavy", &heavy),
             ("long", &"a".repeat(LARGEST + 1)),
             ("not a number", "a: .nan"),
             ("twice", "a: 1\na: 2"),

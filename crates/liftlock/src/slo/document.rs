@@ -11,7 +11,7 @@ use crate::span::Span;
 use crate::{json, yaml};
 
 /// The longest text that is taken, in bytes: queries are the longest.
-const LONGEST: usize = 64 * 1024;
+const LONGEST: usize = 16 * 1024;
 
 /// One document of a file.
 #[derive(Debug)]
@@ -76,6 +76,15 @@ pub(super) struct Node<'doc> {
 }
 
 impl<'doc> Node<'doc> {
+    pub(super) const fn value(&self) -> &'doc Value {
+        self.value
+    }
+
+    /// Whether both are the same value of the same file.
+    pub(super) fn is_at(&self, other: &Self) -> bool {
+        self.place == other.place
+    }
+
     /// The refusal of this value; `why` goes on from the place.
     pub(super) fn invalid(&self, why: impl Into<String>) -> Invalid {
         let path = self.place.trim_end_matches(": ");
@@ -93,6 +102,27 @@ impl<'doc> Node<'doc> {
             value,
             place: self.below(key),
         })
+    }
+
+    /// A value along a path of keys.
+    pub(super) fn along(&self, keys: &[&str]) -> Option<Self> {
+        let mut node = self.clone();
+        for key in keys {
+            node = node.get(key)?;
+        }
+        Some(node)
+    }
+
+    /// Refuses every key but those that are known.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), Invalid> {
+        let keys = self.keys();
+        match keys.iter().find(|key| !known.contains(key)) {
+            Some(unknown) => Err(self.invalid(format!(
+                "has the unknown key `{unknown}`; known are {}",
+                known.join(", ")
+            ))),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn need(&self, key: &str) -> Result<Self, Invalid> {
@@ -177,6 +207,14 @@ impl<'doc> Node<'doc> {
         }
     }
 
+    /// A finite number.
+    pub(super) fn real(&self) -> Result<f64, Invalid> {
+        let number = self.scalar()?.trim().parse::<f64>().ok();
+        number
+            .filter(|number| number.is_finite())
+            .ok_or_else(|| self.invalid("is not a number"))
+    }
+
     /// Whether a switch below is on; off where it is absent.
     pub(super) fn is_on(&self, key: &str) -> Result<bool, Invalid> {
         match self.get(key) {
@@ -208,6 +246,7 @@ impl<'doc> Node<'doc> {
         if !node.value.is_object() {
             return Err(node.invalid("is not a map of texts"));
         }
+        let mut room = LONGEST;
         let pairs = node.keys().into_iter().map(|key| {
             let value = match node.get(key) {
                 Some(value) if value.value.is_array() => {
@@ -218,6 +257,9 @@ impl<'doc> Node<'doc> {
                 Some(value) => value.scalar()?,
                 None => String::new(),
             };
+            room = room
+                .checked_sub(key.len() + value.len())
+                .ok_or_else(|| node.invalid(format!("has more than {LONGEST} bytes")))?;
             Ok((key.to_owned(), value))
         });
         pairs.collect::<Result<BTreeMap<_, _>, _>>()

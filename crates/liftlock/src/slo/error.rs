@@ -23,6 +23,9 @@ pub enum Error {
     /// Nothing in it.
     #[error("it holds no document")]
     Empty,
+    /// More objectives and metrics than any honest file has.
+    #[error("{0} objectives and metrics are too many for one file")]
+    TooMany(usize),
     /// Only things that are no objectives.
     #[error("{0}")]
     Foreign(String),
@@ -43,6 +46,7 @@ impl Explain for Error {
                     .to_owned(),
             ),
             Self::TooLarge(_)
+            | Self::TooMany(_)
             | Self::NotText(_)
             | Self::Yaml(_)
             | Self::Json(_)
@@ -59,4 +63,19 @@ pub struct Invalid {
     pub place: String,
     /// What is wrong, as the rest of a sentence that begins with the place.
     pub why: String,
+}
+
+/// Why a thing of a file is not taken: it is wrong, or cannot be run here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Halt {
+    /// The file is wrong.
+    Invalid(Invalid),
+    /// Nobody here can run it, and why.
+    Skip(String),
+}
+
+impl From<Invalid> for Halt {
+    fn from(refused: Invalid) -> Self {
+        Self::Invalid(refused)
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::template;
+use super::{promql, template};
 use crate::span::Span;
 
 /// What is measured.
@@ -51,6 +51,29 @@ pub enum Indicator {
 }
 
 impl Indicator {
+    /// A ratio of counts; that of a histogram's bucket and its count is a
+    /// latency.
+    #[must_use]
+    pub fn ratio(part: Part, form: Form, events: Query, total: Query) -> Self {
+        let bucket = (part, form) == (Part::Good, Form::Counter)
+            && events.source == Source::Prometheus
+            && promql::selected(&events.text).is_some_and(|name| name.ends_with("_bucket"));
+        let bound = promql::label(&events.text, "le").filter(|_| bucket);
+        match bound.filter(|bound| bound.parse::<f64>().is_ok()) {
+            Some(bound) => Self::Latency {
+                within: events,
+                total,
+                bound,
+            },
+            None => Self::Ratio {
+                part,
+                form,
+                events,
+                total,
+            },
+        }
+    }
+
     /// Its queries, in order.
     #[must_use]
     pub fn queries(&self) -> Vec<&Query> {
@@ -122,6 +145,28 @@ impl Op {
         }
     }
 
+    /// The operator that says the same with both sides changed.
+    #[must_use]
+    pub const fn turned(self) -> Self {
+        match self {
+            Self::Lt => Self::Gt,
+            Self::Lte => Self::Gte,
+            Self::Gt => Self::Lt,
+            Self::Gte => Self::Lte,
+        }
+    }
+
+    /// The operator that holds exactly where this one does not, among numbers.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Lt => Self::Gte,
+            Self::Lte => Self::Gt,
+            Self::Gt => Self::Lte,
+            Self::Gte => Self::Lt,
+        }
+    }
+
     /// Whether a value compares with a limit like this; never with what is no
     /// number.
     #[must_use]
@@ -182,6 +227,59 @@ pub enum Source {
     Other(String),
 }
 
+/// Sources by their names in small letters, without spaces and signs.
+const SOURCES: [&str; 24] = [
+    "appdynamics",
+    "atlas",
+    "azuremonitor",
+    "bigquery",
+    "cloudwatch",
+    "datadog",
+    "dynatrace",
+    "elasticsearch",
+    "googlecloudmonitoring",
+    "graphite",
+    "honeycomb",
+    "influxdb",
+    "instana",
+    "lightstep",
+    "loki",
+    "newrelic",
+    "opentsdb",
+    "redshift",
+    "signalfx",
+    "skywalking",
+    "splunk",
+    "stackdriver",
+    "sumologic",
+    "wavefront",
+];
+
+/// Sources that answer as Prometheus does.
+const ALIKE: [&str; 6] = [
+    "prometheus",
+    "thanos",
+    "mimir",
+    "cortex",
+    "victoriametrics",
+    "amazonprometheus",
+];
+
+impl Source {
+    /// The source of that name, however it is written; nothing for others.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        let plain = text.chars().filter(char::is_ascii_alphanumeric);
+        let name: String = plain.map(|letter| letter.to_ascii_lowercase()).collect();
+        if ALIKE.contains(&name.as_str()) {
+            return Some(Self::Prometheus);
+        }
+        SOURCES
+            .contains(&name.as_str())
+            .then_some(Self::Other(name))
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -210,6 +308,38 @@ mod tests {
             "sum(rate(a[5m])) / sum(rate(b[5m]))"
         );
         assert!(!Query::prometheus("up").is_windowed());
+    }
+
+    #[test]
+    fn a_bucket_over_its_count_is_a_latency() {
+        let total = || Query::prometheus("m_count");
+        let ratio = |form, text| {
+            let events = Query::prometheus(text);
+            Indicator::ratio(Part::Good, form, events, total())
+        };
+        let within = "m_bucket{le=\"0.5\"}";
+        assert!(matches!(
+            ratio(Form::Counter, within),
+            Indicator::Latency { bound, .. } if bound == "0.5"
+        ));
+        for (form, text) in [
+            (Form::Amount, within),
+            (Form::Counter, "m_bucket"),
+            (Form::Counter, "m{le=\"0.5\"}"),
+            (Form::Counter, "sum(m_bucket{le=\"0.5\"})"),
+        ] {
+            let found = ratio(form, text);
+            assert!(matches!(found, Indicator::Ratio { .. }), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_source_is_known_however_it_is_written() {
+        assert_eq!(Source::named("Prometheus"), Some(Source::Prometheus));
+        assert_eq!(Source::named("VictoriaMetrics"), Some(Source::Prometheus));
+        let relic = Source::Other("newrelic".to_owned());
+        assert_eq!(Source::named("New Relic"), Some(relic));
+        assert_eq!(Source::named("Any"), None);
     }
 
     #[test]

@@ -4,11 +4,22 @@
 //! file names and nobody here can run comes back as [`Skipped`], by name.
 
 mod alerting;
+mod analysis;
+mod argo;
 mod document;
+mod emit;
 mod error;
+mod expression;
+mod flagger;
+mod import;
 mod indicator;
+mod kayenta;
 mod length;
+mod lint;
 mod objective;
+mod openslo;
+mod promql;
+mod pyrra;
 mod sloth;
 mod target;
 mod template;
@@ -17,10 +28,17 @@ mod window;
 use serde::Serialize;
 
 use document::{Document, Node};
+use error::Halt;
 
 pub use alerting::{Alert, Alerting, Burn, Labels};
+pub use analysis::{
+    Analysis, ArgoRule, Condition, Direction, FlaggerRule, KayentaRule, Limit, Nan, Rule,
+};
 pub use error::{Error, Invalid};
+pub use expression::{Expression, Function, ParseError, Sign};
+pub use import::{Imported, import};
 pub use indicator::{Form, Indicator, Op, Part, Query, Source};
+pub use lint::{Finding, Severity, lint};
 pub use objective::{Budgeting, Slo};
 pub use target::{NotTarget, Share, Target};
 pub use window::{AlertWindows, Calendar, Pair, Unit, Window};
@@ -35,6 +53,20 @@ pub enum Format {
     SlothKubernetes,
     /// `AlertWindows` of Sloth.
     SlothWindows,
+    /// `openslo/v1`.
+    OpenSloV1,
+    /// `openslo.com/v2alpha`.
+    OpenSloV2Alpha,
+    /// `openslo/v1alpha`.
+    OpenSloV1Alpha,
+    /// `ServiceLevelObjective` of Pyrra.
+    Pyrra,
+    /// `AnalysisTemplate` and its kin of Argo Rollouts.
+    Argo,
+    /// `Canary` and `MetricTemplate` of Flagger.
+    Flagger,
+    /// A canary configuration of Kayenta.
+    Kayenta,
 }
 
 /// What one file holds, thing by thing.
@@ -43,10 +75,23 @@ pub enum Format {
 pub enum Found {
     /// An objective.
     Slo(Box<Slo>),
+    /// A metric of a canary analysis.
+    Analysis(Box<Analysis>),
     /// The windows of burn-rate alerts.
     Windows(AlertWindows),
     /// Something that is named in the file and cannot be run here.
     Skipped(Skipped),
+}
+
+impl Found {
+    /// The objective, where it is one.
+    #[must_use]
+    pub fn slo(self) -> Option<Slo> {
+        match self {
+            Self::Slo(slo) => Some(*slo),
+            Self::Analysis(_) | Self::Windows(_) | Self::Skipped(_) => None,
+        }
+    }
 }
 
 /// Something that a file names and that is left out.
@@ -74,46 +119,96 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Found>, Error> {
     Ok(readings?)
 }
 
+/// The most things that one file may hold.
+const MOST: usize = 2048;
+
 fn readings(documents: &[Document]) -> Result<Vec<Reading>, Error> {
+    let roots: Vec<Node<'_>> = documents.iter().map(Document::root).collect();
+    let file = File {
+        openslo: openslo::Index::of(&of_versions(&roots, &["openslo/", "openslo.com/"])),
+        argo: argo::Usage::of(&of_versions(&roots, &["argoproj.io/"])),
+        flagger: flagger::Templates::of(&of_versions(&roots, &["flagger.app/"])),
+    };
     let mut readings = Vec::new();
-    let mut foreign = Vec::new();
-    for document in documents {
-        let root = document.root();
-        match recognise(&root) {
-            Ok(Format::Sloth) => readings.extend(sloth::level(&root, sloth::Keys::Plain)),
-            Ok(Format::SlothKubernetes) => {
-                readings.extend(sloth::level(&root, sloth::Keys::Kubernetes));
-            }
-            Ok(Format::SlothWindows) => readings.push(sloth::windows(&root)),
-            Err(what) => foreign.push(what),
+    let mut others = Vec::new();
+    for root in &roots {
+        match file.read(root) {
+            Some(more) => readings.extend(more),
+            None => others.push(foreign(root)),
+        }
+        if readings.len() > MOST {
+            return Err(Error::TooMany(readings.len()));
         }
     }
-    if documents.len() == foreign.len() {
-        return Err(foreign.into_iter().next().map_or(Error::Empty, |what| {
-            Error::Foreign(format!("{}: {}", what.what, what.why))
+    if roots.len() == others.len() {
+        return Err(others.into_iter().next().map_or(Error::Empty, |other| {
+            Error::Foreign(format!("it holds {}: {}", other.what, other.why))
         }));
     }
-    readings.extend(foreign.into_iter().map(|what| Ok(Found::Skipped(what))));
+    readings.extend(others.into_iter().map(|other| Ok(Found::Skipped(other))));
     Ok(readings)
 }
 
-/// The format of a document, or what it is instead.
-fn recognise(root: &Node<'_>) -> Result<Format, Skipped> {
-    let word = |key| {
-        root.get(key)
-            .and_then(|node| node.text().ok().map(str::to_owned))
-    };
-    let (version, kind) = (word("apiVersion"), word("kind"));
-    let kind = kind.as_deref().unwrap_or_default();
-    match (version.as_deref().or(word("version").as_deref()), kind) {
-        (Some("prometheus/v1"), "") => Ok(Format::Sloth),
-        (Some("sloth.slok.dev/v1"), "PrometheusServiceLevel") => Ok(Format::SlothKubernetes),
-        (Some("sloth.slok.dev/v1"), "AlertWindows") => Ok(Format::SlothWindows),
-        (version, kind) => Err(foreign(root, version, kind)),
+/// The documents whose version begins with one of these.
+fn of_versions<'doc>(roots: &[Node<'doc>], beginnings: &[&str]) -> Vec<Node<'doc>> {
+    let roots = roots.iter().filter(|root| {
+        let version = text(root, "apiVersion").unwrap_or_default();
+        beginnings
+            .iter()
+            .any(|beginning| version.starts_with(beginning))
+    });
+    roots.cloned().collect()
+}
+
+fn text<'doc>(root: &Node<'doc>, key: &str) -> Option<&'doc str> {
+    root.get(key)?.text().ok()
+}
+
+/// What documents of one file know of each other.
+struct File<'doc> {
+    openslo: openslo::Index<'doc>,
+    argo: argo::Usage<'doc>,
+    flagger: flagger::Templates<'doc>,
+}
+
+impl<'doc> File<'doc> {
+    /// Reads one document; nothing of one that is of no known format.
+    fn read(&self, root: &Node<'doc>) -> Option<Vec<Reading>> {
+        let version = text(root, "apiVersion").or_else(|| text(root, "version"));
+        let readings = match (version, text(root, "kind").unwrap_or_default()) {
+            (Some("prometheus/v1"), "") => sloth::level(root, sloth::Keys::Plain),
+            (Some("sloth.slok.dev/v1"), "PrometheusServiceLevel") => {
+                sloth::level(root, sloth::Keys::Kubernetes)
+            }
+            (Some("sloth.slok.dev/v1"), "AlertWindows") => vec![sloth::windows(root)],
+            (Some("openslo/v1"), _) => openslo::v1(root, &self.openslo),
+            (Some("openslo.com/v2alpha"), _) => openslo::v2alpha(root, &self.openslo),
+            (Some("openslo/v1alpha"), _) => openslo::v1alpha(root, &self.openslo),
+            (Some("pyrra.dev/v1alpha1"), "ServiceLevelObjective") => vec![pyrra::objective(root)],
+            (Some("argoproj.io/v1alpha1"), _) => argo::document(root, &self.argo)?,
+            (Some("flagger.app/v1beta1" | "flagger.app/v1alpha3"), _) => {
+                flagger::document(root, &self.flagger)?
+            }
+            (None, "") if kayenta::recognises(root) => kayenta::config(root),
+            (None | Some(_), _) => return None,
+        };
+        Some(readings)
     }
 }
 
-fn foreign(root: &Node<'_>, version: Option<&str>, kind: &str) -> Skipped {
+/// What becomes of a thing that may be wrong or out of reach.
+fn settle(what: String, found: Result<Found, Halt>) -> Reading {
+    match found {
+        Ok(found) => Ok(found),
+        Err(Halt::Invalid(refused)) => Err(refused),
+        Err(Halt::Skip(why)) => Ok(Found::Skipped(Skipped { what, why })),
+    }
+}
+
+/// What a document is that is of no known format.
+fn foreign(root: &Node<'_>) -> Skipped {
+    let version = text(root, "apiVersion").or_else(|| text(root, "version"));
+    let kind = text(root, "kind").unwrap_or_default();
     let rules = kind == "PrometheusRule" || (kind.is_empty() && root.get("groups").is_some());
     if rules {
         return Skipped {

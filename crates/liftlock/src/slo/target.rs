@@ -18,6 +18,11 @@ const FULL: u32 = 1_000_000_000;
 pub struct Share(u32);
 
 impl Share {
+    /// All.
+    pub const FULL: Self = Self(FULL);
+    /// A hundredth.
+    pub const HUNDREDTH: Self = Self(FULL / 100);
+
     /// Reads a ratio such as `0.999`; nothing above 1 or finer than a billionth.
     #[must_use]
     pub fn from_ratio(text: &str) -> Option<Self> {
@@ -39,6 +44,14 @@ impl Share {
             scaled(text, scale)
         };
         let steps = u32::try_from(steps?).ok()?;
+        (steps <= FULL).then_some(Self(steps))
+    }
+
+    /// So many of so many, rounded down; nothing of none, or more than all.
+    pub(super) fn part(part: u32, whole: u32) -> Option<Self> {
+        let steps = u64::from(part) * u64::from(FULL);
+        let steps = steps.checked_div(u64::from(whole))?;
+        let steps = u32::try_from(steps).ok()?;
         (steps <= FULL).then_some(Self(steps))
     }
 
