@@ -44,6 +44,28 @@ pub(crate) enum Command {
     Backtest(Backtest),
     /// Compare with what Kayenta, Argo Rollouts and Flagger would have said about recorded counts
     Peers(Peers),
+    /// Write objectives of Sloth, Pyrra, Argo Rollouts or Flagger as OpenSLO, and name what is lost
+    Import(Import),
+    /// Find what files of objectives and canary analyses say that nobody means
+    Lint(Lint),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Import {
+    /// Objectives or an analysis, YAML or JSON, of any format that is known
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// Write the OpenSLO documents to this file instead of showing them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Lint {
+    /// Objectives or analyses, YAML or JSON, of any format that is known
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -5,6 +5,8 @@ mod attest;
 mod backtest;
 mod doctor;
 mod explain;
+mod import;
+mod lint;
 mod many;
 mod peers;
 mod record;

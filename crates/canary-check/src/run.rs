@@ -16,7 +16,9 @@ use liftlock_io::file;
 use crate::args::{About, Args, Command, Judge, Proof, Run};
 use crate::settings::{Settings, shifts};
 use crate::watch::Looks;
-use crate::{attest, backtest, doctor, explain, many, peers, render, replay, watch};
+use crate::{
+    attest, backtest, doctor, explain, import, lint, many, peers, render, replay, watch,
+};
 
 /// What was judged, by which rules, from what.
 pub(crate) struct Judged {
@@ -40,6 +42,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         Command::Doctor(args) => doctor::doctor(args, session),
         Command::Backtest(args) => backtest::run(args, session),
         Command::Peers(args) => peers::peers(args, session),
+        Command::Import(args) => import::import(args, session),
+        Command::Lint(args) => lint::lint(args, session),
     }
 }
 

@@ -600,3 +600,95 @@ fn all_queries_of_a_look_are_about_the_same_moment_and_carry_the_token() {
     times.dedup();
     assert_eq!(times.len(), 1, "{times:?}");
 }
+
+const SLOTH: &str = "version: prometheus/v1\nservice: shop\nslos:\n- name: up\n  objective: 99.9\n  \
+    sli: {events: {error_query: 'e[{{.window}}]', total_query: 't[{{.window}}]'}}\n  \
+    alerting: {page_alert: {labels: {a: b}}}\n";
+
+#[test]
+fn an_import_of_nothing_or_of_nonsense_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |text: &str| std::fs::write(folder.path().join("slo.yaml"), text).unwrap();
+    for (text, told) in [
+        ("a: [", "not the expected YAML"),
+        ("groups: []", "rules are made from an objective"),
+        (&*SLOTH.replace("99.9", "100"), "leaves no error budget"),
+        (
+            &*SLOTH.replace("events: {", "plugin: {id: x, "),
+            "only Sloth runs",
+        ),
+    ] {
+        write(text);
+        let arguments = ["import", "slo.yaml", "--output", "new.yaml"];
+        let output = check(folder.path(), &arguments);
+        assert_eq!(code(&output), 3, "{text}");
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+        assert!(!folder.path().join("new.yaml").exists());
+    }
+    let output = check(folder.path(), &["import", "none.yaml"]);
+    assert_eq!(code(&output), 3);
+}
+
+#[test]
+fn an_import_is_shown_or_written_and_tells_what_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("slo.yaml"), SLOTH).unwrap();
+    let output = check(folder.path(), &["import", "slo.yaml", "--format", "json"]);
+    let result = json(&output);
+    assert_eq!(
+        (code(&output), &result["detail"]["written"]),
+        (0, &serde_json::json!(["up"]))
+    );
+    assert!(
+        result["detail"]["lost"][0]["why"]
+            .as_str()
+            .unwrap()
+            .contains("labels")
+    );
+    let shown = String::from_utf8(check(folder.path(), &["import", "slo.yaml"]).stdout).unwrap();
+    assert!(shown.contains("\n---\n# SLO `up`: "), "{shown}");
+    assert!(shown.contains("\napiVersion: openslo/v1\n"), "{shown}");
+    let dry = ["import", "slo.yaml", "--output", "new.yaml", "--dry-run"];
+    assert_eq!(code(&check(folder.path(), &dry)), 0);
+    assert!(!folder.path().join("new.yaml").exists());
+    assert_eq!(code(&check(folder.path(), &dry[..4])), 0);
+    let written = std::fs::read_to_string(folder.path().join("new.yaml")).unwrap();
+    assert_eq!(written, result["detail"]["openslo"].as_str().unwrap());
+    let again = check(folder.path(), &["import", "new.yaml", "--format", "json"]);
+    assert_eq!(json(&again)["detail"]["lost"], serde_json::json!([]));
+}
+
+#[test]
+fn a_lint_fails_for_errors_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("good.yaml", SLOTH);
+    write("bad.yaml", &SLOTH.replace("99.9", "0.999"));
+    write("ugly.yaml", "a: [");
+    let lint = |files: &[&str]| {
+        check(
+            folder.path(),
+            &[&["lint", "--format", "json"], files].concat(),
+        )
+    };
+    let output = lint(&["good.yaml"]);
+    assert_eq!(
+        (code(&output), &json(&output)["verdict"]),
+        (0, &"pass".into())
+    );
+    let output = lint(&["good.yaml", "bad.yaml"]);
+    let result = json(&output);
+    assert_eq!((code(&output), &result["verdict"]), (10, &"fail".into()));
+    let findings = result["detail"]["findings"].as_array().unwrap();
+    let worst = findings
+        .iter()
+        .find(|one| one["severity"] == "error")
+        .unwrap();
+    assert_eq!(
+        (&worst["file"], &worst["place"]),
+        (&"bad.yaml".into(), &"SLO `up`".into())
+    );
+    assert_eq!(worst["code"], "page-unreachable");
+    assert_eq!(code(&lint(&["good.yaml", "ugly.yaml"])), 3);
+    assert_eq!(code(&check(folder.path(), &["lint"])), 2);
+}
