@@ -5,6 +5,7 @@ mod key;
 mod oci;
 mod sigstore;
 mod telemetry;
+mod slo;
 mod text;
 mod tuf;
 
@@ -119,6 +120,11 @@ pub const TARGETS: [Target; 24] = [
         name: "services",
         run: sigstore::services,
         places: &["root", "authorities", "logs", "timestamps", "both"],
+    },
+    Target {
+        name: "slo",
+        run: slo::file,
+        places: &["slo", "analysis", "windows", "skipped", "invalid", "again"],
     },
     Target {
         name: "statement",

@@ -185,10 +185,15 @@ impl<'doc> Node<'doc> {
     /// A text below that may be absent or empty.
     pub(super) fn note(&self, key: &str) -> Result<String, Invalid> {
         match self.get(key) {
-            Some(node) if node.value.as_str().is_some_and(str::is_empty) => Ok(String::new()),
+            Some(node) if node.is_blank() => Ok(String::new()),
             Some(node) => node.text().map(str::to_owned),
             None => Ok(String::new()),
         }
+    }
+
+    fn is_blank(&self) -> bool {
+        let text = self.value.as_str();
+        text.is_some_and(|text| text.trim().is_empty())
     }
 
     /// A text, a number or a switch, as it is written.

@@ -30,6 +30,8 @@ use serde::Serialize;
 use document::{Document, Node};
 use error::Halt;
 
+use crate::yaml;
+
 pub use alerting::{Alert, Alerting, Burn, Labels};
 pub use analysis::{
     Analysis, ArgoRule, Condition, Direction, FlaggerRule, KayentaRule, Limit, Nan, Rule,
@@ -119,8 +121,8 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Found>, Error> {
     Ok(readings?)
 }
 
-/// The most things that one file may hold.
-const MOST: usize = 2048;
+/// The most things that one file may hold: each may be written as a document.
+const MOST: usize = yaml::MOST_DOCUMENTS;
 
 fn readings(documents: &[Document]) -> Result<Vec<Reading>, Error> {
     let roots: Vec<Node<'_>> = documents.iter().map(Document::root).collect();

@@ -39,7 +39,7 @@ pub(super) fn objective(metric: &Analysis) -> Result<(Slo, Vec<&'static str>), &
     };
     let slo = Slo {
         format: metric.format,
-        name: metric.name.clone(),
+        name: format!("{}-{}", metric.owner, metric.name),
         service: metric.owner.clone(),
         description: String::new(),
         labels: Labels::new(),

@@ -51,6 +51,9 @@ pub fn import(found: &[Found]) -> Imported {
 impl Imported {
     fn add(&mut self, slo: &Slo, mut lost: Vec<&'static str>) {
         let what = format!("SLO `{}`", slo.name);
+        if self.written.contains(&slo.name) {
+            return self.lose(what, "an objective of that name was written before it");
+        }
         match document::document(slo) {
             Ok(document) => {
                 if !self.text.is_empty() {

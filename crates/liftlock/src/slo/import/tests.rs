@@ -136,6 +136,15 @@ fn windows_slices_and_conditions_read_the_same_again() {
     assert_eq!(whole(&slo), [slo]);
 }
 
+#[test]
+fn a_name_is_written_once() {
+    let found = Found::Slo(Box::new(slo(share(Source::Prometheus))));
+    let imported = import(&[found.clone(), found]);
+    assert_eq!(imported.written, ["up"]);
+    assert!(imported.lost[0].why.contains("that name"));
+    assert_eq!(again(&imported.text).len(), 1);
+}
+
 /// A template with this query, conditions and limits.
 fn template(query: &str, rest: &str) -> Imported {
     let text = format!(
@@ -154,7 +163,10 @@ fn a_limit_on_a_quotient_is_a_promise() {
         let imported = template("a / b", rest);
         let [slo] = again(&imported.text).try_into().unwrap();
         assert!(matches!(slo.indicator, Indicator::Share { part: found, .. } if found == part));
-        assert_eq!(slo.target.to_string(), target);
+        assert_eq!(
+            (slo.name.as_str(), slo.target.to_string().as_str()),
+            ("t-m", target)
+        );
         assert!(
             imported
                 .lost
