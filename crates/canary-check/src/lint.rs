@@ -62,7 +62,11 @@ fn count(findings: &[Found], severity: Severity) -> usize {
 
 fn headline(findings: &[Found]) -> String {
     let all = [Severity::Error, Severity::Warning, Severity::Note];
-    let told = all.map(|severity| format!("{} {}s", count(findings, severity), severity.word()));
+    let told = all.map(|severity| {
+        let count = count(findings, severity);
+        let end = if count == 1 { "" } else { "s" };
+        format!("{count} {}{end}", severity.word())
+    });
     told.join(", ")
 }
 

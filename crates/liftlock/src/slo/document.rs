@@ -13,6 +13,9 @@ use crate::{json, yaml};
 /// The longest text that is taken, in bytes: queries are the longest.
 const LONGEST: usize = 16 * 1024;
 
+/// The most entries of a list.
+const MOST: usize = 1000;
+
 /// One document of a file.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -157,6 +160,10 @@ impl<'doc> Node<'doc> {
         let Some(values) = node.value.as_array() else {
             return Err(node.invalid("is not a list"));
         };
+        if values.len() > MOST {
+            let count = values.len();
+            return Err(node.invalid(format!("has {count} entries, more than {MOST}")));
+        }
         let nodes = values.iter().enumerate().map(|(index, value)| Node {
             value,
             place: format!("{}[{index}]", node.place),
@@ -290,6 +297,9 @@ mod tests {
         let refused = slos[0].word("name").unwrap_err();
         assert_eq!(refused.to_string(), "`spec.slos[0].name` is empty");
         assert!(document.root().list("spec").is_err());
+        let document = first(&format!("a: [{}]", "1, ".repeat(MOST + 1)));
+        let refused = document.root().list("a").unwrap_err();
+        assert_eq!(refused.to_string(), "`a` has 1001 entries, more than 1000");
     }
 
     #[test]

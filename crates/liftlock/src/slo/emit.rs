@@ -98,8 +98,15 @@ fn text(said: &str, indent: Option<usize>) -> String {
             });
             end.to_owned() + &lines.collect::<String>()
         }
+        None if is_single(said) => format!("'{said}'"),
         None => quoted(said),
     }
+}
+
+/// Whether single quotes spare a line of escapes.
+fn is_single(said: &str) -> bool {
+    let printed = |letter: char| letter == ' ' || letter.is_ascii_graphic();
+    said.contains(['"', '\\']) && !said.contains('\'') && said.chars().all(printed)
 }
 
 /// Whether a text of several lines stays as it is in a literal block.

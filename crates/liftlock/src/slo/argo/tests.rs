@@ -178,6 +178,22 @@ fn a_template_of_another_file_is_named() {
 }
 
 #[test]
+fn arguments_do_not_multiply_without_bound() {
+    let many = |what: &str| what.repeat(40);
+    let text = FILE
+        .replace(
+            "{templateName: success-rate}",
+            &many("{templateName: success-rate}, "),
+        )
+        .replace(
+            "{name: limit, value: '3'}",
+            &many("{name: limit, value: '3'}, "),
+        );
+    let refused = parse(text.as_bytes()).unwrap_err().to_string();
+    assert!(refused.contains("more than 1000 arguments"), "{refused}");
+}
+
+#[test]
 fn a_dry_run_only_reports() {
     let text = FILE.replace("other.*", "ra.*");
     let Rule::Argo(rule) = analysis(&text).rule else {

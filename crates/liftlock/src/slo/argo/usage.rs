@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::document::Node;
 use super::super::error::Invalid;
 
+/// The most arguments that one analysis gives, over all its templates.
+const MOST: usize = 1000;
+
 /// The templates of a file and the arguments that are given to them in it.
 #[derive(Debug, Default)]
 pub(in super::super) struct Usage<'doc> {
@@ -74,6 +77,11 @@ fn templates(node: Option<Node<'_>>) -> Result<Vec<Reference<'_>>, Invalid> {
     };
     let arguments = node.list("args")?;
     let templates = node.list("templates")?;
+    // Each template gets all arguments.
+    if arguments.len() * templates.len() > MOST {
+        let why = format!("gives more than {MOST} arguments to its templates");
+        return Err(node.invalid(why));
+    }
     let references = templates.iter().map(|template| {
         Ok(Reference {
             template: template.word("templateName")?,
