@@ -16,9 +16,7 @@ use liftlock_io::file;
 use crate::args::{About, Args, Command, Judge, Proof, Run};
 use crate::settings::{Settings, shifts};
 use crate::watch::Looks;
-use crate::{
-    attest, backtest, doctor, explain, import, lint, many, peers, render, replay, watch,
-};
+use crate::{attest, backtest, doctor, explain, import, lint, many, peers, render, replay, watch};
 
 /// What was judged, by which rules, from what.
 pub(crate) struct Judged {
