@@ -9,6 +9,7 @@ mod base64;
 pub mod approval;
 pub mod attestation;
 pub mod bundle;
+pub mod burn;
 pub mod canary;
 pub mod chain;
 pub mod checksums;
