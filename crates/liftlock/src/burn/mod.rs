@@ -6,6 +6,7 @@
 mod budget;
 mod events;
 mod lint;
+mod query;
 mod ratio;
 mod stake;
 mod tier;
@@ -14,6 +15,7 @@ mod windows;
 pub use budget::{Budget, Exhaustion, Left, NoBudget};
 pub use events::{Events, Excess, Reading};
 pub use lint::{Finding, Traffic, lint};
+pub use query::{NoQuery, Queries};
 pub use ratio::{ParseError, Ratio};
 pub use stake::{Stake, burnt};
 pub use tier::{Alarm, Pace, Seen, Severity, Tier};
