@@ -1,4 +1,4 @@
-//! Prometheus, asking its targets every second.
+//! Prometheus, asking its targets every second or knowing recorded samples.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::several_times;
@@ -55,10 +56,41 @@ impl Prometheus {
     }
 
     fn run(program: &Path, scrapes: &[Scrape]) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        Self::serve(program, tempfile::tempdir()?, &config(scrapes)?)
+    }
+
+    /// Starts it on samples in `OpenMetrics`, with whole seconds as their times;
+    /// it asks nobody. Or gives nothing where it is not installed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the samples cannot be read or it does not become ready.
+    pub fn recorded(samples: &str) -> Result<Option<Self>> {
+        let (Some(program), Some(tool)) =
+            (peers::require("prometheus"), peers::require("promtool"))
+        else {
+            return Ok(None);
+        };
+        several_times(|| {
+            let folder = tempfile::tempdir()?;
+            let file = folder.path().join("samples.txt");
+            fs::write(&file, samples)?;
+            let output = Command::new(&tool)
+                .args(["tsdb", "create-blocks-from", "openmetrics", "--quiet"])
+                .args([file.as_path(), &folder.path().join("data")])
+                .output()?;
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            ensure!(output.status.success(), "promtool: {stderr}");
+            // Subqueries without a step are evaluated this often.
+            Self::serve(&program, folder, "global: { evaluation_interval: 2m }\n")
+        })
+        .map(Some)
+    }
+
+    fn serve(program: &Path, folder: TempDir, config: &str) -> Result<Self> {
         let address = free_address()?;
         let file = folder.path().join("prometheus.yml");
-        fs::write(&file, config(scrapes)?)?;
+        fs::write(&file, config)?;
         let mut command = Command::new(program);
         command
             .arg(format!("--config.file={}", file.display()))
@@ -66,6 +98,7 @@ impl Prometheus {
                 "--storage.tsdb.path={}",
                 folder.path().join("data").display()
             ))
+            .arg("--storage.tsdb.retention.time=100y")
             .arg(format!("--web.listen-address={address}"));
         let mut process = Process::spawn("prometheus", &mut command, folder.path())?;
         process.ready(|| http::answers(&format!("http://{address}/-/ready"), 200))?;
@@ -89,10 +122,48 @@ impl Prometheus {
     /// Fails when it does not answer.
     pub fn value(&self, query: &str) -> Result<Option<f64>> {
         let url = format!("{}/api/v1/query?query={}", self.url(), escaped(query));
-        let body: serde_json::Value = serde_json::from_slice(&http::get(&url)?.body)?;
+        let body: Value = serde_json::from_slice(&http::get(&url)?.body)?;
         Ok(body
             .pointer("/data/result/0/value/1")
             .and_then(|value| value.as_str()?.parse().ok()))
+    }
+
+    /// The answer to an instant query: labels and value of every series.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it refuses the query or does not answer with series.
+    pub fn at(&self, query: &str, unix_seconds: i64) -> Result<Vec<(Value, String)>> {
+        let (url, query) = (self.url(), escaped(query));
+        let answer = self.answer(&format!(
+            "{url}/api/v1/query?time={unix_seconds}&query={query}"
+        ))?;
+        let series = answer.pointer("/data/result").and_then(Value::as_array);
+        let series = series.context("no series")?.iter().map(|one| {
+            let value = one.pointer("/value/1").and_then(Value::as_str);
+            let labels = one.get("metric").cloned().unwrap_or_default();
+            Ok((labels, value.context("no value")?.to_owned()))
+        });
+        series.collect()
+    }
+
+    /// The query as Prometheus writes it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is not PromQL.
+    pub fn formatted(&self, query: &str) -> Result<String> {
+        let (url, query) = (self.url(), escaped(query));
+        let answer = self.answer(&format!("{url}/api/v1/format_query?query={query}"))?;
+        let text = answer.get("data").and_then(Value::as_str);
+        Ok(text.context("no query")?.to_owned())
+    }
+
+    fn answer(&self, url: &str) -> Result<Value> {
+        let answer = http::get(url)?;
+        let text = String::from_utf8_lossy(&answer.body);
+        ensure!(answer.status == 200, "Prometheus refuses: {text}");
+        Ok(serde_json::from_str(&text)?)
     }
 
     /// The process, to stop it in the middle of a test.
@@ -118,7 +189,7 @@ fn config(scrapes: &[Scrape]) -> Result<String> {
             .iter()
             .map(|(name, value)| (name.clone(), value.clone().into()))
             .collect();
-        let labels = serde_json::Value::from(labels);
+        let labels = Value::from(labels);
         writeln!(
             text,
             "      - {{ targets: ['{}'], labels: {labels} }}",
