@@ -225,6 +225,63 @@ mod tests {
         assert!(real(72.0, 10_000.0));
     }
 
+    /// Whether one fraction is above another, digit by digit of their continued
+    /// fractions: no products, unlike the code.
+    fn above(mut left: [u64; 2], mut right: [u64; 2]) -> bool {
+        let mut turned = false;
+        loop {
+            let [whole, other] = [left, right].map(|[over, under]| over / under);
+            let [rest, other_rest] = [left, right].map(|[over, under]| over % under);
+            if whole != other || rest == 0 || other_rest == 0 {
+                let ahead = (whole, rest.min(1)) > (other, other_rest.min(1));
+                let equal = whole == other && rest == 0 && other_rest == 0;
+                return !equal && ahead != turned;
+            }
+            // The fractions below the line compare the other way round.
+            (left, right) = ([left[1], rest], [right[1], other_rest]);
+            turned = !turned;
+        }
+    }
+
+    #[test]
+    fn small_fractions_are_all_compared_rightly() {
+        let share = |total: u64| (0..=total).map(move |bad| [bad, total]);
+        let events: Vec<[u64; 2]> = (1..=8).flat_map(share).collect();
+        let mut fires = 0;
+        for tenths in 1..=10_u64 {
+            let target = u32::try_from(1_000_000_000 - tenths * 100_000_000).unwrap();
+            let budget = Budget::beside(target).unwrap();
+            for (over, under) in
+                (1..=9_u64).flat_map(|over| (1..=6).map(move |under| (over, under)))
+            {
+                let mut tier = tier("1");
+                tier.factor = Ratio::new(over.into(), under.into()).unwrap();
+                // bad / total / (tenths / 10) > over / under
+                let burns =
+                    |[bad, total]: [u64; 2]| above([10 * bad, total * tenths], [over, under]);
+                for short in &events {
+                    for long in &events {
+                        let seen = [short, long]
+                            .map(|[bad, total]| Events::new(*bad, *total).unwrap().reading());
+                        let [short_seen, long_seen] = seen;
+                        let seen = Seen {
+                            short: short_seen,
+                            long: long_seen,
+                        };
+                        let expected = burns(*short) && burns(*long);
+                        let found = tier.judge(budget, 0, seen) == Alarm::Fires;
+                        assert_eq!(
+                            found, expected,
+                            "{short:?} {long:?} {tenths} {over}/{under}"
+                        );
+                        fires += u32::from(found);
+                    }
+                }
+            }
+        }
+        assert!(fires > 100_000, "{fires} fire");
+    }
+
     #[test]
     fn the_largest_counts_are_judged_exactly() {
         let tier = tier("999.9999999999999999");
