@@ -201,14 +201,7 @@ fn every_objective_of_others_becomes_promql() {
     for path in files(folder) {
         let bytes = fs::read(&path).unwrap();
         let slos = slo::parse(&bytes).unwrap_or_default().into_iter();
-        let slos = slos.filter_map(|found| {
-            if let Found::Slo(slo) = found {
-                Some(*slo)
-            } else {
-                None
-            }
-        });
-        for slo in slos {
+        for slo in slos.filter_map(Found::slo) {
             let name = format!("{} {}", path.display(), slo.name);
             let queries = match Queries::new(&slo) {
                 Ok(queries) => queries,

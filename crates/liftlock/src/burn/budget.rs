@@ -1,6 +1,7 @@
 //! The error budget: what may go wrong, what is left of it, when it is gone.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use crate::failure::{Explain, Kind};
 use crate::percent::Percent;
@@ -12,11 +13,14 @@ use super::ratio::{Ratio, product};
 
 /// The share of events that may be bad, in billionths: 1 − target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Budget(u32);
+pub struct Budget(NonZeroU32);
 
 impl Budget {
     /// A share of everything, in billionths.
-    pub const WHOLE: u32 = 1_000_000_000;
+    pub const WHOLE: NonZeroU32 = match NonZeroU32::new(1_000_000_000) {
+        Some(whole) => whole,
+        None => NonZeroU32::MIN,
+    };
 
     /// The budget beside a target of so many billionths.
     ///
@@ -24,29 +28,27 @@ impl Budget {
     ///
     /// Fails for a target of everything and more: it leaves nothing to spend,
     /// and every burn rate would divide by 0.
-    pub const fn beside(target: u32) -> Result<Self, NoBudget> {
-        match Self::WHOLE.checked_sub(target) {
-            Some(rest) if rest > 0 => Ok(Self(rest)),
-            Some(_) | None => Err(NoBudget),
-        }
+    pub fn beside(target: u32) -> Result<Self, NoBudget> {
+        let rest = Self::WHOLE.get().saturating_sub(target);
+        NonZeroU32::new(rest).map(Self).ok_or(NoBudget)
     }
 
     /// The share in billionths, 1 to 1,000,000,000.
     #[must_use]
     pub const fn billionths(self) -> u32 {
-        self.0
+        self.0.get()
     }
 
     /// The share as a fraction.
     #[must_use]
     pub fn share(self) -> Ratio {
-        Ratio::new(u128::from(self.0), u128::from(Self::WHOLE)).unwrap_or(Ratio::ZERO)
+        Ratio::small(self.0.get(), Self::WHOLE)
     }
 
     /// The largest burn rate there is: every event is bad.
     #[must_use]
     pub fn outage(self) -> Ratio {
-        Ratio::new(u128::from(Self::WHOLE), u128::from(self.0)).unwrap_or(Ratio::ZERO)
+        Ratio::small(Self::WHOLE.get(), self.0)
     }
 
     /// What is left after what was read over the period so far.
@@ -74,7 +76,8 @@ impl Budget {
 
 impl From<Target> for Budget {
     fn from(target: Target) -> Self {
-        Self(target.allowed())
+        // A target always leaves something; if not, the least.
+        Self(NonZeroU32::new(target.allowed()).unwrap_or(NonZeroU32::MIN))
     }
 }
 
@@ -114,16 +117,15 @@ impl Left {
     /// Whether at least this share of the whole budget is left.
     #[must_use]
     pub fn reaches(self, share: Percent) -> bool {
-        let rest = u128::from(share.rest().basis_points());
-        let full = u128::from(Percent::FULL.basis_points());
-        Ratio::new(rest, full).is_some_and(|most| self.0 <= most)
+        let (rest, full) = (share.rest().basis_points(), Percent::FULL.basis_points());
+        Ratio::new(rest.into(), full.into()).is_some_and(|most| self.0 <= most)
     }
 
     /// What is left in billionths of the whole budget, rounded down; from
     /// −10^18 to 10^9.
     #[must_use]
     pub fn billionths(self) -> i64 {
-        let whole = i64::from(Budget::WHOLE);
+        let whole = i64::from(Budget::WHOLE.get());
         let spent = i64::try_from(self.0.billionths()).unwrap_or(i64::MAX);
         whole.saturating_sub(spent)
     }

@@ -2,6 +2,7 @@
 
 use crate::canary::counts::Arm;
 use crate::failure::{Explain, Kind};
+use crate::slo::Part;
 
 use super::budget::Budget;
 use super::ratio::Ratio;
@@ -81,26 +82,24 @@ impl Reading {
             .ok_or(Excess)
     }
 
-    /// Amounts of bad and of all events, say rates; nothing when there were
-    /// none.
+    /// Amounts of good or bad and of all events, say rates; nothing when there
+    /// were none.
     ///
     /// # Errors
     ///
-    /// Fails like [`of`](Self::of); a billionth more bad than all is all.
-    pub fn of_bad(bad: Ratio, total: Ratio) -> Result<Option<Self>, Excess> {
-        share(bad, total)?.map(Self::of).transpose()
-    }
-
-    /// Amounts of good and of all events, say rates; nothing when there were
-    /// none.
-    ///
-    /// # Errors
-    ///
-    /// Fails like [`of`](Self::of); a billionth more good than all is all.
-    pub fn of_good(good: Ratio, total: Ratio) -> Result<Option<Self>, Excess> {
-        let good = share(good, total)?;
-        let bad = good.map(|good| Ratio::new(good.under() - good.over(), good.under()));
-        bad.map(|bad| Self::of(bad.ok_or(Excess)?)).transpose()
+    /// Fails like [`of`](Self::of); a billionth more than all is all.
+    pub fn of_amounts(part: Part, events: Ratio, total: Ratio) -> Result<Option<Self>, Excess> {
+        let Some(share) = share(events, total)? else {
+            return Ok(None);
+        };
+        let bad = match part {
+            Part::Bad => share,
+            Part::Good => {
+                let rest = share.under() - share.over();
+                Ratio::new(rest, share.under()).ok_or(Excess)?
+            }
+        };
+        Self::of(bad).map(Some)
     }
 
     /// The same with the number of events, where it is known in another way.
@@ -128,8 +127,9 @@ impl Reading {
     /// At 1 the budget lasts exactly its period.
     #[must_use]
     pub fn burn(self, budget: Budget) -> Ratio {
-        // 90 and 30 bits a side always fit.
-        self.share.times(budget.outage()).unwrap_or(Ratio::ZERO)
+        // 90 and 30 bits a side always fit; if not, everything is bad.
+        let outage = budget.outage();
+        self.share.times(outage).unwrap_or(outage)
     }
 }
 
@@ -186,14 +186,23 @@ mod tests {
         assert_eq!(Events::new(0, 0).unwrap().reading(), None);
         assert_eq!(Events::new(1, 0), Err(Excess));
         assert!(Events::try_from(Arm { total: 6, bad: 7 }).is_err());
-        assert_eq!(Reading::of_bad(Ratio::ZERO, Ratio::ZERO), Ok(None));
-        assert_eq!(Reading::of_good(Ratio::ZERO, Ratio::ZERO), Ok(None));
-        assert_eq!(Reading::of_bad(Ratio::ONE, Ratio::ZERO), Err(Excess));
+        assert_eq!(
+            Reading::of_amounts(Part::Bad, Ratio::ZERO, Ratio::ZERO),
+            Ok(None)
+        );
+        assert_eq!(
+            Reading::of_amounts(Part::Good, Ratio::ZERO, Ratio::ZERO),
+            Ok(None)
+        );
+        assert_eq!(
+            Reading::of_amounts(Part::Bad, Ratio::ONE, Ratio::ZERO),
+            Err(Excess)
+        );
         assert_eq!(Reading::of(ratio("1.000000001")), Err(Excess));
         for (part, total) in [("1.000000002", "1"), ("2", "1.5")] {
             let (part, total) = (ratio(part), ratio(total));
-            assert_eq!(Reading::of_bad(part, total), Err(Excess));
-            assert_eq!(Reading::of_good(part, total), Err(Excess));
+            assert_eq!(Reading::of_amounts(Part::Bad, part, total), Err(Excess));
+            assert_eq!(Reading::of_amounts(Part::Good, part, total), Err(Excess));
         }
     }
 
@@ -217,7 +226,7 @@ mod tests {
     #[test]
     fn amounts_are_read_as_they_are_written() {
         let read = |bad, total| {
-            let reading = Reading::of_bad(ratio(bad), ratio(total)).unwrap();
+            let reading = Reading::of_amounts(Part::Bad, ratio(bad), ratio(total)).unwrap();
             reading.unwrap().share()
         };
         assert_eq!(read("0.0144", "1"), ratio("1.44%"));
@@ -225,9 +234,9 @@ mod tests {
         let one = read("0.000003858024691358025", "12.345678901234567");
         let exact = Ratio::new(3_858_024_691_358_025, 12_345_678_901_234_567_000_000);
         assert_eq!(Some(one), exact);
-        let good = Reading::of_good(ratio("9.9"), ratio("10")).unwrap();
+        let good = Reading::of_amounts(Part::Good, ratio("9.9"), ratio("10")).unwrap();
         assert_eq!(good.unwrap().share(), ratio("1%"));
-        let all = Reading::of_good(ratio("1.0000000000000002"), Ratio::ONE);
+        let all = Reading::of_amounts(Part::Good, ratio("1.0000000000000002"), Ratio::ONE);
         assert_eq!(all.unwrap().unwrap().share(), Ratio::ZERO);
     }
 }

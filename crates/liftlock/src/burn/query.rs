@@ -90,6 +90,21 @@ impl<'slo> Queries<'slo> {
         }
     }
 
+    /// The events of a window that the objective counts, good or bad, like
+    /// [`total`](Self::total): to be read beside it, without a difference of
+    /// reals.
+    #[must_use]
+    pub fn events(&self, window: Span) -> Option<(Part, String)> {
+        match &self.count {
+            Count::Pair(pair) => {
+                let [events, _] = self.amounts(*pair, "increase", window);
+                Some((pair.part, events))
+            }
+            Count::Share(..) => None,
+            Count::Slices { .. } => Some((Part::Bad, self.bad(window)?)),
+        }
+    }
+
     /// The bad events of a window, like [`total`](Self::total).
     #[must_use]
     pub fn bad(&self, window: Span) -> Option<String> {
@@ -311,6 +326,8 @@ mod tests {
         let queries = Queries::new(&amount).unwrap();
         assert_eq!(queries.error_ratio(MINUTES), "1 - ((g) / (t))");
         assert_eq!(queries.bad(MINUTES).unwrap(), "(t) - (g)");
+        let good = (Part::Good, "g".to_owned());
+        assert_eq!(queries.events(MINUTES), Some(good));
         let share = slo(Indicator::Share {
             part: Part::Good,
             query: Query::prometheus("up[{{.window}}]"),

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use crate::failure::{Explain, Kind};
@@ -38,6 +39,16 @@ impl Ratio {
         let common = common(over, under);
         let (over, under) = (over.checked_div(common)?, under.checked_div(common)?);
         (under > 0 && over <= LARGEST && under <= LARGEST).then_some(Self { over, under })
+    }
+
+    /// A fraction whose parts are too small to fail.
+    pub(super) fn small(over: u32, under: NonZeroU32) -> Self {
+        let (over, under) = (u128::from(over), u128::from(under.get()));
+        let common = common(over, under);
+        Self {
+            over: over / common,
+            under: under / common,
+        }
     }
 
     /// A whole number.

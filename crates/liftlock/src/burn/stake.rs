@@ -57,7 +57,7 @@ impl Stake {
 /// events in a whole period. Nothing without events.
 #[must_use]
 pub fn burnt(bad: u64, period_total: u64, budget: Budget) -> Option<Ratio> {
-    let over = u128::from(bad) * u128::from(Budget::WHOLE);
+    let over = u128::from(bad) * u128::from(Budget::WHOLE.get());
     let under = u128::from(period_total) * u128::from(budget.billionths());
     Ratio::new(over, under)
 }

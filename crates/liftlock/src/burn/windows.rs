@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::failure::{Explain, Kind};
-use crate::slo::AlertWindows;
+use crate::slo::{AlertWindows, Format, Slo};
 use crate::span::Span;
 
 use super::budget::Budget;
@@ -111,6 +111,28 @@ impl Windows {
             wait: stretched(wait),
         });
         Self::new(period, tiers.to_vec())
+    }
+
+    /// The windows that the tool whose format it is has for an objective:
+    /// Pyrra's for Pyrra, else those of the Site Reliability Workbook.
+    ///
+    /// # Errors
+    ///
+    /// Fails for periods to which these do not fit.
+    pub fn usual(slo: &Slo) -> Result<Self, Invalid> {
+        let period = slo.window.span();
+        match slo.format {
+            Format::Pyrra => Self::pyrra(period),
+            Format::Sloth
+            | Format::SlothKubernetes
+            | Format::SlothWindows
+            | Format::OpenSloV1
+            | Format::OpenSloV2Alpha
+            | Format::OpenSloV1Alpha
+            | Format::Argo
+            | Format::Flagger
+            | Format::Kayenta => Self::google(period),
+        }
     }
 
     /// Alerts by the share of the budget that is gone: the factor is
@@ -227,7 +249,7 @@ impl TryFrom<&AlertWindows> for Windows {
 }
 
 fn billionths(share: u32) -> Ratio {
-    Ratio::new(share.into(), Budget::WHOLE.into()).unwrap_or(Ratio::ZERO)
+    Ratio::small(share, Budget::WHOLE)
 }
 
 impl Spend {
@@ -468,6 +490,33 @@ mod tests {
             "ticket slow: the window 3d is longer than the period, 2d"
         );
         assert!(read(&text.replace("5m", "1h")).is_err());
+    }
+
+    #[test]
+    fn an_objective_has_the_windows_of_its_tool() {
+        let pyrra = indoc::indoc! {r#"
+            apiVersion: pyrra.dev/v1alpha1
+            kind: ServiceLevelObjective
+            metadata: {name: up}
+            spec:
+              target: "99"
+              window: 2w
+              indicator: {ratio: {errors: {metric: e_total}, total: {metric: t_total}}}
+        "#};
+        let sloth = indoc::indoc! {"
+            version: prometheus/v1
+            service: shop
+            slos: [{name: up, objective: 99.9, sli: {raw: {error_ratio_query: up}}}]
+        "};
+        let usual = |text: &str| {
+            let found = slo::parse(text.as_bytes()).unwrap();
+            let slo = found.into_iter().find_map(Found::slo).unwrap();
+            Windows::usual(&slo)
+        };
+        assert_eq!(usual(pyrra), Windows::pyrra(span("14d")));
+        assert_eq!(usual(sloth), Windows::google(span("30d")));
+        let day = usual(&pyrra.replace("2w", "1d"));
+        assert!(day.is_err(), "{day:?}");
     }
 
     #[test]
