@@ -4,8 +4,8 @@
 mod key;
 mod oci;
 mod sigstore;
-mod telemetry;
 mod slo;
+mod telemetry;
 mod text;
 mod tuf;
 
@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     Target {
         name: "bundle",
         run: sigstore::bundle,

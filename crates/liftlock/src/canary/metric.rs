@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::{Against, Invalid, Margin, Policy, Spread, Unit};
+use super::limit::{Margin, Spread};
+use super::policy::{Against, Invalid, Policy, Unit};
 use crate::failure::{Explain, Kind};
 use crate::name::Name;
 

@@ -15,6 +15,7 @@ mod group;
 mod histogram;
 mod judgement;
 mod law;
+mod limit;
 mod masses;
 pub mod metric;
 mod null;
@@ -31,8 +32,7 @@ pub mod state;
 
 pub use decide::{Evidence, Progress, Reached, decide, watch};
 pub use judgement::{Finding, Judgement, Standing};
-pub use policy::{
-    ALGORITHM, Against, Invalid, Margin, Objective, PassBy, Policy, Risk, Sample, Spread, Unit,
-};
+pub use limit::{Margin, Risk, Spread};
+pub use policy::{ALGORITHM, Against, Invalid, Objective, PassBy, Policy, Sample, Unit};
 pub use predicate::Predicate;
 pub use reason::Reason;

@@ -1,10 +1,8 @@
 //! What is to be proved about a canary, and how sure one wants to be.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
+use super::limit::{Margin, Risk, Spread};
 use super::panel::MOST_STRANDS;
 use crate::config::effective::Environment;
 use crate::failure::{Explain, Kind};
@@ -13,13 +11,7 @@ use crate::percent::Percent;
 use crate::span::Span;
 
 /// The rules of the computation; another name whenever a verdict could differ.
-pub const ALGORITHM: &str = "stratified-hypergeometric/2";
-
-/// The parts of the risk that the e-process and the group-sequential test
-/// spend. The rest stays in reserve, so that a healthy canary fails less often
-/// than is promised even where its spread is all that is allowed.
-const WHENEVER: f64 = 0.22;
-const PLANNED: f64 = 0.75;
+pub const ALGORITHM: &str = "stratified-hypergeometric/3";
 
 /// How a canary is judged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,12 +52,12 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            alpha: Risk(0.01),
-            beta: Risk(0.05),
-            margin: Margin(1.0),
-            spread: Spread(Percent::TENTH),
+            alpha: Risk::ONE_PERCENT,
+            beta: Risk::FIVE_PERCENT,
+            margin: Margin::NONE,
+            spread: Spread::TENTH,
             horizon: Span::seconds(3600),
-            pass_margin: Margin(1.5),
+            pass_margin: Margin::HALF_MORE,
             sample: Sample::default(),
             pass_by: PassBy::Proof,
             against: Against::Baseline,
@@ -210,167 +202,6 @@ pub enum PassBy {
     Sample,
 }
 
-/// A chance of a wrong verdict, above 0 and at most a half.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(try_from = "f64", into = "f64")]
-pub struct Risk(f64);
-
-impl Risk {
-    /// What `ln E` has to reach against a healthy canary, when this is the
-    /// whole risk.
-    #[must_use]
-    pub fn fail_threshold(self) -> f64 {
-        -libm::log(self.0 * WHENEVER)
-    }
-
-    /// What looks of a planned watch may spend of it.
-    pub(super) fn planned(self) -> f64 {
-        self.0 * PLANNED
-    }
-
-    /// What `ln E` has to reach.
-    #[must_use]
-    pub fn threshold(self) -> f64 {
-        -libm::log(self.0)
-    }
-}
-
-impl TryFrom<f64> for Risk {
-    type Error = Invalid;
-
-    fn try_from(risk: f64) -> Result<Self, Invalid> {
-        if (1e-9..=0.5).contains(&risk) {
-            Ok(Self(risk))
-        } else {
-            Err(Invalid::Risk(risk.to_string()))
-        }
-    }
-}
-
-impl From<Risk> for f64 {
-    fn from(risk: Risk) -> Self {
-        risk.0
-    }
-}
-
-impl FromStr for Risk {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let refused = |_| Invalid::Risk(text.to_owned());
-        let risk: f64 = match text.strip_suffix('%') {
-            Some(percent) => percent.trim().parse::<f64>().map_err(refused)? / 100.0,
-            None => text.parse().map_err(refused)?,
-        };
-        Self::try_from(risk).map_err(|_out_of_range| Invalid::Risk(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Risk {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, formatter)
-    }
-}
-
-/// A standard deviation of the logarithm of odds ratios, up to 50 %.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(try_from = "Percent", into = "Percent")]
-pub struct Spread(Percent);
-
-impl Spread {
-    /// The standard deviation.
-    #[must_use]
-    pub fn deviation(self) -> f64 {
-        self.0.fraction()
-    }
-}
-
-impl TryFrom<Percent> for Spread {
-    type Error = Invalid;
-
-    fn try_from(spread: Percent) -> Result<Self, Invalid> {
-        if spread <= Percent::HALF {
-            Ok(Self(spread))
-        } else {
-            Err(Invalid::Spread(spread.to_string()))
-        }
-    }
-}
-
-impl From<Spread> for Percent {
-    fn from(spread: Spread) -> Self {
-        spread.0
-    }
-}
-
-impl FromStr for Spread {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let refused = || Invalid::Spread(text.to_owned());
-        let percent: Percent = text.parse().map_err(|_not_percent| refused())?;
-        Self::try_from(percent)
-    }
-}
-
-impl fmt::Display for Spread {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, formatter)
-    }
-}
-
-/// An odds ratio from 1 to 10.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(try_from = "f64", into = "f64")]
-pub struct Margin(f64);
-
-impl Margin {
-    /// The odds ratio.
-    #[must_use]
-    pub const fn ratio(self) -> f64 {
-        self.0
-    }
-}
-
-impl TryFrom<f64> for Margin {
-    type Error = Invalid;
-
-    fn try_from(ratio: f64) -> Result<Self, Invalid> {
-        if (1.0..=10.0).contains(&ratio) {
-            Ok(Self(ratio))
-        } else {
-            Err(Invalid::Margin(ratio.to_string()))
-        }
-    }
-}
-
-impl From<Margin> for f64 {
-    fn from(margin: Margin) -> Self {
-        margin.0
-    }
-}
-
-impl FromStr for Margin {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let refused = || Invalid::Margin(text.to_owned());
-        text.parse()
-            .ok()
-            .and_then(|ratio: f64| Self::try_from(ratio).ok())
-            .ok_or_else(refused)
-    }
-}
-
-impl fmt::Display for Margin {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, formatter)
-    }
-}
-
 /// Rules by which nothing can be judged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
@@ -403,29 +234,5 @@ pub enum Invalid {
 impl Explain for Invalid {
     fn kind(&self) -> Kind {
         Kind::Invalid
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limits_that_let_everything_through_are_refused() {
-        for text in ["nan", "inf", "0", "-1", "0.6", "60%", "", "%", "1e-30"] {
-            assert!(text.parse::<Risk>().is_err(), "{text}");
-        }
-        for text in ["nan", "inf", "0.9", "11", ""] {
-            assert!(text.parse::<Margin>().is_err(), "{text}");
-        }
-        for text in ["nan", "51%", "-1%", "0.6", ""] {
-            assert!(text.parse::<Spread>().is_err(), "{text}");
-        }
-        assert!((Policy::default().spread.deviation() - 0.1).abs() < 1e-12);
-        for text in ["0%", "100%"] {
-            assert!(Against::slo(text.parse().unwrap()).is_err(), "{text}");
-        }
-        assert_eq!("1%".parse::<Risk>(), Risk::try_from(0.01));
-        assert!((Risk(0.01).threshold() - 4.605_170_186).abs() < 1e-9);
     }
 }
