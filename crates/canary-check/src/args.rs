@@ -104,7 +104,7 @@ pub(crate) struct Judge {
     pub(crate) counts: Option<PathBuf>,
 
     /// Judge every .csv of this folder by itself; `--format jsonl` tells a line a file
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["counts", "release"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["counts", "release", "html"])]
     pub(crate) counts_dir: Option<PathBuf>,
 
     #[command(flatten)]
@@ -147,6 +147,10 @@ pub(crate) struct Replay {
     /// What `run --record` wrote
     #[arg(value_name = "RECORD")]
     pub(crate) record: PathBuf,
+
+    /// Write a page for people, with figures, that needs no other file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -306,4 +310,8 @@ pub(crate) struct About {
     /// Write the signed verdict to this file as well
     #[arg(long, value_name = "FILE", requires = "release")]
     pub(crate) bundle: Option<PathBuf>,
+
+    /// Write a page for people, with figures, that needs no other file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }

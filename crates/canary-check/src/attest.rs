@@ -23,6 +23,8 @@ use crate::settings::Settings;
 /// What was signed and kept.
 pub(crate) struct Kept {
     pub(crate) service: Name,
+    /// The release that it is about.
+    pub(crate) release: Digest,
     /// The digest of the bundle.
     pub(crate) bundle: Digest,
     /// Whether the ledger has a record of it.
@@ -65,6 +67,7 @@ pub(crate) fn keep(
     let bundle = attest::attest(&signer, &Statement::new(named, CANARY, &predicate)?)?;
     let mut kept = Kept {
         service: release.release.service.clone(),
+        release: release.digest,
         bundle: bundle.digest(),
         recorded: false,
     };

@@ -1,5 +1,7 @@
 //! Looks once and tells every condition that is not met, all of them at once.
 
+use liftlock::canary::counts::Tally;
+use liftlock::canary::panel::Panel;
 use liftlock::canary::sight::Sight;
 use liftlock::canary::{Evidence, PassBy, Reason, decide};
 use liftlock::failure::Failure;
@@ -11,7 +13,7 @@ use serde::Serialize;
 
 use crate::args::Explain;
 use crate::render;
-use crate::run::{Judged, recorded};
+use crate::run::{Judged, Seen, recorded};
 use crate::settings::{Settings, shifts};
 use crate::watch::{before, client, refuse_without_history};
 
@@ -71,6 +73,10 @@ fn look(args: &Explain, session: &Session, settings: &Settings) -> Result<Judged
     };
     Ok(Judged {
         judgement: decide(&policy, &evidence, now),
+        seen: Seen {
+            begun: Panel::single(policy.clone()),
+            tallies: look.gathered.rows.iter().map(Tally::from).collect(),
+        },
         policy,
         evidence: Vec::new(),
         asked: look.asked,

@@ -3,8 +3,10 @@
 mod args;
 mod attest;
 mod backtest;
+mod chart;
 mod doctor;
 mod explain;
+mod html;
 mod import;
 mod lint;
 mod many;

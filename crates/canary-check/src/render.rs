@@ -3,12 +3,14 @@
 use liftlock::canary::counts::Arm;
 use liftlock::canary::record::Asked;
 use liftlock::canary::{Against, Judgement, Policy, Reason};
+use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use serde::Serialize;
 
 use crate::attest::Kept;
+use crate::chart;
 use crate::run::Judged;
 
 /// The verb's own part of the result JSON.
@@ -111,13 +113,13 @@ pub(crate) fn progress(judgement: &Judgement) -> String {
     )
 }
 
-fn share(arm: Arm) -> String {
+pub(crate) fn share(arm: Arm) -> String {
     let percent = percent(arm.bad, arm.total);
     format!("{} of {} ({percent})", arm.bad, arm.total)
 }
 
 /// A share in percent with two digits, by integers.
-fn percent(part: u64, whole: u64) -> String {
+pub(crate) fn percent(part: u64, whole: u64) -> String {
     let points = (u128::from(part) * 10_000).checked_div(u128::from(whole));
     points.map_or_else(
         || "no requests".to_owned(),
@@ -125,9 +127,8 @@ fn percent(part: u64, whole: u64) -> String {
     )
 }
 
-fn lines(judged: &Judged) -> Vec<(&'static str, String)> {
-    let judgement = &judged.judgement;
-    let policy = &judged.policy;
+/// What there is to know about a verdict: a name and a value each.
+pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str, String)> {
     let mut lines = vec![("canary", share(judgement.canary))];
     match policy.against {
         Against::Baseline => lines.push(("baseline", share(judgement.baseline))),
@@ -176,12 +177,18 @@ fn lines(judged: &Judged) -> Vec<(&'static str, String)> {
         let only = "for what was seen: whoever keeps watching may still find a fault";
         lines.push(("holds", only.to_owned()));
     }
+    lines
+}
+
+/// The same with the notes.
+fn told(judged: &Judged) -> Vec<(&'static str, String)> {
+    let mut lines = lines(&judged.judgement, &judged.policy);
     lines.extend(judged.notes.iter().map(|note| ("note", note.clone())));
     lines
 }
 
 fn human(judged: &Judged, kept: Option<&Kept>) -> String {
-    let mut lines = lines(judged);
+    let mut lines = told(judged);
     if let Some(kept) = kept {
         lines.push(("attestation", kept.bundle.to_string()));
     }
@@ -192,10 +199,12 @@ fn human(judged: &Judged, kept: Option<&Kept>) -> String {
 }
 
 fn summary(judged: &Judged) -> String {
-    let rows = lines(judged)
+    let rows = told(judged)
         .into_iter()
-        .map(|(name, value)| format!("| {name} | {} |", value.replace('|', "\\|")));
+        .map(|(name, value)| format!("| {name} | {} |", escape_markdown(&value)));
     let head = ["| | |".to_owned(), "|---|---|".to_owned()];
-    let table: Vec<String> = head.into_iter().chain(rows).collect();
-    table.join("\n")
+    let chart = chart::shares(&judged.rows(0), judged.policy.against);
+    let chart = chart.map(|chart| format!("\n{chart}"));
+    let all: Vec<String> = head.into_iter().chain(rows).chain(chart).collect();
+    all.join("\n")
 }

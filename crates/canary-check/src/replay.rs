@@ -10,9 +10,9 @@ use liftlock_io::cli::Session;
 use liftlock_io::file;
 
 use crate::args::Replay;
-use crate::render;
-use crate::run::Judged;
+use crate::run::{Judged, Seen};
 use crate::settings::Settings;
+use crate::{html, render};
 
 pub(crate) fn replay(args: &Replay, session: &Session) -> Result<Report, Failure> {
     let limit = u64::try_from(counts::LARGEST).unwrap_or(u64::MAX);
@@ -31,8 +31,11 @@ pub(crate) fn replay(args: &Replay, session: &Session) -> Result<Report, Failure
         judgement,
         claimed,
         asked,
-        ..
+        tallies,
     } = replayed;
+    let begun = head.panel().map_err(|error| {
+        Failure::because(Kind::Invalid, format!("cannot understand `{shown}`"), error)
+    })?;
     let mut notes = Vec::new();
     match &claimed {
         Some(claimed) if same(claimed, &judgement) => {}
@@ -55,8 +58,12 @@ pub(crate) fn replay(args: &Replay, session: &Session) -> Result<Report, Failure
         evidence: vec![Digest::of(&bytes)],
         asked,
         notes,
+        seen: Seen { begun, tallies },
     };
     let settings = Settings::read(session, None)?;
+    if let Some(path) = args.html.as_ref().filter(|_| !session.dry_run) {
+        file::write(path, html::render(&settings.page(&judged, None)).as_bytes())?;
+    }
     Ok(settings.label(render::report("replay", &judged, None)))
 }
 

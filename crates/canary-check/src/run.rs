@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use liftlock::canary::counts::{self, Row};
+use liftlock::canary::counts::{self, Row, Tally};
+use liftlock::canary::panel::Panel;
 use liftlock::canary::record::Asked;
 use liftlock::canary::sight::Sight;
 use liftlock::canary::{Evidence, Judgement, Policy, Unit, decide};
@@ -16,7 +17,9 @@ use liftlock_io::file;
 use crate::args::{About, Args, Command, Judge, Proof, Run};
 use crate::settings::{Settings, shifts};
 use crate::watch::Looks;
-use crate::{attest, backtest, doctor, explain, import, lint, many, peers, render, replay, watch};
+use crate::{
+    attest, backtest, doctor, explain, html, import, lint, many, peers, render, replay, watch,
+};
 
 /// What was judged, by which rules, from what.
 pub(crate) struct Judged {
@@ -28,6 +31,30 @@ pub(crate) struct Judged {
     pub(crate) asked: Vec<Asked>,
     /// What a person should know though it decided nothing.
     pub(crate) notes: Vec<String>,
+    pub(crate) seen: Seen,
+}
+
+/// What it was judged from, to be looked at again.
+pub(crate) struct Seen {
+    /// What was known before the rows.
+    pub(crate) begun: Panel,
+    pub(crate) tallies: Vec<Tally>,
+}
+
+impl Judged {
+    /// The rows that the verdict used, which are the first ones.
+    pub(crate) fn used(&self) -> &[Tally] {
+        let used = self.judgement.rows.saturating_sub(self.seen.begun.rows());
+        let used = usize::try_from(used).unwrap_or(usize::MAX);
+        self.seen.tallies.get(..used).unwrap_or(&self.seen.tallies)
+    }
+
+    /// The same of one count.
+    pub(crate) fn rows(&self, strand: usize) -> Vec<Row> {
+        let pairs = self.used().iter();
+        let pairs = pairs.filter_map(|tally| Some((tally.time, tally.counts.get(strand)?)));
+        pairs.map(|(time, pair)| pair.row(time)).collect()
+    }
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
@@ -80,6 +107,10 @@ pub(crate) fn recorded(path: &Path, proof: &Proof, policy: Policy) -> Result<Jud
     let now = rows.last().map_or(Time::EPOCH, |row| row.time);
     Ok(Judged {
         judgement: decide(&policy, &evidence, now),
+        seen: Seen {
+            begun: Panel::single(policy.clone()),
+            tallies: rows.iter().map(Tally::from).collect(),
+        },
         policy,
         evidence: vec![digest],
         asked: Vec::new(),
@@ -105,6 +136,10 @@ fn finish(
     session: &Session,
 ) -> Result<Report, Failure> {
     let kept = attest::keep(judged, about, settings, session)?;
+    if let Some(path) = about.html.as_ref().filter(|_| !session.dry_run) {
+        let page = settings.page(judged, kept.as_ref());
+        file::write(path, html::render(&page).as_bytes())?;
+    }
     let report = render::report(subcommand, judged, kept.as_ref());
     let mut report = settings.label(report);
     if let Some(kept) = kept {

@@ -21,6 +21,10 @@ use liftlock_io::telemetry::Source;
 use liftlock_io::{env, store};
 
 use crate::args::{Place, Proof};
+use crate::attest::Kept;
+use crate::html::{Page, Section};
+use crate::render;
+use crate::run::Judged;
 
 /// The rules around one run.
 pub(crate) struct Settings {
@@ -62,6 +66,22 @@ impl Settings {
         report
             .with_scope(service, self.name.clone())
             .with_policy(origin, false)
+    }
+
+    /// What a page says about a run.
+    pub(crate) fn page<'a>(&'a self, judged: &'a Judged, kept: Option<&'a Kept>) -> Page<'a> {
+        let ruled = self.rules.as_ref().map(|rules| &rules.service);
+        Page {
+            verdict: judged.judgement.verdict,
+            why: render::headline(&judged.judgement),
+            service: kept.map(|kept| &kept.service).or(ruled),
+            environment: self.name.as_ref(),
+            release: kept.map(|kept| kept.release),
+            attestation: kept.map(|kept| kept.bundle),
+            asked: &judged.asked,
+            evidence: &judged.evidence,
+            sections: Section::all(judged),
+        }
     }
 
     /// The digest of the policy, or of the rules that the flags make.

@@ -22,7 +22,7 @@ use crate::attest;
 use crate::record::Record;
 use crate::render;
 use crate::resume::Resume;
-use crate::run::Judged;
+use crate::run::{Judged, Seen};
 use crate::settings::{Settings, shifts};
 
 /// How long a run lasts where neither `--timeout` nor the plan says more.
@@ -47,6 +47,8 @@ struct Watch<'a> {
     source: Source,
     session: &'a Session,
     shifts: Vec<Shift>,
+    /// What was known before this run.
+    begun: Panel,
     panel: Panel,
     resume: Option<Resume>,
     record: Record,
@@ -92,6 +94,7 @@ pub(crate) fn watch(
         shifts: head.shifts,
         source,
         session,
+        begun: panel.clone(),
         panel,
         resume,
         rows: Vec::new(),
@@ -249,6 +252,10 @@ impl Watch<'_> {
             evidence: vec![record, Digest::of(csv.as_bytes())],
             asked: self.asked,
             notes: self.notes,
+            seen: Seen {
+                begun: self.begun,
+                tallies: self.rows.iter().map(Tally::from).collect(),
+            },
         })
     }
 }

@@ -218,6 +218,86 @@ fn observing_tells_a_fail_and_ends_with_zero() {
 }
 
 #[test]
+fn a_page_is_written_whatever_the_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html").display().to_string();
+    for (row, expected, verdict) in [
+        ("600,12,600,12", 0, "pass"),
+        ("300,3,300,15", 10, "fail"),
+        ("600,0,600,0", 11, "inconclusive"),
+        ("600,12,0,0", 12, "blind"),
+    ] {
+        let output = judge(&rows(60, row), &["--html", &page]);
+        assert_eq!(code(&output), expected, "{}", stderr(&output));
+        let text = std::fs::read_to_string(&page).unwrap();
+        let digest = json(&output)["detail"]["rows_digest"].take();
+        assert!(text.contains(digest.as_str().unwrap()), "{row}");
+        let title = format!("<title>canary-check: {verdict}</title>");
+        assert!(text.contains(&title), "{row}");
+        std::fs::remove_file(&page).unwrap();
+    }
+    // A rehearsal leaves nothing, and of a folder there is no one page.
+    judge(&rows(60, "300,3,300,15"), &["--html", &page, "--dry-run"]);
+    assert!(!Path::new(&page).exists());
+    let many = ["judge", "--counts-dir", ".", "--html", &page];
+    assert_eq!(code(&check(folder.path(), &many)), 2);
+    let nowhere = folder.path().join("absent/page.html").display().to_string();
+    let output = judge(&rows(60, "300,3,300,15"), &["--html", &nowhere]);
+    assert_eq!((code(&output), output.stdout.len()), (1, 0));
+    assert!(
+        stderr(&output).contains("cannot write"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_watch_writes_a_page_also_when_it_saw_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html").display().to_string();
+    let more = [&AT_ONCE[..], &["--html", &page]].concat();
+    let counters = Answer::Counters {
+        baseline: (400, 10),
+        canary: (400, 40),
+    };
+    for (answer, expected, told) in [
+        (counters, 10, "<svg role=\"img\""),
+        (Answer::Empty, 12, "No row was counted"),
+    ] {
+        let output = look(&start(answer), "run", &more);
+        assert_eq!(code(&output), expected, "{}", stderr(&output));
+        let text = std::fs::read_to_string(&page).unwrap();
+        assert!(text.contains(told), "{answer:?}");
+        // What was asked for, of both slots.
+        for slot in ["v1", "v2"] {
+            let query = format!("requests_total{{version=&quot;{slot}&quot;}}");
+            assert!(text.contains(&query), "{slot}");
+        }
+    }
+}
+
+#[test]
+fn a_step_summary_has_a_chart_under_its_table() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("counts.csv"), rows(60, "600,12,600,15")).unwrap();
+    let output = command(folder.path(), &["judge", "--counts", "counts.csv"])
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", "summary.md")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = std::fs::read_to_string(folder.path().join("summary.md")).unwrap();
+    let (table, chart) = text.split_once("\n\n```mermaid\n").unwrap();
+    assert!(
+        table.contains("| canary | 900 of 36000 (2.50 %) |"),
+        "{table}"
+    );
+    assert!(chart.contains("\nxychart-beta\n"), "{chart}");
+    let line = format!("    line [{}]\n```\n", ["2.5000"; 12].join(", "));
+    assert!(chart.ends_with(&line), "{chart}");
+}
+
+#[test]
 fn malformed_counts_are_refused_with_line_and_field() {
     let cases = [
         (

@@ -9,6 +9,7 @@ import json
 import sys
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import logsumexp
 from scipy.stats import hypergeom, mannwhitneyu, nchypergeom_fisher, norm
 
@@ -19,6 +20,7 @@ PRIOR -= logsumexp(PRIOR)
 WORSE = np.append(np.linspace(np.log(1.5), np.log(4.0), 24), np.log(16))
 BETTER = np.log(PASS_MARGIN) - np.append(np.linspace(np.log(1.2), np.log(3.0), 24), np.log(16))
 MOST = 400.0
+MIXTURE = 0.3 * np.sinh(0.07 * np.arange(-48, 49))
 
 
 def law(row, ln_odds):
@@ -88,8 +90,20 @@ def judge(rows):
         if ours not in chances or ln_e >= -np.log(0.22 * ALPHA):
             failed = number
             break
-    return {"row": failed, "log_e_fail": float(ln_e), "spent": float(spent),
+    return {"row": failed, "interval": interval(rows[:failed]), "log_e_fail": float(ln_e), "spent": float(spent),
             "log_e_pass": float(logsumexp(better) - np.log(25)) if telling else 0.0}
+
+
+def interval(rows):
+    """The odds ratios that the rows do not refute, at a risk of 5 %."""
+    total = lambda ln: sum(law(row, ln) for row in rows)
+    logs = total(MIXTURE)
+    level = logsumexp(logs) - np.log(len(MIXTURE)) + np.log(0.05)
+    over = lambda ln: float(total(ln)[0] - level)
+    best, far = MIXTURE[np.argmax(logs)], MIXTURE[-1]
+    ends = [np.exp(brentq(over, best, side)) if over(side) < 0 else None
+            for side in (-far, far)]
+    return {"low": ends[0], "high": ends[1]}
 
 
 def ranks(canary, baseline):

@@ -4,9 +4,11 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use liftlock::canary::counts::{Arm, Row};
+use liftlock::canary::counts::{Arm, Row, Tally};
+use liftlock::canary::panel::Panel;
 use liftlock::canary::sight::Sight;
-use liftlock::canary::{Evidence, Judgement, Policy, decide};
+use liftlock::canary::trace::trace;
+use liftlock::canary::{Evidence, Judgement, Policy, Range, decide};
 use liftlock::peers::kayenta;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
@@ -27,7 +29,7 @@ fn counts(rows: u64, arms: (u64, u64), bad: (u64, u64)) -> Counts {
         .collect()
 }
 
-fn judged(counts: &Counts) -> Judgement {
+fn rows(counts: &Counts) -> Vec<Row> {
     let rows = (1_i64..).zip(counts).map(|(minute, counts)| {
         let [total, bad, canary_total, canary_bad] = *counts;
         Row {
@@ -39,13 +41,23 @@ fn judged(counts: &Counts) -> Judgement {
             },
         }
     });
-    let rows: Vec<Row> = rows.collect();
+    rows.collect()
+}
+
+fn judged(rows: &[Row]) -> Judgement {
     let sight = Sight::default();
     let evidence = Evidence {
-        rows: &rows,
+        rows,
         sight: &sight,
     };
     decide(&Policy::default(), &evidence, rows.last().unwrap().time)
+}
+
+/// The interval after the verdict's row.
+fn interval(rows: &[Row]) -> Range {
+    let tallies: Vec<Tally> = rows.iter().map(Tally::from).collect();
+    let points = trace(Panel::single(Policy::default()), &tallies, 100);
+    points[0].last().unwrap().range.unwrap()
 }
 
 /// What scipy makes of it; nothing where it is not installed.
@@ -64,6 +76,18 @@ fn scipy(asked: &Value) -> Option<Value> {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// The interval is never inside of the exact one, and reaches beyond its ends
+/// by less than 1 %.
+fn close(ours: Range, exact: &Value, kind: &str) {
+    let outside = |side: f64, ours: f64, exact: &Value| match exact.as_f64() {
+        Some(exact) => (-1e-6..0.01).contains(&(side * (ours / exact).ln())),
+        None => ours <= 0.0 || ours.is_infinite(),
+    };
+    let low = outside(-1.0, ours.low, &exact["low"]);
+    let high = outside(1.0, ours.high, &exact["high"]);
+    assert!(low && high, "{kind}: {ours:?} {exact}");
 }
 
 #[test]
@@ -101,7 +125,8 @@ fn verdicts_and_figures_are_those_of_scipy() {
     };
     let mut fails = 0;
     for ((kind, counts), theirs) in kinds.iter().zip(found["judged"].as_array().unwrap()) {
-        let ours = judged(counts);
+        let rows = rows(counts);
+        let ours = judged(&rows);
         let row = ours
             .decided_at_row
             .filter(|_| ours.verdict == Verdict::Fail);
@@ -109,6 +134,7 @@ fn verdicts_and_figures_are_those_of_scipy() {
         near(ours.log_e_fail, &theirs["log_e_fail"], kind);
         near(ours.log_e_pass, &theirs["log_e_pass"], kind);
         near(ours.spent, &theirs["spent"], kind);
+        close(interval(&rows), &theirs["interval"], kind);
         fails += u32::from(row.is_some());
     }
     assert_eq!(fails, 3, "of them fail");

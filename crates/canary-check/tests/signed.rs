@@ -80,6 +80,21 @@ fn a_fail_is_signed_about_the_release_and_each_of_its_artifacts() {
 }
 
 #[test]
+fn a_page_names_the_release_and_the_signed_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let kept = ["--bundle", "canary.json", "--html", "page.html"];
+    let output = judge(folder.path(), &kept);
+    assert_eq!(output.status.code(), Some(10));
+    let page = std::fs::read_to_string(folder.path().join("page.html")).unwrap();
+    assert!(page.contains("shop in production"), "{page}");
+    for file in ["release.json", "canary.json"] {
+        let digest = Digest::of(&std::fs::read(folder.path().join(file)).unwrap());
+        assert!(page.contains(&digest.to_string()), "{file}");
+    }
+}
+
+#[test]
 fn with_a_configuration_the_ledger_has_a_record() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());

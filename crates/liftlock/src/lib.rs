@@ -28,6 +28,7 @@ pub mod json;
 pub mod ledger;
 pub mod name;
 pub mod oci;
+pub mod page;
 pub mod part;
 pub mod peers;
 pub mod pem;

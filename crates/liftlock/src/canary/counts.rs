@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::number::real;
 use super::policy::Unit;
 use crate::failure::{Explain, Kind};
 use crate::time::{self, Time};
@@ -93,6 +94,15 @@ impl From<&Row> for Tally {
             time: row.time,
             counts: vec![Pair { baseline, canary }],
         }
+    }
+}
+
+impl Arm {
+    /// The part of the requests that were bad; nothing without requests.
+    #[must_use]
+    pub fn share(self) -> Option<f64> {
+        let [bad, total] = [self.bad, self.total].map(|count| real(count.into()));
+        (self.total > 0).then(|| bad / total)
     }
 }
 
@@ -201,6 +211,23 @@ fn count(line: u64, slot: &'static str, of: &'static str, text: &str) -> Result<
     }
 }
 
+/// At most so many rows of the same counts: neighbours are added up, and each
+/// ends with the last of them. For a picture; the judge never pools rows.
+#[must_use]
+pub fn widened(rows: &[Row], at_most: usize) -> Vec<Row> {
+    let width = rows.len().div_ceil(at_most.max(1)).max(1);
+    let add = |one: Row, row: &Row| Row {
+        time: row.time,
+        baseline: one.baseline.plus(row.baseline),
+        canary: one.canary.plus(row.canary),
+    };
+    let wide = |some: &[Row]| {
+        let (first, rest) = some.split_first()?;
+        Some(rest.iter().fold(*first, add))
+    };
+    rows.chunks(width).filter_map(wide).collect()
+}
+
 /// Enough of a foreign text to recognise it in one line.
 fn excerpt(text: &str) -> String {
     text.chars().take(80).collect()
@@ -280,6 +307,24 @@ mod tests {
         assert_eq!(rows[0].line(), line);
         let windows = format!("{HEADER}\r\n{line}\r\n");
         assert_eq!(parse(windows.as_bytes()).unwrap(), rows);
+    }
+
+    #[test]
+    fn wider_rows_hold_the_same_counts() {
+        let row = |minute: i64| Row {
+            time: Time::from_unix_millis(60_000 * minute).unwrap(),
+            baseline: Arm { total: 9, bad: 1 },
+            canary: Arm { total: 2, bad: 0 },
+        };
+        let rows: Vec<Row> = (1..=10).map(row).collect();
+        assert_eq!(widened(&rows, 10), rows);
+        let wide = widened(&rows, 4);
+        let told = wide.iter().map(|row| (row.time, row.baseline.total));
+        let told: Vec<_> = told.collect();
+        let at = |minute| row(minute).time;
+        assert_eq!(told, [(at(3), 27), (at(6), 27), (at(9), 27), (at(10), 9)]);
+        assert_eq!(widened(&rows, 0).len(), 1);
+        assert_eq!(widened(&[], 4), []);
     }
 
     #[test]

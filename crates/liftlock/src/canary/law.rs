@@ -5,8 +5,9 @@
 //! which the row's shared rate has cancelled. Without one: the binomial law
 //! around the share that the objective allows.
 
-use super::counts::Arm;
+use super::counts::{Arm, Row};
 use super::number::real;
+use super::policy::{Against, Policy, Unit};
 
 /// Wider supports are summed outward from the mode.
 const NARROW: u128 = 256;
@@ -54,6 +55,15 @@ pub(super) enum Law {
 }
 
 impl Law {
+    /// That of a row, by what it is measured against.
+    pub(super) fn of(row: &Row, policy: &Policy) -> Self {
+        match (policy.against, policy.unit) {
+            (Against::Baseline, Unit::Share) => Self::pair(row.canary, row.baseline),
+            (Against::Baseline, Unit::Rate) => Self::rates(row.canary, row.baseline),
+            (Against::Slo(objective), _) => Self::single(row.canary, objective.allowed()),
+        }
+    }
+
     /// The canary against the baseline.
     pub(super) fn pair(canary: Arm, baseline: Arm) -> Self {
         let table = Table {

@@ -32,7 +32,8 @@ impl Risk {
     }
 
     /// What looks of a planned watch may spend of it.
-    pub(super) fn planned(self) -> f64 {
+    #[must_use]
+    pub fn planned(self) -> f64 {
         self.0 * PLANNED
     }
 
@@ -93,6 +94,12 @@ impl Spread {
     #[must_use]
     pub fn deviation(self) -> f64 {
         self.0.fraction()
+    }
+
+    /// What the odds ratio is multiplied by, so many deviations away.
+    #[must_use]
+    pub fn factor(self, deviations: f64) -> f64 {
+        libm::exp(deviations * self.deviation())
     }
 }
 

@@ -6,7 +6,7 @@
     clippy::as_conversions,
     reason = "rounds to nearest; statistics on counts above 2^53 do not need the last digit"
 )]
-pub(super) const fn real(count: u128) -> f64 {
+pub(crate) const fn real(count: u128) -> f64 {
     count as f64
 }
 

@@ -161,8 +161,13 @@ impl Panel {
         if self.served.is_none() && tally.counts.iter().any(|pair| pair.canary.total > 0) {
             self.served = Some(tally.time);
         }
+        self.is_cold(tally.time)
+    }
+
+    /// Whether a row that ends here is left out.
+    pub(super) fn is_cold(&self, moment: Time) -> bool {
         let length = i64::try_from(self.policy.warm_up.millis()).unwrap_or(i64::MAX);
-        let over = |served: Time| tally.time.millis_since(served) >= length;
+        let over = |served: Time| moment.millis_since(served) >= length;
         length > 0 && !self.served.is_some_and(over)
     }
 

@@ -12,7 +12,7 @@ use super::law::Law;
 use super::null::{Null, WIDEST};
 use super::number::{count, real};
 use super::outlook::Outlook;
-use super::policy::{Against, Policy, Sample, Unit};
+use super::policy::{Against, Policy, Sample};
 use crate::digest::Digest;
 use crate::percent::Percent;
 use crate::span::Span;
@@ -118,11 +118,7 @@ impl State {
     /// Takes one more row, and the canary's share of traffic during it where
     /// that is known.
     pub fn push(&mut self, row: &Row, share: Option<Percent>) {
-        let law = match (self.policy.against, self.policy.unit) {
-            (Against::Baseline, Unit::Share) => Law::pair(row.canary, row.baseline),
-            (Against::Baseline, Unit::Rate) => Law::rates(row.canary, row.baseline),
-            (Against::Slo(objective), _) => Law::single(row.canary, objective.allowed()),
-        };
+        let law = Law::of(row, &self.policy);
         self.health.push(&law);
         self.worse.push(&law);
         self.begun = Some(self.begin(row.time));
@@ -272,11 +268,12 @@ impl State {
     /// Whether either test proved that the canary is worse.
     #[must_use]
     pub fn is_worse(&self) -> bool {
-        self.planned.has_failed() || self.ln_e_fail() >= self.policy.alpha.fail_threshold()
+        self.has_failed_look() || self.ln_e_fail() >= self.policy.alpha.fail_threshold()
     }
 
     /// Whether a planned look failed the canary.
-    pub(super) fn has_failed_look(&self) -> bool {
+    #[must_use]
+    pub fn has_failed_look(&self) -> bool {
         self.planned.has_failed()
     }
 
