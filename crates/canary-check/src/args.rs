@@ -129,6 +129,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SPAN", default_value = "0s")]
     pub(crate) since: Span,
 
+    /// YAML of further metrics of the same server, judged together with the first under one risk
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
+
     /// Write what was counted as CSV, so that `judge` can repeat the verdict
     #[arg(long, value_name = "FILE")]
     pub(crate) save_counts: Option<PathBuf>,

@@ -6,6 +6,7 @@ mod backtest;
 mod chart;
 mod doctor;
 mod explain;
+mod further;
 mod html;
 mod import;
 mod lint;

@@ -2,7 +2,7 @@
 
 use liftlock::canary::counts::Arm;
 use liftlock::canary::record::Asked;
-use liftlock::canary::{Against, Judgement, Policy, Reason};
+use liftlock::canary::{Against, Finding, Judgement, Policy, Reason, Standing};
 use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
 use liftlock::report::Report;
@@ -64,7 +64,14 @@ pub(crate) fn headline(judgement: &Judgement) -> String {
     let (canary, baseline) = (judgement.canary, judgement.baseline);
     let fails = format!("{} of its requests fail", share(canary));
     match judgement.reason {
-        Reason::Worse => format!("{fails}, {} of the baseline's", share(baseline)),
+        Reason::Worse => match &judgement.metric {
+            Some(metric) => format!(
+                "{metric}: {}, {} of the baseline's",
+                share(canary),
+                share(baseline)
+            ),
+            None => format!("{fails}, {} of the baseline's", share(baseline)),
+        },
         Reason::ObjectiveMissed => format!("{fails}, more than the objective allows"),
         Reason::NoWorse => {
             format!(
@@ -129,7 +136,12 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
 
 /// What there is to know about a verdict: a name and a value each.
 pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str, String)> {
-    let mut lines = vec![("canary", share(judgement.canary))];
+    let mut lines = Vec::new();
+    if let Some(metric) = &judgement.metric {
+        lines.push(("metric", metric.clone()));
+        lines.push(("all metrics", standings(judgement)));
+    }
+    lines.push(("canary", share(judgement.canary)));
     match policy.against {
         Against::Baseline => lines.push(("baseline", share(judgement.baseline))),
         Against::Slo(objective) => {
@@ -178,6 +190,41 @@ pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str
         lines.push(("holds", only.to_owned()));
     }
     lines
+}
+
+/// How the counts stand, the worst of them by name.
+fn standings(judgement: &Judgement) -> String {
+    let of = |wanted: Standing| {
+        let counts = judgement.counts.iter();
+        counts.filter(move |one| one.standing == wanted)
+    };
+    let told = [
+        (Standing::Worse, "worse"),
+        (Standing::Suspect, "stand out"),
+        (Standing::NoWorse, "no worse"),
+        (Standing::Open, "open"),
+    ];
+    let told = told.map(|(standing, word)| {
+        let names: Vec<String> = match standing {
+            Standing::Worse | Standing::Suspect => of(standing).take(5).map(name).collect(),
+            Standing::NoWorse | Standing::Open => Vec::new(),
+        };
+        let names = match names.as_slice() {
+            [] => String::new(),
+            names => format!(" ({})", names.join(", ")),
+        };
+        (of(standing).count(), format!("{word}{names}"))
+    });
+    let told = told.iter().filter(|(count, _)| *count > 0);
+    let told = told.map(|(count, word)| format!("{count} {word}"));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn name(finding: &Finding) -> String {
+    match &finding.edge {
+        Some(edge) => format!("{} above {edge}", finding.metric),
+        None => finding.metric.to_string(),
+    }
 }
 
 /// The same with the notes.

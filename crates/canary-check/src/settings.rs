@@ -233,6 +233,14 @@ impl Settings {
         }
     }
 
+    /// Further metrics would take risk away from those of a protected policy.
+    pub(crate) fn refuse_further(&self, metrics: Option<&PathBuf>) -> Result<(), Failure> {
+        match (self.protected(), metrics) {
+            (Some(_), Some(_)) => Err(loosens("metrics")),
+            (None, _) | (_, None) => Ok(()),
+        }
+    }
+
     /// The file of counts: the flag, else the configuration's.
     pub(crate) fn counts(&self, flag: Option<&PathBuf>) -> Result<PathBuf, Failure> {
         let metrics = |environment: &Environment| environment.metrics.clone();

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use liftlock::canary::counts::{self, Row, Tally};
+use liftlock::canary::counts::{self, Tally};
 use liftlock::canary::panel::Panel;
 use liftlock::canary::record::{About, Asked, Entry, Head};
 use liftlock::canary::sight::Shift;
-use liftlock::canary::{Judgement, PassBy, Policy, Reason};
+use liftlock::canary::{Judgement, PassBy, Policy, Reason, Unit};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::span::Span;
@@ -19,6 +19,7 @@ use liftlock_io::{clock, file};
 
 use crate::args::Run;
 use crate::attest;
+use crate::further::Metrics;
 use crate::record::Record;
 use crate::render;
 use crate::resume::Resume;
@@ -45,6 +46,7 @@ pub(crate) enum Looks {
 struct Watch<'a> {
     client: Client,
     source: Source,
+    metrics: Metrics,
     session: &'a Session,
     shifts: Vec<Shift>,
     /// What was known before this run.
@@ -53,7 +55,7 @@ struct Watch<'a> {
     resume: Option<Resume>,
     record: Record,
     from: Time,
-    rows: Vec<Row>,
+    tallies: Vec<Tally>,
     asked: Vec<Asked>,
     notes: Vec<String>,
 }
@@ -69,9 +71,17 @@ pub(crate) fn watch(
         refuse_without_history(&source)?;
     }
     let policy = settings.policy(&args.proof, Some(source.cadence()))?;
-    let mut head = Head::new(&policy, &[]);
+    if policy.unit == Unit::Rate {
+        let message = "`--rate` is about recorded counts";
+        return Err(Failure::new(Kind::Usage, message).with_hint("use it with `judge`"));
+    }
+    settings.refuse_further(args.metrics.as_ref())?;
+    let client = client(session)?;
+    let metrics = Metrics::read(args.metrics.as_deref(), (&client, &source), session.started)?;
+    let mut head = Head::new(&policy, &metrics.panel()?);
     head.shifts = shifts(&args.proof);
     head.about = about(&args.about, &source)?;
+    head.about.sources.extend(metrics.told());
     let new = head.panel()?;
     let resume = match args.resume.as_deref().filter(|_| !session.dry_run) {
         Some(path) => Some(Resume::new(
@@ -88,7 +98,8 @@ pub(crate) fn watch(
     let panel = head.begun.clone().unwrap_or(new);
     let path = args.record.as_deref().filter(|_| !session.dry_run);
     let mut watch = Watch {
-        client: client(session)?,
+        client,
+        metrics,
         from: panel.last().unwrap_or(before(session.started, args.since)),
         record: Record::begin(path, &head)?,
         shifts: head.shifts,
@@ -97,7 +108,7 @@ pub(crate) fn watch(
         begun: panel.clone(),
         panel,
         resume,
-        rows: Vec::new(),
+        tallies: Vec::new(),
         asked: Vec::new(),
         notes: Vec::new(),
     };
@@ -204,15 +215,19 @@ impl Watch<'_> {
         let from = self.panel.last().unwrap_or(self.from);
         // Asked even when no row can be whole yet: a wrong query shows at once.
         let to = self.source.settled(now).max(from);
-        let look = telemetry::rows(&self.client, &mut self.source, from, to)?;
+        let mut look = telemetry::rows(&self.client, &mut self.source, from, to)?;
+        let tallies = self.metrics.beside(
+            &mut look.gathered,
+            (&self.client, &self.source),
+            ((from, to), &mut look.asked),
+        )?;
         self.notes = look.gathered.notes;
-        let new = look.gathered.rows.into_iter().filter(|row| row.time > from);
-        let rows: Vec<Row> = new.collect();
+        let new = tallies.into_iter().filter(|tally| tally.time > from);
         let entry = Entry {
             at: now,
             faults: look.gathered.faults,
             asked: look.asked,
-            tallies: rows.iter().map(Tally::from).collect(),
+            tallies: new.collect(),
         };
         let judgement = entry.judge(&mut self.panel, &self.shifts);
         self.record.add(&entry)?;
@@ -223,13 +238,15 @@ impl Watch<'_> {
         let surplus = self.asked.len().saturating_sub(MOST_ANSWERS);
         self.asked.drain(..surplus);
         let used = self.panel.last();
-        let used = rows.into_iter().filter(|row| Some(row.time) <= used);
-        self.rows.extend(used);
+        let new = entry.tallies.into_iter();
+        self.tallies
+            .extend(new.filter(|tally| Some(tally.time) <= used));
         Ok(judgement)
     }
 
     fn csv(&self) -> String {
-        let lines = self.rows.iter().map(Row::line);
+        let first = |tally: &Tally| Some(tally.counts.first()?.row(tally.time).line());
+        let lines = self.tallies.iter().filter_map(first);
         let head = std::iter::once(counts::HEADER.to_owned());
         let mut text = head.chain(lines).collect::<Vec<_>>().join("\n");
         text.push('\n');
@@ -254,7 +271,7 @@ impl Watch<'_> {
             notes: self.notes,
             seen: Seen {
                 begun: self.begun,
-                tallies: self.rows.iter().map(Tally::from).collect(),
+                tallies: self.tallies,
             },
         })
     }

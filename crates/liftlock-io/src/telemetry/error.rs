@@ -75,6 +75,12 @@ pub enum Error {
         "the slot `{0}` cannot stand in a URL: a host or path has letters, digits, `-`, `.`, `_` and `:`"
     )]
     SlotUrl(String),
+    /// Several metrics come from servers with Prometheus' API alone.
+    #[error("{0} counts requests alone: further metrics need Prometheus' HTTP API")]
+    Alone(Provider),
+    /// A further metric cannot be counted.
+    #[error("cannot count a further metric")]
+    Further(#[from] telemetry::several::Missing),
     /// No exchange.
     #[error("cannot ask the source")]
     Ask(#[from] http::Error),
@@ -119,7 +125,9 @@ impl Explain for Error {
             | Self::NoSlot(_)
             | Self::Interval(_)
             | Self::SlotUrl(_)
+            | Self::Alone(_)
             | Self::Count(_) => Kind::Invalid,
+            Self::Further(cause) => cause.kind(),
             Self::NoSecret(_) | Self::SecretFile { .. } => Kind::Credentials,
             Self::Ask(cause) => cause.kind(),
             Self::Socket(cause) => cause.kind(),
@@ -156,6 +164,7 @@ impl Explain for Error {
                 | telemetry::Error::Interval { .. } => source.hint(),
             },
             Self::Count(cause) => cause.hint(),
+            Self::Further(cause) => cause.hint(),
             Self::Url(_)
             | Self::Place { .. }
             | Self::Ambiguous(_)
@@ -164,6 +173,7 @@ impl Explain for Error {
             | Self::Tenant(_)
             | Self::Interval(_)
             | Self::SlotUrl(_)
+            | Self::Alone(_)
             | Self::Socket(_) => None,
         }
     }

@@ -6,6 +6,7 @@ mod auth;
 mod cloudwatch;
 mod datadog;
 mod error;
+pub mod further;
 mod graphite;
 mod influxdb;
 mod newrelic;
@@ -268,9 +269,9 @@ pub fn rows(client: &Client, source: &mut Source, from: Time, to: Time) -> Resul
 }
 
 /// Telemetry that cannot be reached or read is no sight, but no error either.
-fn unseen(arms: Result<Arms, Error>, faults: &mut Vec<Blind>) -> Result<Arms, Error> {
-    let error = match arms {
-        Ok(arms) => return Ok(arms),
+fn unseen<T: Default>(told: Result<T, Error>, faults: &mut Vec<Blind>) -> Result<T, Error> {
+    let error = match told {
+        Ok(told) => return Ok(told),
         Err(error) => error,
     };
     let reason = match error.kind() {
@@ -289,7 +290,7 @@ fn unseen(arms: Result<Arms, Error>, faults: &mut Vec<Blind>) -> Result<Arms, Er
     };
     let lines = liftlock::failure::Failure::from(error).lines();
     faults.push(Blind::new(reason, lines.join(": ")));
-    Ok(Arms::default())
+    Ok(T::default())
 }
 
 #[cfg(test)]

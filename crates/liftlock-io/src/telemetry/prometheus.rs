@@ -11,6 +11,12 @@ use super::ask::{Ask, below};
 use super::{Error, auth};
 use crate::http::{Method, Request};
 
+/// How long before a window's end its first sample may be.
+pub(super) fn reach(window: Window) -> Span {
+    let length = u64::try_from(window.to.millis_since(window.from)).unwrap_or(0);
+    Span::from_millis(length.saturating_add(LOOKBACK.millis()))
+}
+
 /// How far before a window the last sample of a living series may be: after
 /// five minutes Prometheus itself calls a series stale.
 const LOOKBACK: Span = Span::seconds(300);
@@ -58,8 +64,7 @@ impl Place {
         slot: &str,
         window: Window,
     ) -> Result<Arms, Error> {
-        let length = u64::try_from(window.to.millis_since(window.from)).unwrap_or(0);
-        let span = Span::from_millis(length.saturating_add(LOOKBACK.millis()));
+        let span = reach(window);
         let mut counter = |selector: &Selector| {
             let query = selector.query(slot, span);
             self.question(ask, &query, window.to).map(Counter::Raw)
@@ -70,7 +75,12 @@ impl Place {
         })
     }
 
-    fn question(&self, ask: &mut Ask<'_>, query: &str, time: Time) -> Result<Answer, Error> {
+    pub(super) fn question(
+        &self,
+        ask: &mut Ask<'_>,
+        query: &str,
+        time: Time,
+    ) -> Result<Answer, Error> {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("query", query)
             .append_pair("time", &time.to_string())

@@ -21,7 +21,7 @@ pub struct Matcher {
     labels: Vec<Condition>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Condition {
     label: String,
     test: Test,
@@ -96,6 +96,41 @@ impl Matcher {
         self.labels
             .iter()
             .any(|condition| condition.value.contains(SLOT))
+    }
+
+    /// Whether whatever fits this fits the other one, too, by its labels.
+    #[must_use]
+    pub fn narrows(&self, other: &Self) -> bool {
+        let kept = |condition: &Condition| self.labels.contains(condition);
+        self.name == other.name && other.labels.iter().all(kept)
+    }
+
+    /// The selector as PromQL, for any of some slots.
+    #[must_use]
+    pub fn query(&self, slots: &[&str]) -> String {
+        let escaped = slots.iter().map(|slot| regex_lite::escape(slot));
+        let any = format!("(?:{})", escaped.collect::<Vec<_>>().join("|"));
+        let condition = |condition: &Condition| {
+            let Condition { label, test, value } = condition;
+            let (sign, value) = match (test, value.contains(SLOT)) {
+                (Test::Is, true) => ("=~", regex_lite::escape(value)),
+                (Test::IsNot, true) => ("!~", regex_lite::escape(value)),
+                (Test::Is, false) => ("=", value.clone()),
+                (Test::IsNot, false) => ("!=", value.clone()),
+                (Test::Like, _) => ("=~", value.clone()),
+                (Test::Unlike, _) => ("!~", value.clone()),
+            };
+            let value = value.replace(&regex_lite::escape(SLOT), &any);
+            let value = value.replace(SLOT, &any);
+            let value = value
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n");
+            format!("{label}{sign}\"{value}\"")
+        };
+        let labels: Vec<String> = self.labels.iter().map(condition).collect();
+        let name = self.name.as_deref().unwrap_or_default();
+        format!("{name}{{{}}}", labels.join(","))
     }
 
     /// The matcher for one slot; inside of expressions it means itself.

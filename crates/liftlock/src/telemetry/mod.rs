@@ -23,6 +23,7 @@ mod increments;
 mod matcher;
 mod memory;
 mod series;
+pub mod several;
 mod shape;
 mod template;
 mod window;

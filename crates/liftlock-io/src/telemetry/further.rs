@@ -1,0 +1,117 @@
+//! Further metrics of a server with Prometheus' HTTP API, beside the first count.
+
+use liftlock::canary::metric::Metric;
+use liftlock::canary::record::Asked;
+use liftlock::canary::sight::Blind;
+use liftlock::telemetry::several::{Column, Slots, Wanted};
+use liftlock::telemetry::{Answer, Window};
+use liftlock::time::Time;
+
+use super::ask::Ask;
+use super::prometheus::{Place, reach};
+use super::{Error, Origin, Source, unseen};
+use crate::http::Client;
+
+/// What one look found of some metrics.
+#[derive(Clone, Debug, Default)]
+pub struct Further {
+    /// What was counted of each of them.
+    pub columns: Vec<Column>,
+    /// What was asked.
+    pub asked: Vec<Asked>,
+}
+
+/// The metrics with the edges that their histograms have now.
+///
+/// # Errors
+///
+/// Fails when the server cannot be asked, and when it is of another kind.
+pub fn seen(
+    client: &Client,
+    source: &Source,
+    wanted: &[Wanted],
+    now: Time,
+) -> Result<Vec<Metric>, Error> {
+    let window = Window {
+        from: now,
+        to: now,
+        interval: source.interval,
+    };
+    let mut ask = Ask::new(client, source.interval);
+    let place = place(source)?;
+    let mut metrics = Vec::new();
+    for one in wanted {
+        let answers = answers(&mut ask, (place, source), (one, window))?;
+        let metric = one.seen(slots(source), &answers);
+        metrics.push(metric.map_err(Error::of(source.provider))?);
+    }
+    Ok(metrics)
+}
+
+/// The counts of each metric in the rows of a window.
+///
+/// # Errors
+///
+/// Fails as [`super::rows`] does.
+pub fn columns(
+    client: &Client,
+    source: &Source,
+    wanted: &[(Wanted, Metric)],
+    (from, to): (Time, Time),
+) -> Result<Further, Error> {
+    let window = Window {
+        from: source.begin(from),
+        to,
+        interval: source.interval,
+    };
+    let mut ask = Ask::new(client, source.interval);
+    let place = place(source)?;
+    let mut columns = Vec::new();
+    for (one, metric) in wanted {
+        let mut faults: Vec<Blind> = Vec::new();
+        let answers = answers(&mut ask, (place, source), (one, window));
+        let answers = unseen(answers, &mut faults)?;
+        columns.push(match faults.is_empty() {
+            true => one.gather(metric, (window, slots(source)), &answers)?,
+            false => Column {
+                faults,
+                ..Column::default()
+            },
+        });
+    }
+    Ok(Further {
+        columns,
+        asked: ask.asked,
+    })
+}
+
+fn answers(
+    ask: &mut Ask<'_>,
+    (place, source): (&Place, &Source),
+    (wanted, window): (&Wanted, Window),
+) -> Result<Vec<Answer>, Error> {
+    let queries = wanted.queries(slots(source), reach(window));
+    let queries = queries.iter();
+    queries
+        .map(|query| place.question(ask, query, window.to))
+        .collect()
+}
+
+fn slots(source: &Source) -> Slots<'_> {
+    Slots {
+        baseline: source.baseline.as_deref(),
+        canary: &source.canary,
+    }
+}
+
+fn place(source: &Source) -> Result<&Place, Error> {
+    match &source.origin {
+        Origin::Prometheus(place) => Ok(place),
+        Origin::Datadog(_)
+        | Origin::CloudWatch(_)
+        | Origin::NewRelic(_)
+        | Origin::Graphite(_)
+        | Origin::InfluxDb(_)
+        | Origin::Scrape(_) => Err(Error::Alone(source.provider)),
+    }
+}
