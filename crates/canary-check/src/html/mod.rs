@@ -53,7 +53,10 @@ impl<'a> Section<'a> {
         let begun = judged.seen.begun.clone();
         let names = judged.seen.begun.strands().iter().map(Strand::name);
         let traces = trace(begun, judged.used(), POINTS).into_iter().zip(names);
-        let sections = traces.enumerate().take(MOST);
+        // The one that decided comes first, with the verdict's numbers.
+        let mut traces: Vec<_> = traces.enumerate().collect();
+        traces.sort_by_key(|(_, (_, name))| judged.judgement.metric.as_ref() != Some(name));
+        let sections = traces.into_iter().take(MOST);
         sections
             .map(|(place, (points, name))| Self::of(judged, place, (points, name)))
             .collect()

@@ -95,12 +95,6 @@ impl Spread {
     pub fn deviation(self) -> f64 {
         self.0.fraction()
     }
-
-    /// What the odds ratio is multiplied by, so many deviations away.
-    #[must_use]
-    pub fn factor(self, deviations: f64) -> f64 {
-        libm::exp(deviations * self.deviation())
-    }
 }
 
 impl TryFrom<Percent> for Spread {

@@ -366,6 +366,12 @@ impl State {
         Some(times * real(self.canary.total.into()))
     }
 
+    /// Two standard deviations of the spread above the margin.
+    pub(super) fn healthy_most(&self) -> f64 {
+        let (margin, spread) = self.healthy();
+        margin * libm::exp(2.0 * spread)
+    }
+
     /// The odds ratio of a healthy canary, and its spread.
     fn healthy(&self) -> (f64, f64) {
         healthy(&self.policy, self.steep)

@@ -33,6 +33,9 @@ pub struct Point {
     pub short_of_fail: Option<u64>,
     /// The odds of a bad request over the baseline's, or over those allowed.
     pub odds_ratio: Option<f64>,
+    /// The largest odds ratio that a healthy canary has as a rule: two standard
+    /// deviations of the spread above the margin.
+    pub healthy: f64,
     /// The odds ratios that the rows do not refute, at all looks with 95 %;
     /// nothing where rows before these are not known.
     pub range: Option<Range>,
@@ -109,6 +112,7 @@ fn point(time: Time, state: &State, interval: Option<&Interval>) -> Point {
         spent: state.spent(),
         short_of_fail: state.has_failed_look().then_some(0).or(short),
         odds_ratio: state.odds_ratio(),
+        healthy: state.healthy_most(),
         range: interval.map(Interval::now),
         steady: interval.is_none_or(|known| known.ever().is_some()),
     }

@@ -62,7 +62,7 @@ fn healthy(section: &Section<'_>, low: f64) -> Vec<Layer> {
     match policy.against {
         Against::Baseline => {
             // Two standard deviations of healthy canaries.
-            let most = margin * policy.spread.factor(2.0);
+            let most = section.points.last().map_or(margin, |point| point.healthy);
             let zone = Layer::Zone {
                 name: "healthy",
                 ink: Ink::Pass,
