@@ -14,7 +14,7 @@ use liftlock::time::Time;
 use liftlock::yaml;
 use liftlock_io::file;
 use liftlock_io::http::Client;
-use liftlock_io::telemetry::{Source, further};
+use liftlock_io::telemetry::{self, Source, further};
 
 /// The metrics of a run, beside its first count.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl Metrics {
             let message = format!("cannot understand `{}`", path.display());
             Failure::because(Kind::Invalid, message, error)
         })?;
-        let metrics = further::seen(client, source, &wanted, now)?;
+        let metrics = further::seen(client, source, &wanted, now).map_err(unseen)?;
         if let Some(metric) = wanted.iter().zip(&metrics).find_map(|(one, metric)| {
             (one.is_histogram() && metric.edges.is_empty()).then_some(metric)
         }) {
@@ -89,6 +89,7 @@ impl Metrics {
         let metrics = self.wanted.iter().map(|(_, metric)| metric.clone());
         let columns: Vec<_> = metrics.zip(found.columns).collect();
         for (metric, column) in &columns {
+            gathered.notes.extend(column.notes.iter().cloned());
             match metric.role {
                 Role::Decisive => gathered.faults.extend(column.faults.iter().cloned()),
                 Role::Supporting | Role::Shown => {
@@ -99,4 +100,13 @@ impl Metrics {
         }
         Ok(several::beside(gathered, &columns))
     }
+}
+
+/// Telemetry that cannot be reached is no sight.
+fn unseen(error: telemetry::Error) -> Failure {
+    let mut failure = Failure::from(error);
+    if failure.kind == Kind::Upstream {
+        failure.kind = Kind::Blind;
+    }
+    failure
 }

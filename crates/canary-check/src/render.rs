@@ -72,7 +72,13 @@ pub(crate) fn headline(judgement: &Judgement) -> String {
             ),
             None => format!("{fails}, {} of the baseline's", share(baseline)),
         },
-        Reason::ObjectiveMissed => format!("{fails}, more than the objective allows"),
+        Reason::ObjectiveMissed => match &judgement.metric {
+            Some(metric) => format!(
+                "{metric}: {}, more than its objective allows",
+                share(canary)
+            ),
+            None => format!("{fails}, more than the objective allows"),
+        },
         Reason::NoWorse => {
             format!(
                 "the canary is no worse: {fails}, {} of the baseline's",
@@ -142,7 +148,10 @@ pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str
         lines.push(("all metrics", standings(judgement)));
     }
     lines.push(("canary", share(judgement.canary)));
-    match policy.against {
+    let against = judgement
+        .limits
+        .map_or(policy.against, |limits| limits.against);
+    match against {
         Against::Baseline => lines.push(("baseline", share(judgement.baseline))),
         Against::Slo(objective) => {
             let allowed = format!("{:.2} % may fail", objective.allowed() * 100.0);
@@ -150,11 +159,8 @@ pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str
         }
     }
     if let Some(odds) = judgement.odds_ratio {
-        let limit = match policy.against {
-            Against::Baseline => format!(
-                "{odds:.2} (up to {} is healthy, give or take {})",
-                policy.margin, policy.spread
-            ),
+        let limit = match against {
+            Against::Baseline => format!("{odds:.2} ({})", healthy(judgement, policy)),
             Against::Slo(_) => format!("{odds:.2} of the odds allowed"),
         };
         lines.push(("odds ratio", limit));
@@ -190,6 +196,21 @@ pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str
         lines.push(("holds", only.to_owned()));
     }
     lines
+}
+
+/// What odds ratios are healthy, of the count that is told.
+fn healthy(judgement: &Judgement, policy: &Policy) -> String {
+    match judgement.limits {
+        Some(limits) => format!(
+            "up to {} is healthy, give or take {:.0}%",
+            limits.margin,
+            limits.spread * 100.0
+        ),
+        None => format!(
+            "up to {} is healthy, give or take {}",
+            policy.margin, policy.spread
+        ),
+    }
 }
 
 /// How the counts stand, the worst of them by name.

@@ -20,7 +20,7 @@ use liftlock_io::cli::Session;
 use liftlock_io::telemetry::Source;
 use liftlock_io::{env, store};
 
-use crate::args::{Place, Proof};
+use crate::args::{Place, Proof, Run};
 use crate::attest::Kept;
 use crate::html::{Page, Section};
 use crate::render;
@@ -238,6 +238,18 @@ impl Settings {
         match (self.protected(), metrics) {
             (Some(_), Some(_)) => Err(loosens("metrics")),
             (None, _) | (_, None) => Ok(()),
+        }
+    }
+
+    /// A state that nobody signed could say anything about the canary.
+    pub(crate) fn refuse_unsigned(&self, args: &Run) -> Result<(), Failure> {
+        match (self.protected(), &args.resume, &args.about.key) {
+            (Some(_), Some(_), None) => {
+                let message = "`--resume` would loosen the policy: nobody signs the file";
+                Err(Failure::new(Kind::Invalid, message)
+                    .with_hint("give `--key` and `--release`, so that the state is signed"))
+            }
+            (Some(_), Some(_), Some(_)) | (Some(_), None, _) | (None, _, _) => Ok(()),
         }
     }
 

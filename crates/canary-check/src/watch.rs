@@ -76,6 +76,7 @@ pub(crate) fn watch(
         return Err(Failure::new(Kind::Usage, message).with_hint("use it with `judge`"));
     }
     settings.refuse_further(args.metrics.as_ref())?;
+    settings.refuse_unsigned(args)?;
     let client = client(session)?;
     let metrics = Metrics::read(args.metrics.as_deref(), (&client, &source), session.started)?;
     let mut head = Head::new(&policy, &metrics.panel()?);

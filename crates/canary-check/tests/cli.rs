@@ -582,6 +582,9 @@ fn an_environment_of_the_configuration_is_enough_and_the_policy_cannot_be_loosen
         ["--horizon", "1s"],
         ["--spread", "20%"],
         ["--canary-slot", "v1"],
+        ["--warm-up", "1h"],
+        ["--metrics", "metrics.yaml"],
+        ["--resume", "state"],
     ];
     for flags in loose {
         let output = command(folder.path(), &[&run[..], &flags].concat())

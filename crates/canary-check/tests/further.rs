@@ -205,3 +205,20 @@ fn a_file_that_names_no_counts_is_refused() {
     let (output, _) = check(&prometheus, folder.path(), &["once"]);
     assert_eq!(output.status.code(), Some(12), "no bucket is no sight");
 }
+
+#[test]
+fn a_server_that_is_not_there_is_blind() {
+    let folder = tempfile::tempdir().unwrap();
+    metrics(folder.path(), 3);
+    let url = format!("http://{}/", testkit::process::free_address().unwrap());
+    let output = Command::new(env!("CARGO_BIN_EXE_canary-check"))
+        .env_clear()
+        .current_dir(folder.path())
+        .args(["once", "--prometheus", &url, "--metrics", "metrics.yaml"])
+        .args(["--total", r#"requests_total{version="{slot}"}"#])
+        .args(["--bad", r#"requests_total{version="{slot}",code=~"5.."}"#])
+        .args(["--baseline-slot", "v1", "--canary-slot", "v2"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(12));
+}

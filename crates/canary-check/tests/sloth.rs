@@ -353,7 +353,7 @@ fn windows_ratios_and_alerts_are_those_of_sloth() {
         let name = file.to_string_lossy();
         let (slos, skipped) = objectives(&fs::read_to_string(examples().join(&file)).unwrap());
         if !skipped.is_empty() {
-            eprintln!("skipped: {name}: {}", skipped.join(", "));
+            eprintln!("left out: {name}: {}", skipped.join(", "));
             assert!(
                 skipped.iter().all(|what| what.contains("plugin")),
                 "{skipped:?}"

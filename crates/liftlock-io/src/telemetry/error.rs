@@ -78,6 +78,9 @@ pub enum Error {
     /// Several metrics come from servers with Prometheus' API alone.
     #[error("{0} counts requests alone: further metrics need Prometheus' HTTP API")]
     Alone(Provider),
+    /// What was to be read once is incomplete.
+    #[error("the source warns that its answer is incomplete: {0}")]
+    Partial(String),
     /// A further metric cannot be counted.
     #[error("cannot count a further metric")]
     Further(#[from] telemetry::several::Missing),
@@ -127,6 +130,7 @@ impl Explain for Error {
             | Self::SlotUrl(_)
             | Self::Alone(_)
             | Self::Count(_) => Kind::Invalid,
+            Self::Partial(_) => Kind::Blind,
             Self::Further(cause) => cause.kind(),
             Self::NoSecret(_) | Self::SecretFile { .. } => Kind::Credentials,
             Self::Ask(cause) => cause.kind(),
@@ -174,6 +178,7 @@ impl Explain for Error {
             | Self::Interval(_)
             | Self::SlotUrl(_)
             | Self::Alone(_)
+            | Self::Partial(_)
             | Self::Socket(_) => None,
         }
     }

@@ -1,5 +1,8 @@
 //! Further metrics of a server with Prometheus' HTTP API, beside the first count.
 
+use std::time::{Duration, Instant};
+
+use liftlock::canary::Reason;
 use liftlock::canary::metric::Metric;
 use liftlock::canary::record::Asked;
 use liftlock::canary::sight::Blind;
@@ -11,6 +14,10 @@ use super::ask::Ask;
 use super::prometheus::{Place, reach};
 use super::{Error, Origin, Source, unseen};
 use crate::http::Client;
+use crate::stop;
+
+/// The longest that the questions of one look may take together.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// What one look found of some metrics.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +49,9 @@ pub fn seen(
     let mut metrics = Vec::new();
     for one in wanted {
         let answers = answers(&mut ask, (place, source), (one, window))?;
+        if let Some(warning) = answers.iter().flat_map(|answer| &answer.warnings).next() {
+            return Err(Error::Partial(warning.clone()));
+        }
         let metric = one.seen(slots(source), &answers);
         metrics.push(metric.map_err(Error::of(source.provider))?);
     }
@@ -66,11 +76,35 @@ pub fn columns(
     };
     let mut ask = Ask::new(client, source.interval);
     let place = place(source)?;
-    let mut columns = Vec::new();
+    let mut columns: Vec<Column> = Vec::new();
+    let mut deaf: Option<Vec<Blind>> = None;
+    let begun = Instant::now();
     for (one, metric) in wanted {
+        // Whoever does not answer one question is not asked hundreds more.
+        if let Some(faults) = &deaf {
+            columns.push(Column {
+                faults: faults.clone(),
+                ..Column::default()
+            });
+            continue;
+        }
         let mut faults: Vec<Blind> = Vec::new();
-        let answers = answers(&mut ask, (place, source), (one, window));
+        if begun.elapsed() > LONGEST || stop::asked() {
+            let why = "the questions about further metrics took too long";
+            faults.push(Blind::new(Reason::Unreachable, why));
+            deaf = Some(faults.clone());
+        }
+        let answers = match faults.is_empty() {
+            true => answers(&mut ask, (place, source), (one, window)),
+            false => Ok(Vec::new()),
+        };
         let answers = unseen(answers, &mut faults)?;
+        if faults
+            .iter()
+            .any(|fault| fault.reason == Reason::Unreachable)
+        {
+            deaf = Some(faults.clone());
+        }
         columns.push(match faults.is_empty() {
             true => one.gather(metric, (window, slots(source)), &answers)?,
             false => Column {

@@ -111,8 +111,7 @@ impl Panel {
             return Some(failed);
         }
         let no_worse = self.passed();
-        let sampled = self.policy().pass_by == PassBy::Sample
-            && self.lead().is_some_and(|lead| lead.state().is_sampled());
+        let sampled = self.policy().pass_by == PassBy::Sample && self.is_sampled();
         let reason = no_worse.or_else(|| sampled.then_some(Reason::SampleReached))?;
         sight.blind(self, moment).is_none().then_some(reason)
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::counts::Pair;
 use super::metric::Metric;
 use super::panel::Strand;
-use super::pilot::Pooled;
+use super::pilot::{ENOUGH, Pooled};
 use crate::name::Name;
 
 /// The shares of requests above the edges that are wanted, and the part of
@@ -42,6 +42,11 @@ impl Pilot {
         self.above = self.above.saturating_add(both.bad);
     }
 
+    /// Whether there is enough on either side of the edge.
+    pub(super) fn could_tell(self) -> bool {
+        self.above >= ENOUGH && self.total.saturating_sub(self.above) >= ENOUGH
+    }
+
     pub(super) fn is_tested(self) -> bool {
         self.tested
     }
@@ -68,6 +73,12 @@ impl Histogram {
             part,
             open: [true; 4],
         }
+    }
+
+    /// Whether this, which was stored, gives no more than a new one.
+    pub(super) fn continues(&self, new: &Self) -> bool {
+        let same = |ours: f64, theirs: f64| ours.total_cmp(&theirs).is_eq();
+        self.metric == new.metric && same(self.weight, new.weight) && same(self.part, new.part)
     }
 
     /// Begins to test the edges of which is known by now how steep they are.

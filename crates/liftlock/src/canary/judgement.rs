@@ -6,9 +6,10 @@ use super::combine::discoveries;
 use super::counts::Arm;
 use super::metric::{Edge, Role};
 use super::panel::{Panel, Strand};
-use super::policy::ALGORITHM;
+use super::policy::{ALGORITHM, Against};
 use super::reason::Reason;
 use super::sight::Blind;
+use super::state::State;
 use crate::digest::Digest;
 use crate::name::Name;
 use crate::span::Span;
@@ -29,6 +30,10 @@ pub struct Judgement {
     /// Which count the numbers are of, where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<String>,
+    /// By which limits that count is judged, where they are not those of the
+    /// rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// `ln E` against a healthy canary, over all counts; fails at
     /// `ln(1/(0.22 alpha))`.
     pub log_e_fail: f64,
@@ -70,6 +75,18 @@ pub struct Judgement {
     pub rows_digest: Digest,
     /// The rules of the computation.
     pub algorithm: String,
+}
+
+/// What one of several counts is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Limits {
+    /// What it is measured against.
+    pub against: Against,
+    /// The odds ratio up to which it is healthy.
+    pub margin: f64,
+    /// The standard deviation of the logarithm of healthy odds ratios.
+    pub spread: f64,
 }
 
 /// What was found about one of several counts.
@@ -134,6 +151,7 @@ impl Judgement {
             reason,
             detail,
             metric: told.filter(|_| several).map(Strand::name),
+            limits: state.filter(|_| several).map(State::limits),
             log_e_fail: panel.ln_e_fail(),
             short_of_fail: state.and_then(|state| state.short_of_fail()),
             spent: panel.spent(),

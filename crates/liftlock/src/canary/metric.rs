@@ -71,6 +71,9 @@ impl Metric {
         };
         match (policy.unit, policy.against) {
             (Unit::Rate, Against::Slo(_)) => Err(Invalid::Rate(self.name.clone())),
+            (Unit::Share, Against::Slo(_)) if !self.edges.is_empty() => {
+                Err(Invalid::Edges(self.name.clone()))
+            }
             (Unit::Share, _) | (Unit::Rate, Against::Baseline) => Ok(policy),
         }
     }

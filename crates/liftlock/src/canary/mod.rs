@@ -34,7 +34,7 @@ pub mod trace;
 
 pub use decide::{Evidence, Progress, Reached, decide, watch};
 pub use interval::Range;
-pub use judgement::{Finding, Judgement, Standing};
+pub use judgement::{Finding, Judgement, Limits, Standing};
 pub use limit::{Margin, Risk, Spread};
 pub use policy::{ALGORITHM, Against, Invalid, Objective, PassBy, Policy, Sample, Unit};
 pub use predicate::Predicate;

@@ -76,6 +76,11 @@ impl Panel {
         if all <= 0.0 {
             return Err(Invalid::NoMetric);
         }
+        let counts = metrics.iter().map(|metric| metric.edges.len().max(1));
+        let counts = counts.fold(0, usize::saturating_add);
+        if counts > MOST_STRANDS {
+            return Err(Invalid::TooMany(counts));
+        }
         let mut strands: Vec<Strand> = Vec::new();
         let mut histograms = Vec::new();
         for metric in metrics {
@@ -86,9 +91,6 @@ impl Panel {
             if !metric.edges.is_empty() {
                 histograms.push(Histogram::new(metric, weight(metric), part(metric, all)));
             }
-        }
-        if strands.len() > MOST_STRANDS {
-            return Err(Invalid::TooMany(strands.len()));
         }
         Ok(Self {
             algorithm: ALGORITHM.to_owned(),
@@ -193,11 +195,14 @@ impl Panel {
         let together = self.spent() <= self.policy.alpha.planned() * 1.000_001;
         let parts: f64 = self.strands.iter().map(|strand| strand.state.part()).sum();
         let weights: f64 = self.strands.iter().map(|strand| strand.weight).sum();
+        let mut histograms = self.histograms.iter().zip(&new.histograms);
         let shared = parts <= 1.000_001 && weights <= new.weights * 1.000_001;
         self.algorithm == new.algorithm
             && self.policy == new.policy
             && self.weights.total_cmp(&new.weights).is_eq()
             && self.histograms.len() == new.histograms.len()
+            && histograms.all(|(ours, theirs)| ours.continues(theirs))
+            && self.strands.iter().all(|strand| strand.weight >= 0.0)
             && all
             && together
             && shared
@@ -299,6 +304,21 @@ impl Panel {
             && metrics.all(|metric| {
                 let mut judged = metric.iter().filter(|strand| strand.is_judged()).peekable();
                 judged.peek().is_some() && judged.all(proved)
+            })
+    }
+
+    /// Whether the planned sample was seen, and in no decisive histogram all
+    /// edges that could tell were left untested.
+    pub(super) fn is_sampled(&self) -> bool {
+        let sampled = |lead: &Strand| lead.state.is_sampled();
+        let same = |a: &&Strand, b: &&Strand| a.metric == b.metric;
+        let decisive: Vec<&Strand> = self.decisive().collect();
+        let mut metrics = decisive.chunk_by(same);
+        self.lead().is_some_and(sampled)
+            && metrics.all(|metric| {
+                let judged = metric.iter().any(|strand| strand.is_judged());
+                let pilots = || metric.iter().filter_map(|strand| strand.pilot);
+                judged || !pilots().any(Pilot::could_tell)
             })
     }
 
@@ -532,5 +552,38 @@ mod tests {
         assert!(watch(alike, silent));
         assert!(!watch(silent, silent), "nothing was proved");
         assert!(!watch(alike, [600, 2, 600, 3]), "the tail is open");
+    }
+
+    #[test]
+    fn a_sample_is_no_pass_where_no_edge_that_could_tell_was_tested() {
+        let latency = |edges: &[&str]| Metric {
+            edges: edges.iter().map(|edge| edge.parse().unwrap()).collect(),
+            ..metric("latency", Role::Decisive)
+        };
+        let sampled = |edges: &[&str], canary: u64| {
+            let metrics = [metric("errors", Role::Decisive), latency(edges)];
+            let mut panel = Panel::new(&Policy::default(), &metrics).unwrap();
+            let slow = Pair::from([600, canary / 2, 600, canary]);
+            let tally = Tally {
+                time: minute(1),
+                counts: [vec![Pair::from([600, 6, 600, 6])], vec![slow; edges.len()]].concat(),
+            };
+            panel.push(&tally, None);
+            panel.is_sampled()
+        };
+        assert!(!sampled(&["0.5"], 400), "one edge has no neighbour");
+        assert!(!sampled(&["0", "-1"], 400), "nothing is stretched around 0");
+        assert!(sampled(&["0.5", "1"], 400));
+        assert!(sampled(&["0.5"], 4), "hardly any request is beyond it");
+    }
+
+    #[test]
+    fn a_histogram_is_not_held_against_one_share() {
+        let latency = Metric {
+            edges: vec!["1".parse().unwrap(), "2".parse().unwrap()],
+            against: Some(Against::slo("99%".parse().unwrap()).unwrap()),
+            ..metric("latency", Role::Decisive)
+        };
+        assert!(refused(&[latency]).starts_with("metric `latency`: the edges"));
     }
 }

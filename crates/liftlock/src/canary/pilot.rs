@@ -10,7 +10,7 @@
 use super::number::real;
 
 /// Requests of both slots that have to be on either side of an edge.
-const ENOUGH: u64 = 10;
+pub(super) const ENOUGH: u64 = 10;
 
 /// The slope at an edge is about the mean of those to either side; it may be
 /// so much larger.

@@ -220,6 +220,11 @@ pub enum Invalid {
     /// A promised share of good requests says nothing about events.
     #[error("metric `{0}`: a rate of events cannot be held against a share of good requests")]
     Rate(Name),
+    /// Each edge would be held against one share.
+    #[error(
+        "metric `{0}`: the edges of a histogram are compared with a baseline, not with one share of good requests; take the bucket of the promised bound as `good`"
+    )]
+    Edges(Name),
     /// Two would be told by one name.
     #[error("there are two metrics `{0}`")]
     Twice(Name),

@@ -177,6 +177,15 @@ pub fn replay(bytes: &[u8]) -> Result<Replayed, ParseError> {
         match read((number, line))? {
             Line::Close(close) => claimed = Some(close.judgement),
             Line::Entry(entry) => {
+                let wanted = panel.strands().len();
+                let found = entry.tallies.iter().map(|tally| tally.counts.len());
+                if let Some(found) = found.into_iter().find(|found| *found != wanted) {
+                    return Err(ParseError::Counts {
+                        number,
+                        found,
+                        wanted,
+                    });
+                }
                 replayed = Some(entry.judge(&mut panel, &head.shifts));
                 tallies.extend(entry.tallies);
                 asked.extend(entry.asked);
@@ -233,6 +242,16 @@ pub enum ParseError {
         /// Why.
         source: json::ParseError,
     },
+    /// A row of another panel.
+    #[error("line {number}: a row has {found} counts, and there are {wanted}")]
+    Counts {
+        /// The line, counted from 1.
+        number: usize,
+        /// As found.
+        found: usize,
+        /// As the head has them.
+        wanted: usize,
+    },
     /// Lines after the verdict.
     #[error("line {0}: there is more after the verdict")]
     After(usize),
@@ -264,9 +283,12 @@ impl Explain for ParseError {
                 Some("replay it with the version that made it".to_owned())
             }
             Self::Metrics(cause) => cause.hint(),
-            Self::Empty | Self::Line { .. } | Self::After(_) | Self::TooMany | Self::OtherState => {
-                None
-            }
+            Self::Empty
+            | Self::Line { .. }
+            | Self::After(_)
+            | Self::TooMany
+            | Self::Counts { .. }
+            | Self::OtherState => None,
         }
     }
 }
@@ -384,7 +406,7 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_refused_with_its_line() {
-        let head = Head::new(&Policy::default(), &[]);
+        let head = Head::new(&Policy::default(), &metrics());
         let (bytes, _) = written(&head, &looks(2));
         let text = String::from_utf8(bytes).unwrap();
         let lines: Vec<&str> = text.lines().collect();
@@ -393,6 +415,8 @@ mod tests {
             change(&mut lines);
             replay(lines.join("\n").as_bytes()).unwrap_err().to_string()
         };
+        let narrow = broken(&|lines| lines[1] = lines[1].replacen("[600,6,600,6],", "", 1));
+        assert_eq!(narrow, "line 2: a row has 3 counts, and there are 4");
         let after = broken(&|lines| lines.push(lines[1].clone()));
         assert_eq!(after, "line 5: there is more after the verdict");
         assert_eq!(broken(&|lines| lines[2] = "{".to_owned()), "line 3");

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::counts::{Arm, Row};
 use super::eprocess::{Hypothesis, Process};
 use super::group::Group;
+use super::judgement::Limits;
 use super::law::Law;
 use super::null::{Null, WIDEST};
 use super::number::{count, real};
@@ -364,6 +365,16 @@ impl State {
         let (margin, spread) = self.healthy();
         let times = self.outlook.times_to_fail(odds / margin, spread)?;
         Some(times * real(self.canary.total.into()))
+    }
+
+    /// What it is judged by.
+    pub(super) fn limits(&self) -> Limits {
+        let (margin, spread) = self.healthy();
+        Limits {
+            against: self.policy.against,
+            margin,
+            spread,
+        }
     }
 
     /// Two standard deviations of the spread above the margin.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Explain, Kind};
 use crate::span::Span;
+use crate::telemetry::Matcher;
 
 const SLOT: &str = "{slot}";
 const LONGEST: usize = 8 * 1024;
@@ -20,7 +21,10 @@ impl Selector {
     /// Whether the selector tells slots apart.
     #[must_use]
     pub fn has_slot(&self) -> bool {
-        self.0.contains(SLOT)
+        match Matcher::new("selector", &self.0) {
+            Ok(matcher) => matcher.has_slot(),
+            Err(_) => self.0.contains(SLOT),
+        }
     }
 
     /// The query for a slot's raw samples over a span. The slot means itself,

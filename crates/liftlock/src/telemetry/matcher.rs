@@ -93,9 +93,11 @@ impl Matcher {
     /// Whether the selector tells slots apart.
     #[must_use]
     pub fn has_slot(&self) -> bool {
-        self.labels
-            .iter()
-            .any(|condition| condition.value.contains(SLOT))
+        self.labels.iter().any(|condition| match condition.test {
+            Test::Is | Test::Like => condition.value.contains(SLOT),
+            // All but a slot is no slot.
+            Test::IsNot | Test::Unlike => false,
+        })
     }
 
     /// Whether whatever fits this fits the other one, too, by its labels.

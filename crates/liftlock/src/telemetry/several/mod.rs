@@ -1,7 +1,9 @@
 //! Further metrics of a server of raw counters: one question for each, about
 //! both slots.
 
-use serde::Deserialize;
+mod file;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::gather::{Gathered, Invalid, gather};
@@ -9,20 +11,15 @@ use super::matcher::Matcher;
 use super::series::{Answer, Series};
 use super::shape::{Arms, Counter};
 use super::window::Window;
+use crate::canary::Reason;
 use crate::canary::counts::{Arm, Pair, Tally};
-use crate::canary::metric::{Edge, Metric, Role, Weight};
-use crate::canary::panel::ONLY;
+use crate::canary::metric::{Edge, Metric, Role};
 use crate::canary::sight::Blind;
-use crate::canary::{self, Against, Margin, Reason, Spread};
 use crate::failure::{Explain, Kind};
-use crate::name::Name;
-use crate::percent::Percent;
 use crate::span::Span;
 use crate::time::Time;
-use crate::yaml;
 
-/// The most metrics of a file.
-const MOST: usize = 500;
+pub use file::{BadMetrics, parse};
 
 /// The label that holds a bucket's upper bound, and that of the last bucket.
 const BOUND: &str = "le";
@@ -44,98 +41,6 @@ enum Counts {
     Good { total: Matcher, good: Matcher },
     /// The buckets of a classic histogram.
     Histogram { buckets: Matcher },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    metrics: Vec<Written>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Written {
-    name: Name,
-    total: Option<String>,
-    bad: Option<String>,
-    good: Option<String>,
-    histogram: Option<String>,
-    #[serde(default)]
-    role: Role,
-    #[serde(default)]
-    weight: Weight,
-    slo: Option<Percent>,
-    margin: Option<Margin>,
-    spread: Option<Spread>,
-}
-
-/// Parses a file of metrics.
-///
-/// # Errors
-///
-/// Fails on anything but such a file, on selectors that cannot tell the slots
-/// apart, on two metrics of one name, and on too many.
-pub fn parse(text: &str) -> Result<Vec<Wanted>, BadMetrics> {
-    let file: File = yaml::parse(text)?;
-    if file.metrics.len() > MOST {
-        return Err(BadMetrics::TooMany(file.metrics.len()));
-    }
-    let mut all: Vec<Wanted> = Vec::new();
-    for written in file.metrics {
-        let wanted = wanted(written)?;
-        let name = &wanted.metric.name;
-        if name.as_str() == ONLY || all.iter().any(|one| one.metric.name == *name) {
-            return Err(BadMetrics::Twice(name.clone()));
-        }
-        all.push(wanted);
-    }
-    Ok(all)
-}
-
-fn wanted(written: Written) -> Result<Wanted, BadMetrics> {
-    let name = written.name.clone();
-    let matcher = |field, text: &str| {
-        let selector = |source| BadMetrics::Selector {
-            name: name.clone(),
-            source,
-        };
-        let matcher = Matcher::new(field, text).map_err(selector)?;
-        match matcher.has_slot() {
-            true => Ok(matcher),
-            false => Err(BadMetrics::NoSlot(name.clone(), field)),
-        }
-    };
-    let counts = match (
-        &written.total,
-        &written.bad,
-        &written.good,
-        &written.histogram,
-    ) {
-        (Some(total), Some(bad), None, None) => Counts::Bad {
-            total: matcher("total", total)?,
-            bad: matcher("bad", bad)?,
-        },
-        (Some(total), None, Some(good), None) => Counts::Good {
-            total: matcher("total", total)?,
-            good: matcher("good", good)?,
-        },
-        (None, None, None, Some(buckets)) => Counts::Histogram {
-            buckets: matcher("histogram", buckets)?,
-        },
-        _ => return Err(BadMetrics::Counts(name)),
-    };
-    let against = written.slo.map(Against::slo).transpose()?;
-    Ok(Wanted {
-        metric: Metric {
-            role: written.role,
-            weight: written.weight,
-            against,
-            margin: written.margin,
-            spread: written.spread,
-            ..Metric::new(written.name)
-        },
-        counts,
-    })
 }
 
 /// Which slots a metric is compared between.
@@ -160,6 +65,8 @@ pub struct Column {
     pub rows: Vec<(Time, Vec<Pair>)>,
     /// What hides it.
     pub faults: Vec<Blind>,
+    /// What a person should know though it decides nothing.
+    pub notes: Vec<String>,
 }
 
 impl Wanted {
@@ -211,6 +118,12 @@ impl Wanted {
         }
         edges.sort();
         edges.dedup();
+        if !edges.is_empty() && edges.iter().filter(|edge| edge.bound() > 0.0).count() < 2 {
+            return Err(Error::Query {
+                field: "histogram",
+                reason: "has one edge above 0, and what a spread does there needs two".to_owned(),
+            });
+        }
         Ok(Metric {
             edges,
             ..self.metric.clone()
@@ -229,15 +142,25 @@ impl Wanted {
         (window, slots): (Window, Slots<'_>),
         answers: &[Answer],
     ) -> Result<Column, Missing> {
-        let arms = |part: &dyn Fn(&str) -> Result<Arms, Error>| -> Result<Gathered, Missing> {
+        let mut silent = true;
+        let mut arms = |part: &dyn Fn(&str) -> Result<Arms, Error>| -> Result<Gathered, Missing> {
             let baseline = slots.baseline.map(part).transpose()?;
-            Ok(gather(window, baseline.as_ref(), &part(slots.canary)?)?)
+            let canary = part(slots.canary)?;
+            let unseen = baseline.as_ref().is_none_or(|arms| arms.bad.is_empty());
+            silent = silent && unseen && canary.bad.is_empty();
+            Ok(gather(window, baseline.as_ref(), &canary)?)
         };
+        self.refuse_both(slots, answers)?;
         let counts = match &self.counts {
             Counts::Bad { total, bad: part } | Counts::Good { total, good: part } => {
                 vec![arms(&|slot| pick(answers, slot, (total, part)))?]
             }
             Counts::Histogram { buckets } => {
+                for slot in slots.all() {
+                    if let Some(hole) = hole(answers, &buckets.about(slot)?, &metric.edges) {
+                        return Ok(self.hidden(Reason::Partial, &hole));
+                    }
+                }
                 let mut all = Vec::new();
                 for edge in &metric.edges {
                     all.push(arms(&|slot| bucket(answers, slot, (buckets, edge)))?);
@@ -245,17 +168,45 @@ impl Wanted {
                 all
             }
         };
+        // Without any good event the selector is wrong, or nothing works.
+        let good = matches!(self.counts, Counts::Good { .. });
+        let seen = counts.iter().all(|count| count.faults.is_empty());
+        if good && seen && silent {
+            return Ok(self.hidden(Reason::Partial, "the selector `good` finds no series"));
+        }
         Ok(self.column(&counts))
+    }
+
+    /// Refuses selectors that put one counter into both slots.
+    fn refuse_both(&self, slots: Slots<'_>, answers: &[Answer]) -> Result<(), Missing> {
+        let Some(baseline) = slots.baseline else {
+            return Ok(());
+        };
+        let (Counts::Bad { total, .. }
+        | Counts::Good { total, .. }
+        | Counts::Histogram { buckets: total }) = &self.counts;
+        let (ours, theirs) = (total.about(slots.canary)?, total.about(baseline)?);
+        let mut series = answers.iter().flat_map(|answer| &answer.series);
+        match series.find(|one| ours.fits(&one.labels) && theirs.fits(&one.labels)) {
+            Some(both) => Err(Missing::Both(both.name())),
+            None => Ok(()),
+        }
+    }
+
+    fn hidden(&self, reason: Reason, why: &str) -> Column {
+        let detail = format!("metric `{}`: {why}", self.metric.name);
+        Column {
+            faults: vec![Blind::new(reason, detail)],
+            ..Column::default()
+        }
     }
 
     fn column(&self, counts: &[Gathered]) -> Column {
         let Some(first) = counts.first() else {
-            let detail = format!("no bucket of the histogram `{}`", self.metric.name);
-            return Column {
-                rows: Vec::new(),
-                faults: vec![Blind::new(Reason::BaselineMissing, detail)],
-            };
+            return self.hidden(Reason::BaselineMissing, "no bucket of the histogram");
         };
+        // Where one edge has no count, the row is not told.
+        let told = counts.iter().map(|count| count.rows.len()).min();
         let inverted = match &self.counts {
             Counts::Bad { .. } => false,
             Counts::Good { .. } | Counts::Histogram { .. } => true,
@@ -268,7 +219,8 @@ impl Wanted {
             },
             ..arm
         };
-        let rows = first.rows.iter().enumerate().map(|(place, row)| {
+        let rows = first.rows.iter().take(told.unwrap_or(0)).enumerate();
+        let rows = rows.map(|(place, row)| {
             let pairs = counts.iter().filter_map(|count| count.rows.get(place));
             let pairs = pairs.map(|row| Pair {
                 baseline: bad(row.baseline),
@@ -283,9 +235,15 @@ impl Wanted {
         };
         let mut faults: Vec<Blind> = faults.map(named).collect();
         faults.dedup();
+        let note = |note: &String| format!("metric `{}`: {note}", self.metric.name);
+        let notes = match &self.counts {
+            Counts::Bad { .. } => first.notes.iter().map(note).collect(),
+            Counts::Good { .. } | Counts::Histogram { .. } => Vec::new(),
+        };
         Column {
             rows: rows.collect(),
             faults,
+            notes,
         }
     }
 }
@@ -297,9 +255,42 @@ fn pick(
     (total, part): (&Matcher, &Matcher),
 ) -> Result<Arms, Error> {
     let (total, part) = (total.about(slot)?, part.about(slot)?);
+    // Either has a question of its own, or both have the same.
+    let [all, some] = [answers.first(), answers.last()].map(|one| one.into_iter().collect());
+    let (all, some): (Vec<&Answer>, Vec<&Answer>) = (all, some);
     Ok(Arms {
-        total: chosen(answers, |one| total.fits(&one.labels)),
-        bad: chosen(answers, |one| part.fits(&one.labels)),
+        total: chosen(&all, |one| total.fits(&one.labels)),
+        bad: chosen(&some, |one| part.fits(&one.labels)),
+    })
+}
+
+/// What of a slot's histogram is missing: each of its targets has to have
+/// every edge and the bucket of all requests.
+fn hole(answers: &[Answer], slot: &super::matcher::Wanted, edges: &[Edge]) -> Option<String> {
+    let mut found: BTreeMap<Vec<(&str, &str)>, BTreeSet<Option<Edge>>> = BTreeMap::new();
+    let series = answers.iter().flat_map(|answer| &answer.series);
+    for one in series.filter(|one| slot.fits(&one.labels)) {
+        let labels = one.labels.iter().filter(|(label, _)| *label != BOUND);
+        let target = labels.map(|(key, value)| (key.as_str(), value.as_str()));
+        let bound = one.labels.get(BOUND).map_or("", String::as_str);
+        let edge = match bound {
+            ALL => None,
+            bound => Some(bound.parse().ok()?),
+        };
+        found.entry(target.collect()).or_default().insert(edge);
+    }
+    let wanted = || edges.iter().cloned().map(Some).chain([None]);
+    found.iter().find_map(|(target, known)| {
+        let missing = wanted().find(|edge| !known.contains(edge))?;
+        let bound = missing.map_or_else(|| ALL.to_owned(), |edge| edge.to_string());
+        let labels: Vec<String> = target
+            .iter()
+            .map(|(key, value)| format!("{key}=\"{value}\""))
+            .collect();
+        Some(format!(
+            "no bucket le=\"{bound}\" of {{{}}}",
+            labels.join(",")
+        ))
     })
 }
 
@@ -310,23 +301,25 @@ fn bucket(
     (buckets, edge): (&Matcher, &Edge),
 ) -> Result<Arms, Error> {
     let buckets = buckets.about(slot)?;
+    let answers: Vec<&Answer> = answers.iter().collect();
     let bound = |one: &Series| one.labels.get(BOUND).cloned().unwrap_or_default();
     let within = |one: &Series| bound(one).parse::<Edge>().is_ok_and(|found| found == *edge);
     Ok(Arms {
-        total: chosen(answers, |one| {
+        total: chosen(&answers, |one| {
             buckets.fits(&one.labels) && bound(one) == ALL
         }),
-        bad: chosen(answers, |one| buckets.fits(&one.labels) && within(one)),
+        bad: chosen(&answers, |one| buckets.fits(&one.labels) && within(one)),
     })
 }
 
-fn chosen(answers: &[Answer], fits: impl Fn(&Series) -> bool) -> Counter {
-    let series = answers.iter().flat_map(|answer| &answer.series);
-    let warnings = answers.iter().flat_map(|answer| &answer.warnings);
-    Counter::Raw(Answer {
-        series: series.filter(|one| fits(one)).cloned().collect(),
-        warnings: warnings.cloned().collect(),
-    })
+fn chosen(answers: &[&Answer], fits: impl Fn(&Series) -> bool) -> Counter {
+    let mut found = Answer::default();
+    for answer in answers {
+        let series = answer.series.iter().filter(|one| fits(one));
+        found.series.extend(series.cloned());
+        found.warnings.extend(answer.warnings.iter().cloned());
+    }
+    Counter::Raw(found)
 }
 
 /// The rows of a first count with those of further metrics beside it. They end
@@ -367,6 +360,9 @@ pub enum Missing {
     /// The answers hold no counts.
     #[error(transparent)]
     Counts(#[from] Invalid),
+    /// A counter would be compared with itself.
+    #[error("`{0}` is of both slots: the selector does not tell them apart")]
+    Both(String),
 }
 
 impl Explain for Missing {
@@ -374,6 +370,7 @@ impl Explain for Missing {
         match self {
             Self::Selector(cause) => cause.kind(),
             Self::Counts(cause) => cause.kind(),
+            Self::Both(_) => Kind::Invalid,
         }
     }
 
@@ -381,46 +378,8 @@ impl Explain for Missing {
         match self {
             Self::Selector(cause) => cause.hint(),
             Self::Counts(cause) => cause.hint(),
+            Self::Both(_) => Some("match the slot's label with `=`".to_owned()),
         }
-    }
-}
-
-/// A file holds no metrics that could be judged.
-#[derive(Debug, thiserror::Error)]
-pub enum BadMetrics {
-    /// Not such a file.
-    #[error("it is no list of metrics")]
-    Form(#[from] yaml::ParseError),
-    /// More than are asked in one look.
-    #[error("{0} metrics are more than the {MOST} of one file")]
-    TooMany(usize),
-    /// Two of one name, or that of the first count.
-    #[error("there are two metrics `{0}`")]
-    Twice(Name),
-    /// None of the three ways to count.
-    #[error("metric `{0}` needs `total` with `bad` or `good`, or `histogram` alone")]
-    Counts(Name),
-    /// A selector is none.
-    #[error("metric `{name}`")]
-    Selector {
-        /// Which metric.
-        name: Name,
-        /// Why.
-        source: Error,
-    },
-    /// Both slots would be the same.
-    #[error(
-        "metric `{0}`: `{1}` does not hold `{{slot}}`, so canary and baseline would be the same"
-    )]
-    NoSlot(Name, &'static str),
-    /// Limits by which nothing can be judged.
-    #[error(transparent)]
-    Limit(#[from] canary::Invalid),
-}
-
-impl Explain for BadMetrics {
-    fn kind(&self) -> Kind {
-        Kind::Invalid
     }
 }
 
@@ -545,7 +504,7 @@ mod tests {
                 .iter()
                 .map(|end| (at(*end), vec![Pair::from([2, 1, 2, 1])]))
                 .collect(),
-            faults: Vec::new(),
+            ..Column::default()
         };
         let metric = |role| Metric {
             role,
@@ -558,5 +517,81 @@ mod tests {
         assert_eq!(shown.len(), 3);
         assert_eq!(shown[0].counts[1], Pair::default());
         assert_eq!(shown[1].counts[1], Pair::from([2, 1, 2, 1]));
+    }
+
+    #[test]
+    fn a_target_without_a_bucket_hides_the_histogram() {
+        let histogram = one(r#"{name: a, histogram: 'm{v="{slot}"}'}"#);
+        let all = |skip: &str| {
+            let mut answer = Answer::default();
+            for (slot, pod) in [("v1", "a"), ("v1", "b"), ("v.2", "c")] {
+                for bound in ["0.1", "0.5", "+Inf"] {
+                    if format!("{pod}{bound}") != skip {
+                        let labels = [("__name__", "m"), ("v", slot), ("pod", pod), ("le", bound)];
+                        answer.series.push(series(&labels, 9));
+                    }
+                }
+            }
+            [answer]
+        };
+        let seen = histogram.seen(SLOTS, &all("")).unwrap();
+        let faults = |skip| {
+            let found = histogram
+                .gather(&seen, (window(), SLOTS), &all(skip))
+                .unwrap();
+            found
+                .faults
+                .first()
+                .map(|fault| (fault.reason, fault.detail.clone()))
+        };
+        assert_eq!(faults(""), None);
+        for (skip, bound) in [("b0.1", "0.1"), ("c0.5", "0.5"), ("b+Inf", "+Inf")] {
+            let (reason, detail) = faults(skip).unwrap();
+            assert_eq!(reason, Reason::Partial, "{skip}");
+            assert!(
+                detail.contains(&format!("no bucket le=\"{bound}\"")),
+                "{detail}"
+            );
+        }
+    }
+
+    #[test]
+    fn selectors_that_tell_nothing_apart_are_refused() {
+        let negated = parse(r#"metrics: [{name: a, histogram: 'm{v!="{slot}"}'}]"#);
+        assert!(matches!(negated, Err(BadMetrics::NoSlot(..))));
+        let wide =
+            one(r#"{name: a, total: 'm{v=~"v1|{slot}"}', good: 'm{v=~"v1|{slot}",ok="1"}'}"#);
+        let answers = [Answer {
+            series: vec![series(&[("__name__", "m"), ("v", "v1"), ("ok", "1")], 9)],
+            warnings: Vec::new(),
+        }];
+        let refused = wide.gather(&wide.metric, (window(), SLOTS), &answers);
+        assert!(matches!(refused, Err(Missing::Both(_))));
+    }
+
+    #[test]
+    fn no_good_event_at_all_is_no_sight_and_none_is_counted_twice() {
+        let good = one(r#"{name: a, total: 'm{v="{slot}"}', good: 'm{v="{slot}",ok="yes"}'}"#);
+        let bad = one(r#"{name: a, total: 'm{v="{slot}"}', bad: 'm{v=~"{slot}",ok="0"}'}"#);
+        let mut answer = Answer::default();
+        for slot in ["v1", "v.2"] {
+            for (ok, rise) in [("1", 90), ("0", 10)] {
+                let labels = [("__name__", "m"), ("v", slot), ("ok", ok)];
+                answer.series.push(series(&labels, rise));
+            }
+        }
+        let found = good.gather(
+            &good.metric,
+            (window(), SLOTS),
+            std::slice::from_ref(&answer),
+        );
+        assert_eq!(found.unwrap().faults[0].reason, Reason::Partial);
+        assert_eq!(bad.queries(SLOTS, Span::seconds(1)).len(), 2);
+        let some = Answer {
+            series: vec![answer.series[1].clone(), answer.series[3].clone()],
+            warnings: Vec::new(),
+        };
+        let found = bad.gather(&bad.metric, (window(), SLOTS), &[answer, some]);
+        assert_eq!(found.unwrap().rows[0].1, [Pair::from([100, 10, 100, 10])]);
     }
 }
