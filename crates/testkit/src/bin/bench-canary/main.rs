@@ -223,6 +223,7 @@ fn latencies(args: &Args) -> Result<()> {
         };
         let line = json!({
             "scenario": one.name,
+            "slower": one.slower,
             "kind": if one.is_fault() { "fault" } else { "healthy" },
             "runs": found.ours.len(),
             "ours": figures(&found.ours, 0),
