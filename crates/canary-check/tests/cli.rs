@@ -83,7 +83,7 @@ fn the_same_counts_give_the_same_verdict_byte_for_byte() {
     assert_eq!(first.stdout, second.stdout);
     assert_eq!(
         json(&first)["detail"]["algorithm"],
-        "stratified-hypergeometric/3"
+        "stratified-hypergeometric/4"
     );
 }
 

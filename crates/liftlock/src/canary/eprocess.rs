@@ -10,7 +10,7 @@ use super::number::{ln_add, ln_sum, real};
 
 /// Alternatives close to the hypothesis, and one far from it: what is wholly
 /// broken has to show in a handful of requests.
-const NEAR: u32 = 24;
+const NEAR: u32 = 14;
 const FAR: f64 = 16.0;
 const POINTS: u32 = NEAR + 1;
 
@@ -252,7 +252,7 @@ mod tests {
                         .iter()
                         .map(|row| row.ln_likelihood(*odds) - row.ln_likelihood(*null))
                         .sum();
-                    naive += stake / 25.0 * worth.exp();
+                    naive += stake / f64::from(POINTS) * worth.exp();
                 }
             }
         }

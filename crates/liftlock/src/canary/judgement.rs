@@ -35,7 +35,7 @@ pub struct Judgement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
     /// `ln E` against a healthy canary, over all counts; fails at
-    /// `ln(1/(0.22 alpha))`.
+    /// `ln(1/(0.29 alpha))`.
     pub log_e_fail: f64,
     /// How many more bad requests of the canary would have failed it at the
     /// last planned look; absent when no planned look is open.

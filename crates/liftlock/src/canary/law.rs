@@ -152,7 +152,7 @@ impl Law {
 }
 
 /// How many sums the processor can hold at once.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 16;
 
 /// The sums of weighted powers of some odds ratios, side by side.
 fn horner(weights: &[f64], odds: &[Odds]) -> [f64; TOGETHER] {

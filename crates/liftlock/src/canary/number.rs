@@ -24,11 +24,15 @@ pub(super) fn count(real: f64) -> u64 {
 /// `ln(exp(a) + exp(b))`.
 pub(super) fn ln_add(a: f64, b: f64) -> f64 {
     let (low, high) = if a < b { (a, b) } else { (b, a) };
-    if low == f64::NEG_INFINITY {
+    if low == f64::NEG_INFINITY || low - high < LOST {
         return high;
     }
     high + libm::log1p(libm::exp(low - high))
 }
+
+/// What is so much below the largest term, as a logarithm, is lost in the
+/// rounding of a sum.
+const LOST: f64 = -45.0;
 
 /// The logarithm of a sum of exponentials.
 pub(super) fn ln_sum(logs: impl Iterator<Item = f64> + Clone) -> f64 {
@@ -36,5 +40,7 @@ pub(super) fn ln_sum(logs: impl Iterator<Item = f64> + Clone) -> f64 {
     if top == f64::NEG_INFINITY {
         return top;
     }
-    top + libm::log(logs.map(|log| libm::exp(log - top)).sum::<f64>())
+    let away = logs.map(|log| log - top);
+    let sum = away.filter(|away| *away > LOST).map(libm::exp).sum::<f64>();
+    top + libm::log(sum)
 }

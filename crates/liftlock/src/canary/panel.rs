@@ -465,7 +465,7 @@ mod tests {
             .iter()
             .map(|strand| strand.state().spent())
             .collect();
-        let planned = 0.01 * 0.75;
+        let planned = 0.01 * 0.7;
         assert!(spent[0] <= planned * 0.25, "{spent:?}");
         assert!(spent[0] > planned * 0.125, "{spent:?}");
         let histogram = spent[1] + spent[2];

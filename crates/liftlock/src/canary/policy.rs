@@ -11,7 +11,7 @@ use crate::percent::Percent;
 use crate::span::Span;
 
 /// The rules of the computation; another name whenever a verdict could differ.
-pub const ALGORITHM: &str = "stratified-hypergeometric/3";
+pub const ALGORITHM: &str = "stratified-hypergeometric/4";
 
 /// How a canary is judged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
