@@ -14,7 +14,7 @@ pub(super) const ENOUGH: u64 = 10;
 
 /// The slope at an edge is about the mean of those to either side; it may be
 /// so much larger.
-const ROUNDED: f64 = 1.15;
+const ROUNDED: f64 = 1.08;
 
 /// The same where only one side is known: an exponential tail is so much
 /// steeper at an edge than between that and the one of half its size.
