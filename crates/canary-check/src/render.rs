@@ -90,13 +90,14 @@ pub(crate) fn headline(judgement: &Judgement) -> String {
             "the planned sample of {} requests was reached and nothing failed",
             canary.total
         ),
-        Reason::TooLittle => match judgement.requests_to_go {
-            Some(count) => {
+        Reason::TooLittle => match (judgement.requests_to_go, &judgement.detail) {
+            (_, Some(detail)) => format!("not enough evidence yet: {detail}"),
+            (Some(count), None) => {
                 let time = judgement.time_to_go.map(|span| format!(" in about {span}"));
                 let time = time.unwrap_or_default();
                 format!("not enough evidence yet, about {count} more requests{time}")
             }
-            None => "not enough evidence yet".to_owned(),
+            (None, None) => "not enough evidence yet".to_owned(),
         },
         Reason::NoRows
         | Reason::CanaryMissing
@@ -121,9 +122,18 @@ pub(crate) fn progress(judgement: &Judgement) -> String {
         judgement.verdict,
         headline(judgement),
         judgement.rows,
-        share(judgement.canary),
-        share(judgement.baseline)
+        seen(judgement, judgement.canary),
+        seen(judgement, judgement.baseline)
     )
+}
+
+/// What was judged of a slot.
+pub(crate) fn seen(judgement: &Judgement, arm: Arm) -> String {
+    let warming = judgement.reason == Reason::TooLittle && judgement.detail.is_some();
+    match arm.total {
+        0 if warming => "none after the warm-up".to_owned(),
+        _ => share(arm),
+    }
 }
 
 pub(crate) fn share(arm: Arm) -> String {
@@ -147,12 +157,12 @@ pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str
         lines.push(("metric", metric.clone()));
         lines.push(("all metrics", standings(judgement)));
     }
-    lines.push(("canary", share(judgement.canary)));
+    lines.push(("canary", seen(judgement, judgement.canary)));
     let against = judgement
         .limits
         .map_or(policy.against, |limits| limits.against);
     match against {
-        Against::Baseline => lines.push(("baseline", share(judgement.baseline))),
+        Against::Baseline => lines.push(("baseline", seen(judgement, judgement.baseline))),
         Against::Slo(objective) => {
             let allowed = format!("{:.2} % may fail", objective.allowed() * 100.0);
             lines.push(("objective", allowed));

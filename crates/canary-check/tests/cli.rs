@@ -463,6 +463,22 @@ fn flags_that_could_not_judge_are_refused() {
 }
 
 #[test]
+fn requests_of_the_warm_up_are_told_to_be_that() {
+    let server = start(Answer::Counters {
+        baseline: (400, 10),
+        canary: (400, 40),
+    });
+    let more = ["--since", "10m", "--timeout", "1s", "--warm-up", "1h"];
+    let output = look(&server, "run", &more);
+    assert_eq!(code(&output), 11, "{}", stderr(&output));
+    let told = json(&output)["headline"].to_string();
+    assert!(
+        told.contains("all requests of the canary were in the warm-up of 1h"),
+        "{told}"
+    );
+}
+
+#[test]
 fn what_was_counted_can_be_judged_again() {
     let answer = Answer::Counters {
         baseline: (400, 10),

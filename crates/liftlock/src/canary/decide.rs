@@ -86,7 +86,7 @@ impl Panel {
         }
         match sight.blind(self, current) {
             Some(blind) => Judgement::blind(self, blind),
-            None => Judgement::new(self, Reason::TooLittle, None),
+            None => Judgement::new(self, Reason::TooLittle, self.warming()),
         }
     }
 

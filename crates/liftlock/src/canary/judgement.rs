@@ -24,7 +24,7 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why, for programs.
     pub reason: Reason,
-    /// Why there is no sight, for people.
+    /// Why there is no sight, or nothing was judged, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Which count the numbers are of, where there are several.

@@ -173,6 +173,16 @@ impl Panel {
         length > 0 && !self.served.is_some_and(over)
     }
 
+    /// Why nothing was judged though the canary had requests.
+    pub(super) fn warming(&self) -> Option<String> {
+        let judged = self
+            .lead()
+            .is_some_and(|lead| lead.state.canary().total > 0);
+        let length = self.policy.warm_up;
+        (self.served.is_some() && !length.is_zero() && !judged)
+            .then(|| format!("all requests of the canary were in the warm-up of {length}"))
+    }
+
     /// The rules of the panel.
     #[must_use]
     pub const fn policy(&self) -> &Policy {

@@ -67,10 +67,10 @@ pub(super) fn drawn(section: &Section<'_>, from: Time) -> Drawn {
 /// The shares over all rows.
 fn told(section: &Section<'_>) -> String {
     let (judgement, against) = (section.judgement, section.policy.against);
-    let canary = render::share(judgement.canary);
+    let canary = render::seen(judgement, judgement.canary);
     match against {
         Against::Baseline => {
-            let baseline = render::share(judgement.baseline);
+            let baseline = render::seen(judgement, judgement.baseline);
             format!("In all rows together, canary: {canary}; baseline: {baseline}.")
         }
         Against::Slo(_) => format!("In all rows together: {canary}."),
