@@ -31,12 +31,13 @@ pub(crate) fn replay(args: &Replay, session: &Session) -> Result<Report, Failure
         judgement,
         claimed,
         asked,
+        notes,
         tallies,
     } = replayed;
     let begun = head.panel().map_err(|error| {
         Failure::because(Kind::Invalid, format!("cannot understand `{shown}`"), error)
     })?;
-    let mut notes = Vec::new();
+    let mut notes = notes.told();
     match &claimed {
         Some(claimed) if same(claimed, &judgement) => {}
         Some(claimed) => {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use liftlock::canary::counts::{self, Tally};
+use liftlock::canary::notes::Notes;
 use liftlock::canary::panel::Panel;
 use liftlock::canary::record::{About, Asked, Entry, Head};
 use liftlock::canary::sight::Shift;
@@ -57,7 +58,7 @@ struct Watch<'a> {
     from: Time,
     tallies: Vec<Tally>,
     asked: Vec<Asked>,
-    notes: Vec<String>,
+    notes: Notes,
 }
 
 pub(crate) fn watch(
@@ -111,7 +112,7 @@ pub(crate) fn watch(
         resume,
         tallies: Vec::new(),
         asked: Vec::new(),
-        notes: Vec::new(),
+        notes: Notes::default(),
     };
     let judgement = match looks {
         Looks::UntilDecided => watch.until(end(session, &policy))?,
@@ -222,11 +223,13 @@ impl Watch<'_> {
             (&self.client, &self.source),
             ((from, to), &mut look.asked),
         )?;
-        self.notes = look.gathered.notes;
+        let mut notes = look.gathered.notes;
+        notes.retain(|note| self.notes.take(note));
         let new = tallies.into_iter().filter(|tally| tally.time > from);
         let entry = Entry {
             at: now,
             faults: look.gathered.faults,
+            notes,
             asked: look.asked,
             tallies: new.collect(),
         };
@@ -269,7 +272,7 @@ impl Watch<'_> {
             policy,
             evidence: vec![record, Digest::of(csv.as_bytes())],
             asked: self.asked,
-            notes: self.notes,
+            notes: self.notes.told(),
             seen: Seen {
                 begun: self.begun,
                 tallies: self.tallies,

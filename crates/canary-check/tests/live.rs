@@ -60,9 +60,21 @@ fn a_bad_canary_fails_while_it_is_watched_and_its_first_errors_count() {
     let Some(prometheus) = Prometheus::start(&scrapes).unwrap() else {
         return;
     };
-    let more = [&BAD[..], &["--since", "5m", "--timeout", "60s"]].concat();
-    let (code, result, stderr) = run(&prometheus, "run", &more);
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("watch.jsonl").display().to_string();
+    let kept = ["--since", "5m", "--timeout", "60s", "--record", &record];
+    let (code, result, stderr) = run(&prometheus, "run", &[&BAD[..], &kept].concat());
     assert_eq!(code, 10, "{result} {stderr}");
+    // What the first looks had to say is not forgotten by the last one.
+    let notes = &result["detail"]["notes"];
+    assert!(notes.to_string().contains("finds no series yet"), "{notes}");
+    let again = Command::new(env!("CARGO_BIN_EXE_canary-check"))
+        .env_clear()
+        .args(["replay", &record, "--format", "json"])
+        .output()
+        .unwrap();
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(&again["detail"]["notes"], notes);
     assert_eq!(result["detail"]["reason"], "worse");
     let canary = &result["detail"]["canary"];
     let (total, bad) = (

@@ -19,6 +19,7 @@ mod law;
 mod limit;
 mod masses;
 pub mod metric;
+pub mod notes;
 mod null;
 pub(crate) mod number;
 mod outlook;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::counts::Tally;
 use super::judgement::Judgement;
 use super::metric::Metric;
+use super::notes::Notes;
 use super::panel::Panel;
 use super::policy::{ALGORITHM, Invalid, Policy};
 use super::sight::{Blind, Shift, Sight};
@@ -86,6 +87,9 @@ pub struct Entry {
     /// What hid the canary.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Blind>,
+    /// What a person should know, where no look before said so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What was asked for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<Asked>,
@@ -145,6 +149,8 @@ pub struct Replayed {
     pub tallies: Vec<Tally>,
     /// What was asked.
     pub asked: Vec<Asked>,
+    /// What a person should know of the watch.
+    pub notes: Notes,
     /// The verdict that follows from the looks.
     pub judgement: Judgement,
     /// The verdict that the record claims; nothing where its watch was killed.
@@ -170,6 +176,7 @@ pub fn replay(bytes: &[u8]) -> Result<Replayed, ParseError> {
     let mut replayed = None;
     let mut claimed = None;
     let (mut tallies, mut asked) = (Vec::new(), Vec::new());
+    let mut notes = Notes::default();
     for (number, line) in lines {
         if claimed.is_some() {
             return Err(ParseError::After(number));
@@ -189,6 +196,9 @@ pub fn replay(bytes: &[u8]) -> Result<Replayed, ParseError> {
                 replayed = Some(entry.judge(&mut panel, &head.shifts));
                 tallies.extend(entry.tallies);
                 asked.extend(entry.asked);
+                for note in &entry.notes {
+                    notes.take(note);
+                }
             }
         }
         if number > MOST_LOOKS {
@@ -200,6 +210,7 @@ pub fn replay(bytes: &[u8]) -> Result<Replayed, ParseError> {
         head,
         tallies,
         asked,
+        notes,
         claimed,
     })
 }
@@ -333,6 +344,7 @@ mod tests {
         let entry = |at| Entry {
             at: minute(at),
             faults: Vec::new(),
+            notes: Vec::new(),
             asked: Vec::new(),
             tallies: vec![Tally {
                 time: minute(at),
