@@ -1,6 +1,6 @@
 //! Checks what `run` needs before anybody relies on it.
 
-use liftlock::canary::{Policy, Reason};
+use liftlock::canary::{Policy, Reason, Unit};
 use liftlock::config::metrics::Provider;
 use liftlock::failure::Failure;
 use liftlock::report::Report;
@@ -36,7 +36,10 @@ struct Detail {
 
 pub(crate) fn doctor(args: &Doctor, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session, args.environment.as_ref())?;
-    let policy = policy(&settings, &args.place)?;
+    let mut policy = policy(&settings, &args.place)?;
+    if args.rate {
+        policy.unit = Unit::Rate;
+    }
     let mut source = settings.source(&args.place, &policy)?;
     let now = clock::now();
     let from = before(now, Span::seconds(300));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use liftlock::canary::Unit;
 use liftlock::canary::counts::Tally;
 use liftlock::canary::metric::{Metric, Role};
 use liftlock::canary::panel::ONLY;
@@ -56,8 +57,9 @@ impl Metrics {
         })
     }
 
-    /// All metrics of a panel; none where there is only the first count.
-    pub(crate) fn panel(&self) -> Result<Vec<Metric>, Failure> {
+    /// All metrics of a panel, the first of which counts this; none where there
+    /// is only that one.
+    pub(crate) fn panel(&self, unit: Unit) -> Result<Vec<Metric>, Failure> {
         if self.wanted.is_empty() {
             return Ok(Vec::new());
         }
@@ -65,7 +67,11 @@ impl Metrics {
             .parse()
             .map_err(|_never| Failure::new(Kind::Bug, "the first count has no name"))?;
         let further = self.wanted.iter().map(|(_, metric)| metric.clone());
-        Ok([Metric::new(first)].into_iter().chain(further).collect())
+        let first = Metric {
+            unit,
+            ..Metric::new(first)
+        };
+        Ok([first].into_iter().chain(further).collect())
     }
 
     /// What tells these metrics from others.

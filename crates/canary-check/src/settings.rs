@@ -187,16 +187,8 @@ impl Settings {
                 .with_hint("give the slot of the known version, or judge against `--slo`")),
             (_, baseline, canary) => {
                 let canary = canary.unwrap_or_default();
-                if baseline.as_ref() == Some(&canary) {
-                    let message = "canary and baseline are the same slot";
-                    return Err(Failure::new(Kind::Invalid, message));
-                }
-                Ok(Source::new(
-                    provider,
-                    &counters,
-                    baseline.as_deref(),
-                    &canary,
-                )?)
+                let source = Source::new(provider, &counters, baseline.as_deref(), &canary)?;
+                Ok(source.with_unit(policy.unit))
             }
         }
     }

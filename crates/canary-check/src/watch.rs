@@ -7,7 +7,7 @@ use liftlock::canary::notes::Notes;
 use liftlock::canary::panel::Panel;
 use liftlock::canary::record::{About, Asked, Entry, Head};
 use liftlock::canary::sight::Shift;
-use liftlock::canary::{Judgement, PassBy, Policy, Reason, Unit};
+use liftlock::canary::{Judgement, PassBy, Policy, Reason};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::span::Span;
@@ -72,15 +72,11 @@ pub(crate) fn watch(
         refuse_without_history(&source)?;
     }
     let policy = settings.policy(&args.proof, Some(source.cadence()))?;
-    if policy.unit == Unit::Rate {
-        let message = "`--rate` is about recorded counts";
-        return Err(Failure::new(Kind::Usage, message).with_hint("use it with `judge`"));
-    }
     settings.refuse_further(args.metrics.as_ref())?;
     settings.refuse_unsigned(args)?;
     let client = client(session)?;
     let metrics = Metrics::read(args.metrics.as_deref(), (&client, &source), session.started)?;
-    let mut head = Head::new(&policy, &metrics.panel()?);
+    let mut head = Head::new(&policy, &metrics.panel(policy.unit)?);
     head.shifts = shifts(&args.proof);
     head.about = about(&args.about, &source)?;
     head.about.sources.extend(metrics.told());

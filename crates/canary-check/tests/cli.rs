@@ -269,10 +269,7 @@ fn a_watch_writes_a_page_also_when_it_saw_nothing() {
         let text = std::fs::read_to_string(&page).unwrap();
         assert!(text.contains(told), "{answer:?}");
         // What was asked for, of both slots.
-        for slot in ["v1", "v2"] {
-            let query = format!("requests_total{{version=&quot;{slot}&quot;}}");
-            assert!(text.contains(&query), "{slot}");
-        }
+        assert!(text.contains("requests_total{version=~&quot;(?:v1|v2)&quot;}"));
     }
 }
 
@@ -655,7 +652,7 @@ fn after_a_promotion_the_slots_have_the_roles_that_the_state_knows() {
 }
 
 #[test]
-fn all_queries_of_a_look_are_about_the_same_moment_and_carry_the_token() {
+fn a_look_is_one_query_about_one_moment_and_carries_the_token() {
     let server = start(Answer::Empty);
     let folder = tempfile::tempdir().unwrap();
     let url = server.url("/below/");
@@ -684,20 +681,16 @@ fn all_queries_of_a_look_are_about_the_same_moment_and_carry_the_token() {
     );
     assert!(!told.contains("a-secret"));
     let requests = server.requests();
-    assert_eq!(requests.len(), 4);
-    let mut times: Vec<String> = Vec::new();
-    for request in &requests {
-        assert_eq!(
-            (request.method.as_str(), request.path()),
-            ("POST", "/below/api/v1/query")
-        );
-        assert_eq!(request.header("authorization"), Some("Bearer a-secret"));
-        let form = String::from_utf8(request.body.clone()).unwrap();
-        let time = form.split('&').find(|pair| pair.starts_with("time="));
-        times.push(time.unwrap().to_owned());
-    }
-    times.dedup();
-    assert_eq!(times.len(), 1, "{times:?}");
+    assert_eq!(requests.len(), 1, "one question is enough for both slots");
+    let request = &requests[0];
+    assert_eq!(
+        (request.method.as_str(), request.path()),
+        ("POST", "/below/api/v1/query")
+    );
+    assert_eq!(request.header("authorization"), Some("Bearer a-secret"));
+    let form = String::from_utf8(request.body.clone()).unwrap();
+    let times = form.split('&').filter(|pair| pair.starts_with("time="));
+    assert_eq!(times.count(), 1, "{form}");
 }
 
 const SLOTH: &str = "version: prometheus/v1\nservice: shop\nslos:\n- name: up\n  objective: 99.9\n  \

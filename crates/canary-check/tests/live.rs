@@ -109,8 +109,19 @@ fn a_canary_that_nobody_scrapes_is_blind_and_a_wrong_query_is_refused() {
     assert_eq!(code, 12, "{result} {stderr}");
     assert_eq!(result["detail"]["reason"], "canary_missing");
     let wrong = ["--bad", r#"requests_total{version="{slot}",code=~"("}"#];
-    let (code, _, stderr) = run(&prometheus, "run", &wrong);
+    let (code, _, stderr) = run(&prometheus, "once", &wrong);
     assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.contains("an expression that is none"), "{stderr}");
+    let named_twice = r#"requests_total{version="{slot}",__name__="x"}"#;
+    let output = Command::new(env!("CARGO_BIN_EXE_canary-check"))
+        .env_clear()
+        .args(["once", "--prometheus", &prometheus.url()])
+        .args(["--total", named_twice, "--bad", named_twice])
+        .args(["--baseline-slot", "v1", "--canary-slot", "v2"])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
     assert!(
         stderr.contains("Prometheus refuses the query (bad_data)"),
         "{stderr}"
@@ -171,5 +182,40 @@ fn a_prometheus_that_is_killed_leaves_a_blind_verdict_that_replays() {
         "spent",
     ] {
         assert_eq!(live["detail"][field], again["detail"][field], "{field}");
+    }
+}
+
+#[test]
+fn a_canary_that_is_in_its_own_baseline_is_refused() {
+    let (good, bad) = (app(1), app(10));
+    let scrapes = [("shop-5f", &good), ("shop-canary-7b", &bad)];
+    let scrapes = scrapes.map(|(pod, app)| Scrape {
+        labels: vec![("pod".to_owned(), pod.to_owned())],
+        ..scrape(app, pod)
+    });
+    let Some(prometheus) = Prometheus::start(&scrapes).unwrap() else {
+        return;
+    };
+    let query = "min(count_over_time(requests_total{code=\"200\"}[1h])) >= 5";
+    let scraped = || prometheus.value(query).unwrap();
+    wait::until("scrapes of both", Duration::from_secs(30), scraped).unwrap();
+    let selector = |code: &str| format!("requests_total{{pod=~\"{{slot}}-.*\"{code}}}");
+    let (total, bad) = (selector(""), selector(",code=~\"5..\""));
+    let place = ["--total", &total, "--bad", &bad];
+    let slots = ["--baseline-slot", "shop", "--canary-slot", "shop-canary"];
+    for subcommand in ["run", "once", "explain", "doctor"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_canary-check"))
+            .env_clear()
+            .args([subcommand, "--timeout", "5s"])
+            .args(["--prometheus", &prometheus.url()])
+            .args(place)
+            .args(slots)
+            .args(["--interval", "2s"])
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{subcommand} {stderr}");
+        assert!(stderr.contains("shop-canary-7b"), "{stderr}");
+        assert!(stderr.contains("is of both slots"), "{stderr}");
     }
 }

@@ -21,6 +21,7 @@ pub(crate) enum Answer {
 pub(crate) fn start(answer: Answer) -> Server {
     let served = Server::start(move |request| {
         let form = String::from_utf8(request.body.clone()).unwrap();
+        // Of both slots at once, each with its label.
         let (status, body) = respond(&form, answer);
         http::Answer::new(status).body(body)
     });
@@ -28,28 +29,27 @@ pub(crate) fn start(answer: Answer) -> Server {
 }
 
 fn respond(form: &str, answer: Answer) -> (u16, String) {
-    let canary = form.contains("v2");
-    let bad = form.contains("500");
+    let slots = ["v1", "v2"];
+    let slots = slots.into_iter().filter(|slot| form.contains(slot));
+    let each = |code: &str, values: &dyn Fn(&str) -> String| {
+        let slots = slots.clone();
+        let series = slots.map(|slot| series(slot, code, &values(slot)));
+        series.collect::<Vec<_>>().join(",")
+    };
     match answer {
-        Answer::Counters {
-            baseline: (total, failed),
-            canary: (canary_total, canary_failed),
-        } => {
-            let pick = match (canary, bad) {
-                (false, false) => total,
-                (false, true) => failed,
-                (true, false) => canary_total,
-                (true, true) => canary_failed,
-            };
-            (200, matrix(&values(pick, ""), ""))
+        Answer::Counters { baseline, canary } => {
+            let of = |slot: &str| if slot == "v1" { baseline } else { canary };
+            let good = each("200", &|slot| values(of(slot).0 - of(slot).1));
+            let bad = each("500", &|slot| values(of(slot).1));
+            (200, matrix(&format!("{good},{bad}"), ""))
         }
         Answer::Empty => (200, matrix("", "")),
-        Answer::NotANumber => (200, matrix(&series("[[1,\"NaN\"]]"), "")),
-        Answer::Fractions => (200, matrix(&series("[[1,\"0.25\"]]"), "")),
-        Answer::Warned => (
-            200,
-            matrix(&values(40, ""), r#","warnings":["a store is down"]"#),
-        ),
+        Answer::NotANumber => (200, matrix(&each("200", &|_| "[[1,\"NaN\"]]".into()), "")),
+        Answer::Fractions => (200, matrix(&each("200", &|_| "[[1,\"0.25\"]]".into()), "")),
+        Answer::Warned => {
+            let warning = r#","warnings":["a store is down"]"#;
+            (200, matrix(&each("200", &|_| values(40)), warning))
+        }
         Answer::Refused(status) => {
             let body = r#"{"status":"error","errorType":"execution","error":"many-to-many"}"#;
             (status, body.to_owned())
@@ -62,12 +62,14 @@ fn matrix(result: &str, more: &str) -> String {
     format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[{result}]}}{more}}}"#)
 }
 
-fn series(values: &str) -> String {
-    format!(r#"{{"metric":{{"__name__":"requests_total","instance":"a"}},"values":{values}}}"#)
+fn series(slot: &str, code: &str, values: &str) -> String {
+    format!(
+        r#"{{"metric":{{"__name__":"requests_total","instance":"{slot}:80","version":"{slot}","code":"{code}"}},"values":{values}}}"#
+    )
 }
 
 /// Samples every 15 seconds over the last 16 minutes.
-fn values(step: u64, separator: &str) -> String {
+fn values(step: u64) -> String {
     let newest = testkit::wait::now().unix_millis() / 15_000;
     let samples: Vec<String> = (0..64)
         .map(|at| {
@@ -76,5 +78,5 @@ fn values(step: u64, separator: &str) -> String {
             format!("[{seconds},\"{value}\"]")
         })
         .collect();
-    series(&format!("[{}]{separator}", samples.join(",")))
+    format!("[{}]", samples.join(","))
 }

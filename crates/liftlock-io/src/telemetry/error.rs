@@ -2,7 +2,7 @@
 
 use liftlock::config::metrics::Provider;
 use liftlock::failure::{Explain, Kind};
-use liftlock::prometheus::{self, NotSelector};
+use liftlock::prometheus;
 use liftlock::span::Span;
 use liftlock::telemetry;
 
@@ -56,14 +56,9 @@ pub enum Error {
     /// Tenants are Prometheus' affair.
     #[error("{0} has no tenants")]
     Tenant(Provider),
-    /// A selector that selects no counters.
-    #[error("cannot use the selector `{field}`")]
-    Selector {
-        /// `total` or `bad`.
-        field: &'static str,
-        /// Why.
-        source: NotSelector,
-    },
+    /// A canary would be compared with itself.
+    #[error("canary and baseline are the same slot, `{0}`")]
+    SameSlot(String),
     /// Canary and baseline would be the same.
     #[error("the query `{0}` does not hold `{{slot}}`, so canary and baseline would be the same")]
     NoSlot(&'static str),
@@ -124,7 +119,7 @@ impl Explain for Error {
             | Self::Ambiguous(_)
             | Self::BadSecret { .. }
             | Self::Tenant(_)
-            | Self::Selector { .. }
+            | Self::SameSlot(_)
             | Self::NoSlot(_)
             | Self::Interval(_)
             | Self::SlotUrl(_)
@@ -150,7 +145,6 @@ impl Explain for Error {
             Self::NoSecret(name) | Self::Missing(name) => {
                 Some(format!("set `{name}` in the environment"))
             }
-            Self::Selector { source, .. } => source.hint(),
             Self::Ask(cause) => cause.hint(),
             Self::Prometheus(cause) => cause.hint(),
             Self::Answer { provider, source } => match source {
@@ -175,6 +169,7 @@ impl Explain for Error {
             | Self::BadSecret { .. }
             | Self::SecretFile { .. }
             | Self::Tenant(_)
+            | Self::SameSlot(_)
             | Self::Interval(_)
             | Self::SlotUrl(_)
             | Self::Alone(_)

@@ -6,7 +6,7 @@ use liftlock::canary::Reason;
 use liftlock::canary::metric::Metric;
 use liftlock::canary::record::Asked;
 use liftlock::canary::sight::Blind;
-use liftlock::telemetry::several::{Column, Slots, Wanted};
+use liftlock::telemetry::several::{Column, Wanted};
 use liftlock::telemetry::{Answer, Window};
 use liftlock::time::Time;
 
@@ -48,11 +48,15 @@ pub fn seen(
     let place = place(source)?;
     let mut metrics = Vec::new();
     for one in wanted {
+        if !one.is_histogram() {
+            metrics.push(one.metric.clone());
+            continue;
+        }
         let answers = answers(&mut ask, (place, source), (one, window))?;
         if let Some(warning) = answers.iter().flat_map(|answer| &answer.warnings).next() {
             return Err(Error::Partial(warning.clone()));
         }
-        let metric = one.seen(slots(source), &answers);
+        let metric = one.seen(source.slots(), &answers);
         metrics.push(metric.map_err(Error::of(source.provider))?);
     }
     Ok(metrics)
@@ -106,7 +110,7 @@ pub fn columns(
             deaf = Some(faults.clone());
         }
         columns.push(match faults.is_empty() {
-            true => one.gather(metric, (window, slots(source)), &answers)?,
+            true => one.gather(metric, (window, source.slots()), &answers)?,
             false => Column {
                 faults,
                 ..Column::default()
@@ -124,18 +128,8 @@ fn answers(
     (place, source): (&Place, &Source),
     (wanted, window): (&Wanted, Window),
 ) -> Result<Vec<Answer>, Error> {
-    let queries = wanted.queries(slots(source), reach(window));
-    let queries = queries.iter();
-    queries
-        .map(|query| place.question(ask, query, window.to))
-        .collect()
-}
-
-fn slots(source: &Source) -> Slots<'_> {
-    Slots {
-        baseline: source.baseline.as_deref(),
-        canary: &source.canary,
-    }
+    let queries = wanted.queries(source.slots(), reach(window));
+    place.answers(ask, &queries, window.to)
 }
 
 fn place(source: &Source) -> Result<&Place, Error> {

@@ -13,13 +13,13 @@ mod newrelic;
 mod prometheus;
 mod scrape;
 
-use liftlock::canary::Reason;
 use liftlock::canary::record::Asked;
 use liftlock::canary::sight::Blind;
+use liftlock::canary::{Reason, Unit};
 use liftlock::config::metrics::{Counters, Provider};
 use liftlock::failure::{Explain as _, Kind};
 use liftlock::span::Span;
-use liftlock::telemetry::{self, Arms, Gathered, Window};
+use liftlock::telemetry::{self, Arms, Gathered, Slots, Window};
 use liftlock::time::Time;
 
 pub use ask::client;
@@ -39,6 +39,14 @@ pub struct Source {
     told: Vec<String>,
     baseline: Option<String>,
     canary: String,
+    unit: Unit,
+}
+
+/// What a source told about both slots.
+#[derive(Clone, Debug, Default)]
+struct Both {
+    baseline: Option<Arms>,
+    canary: Arms,
 }
 
 /// Selects the vendor.
@@ -69,9 +77,9 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Fails when the URL or a query cannot be used, when a query could not
-    /// tell the two slots apart, when a slot could change it, and when
-    /// credentials are missing.
+    /// Fails when the URL or a query cannot be used, when both slots are the
+    /// same or a query could not tell them apart, when a slot could change it,
+    /// and when credentials are missing.
     pub fn new(
         provider: Provider,
         place: &Counters,
@@ -81,6 +89,9 @@ impl Source {
         let interval = place.interval(provider);
         if interval < Span::seconds(1) || (provider.adds_up() && !whole(interval)) {
             return Err(Error::Interval(interval));
+        }
+        if baseline == Some(canary) {
+            return Err(Error::SameSlot(canary.to_owned()));
         }
         if place.tenant.is_some() && !provider.is_prometheus() {
             return Err(Error::Tenant(provider));
@@ -93,6 +104,7 @@ impl Source {
             told: told(provider, place),
             baseline: baseline.map(str::to_owned),
             canary: canary.to_owned(),
+            unit: Unit::default(),
         };
         let fields = ["total", "bad"].into_iter().zip(source.origin.has_slot());
         let blind = fields.into_iter().find(|(_, has_slot)| !has_slot);
@@ -104,6 +116,20 @@ impl Source {
             source.origin.check(slot)?;
         }
         Ok(source)
+    }
+
+    /// The same source, in which the total is an exposure where the unit says
+    /// so.
+    #[must_use]
+    pub fn with_unit(self, unit: Unit) -> Self {
+        Self { unit, ..self }
+    }
+
+    fn slots(&self) -> Slots<'_> {
+        Slots {
+            baseline: self.baseline.as_deref(),
+            canary: &self.canary,
+        }
     }
 
     /// What tells this source from others: the server, and what it is asked.
@@ -214,9 +240,28 @@ impl Origin {
         }
     }
 
+    /// The counters of both slots; of the baseline only where there is one.
+    fn both(&mut self, ask: &mut Ask<'_>, slots: Slots<'_>, window: Window) -> Result<Both, Error> {
+        if let Self::Prometheus(place) = self {
+            return place.both(ask, slots, window);
+        }
+        let canary = self.arms(ask, slots.canary, window)?;
+        let baseline = slots.baseline.map(|slot| self.arms(ask, slot, window));
+        Ok(Both {
+            baseline: baseline.transpose()?,
+            canary,
+        })
+    }
+
     fn arms(&mut self, ask: &mut Ask<'_>, slot: &str, window: Window) -> Result<Arms, Error> {
         match self {
-            Self::Prometheus(place) => place.arms(ask, slot, window),
+            Self::Prometheus(place) => {
+                let only = Slots {
+                    baseline: None,
+                    canary: slot,
+                };
+                place.both(ask, only, window).map(|both| both.canary)
+            }
             Self::Datadog(place) => place.arms(ask, slot, window.whole()),
             Self::CloudWatch(place) => place.arms(ask, slot, window.whole()),
             Self::NewRelic(place) => place.arms(ask, slot, window.whole()),
@@ -244,17 +289,14 @@ pub fn rows(client: &Client, source: &mut Source, from: Time, to: Time) -> Resul
     };
     let mut ask = Ask::new(client, source.interval);
     let mut faults = Vec::new();
-    let canary = source.origin.arms(&mut ask, &source.canary, window);
-    let canary = unseen(canary, &mut faults)?;
-    let baseline = match &source.baseline {
-        Some(slot) if faults.is_empty() => {
-            let arms = source.origin.arms(&mut ask, slot, window);
-            Some(unseen(arms, &mut faults)?)
-        }
-        Some(_) | None => None,
+    let slots = Slots {
+        baseline: source.baseline.as_deref(),
+        canary: &source.canary,
     };
+    let told = source.origin.both(&mut ask, slots, window);
+    let Both { baseline, canary } = unseen(told, &mut faults)?;
     let gathered = if faults.is_empty() {
-        telemetry::gather(window, baseline.as_ref(), &canary)?
+        telemetry::gather_as(source.unit, window, baseline.as_ref(), &canary)?
     } else {
         Gathered {
             faults,

@@ -1,14 +1,14 @@
 //! Servers with Prometheus' HTTP API: raw samples over an instant query.
 
 use liftlock::config::metrics::{Counters, Provider};
-use liftlock::prometheus::{self, Selector};
+use liftlock::prometheus;
 use liftlock::span::Span;
-use liftlock::telemetry::{Answer, Arms, Counter, Window};
+use liftlock::telemetry::{Answer, Matcher, Question, Slots, Window};
 use liftlock::time::Time;
 use url::Url;
 
 use super::ask::{Ask, below};
-use super::{Error, auth};
+use super::{Both, Error, auth};
 use crate::http::{Method, Request};
 
 /// How long before a window's end its first sample may be.
@@ -27,16 +27,12 @@ pub(super) struct Place {
     provider: Provider,
     endpoint: Url,
     tenant: Option<String>,
-    total: Selector,
-    bad: Selector,
+    question: Question,
 }
 
 impl Place {
     pub(super) fn new(provider: Provider, place: &Counters) -> Result<Self, Error> {
-        let selector = |field, text: &str| {
-            text.parse::<Selector>()
-                .map_err(|source| Error::Selector { field, source })
-        };
+        let selector = |field, text: &str| Matcher::new(field, text).map_err(Error::of(provider));
         if let Some(tenant) = &place.tenant
             && (tenant.is_empty() || !tenant.bytes().all(|byte| byte.is_ascii_graphic()))
         {
@@ -49,38 +45,48 @@ impl Place {
             provider,
             endpoint: below(&place.url, "/api/v1/query")?,
             tenant: place.tenant.clone(),
-            total: selector("total", &place.total)?,
-            bad: selector("bad", &place.bad)?,
+            question: Question::new(
+                selector("total", &place.total)?,
+                selector("bad", &place.bad)?,
+            ),
         })
     }
 
     pub(super) fn has_slot(&self) -> [bool; 2] {
-        [self.total.has_slot(), self.bad.has_slot()]
+        self.question.has_slot()
     }
 
-    pub(super) fn arms(
+    /// Asks about both slots at once.
+    pub(super) fn both(
         &self,
         ask: &mut Ask<'_>,
-        slot: &str,
+        slots: Slots<'_>,
         window: Window,
-    ) -> Result<Arms, Error> {
-        let span = reach(window);
-        let mut counter = |selector: &Selector| {
-            let query = selector.query(slot, span);
-            self.question(ask, &query, window.to).map(Counter::Raw)
+    ) -> Result<Both, Error> {
+        let queries = self.question.queries(slots, reach(window));
+        let answers = self.answers(ask, &queries, window.to)?;
+        let arms = |slot| {
+            let arms = self.question.arms(&answers, slot);
+            arms.map_err(Error::of(self.provider))
         };
-        Ok(Arms {
-            total: counter(&self.total)?,
-            bad: counter(&self.bad)?,
+        Ok(Both {
+            baseline: slots.baseline.map(arms).transpose()?,
+            canary: arms(slots.canary)?,
         })
     }
 
-    pub(super) fn question(
+    /// The answers to some queries about one moment.
+    pub(super) fn answers(
         &self,
         ask: &mut Ask<'_>,
-        query: &str,
+        queries: &[String],
         time: Time,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Vec<Answer>, Error> {
+        let queries = queries.iter();
+        queries.map(|query| self.answer(ask, query, time)).collect()
+    }
+
+    fn answer(&self, ask: &mut Ask<'_>, query: &str, time: Time) -> Result<Answer, Error> {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("query", query)
             .append_pair("time", &time.to_string())

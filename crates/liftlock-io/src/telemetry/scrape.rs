@@ -14,6 +14,10 @@ use crate::http::{Request, Response};
 
 const SLOT: &str = "{slot}";
 
+/// The label that tells whose page a series is from; a page cannot hold it, as
+/// names with two underscores are Prometheus' own.
+const PAGE: &str = "__slot__";
+
 /// A page and what is read from it.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -115,8 +119,13 @@ impl Place {
         let seen = self.look(ask, slot)?;
         // Whatever the page says was so at the latest now.
         let now = clock::now();
+        let own = self.url.contains(SLOT).then(|| slot.to_owned());
         let memory = self.memory.entry(slot.to_owned()).or_default();
-        for (memory, seen) in memory.iter_mut().zip(seen) {
+        for (memory, mut seen) in memory.iter_mut().zip(seen) {
+            // Pages of their own may hold the same labels.
+            for (labels, _) in seen.iter_mut() {
+                labels.extend(own.iter().map(|slot| (PAGE.to_owned(), slot.clone())));
+            }
             memory.learn(seen, now, window.from);
         }
         let [total, bad] = memory

@@ -31,12 +31,15 @@ fn what_could_not_be_judged_is_refused_before_anything_is_asked() {
         ),
         (
             both("http://a", "rate(m[5m])"),
-            "cannot use the selector `total`",
+            "cannot count with prometheus",
         ),
     ];
     for (found, expected) in cases {
         assert!(found.starts_with(expected), "{found}");
     }
+    let same = place("http://a", "m{v=\"{slot}\"}");
+    let same = Source::new(Provider::Prometheus, &same, Some("v1"), "v1");
+    assert!(matches!(same, Err(Error::SameSlot(_))));
     let alone = Source::new(Provider::Prometheus, &place("http://a", "m"), None, "");
     assert!(alone.is_ok());
 }

@@ -1,14 +1,16 @@
 //! Rows of counts from what a source told of both slots.
 
-use super::counter::{NotCount, Targets, rises};
-use super::increments::{Absent, Fault, Increments};
+use std::collections::BTreeSet;
+
+use super::counter::{Amount, NotCount, Restarts, Targets, rises};
+use super::increments::{Absent, Fault};
+use super::invalid::Invalid;
 use super::series::Series;
 use super::shape::{Arms, Counter};
-use super::window::{MOST_ROWS, Window};
-use crate::canary::Reason;
+use super::window::Window;
 use crate::canary::counts::{Arm, Row};
 use crate::canary::sight::Blind;
-use crate::failure::{Explain, Kind};
+use crate::canary::{Reason, Unit};
 use crate::span::Span;
 use crate::time::Time;
 
@@ -27,23 +29,70 @@ pub struct Gathered {
     pub notes: Vec<String>,
 }
 
-/// Counts both slots; without a baseline its counts are 0.
+/// Counts requests and bad ones of both slots; without a baseline its counts
+/// are 0.
 ///
 /// A row in which a slot's requests were not told is left out. Rows end before
 /// the first one in which bad requests are not told and could still come.
 ///
 /// # Errors
 ///
-/// Fails when the answers hold no counts, when their intervals are not the
-/// rows, and when the window is cut into too many rows, or into rows shorter
-/// than the time between samples.
+/// Fails when a counter is of both slots, when the answers hold no counts,
+/// when their intervals are not the rows, and when the window is cut into too
+/// many rows, or into rows shorter than the time between samples.
 pub fn gather(window: Window, baseline: Option<&Arms>, canary: &Arms) -> Result<Gathered, Invalid> {
+    gather_as(Unit::Share, window, baseline, canary)
+}
+
+/// As [`gather`], where what is counted may be events during an exposure. An
+/// exposure may hold fractions, and is told in whole units: a row of less than
+/// ten of them that is no whole number is left out, as rounding would shift
+/// its rate by more than a twentieth.
+///
+/// # Errors
+///
+/// Fails as [`gather`] does.
+pub fn gather_as(
+    unit: Unit,
+    window: Window,
+    baseline: Option<&Arms>,
+    canary: &Arms,
+) -> Result<Gathered, Invalid> {
+    let rules = Rules {
+        window,
+        unit,
+        restarts: &Restarts::default(),
+    };
+    count(rules, baseline, canary)
+}
+
+/// How answers are counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'a> {
+    pub(super) window: Window,
+    pub(super) unit: Unit,
+    /// Where several series are one thing that restarts at once.
+    pub(super) restarts: &'a Restarts,
+}
+
+pub(super) fn count(
+    rules: Rules<'_>,
+    baseline: Option<&Arms>,
+    canary: &Arms,
+) -> Result<Gathered, Invalid> {
+    let Rules { window, unit, .. } = rules;
+    if let Some(baseline) = baseline {
+        refuse_both(baseline, canary)?;
+    }
     let mut gathered = Gathered::default();
     let slots = [Some(canary), baseline];
     for arms in slots.into_iter().flatten() {
         for warning in arms.total.warnings().iter().chain(arms.bad.warnings()) {
             let fault = Blind::new(Reason::Partial, format!("the source warns: {warning}"));
-            gathered.faults.push(fault);
+            // One answer may be about several counters.
+            if !gathered.faults.contains(&fault) {
+                gathered.faults.push(fault);
+            }
         }
         gathered.newest = gathered.newest.max(arms.total.newest());
         gathered.spacing = gathered.spacing.max(arms.total.spacing());
@@ -55,16 +104,27 @@ pub fn gather(window: Window, baseline: Option<&Arms>, canary: &Arms) -> Result<
         let interval = window.interval;
         return Err(Invalid::Interval { interval, spacing });
     }
-    missing(&mut gathered, baseline, canary);
+    missing(&mut gathered, unit, (baseline, canary));
     let rows = window.rows()?;
-    let canary = column(window, rows, canary, &mut gathered.faults)?;
+    let canary = column(rules, rows, canary, &mut gathered)?;
     let baseline = match baseline {
-        Some(arms) => column(window, rows, arms, &mut gathered.faults)?,
+        Some(arms) => column(rules, rows, arms, &mut gathered)?,
         None => vec![Cell::Told(Arm::default()); rows],
     };
+    gathered.notes.dedup();
     lay(&mut gathered, window, &baseline, &canary);
-    contradiction(&mut gathered);
+    if unit == Unit::Share {
+        contradiction(&mut gathered);
+    }
     Ok(gathered)
+}
+
+/// Refuses selectors that put one counter into both slots: the canary's own
+/// requests in its baseline hide what is wrong with them.
+fn refuse_both(baseline: &Arms, canary: &Arms) -> Result<(), Invalid> {
+    let theirs: BTreeSet<_> = baseline.series().map(|one| &one.labels).collect();
+    let both = canary.series().find(|one| theirs.contains(&one.labels));
+    both.map_or(Ok(()), |both| Err(Invalid::Both(both.name())))
 }
 
 /// What is known of one slot in one row.
@@ -115,55 +175,65 @@ fn hole(gathered: &mut Gathered, slot: &str, end: Time, rest: &[Cell]) {
     }
 }
 
-fn missing(gathered: &mut Gathered, baseline: Option<&Arms>, canary: &Arms) {
+fn missing(gathered: &mut Gathered, unit: Unit, (baseline, canary): (Option<&Arms>, &Arms)) {
+    let (all, some) = match unit {
+        Unit::Share => ("all requests", "bad requests"),
+        Unit::Rate => ("the exposure", "events"),
+    };
+    let mut none = |slot, reason| {
+        let detail = format!("no series of the {slot}: the selector of {all} finds none");
+        gathered.faults.push(Blind::new(reason, detail));
+    };
     if canary.total.is_empty() {
-        let detail = "no series of the canary: the selector of all requests finds none";
-        let fault = Blind::new(Reason::CanaryMissing, detail);
-        gathered.faults.push(fault);
+        none("canary", Reason::CanaryMissing);
     }
     if baseline.is_some_and(|arms| arms.total.is_empty()) {
-        let detail = "no series of the baseline: the selector of all requests finds none";
-        let fault = Blind::new(Reason::BaselineMissing, detail);
-        gathered.faults.push(fault);
+        none("baseline", Reason::BaselineMissing);
     }
     let unseen = |arms: &Arms| arms.bad.is_empty();
     if unseen(canary) && baseline.is_none_or(unseen) {
-        let note = "the selector of bad requests finds no series yet; a typo would look the same";
-        gathered.notes.push(note.to_owned());
+        let note =
+            format!("the selector of {some} finds no series yet; a typo would look the same");
+        gathered.notes.push(note);
     }
 }
 
+/// Why rows of an exposure are missing.
+const THIN: &str = "rows with an exposure of less than ten units that is no whole number are left out: take a longer interval, or a counter in a smaller unit";
+
 fn column(
-    window: Window,
+    rules: Rules<'_>,
     rows: usize,
     arms: &Arms,
-    faults: &mut Vec<Blind>,
+    gathered: &mut Gathered,
 ) -> Result<Vec<Cell>, Invalid> {
     let mut targets = Targets::default();
     targets.learn(arms.total.series());
     targets.learn(arms.bad.series());
-    let mut count = |counter: &Counter| match counter {
-        Counter::Raw(answer) | Counter::Polled(answer) => {
-            risen(window, rows, &answer.series, (&targets, &mut *faults))
-        }
-        Counter::Increments(increments) => added(window, rows, increments, &mut *faults),
+    let known = (&targets, rules.restarts);
+    let bad = counts::<u64>(rules, (rows, known), &arms.bad, &mut gathered.faults)?;
+    let total = match rules.unit {
+        Unit::Share => counts::<u64>(rules, (rows, known), &arms.total, &mut gathered.faults)?,
+        Unit::Rate => counts::<f64>(rules, (rows, known), &arms.total, &mut gathered.faults)?,
     };
-    let total = count(&arms.total)?;
-    let bad = count(&arms.bad)?;
+    if rules.unit == Unit::Rate && total.contains(&None) && !arms.total.is_added_up() {
+        gathered.notes.push(THIN.to_owned());
+    }
     // No series of bad requests is what a counter is before the first of them.
     let absent = match &arms.bad {
         Counter::Increments(increments) if !arms.bad.is_empty() => increments.absent,
         Counter::Increments(_) | Counter::Raw(_) | Counter::Polled(_) => Absent::Zero,
     };
     let cells = total.into_iter().zip(bad);
-    Ok(cells.map(|(total, bad)| cell(total, bad, absent)).collect())
+    let cell = |(total, bad)| cell(total, bad, (absent, rules.unit));
+    Ok(cells.map(cell).collect())
 }
 
-fn cell(total: Option<u64>, bad: Option<u64>, absent: Absent) -> Cell {
+fn cell(total: Option<u64>, bad: Option<u64>, (absent, unit): (Absent, Unit)) -> Cell {
     match (total, bad, absent) {
         (Some(total), Some(bad), _) => Cell::Told(Arm { total, bad }),
         // Bad requests without requests: a contradiction, not a hole.
-        (None, Some(bad), _) if bad > 0 => Cell::Told(Arm { total: 0, bad }),
+        (None, Some(bad), _) if bad > 0 && unit == Unit::Share => Cell::Told(Arm { total: 0, bad }),
         (None, _, _) => Cell::Untold,
         (Some(total), None, Absent::Zero) | (Some(total @ 0), None, Absent::Unknown) => {
             Cell::Told(Arm { total, bad: 0 })
@@ -172,54 +242,67 @@ fn cell(total: Option<u64>, bad: Option<u64>, absent: Absent) -> Cell {
     }
 }
 
-fn risen(
-    window: Window,
-    rows: usize,
-    series: &[Series],
-    (targets, faults): (&Targets, &mut Vec<Blind>),
-) -> Result<Vec<Option<u64>>, Invalid> {
-    let mut column = vec![0; rows];
-    for one in series {
-        match rises(one, targets) {
-            Ok(rises) => spread(window, &mut column, &rises),
-            Err(fault) => no_count(fault, faults)?,
-        }
-    }
-    Ok(column.into_iter().map(Some).collect())
-}
-
-fn added(
-    window: Window,
-    rows: usize,
-    increments: &Increments,
+/// One counter in each row, where it was told.
+fn counts<T: Amount>(
+    rules: Rules<'_>,
+    (rows, known): (usize, (&Targets, &Restarts)),
+    counter: &Counter,
     faults: &mut Vec<Blind>,
 ) -> Result<Vec<Option<u64>>, Invalid> {
-    match increments.column(window, rows) {
-        Ok(column) => return Ok(column.0),
-        Err(Fault::Grid(invalid)) => return Err(invalid),
-        Err(Fault::Count(fault)) => no_count(fault, faults)?,
+    let window = rules.window;
+    match counter {
+        Counter::Raw(answer) | Counter::Polled(answer) => {
+            let column = risen::<T>((window, rows), &answer.series, known, faults)?;
+            Ok(column.into_iter().map(T::told).collect())
+        }
+        Counter::Increments(increments) => match increments.column::<T>(window, rows) {
+            Ok(column) => Ok(column),
+            Err(Fault::Grid(invalid)) => Err(invalid),
+            Err(Fault::Count(fault)) => {
+                no_count(fault, faults)?;
+                Ok(vec![None; rows])
+            }
+        },
     }
-    Ok(vec![None; rows])
+}
+
+/// How much some series rose together in each row.
+fn risen<T: Amount>(
+    (window, rows): (Window, usize),
+    series: &[Series],
+    known: (&Targets, &Restarts),
+    faults: &mut Vec<Blind>,
+) -> Result<Vec<T>, Invalid> {
+    let mut column = vec![T::default(); rows];
+    // In one order, as a sum of fractions depends on it.
+    let mut series: Vec<&Series> = series.iter().collect();
+    series.sort_by(|one, other| one.labels.cmp(&other.labels));
+    for one in series {
+        let rises = match rises::<T>(one, known) {
+            Ok(rises) => rises,
+            Err(fault) => {
+                no_count(fault, faults)?;
+                continue;
+            }
+        };
+        for (moment, rise) in rises {
+            let sum = window.index(moment);
+            if let Some(sum) = sum.and_then(|index| column.get_mut(index)) {
+                *sum = sum.plus(rise);
+            }
+        }
+    }
+    Ok(column)
 }
 
 fn no_count(fault: NotCount, faults: &mut Vec<Blind>) -> Result<(), Invalid> {
     match fault {
         NotCount::NotWhole(name) => Err(Invalid::NotCounter(name)),
+        NotCount::Negative(name) => Err(Invalid::Negative(name)),
         NotCount::NotFinite(name) => {
             let detail = format!("`{name}` holds a value that is no number");
             faults.push(Blind::new(Reason::Unreadable, detail));
             Ok(())
-        }
-    }
-}
-
-fn spread(window: Window, column: &mut [u64], rises: &[(Time, u64)]) {
-    for (moment, rise) in rises {
-        let count = window
-            .index(*moment)
-            .and_then(|index| column.get_mut(index));
-        if let Some(count) = count {
-            *count = count.saturating_add(*rise);
         }
     }
 }
@@ -239,59 +322,6 @@ fn contradiction(gathered: &mut Gathered) {
         );
         gathered.rows.truncate(index);
         gathered.faults.push(Blind::new(Reason::Unreadable, detail));
-    }
-}
-
-/// The answers are whole, but cannot be counted as was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
-    /// A gauge, or a recording rule over a rate.
-    #[error("`{0}` is no counter of requests: it holds fractions or negative values")]
-    NotCounter(String),
-    /// Most rows would be empty.
-    #[error("the interval of {interval} is shorter than the {spacing} between samples")]
-    Interval {
-        /// As asked for.
-        interval: Span,
-        /// As found.
-        spacing: Span,
-    },
-    /// The source adds up other intervals than were asked for.
-    #[error(
-        "`{name}` is counted by intervals of {width}, one of which ends at {end}: these are not the rows of {interval}"
-    )]
-    Grid {
-        /// How the source calls it.
-        name: String,
-        /// As found.
-        width: Span,
-        /// As found.
-        end: Time,
-        /// As asked for.
-        interval: Span,
-    },
-    /// The window is too long for its interval.
-    #[error("the window has {0} rows, more than {MOST_ROWS}")]
-    TooManyRows(u64),
-}
-
-impl Explain for Invalid {
-    fn kind(&self) -> Kind {
-        Kind::Invalid
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::NotCounter(_) => Some("select a raw counter such as requests_total".to_owned()),
-            Self::Interval { spacing, .. } => {
-                let twice = Span::from_millis(spacing.millis().saturating_mul(2));
-                Some(format!("set the interval to {twice}, twice that time"))
-            }
-            Self::Grid { .. } => {
-                Some("set the interval to one that the source counts by".to_owned())
-            }
-            Self::TooManyRows(_) => Some("take a longer interval".to_owned()),
-        }
     }
 }
 
@@ -327,6 +357,21 @@ mod tests {
             series,
             warnings: vec![],
         })
+    }
+
+    /// The same counters of the other slot, as a server would tell them.
+    fn of_baseline(arms: &Arms) -> Arms {
+        let known = |counter: &Counter| {
+            let mut series = counter.series().to_vec();
+            for one in &mut series {
+                one.labels.insert("instance".to_owned(), "b:80".to_owned());
+            }
+            answer(series)
+        };
+        Arms {
+            total: known(&arms.total),
+            bad: known(&arms.bad),
+        }
     }
 
     fn window(to: i64) -> Window {
@@ -401,14 +446,15 @@ mod tests {
             total: answer(vec![series("200", &good)]),
             bad: Counter::default(),
         };
+        let known = of_baseline(&seen);
         let none = Arms::default();
         let reasons = |gathered: Gathered| -> Vec<Reason> {
             gathered.faults.iter().map(|fault| fault.reason).collect()
         };
         let both = |baseline: &Arms, canary: &Arms| gather(window(60), Some(baseline), canary);
-        assert_eq!(reasons(both(&seen, &seen).unwrap()), []);
+        assert_eq!(reasons(both(&known, &seen).unwrap()), []);
         assert_eq!(
-            reasons(both(&seen, &none).unwrap()),
+            reasons(both(&known, &none).unwrap()),
             [Reason::CanaryMissing]
         );
         assert_eq!(
@@ -420,34 +466,92 @@ mod tests {
             warnings: vec!["half".to_owned()],
             ..Answer::default()
         });
-        assert_eq!(reasons(both(&warned, &seen).unwrap()), [Reason::Partial]);
+        assert_eq!(reasons(both(&warned, &known).unwrap()), [Reason::Partial]);
         let with = |samples: &[(i64, f64)]| Arms {
             total: answer(vec![series("200", samples)]),
             bad: Counter::default(),
         };
         let nan = with(&[(-5, 1.0), (10, f64::NAN)]);
-        assert_eq!(reasons(both(&seen, &nan).unwrap()), [Reason::Unreadable]);
+        assert_eq!(reasons(both(&known, &nan).unwrap()), [Reason::Unreadable]);
         let wrong = Arms {
-            total: seen.total.clone(),
+            total: seen.total,
             bad: with(&[(-5, 0.0), (10, 9.0)]).total,
         };
-        let found = both(&seen, &wrong).unwrap();
+        let found = both(&known, &wrong).unwrap();
         assert_eq!(
             (found.rows.len(), reasons(found)),
             (0, vec![Reason::Unreadable])
         );
         assert!(matches!(
-            both(&seen, &with(&[(10, 0.5)])),
+            both(&known, &with(&[(10, 0.5)])),
             Err(Invalid::NotCounter(_))
         ));
         assert!(matches!(
-            both(&seen, &with(&[(10, -1.0)])),
+            both(&known, &with(&[(10, -1.0)])),
             Err(Invalid::NotCounter(_))
         ));
         let sparse = with(&[(-60, 1.0), (-30, 1.0), (0, 1.0), (30, 1.0)]);
         assert!(matches!(
-            both(&seen, &sparse),
+            both(&known, &sparse),
             Err(Invalid::Interval { .. })
         ));
+    }
+
+    #[test]
+    fn a_counter_in_both_slots_is_refused_whichever_it_counts() {
+        let good = series("200", &[(-5, 1.0), (10, 2.0), (25, 3.0), (40, 4.0)]);
+        let bad = series("500", &[(-5, 0.0), (10, 1.0)]);
+        let arms = |total: &Series, bad: &Series| Arms {
+            total: answer(vec![total.clone()]),
+            bad: answer(vec![bad.clone()]),
+        };
+        let ours = arms(&good, &bad);
+        let theirs = of_baseline(&ours);
+        let (other_good, other_bad) = (&theirs.total.series()[0], &theirs.bad.series()[0]);
+        assert!(gather(window(60), Some(&theirs), &ours).is_ok());
+        for shared in [
+            arms(&good, other_bad),
+            arms(other_good, &bad),
+            arms(&bad, other_bad),
+        ] {
+            let refused = gather(window(60), Some(&shared), &ours);
+            assert!(matches!(refused, Err(Invalid::Both(_))), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn events_are_counted_beside_an_exposure_that_may_hold_fractions() {
+        let seconds = [(-5, 0.25), (10, 20.5), (25, 40.75), (45, 44.5), (60, 64.5)];
+        let arms = Arms {
+            total: answer(vec![series("", &seconds)]),
+            bad: answer(vec![series(
+                "e",
+                &[(-5, 0.0), (10, 90.0), (25, 93.0), (45, 99.0)],
+            )]),
+        };
+        let found = gather_as(Unit::Rate, window(60), None, &arms).unwrap();
+        // 20.25 and 20.25 seconds; the 23.75 of the last row are whole again.
+        assert_eq!(counts(&found), [(20, 90), (20, 3), (24, 6)]);
+        assert_eq!((found.faults, found.notes), (vec![], vec![]));
+        assert!(matches!(
+            gather(window(60), None, &arms),
+            Err(Invalid::NotCounter(_))
+        ));
+        let thin = Arms {
+            total: answer(vec![series(
+                "",
+                &[(-5, 0.0), (10, 12.25), (25, 13.0), (45, 33.0)],
+            )]),
+            ..arms
+        };
+        let found = gather_as(Unit::Rate, window(60), None, &thin).unwrap();
+        assert_eq!(counts(&found), [(12, 90), (20, 6)]);
+        assert_eq!(found.notes, [THIN]);
+        let negative = Arms {
+            total: answer(vec![series("", &[(10, -0.5)])]),
+            ..thin
+        };
+        let refused = gather_as(Unit::Rate, window(60), None, &negative);
+        assert!(matches!(refused, Err(Invalid::Negative(_))));
     }
 }

@@ -1,7 +1,7 @@
 //! Counts of whole intervals, as the source itself added them up.
 
-use super::counter::{NotCount, whole};
-use super::gather::Invalid;
+use super::counter::{Amount, NotCount};
+use super::invalid::Invalid;
 use super::window::Window;
 use crate::span::Span;
 use crate::time::Time;
@@ -43,8 +43,12 @@ pub struct Increments {
 
 impl Increments {
     /// The counts on the grid of a window; nothing where none was told.
-    pub(super) fn column(&self, window: Window, rows: usize) -> Result<Column, Fault> {
-        let mut column = Column(vec![None; rows]);
+    pub(super) fn column<T: Amount>(
+        &self,
+        window: Window,
+        rows: usize,
+    ) -> Result<Vec<Option<u64>>, Fault> {
+        let mut column = vec![None; rows];
         for bucket in &self.buckets {
             let Some(index) = window.exact(bucket.end, self.width) else {
                 return Err(Fault::Grid(Invalid::Grid {
@@ -55,9 +59,9 @@ impl Increments {
                 }));
             };
             let Some(value) = bucket.count else { continue };
-            let count = whole(value, || self.name.clone()).map_err(Fault::Count)?;
-            if let Some(cell) = column.0.get_mut(index) {
-                *cell = Some(count);
+            let amount = T::read(value, || self.name.clone()).map_err(Fault::Count)?;
+            if let Some(cell) = column.get_mut(index) {
+                *cell = amount.told();
             }
         }
         Ok(column)
@@ -69,10 +73,6 @@ impl Increments {
         told.map(|bucket| bucket.end).max()
     }
 }
-
-/// One count, or none, for each row.
-#[derive(Clone, Debug)]
-pub(super) struct Column(pub(super) Vec<Option<u64>>);
 
 /// Why intervals are no rows.
 #[derive(Debug)]

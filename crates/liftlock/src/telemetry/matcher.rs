@@ -8,7 +8,10 @@ use super::error::{Error, short};
 
 const SLOT: &str = "{slot}";
 
-/// The most bytes of a selector, and the most matchers in it.
+/// The label that holds the name of a series.
+const NAME: &str = "__name__";
+
+/// The most bytes of a selector, and the most conditions in it.
 const LONGEST: usize = 8 * 1024;
 const MOST: usize = 64;
 
@@ -17,8 +20,8 @@ const MOST: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Matcher {
     field: &'static str,
-    name: Option<String>,
-    labels: Vec<Condition>,
+    /// The name is one of them.
+    conditions: Vec<Condition>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +41,7 @@ enum Test {
 
 /// A matcher with a slot in its place.
 #[derive(Clone, Debug)]
-pub struct Wanted {
-    name: Option<String>,
-    labels: Vec<(String, Ready)>,
-}
+pub struct Wanted(Vec<(String, Ready)>);
 
 #[derive(Clone, Debug)]
 enum Ready {
@@ -61,7 +61,7 @@ impl Matcher {
         let refused = || Error::Query {
             field,
             reason: format!(
-                "is no selector such as requests_total{{code=~\"5..\"}}: `{}`",
+                "is no selector of raw counters such as requests_total{{code=~\"5..\"}}, without functions and ranges: `{}`",
                 short(text)
             ),
         };
@@ -70,22 +70,21 @@ impl Matcher {
             return Err(refused());
         }
         let (name, rest) = text.split_at(text.find('{').unwrap_or(text.len()));
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | ':');
-        if !name.trim().chars().all(plain) {
-            return Err(refused());
-        }
-        let labels = match rest {
+        let mut found = match rest {
             "" => Vec::new(),
             braces => conditions(braces).ok_or_else(refused)?,
         };
-        let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
-        if name.is_none() && labels.is_empty() {
+        match name.trim() {
+            "" => {}
+            name if is_plain(name) => found.insert(0, Condition::named(name)),
+            _ => return Err(refused()),
+        }
+        if found.is_empty() {
             return Err(refused());
         }
         let matcher = Self {
             field,
-            name,
-            labels,
+            conditions: found,
         };
         matcher.about("x").map(|_| matcher)
     }
@@ -93,46 +92,32 @@ impl Matcher {
     /// Whether the selector tells slots apart.
     #[must_use]
     pub fn has_slot(&self) -> bool {
-        self.labels.iter().any(|condition| match condition.test {
-            Test::Is | Test::Like => condition.value.contains(SLOT),
-            // All but a slot is no slot.
-            Test::IsNot | Test::Unlike => false,
-        })
+        self.conditions
+            .iter()
+            .any(|condition| match condition.test {
+                Test::Is | Test::Like => condition.has_slot(),
+                // All but a slot is no slot.
+                Test::IsNot | Test::Unlike => false,
+            })
     }
 
     /// Whether whatever fits this fits the other one, too, by its labels.
     #[must_use]
     pub fn narrows(&self, other: &Self) -> bool {
-        let kept = |condition: &Condition| self.labels.contains(condition);
-        self.name == other.name && other.labels.iter().all(kept)
+        let kept = |condition: &Condition| self.conditions.contains(condition);
+        other.conditions.iter().all(kept)
     }
 
-    /// The selector as PromQL, for any of some slots.
+    /// The selector as PromQL, of all that is of any of some slots.
     #[must_use]
     pub fn query(&self, slots: &[&str]) -> String {
-        let escaped = slots.iter().map(|slot| regex_lite::escape(slot));
-        let any = format!("(?:{})", escaped.collect::<Vec<_>>().join("|"));
-        let condition = |condition: &Condition| {
-            let Condition { label, test, value } = condition;
-            let (sign, value) = match (test, value.contains(SLOT)) {
-                (Test::Is, true) => ("=~", regex_lite::escape(value)),
-                (Test::IsNot, true) => ("!~", regex_lite::escape(value)),
-                (Test::Is, false) => ("=", value.clone()),
-                (Test::IsNot, false) => ("!=", value.clone()),
-                (Test::Like, _) => ("=~", value.clone()),
-                (Test::Unlike, _) => ("!~", value.clone()),
-            };
-            let value = value.replace(&regex_lite::escape(SLOT), &any);
-            let value = value.replace(SLOT, &any);
-            let value = value
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('\n', "\\n");
-            format!("{label}{sign}\"{value}\"")
-        };
-        let labels: Vec<String> = self.labels.iter().map(condition).collect();
-        let name = self.name.as_deref().unwrap_or_default();
-        format!("{name}{{{}}}", labels.join(","))
+        let first = self.conditions.first().filter(|first| first.is_name());
+        let rest = self.conditions.iter().skip(first.iter().count());
+        let rest: Vec<String> = rest
+            .filter_map(|condition| condition.query(slots))
+            .collect();
+        let name = first.map_or("", |first| first.value.as_str());
+        format!("{name}{{{}}}", rest.join(","))
     }
 
     /// The matcher for one slot; inside of expressions it means itself.
@@ -141,6 +126,23 @@ impl Matcher {
     ///
     /// Fails on an expression that cannot be understood.
     pub fn about(&self, slot: &str) -> Result<Wanted, Error> {
+        self.ready(slot, |_| true)
+    }
+
+    /// What tells one slot's own series apart among the answers to another
+    /// selector's query: the rest of it the server has tested, which may leave
+    /// labels out afterwards, as Thanos does with those of replicas.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Matcher::about`] does.
+    pub(super) fn among(&self, asked: &Self, slot: &str) -> Result<Wanted, Error> {
+        let open =
+            |condition: &Condition| condition.has_slot() || !asked.conditions.contains(condition);
+        self.ready(slot, open)
+    }
+
+    fn ready(&self, slot: &str, which: impl Fn(&Condition) -> bool) -> Result<Wanted, Error> {
         let ready = |condition: &Condition| {
             let test = match condition.test {
                 Test::Is => Ready::Is(condition.value.replace(SLOT, slot)),
@@ -150,14 +152,8 @@ impl Matcher {
             };
             Ok((condition.label.clone(), test))
         };
-        Ok(Wanted {
-            name: self.name.clone(),
-            labels: self
-                .labels
-                .iter()
-                .map(ready)
-                .collect::<Result<_, Error>>()?,
-        })
+        let wanted = self.conditions.iter().filter(|condition| which(condition));
+        Ok(Wanted(wanted.map(ready).collect::<Result<_, Error>>()?))
     }
 
     fn expression(&self, text: &str, slot: &str) -> Result<Regex, Error> {
@@ -172,75 +168,165 @@ impl Matcher {
     }
 }
 
+impl Condition {
+    fn named(name: &str) -> Self {
+        Self {
+            label: NAME.to_owned(),
+            test: Test::Is,
+            value: name.to_owned(),
+        }
+    }
+
+    /// Whether it can stand before the braces.
+    fn is_name(&self) -> bool {
+        self.label == NAME && self.test == Test::Is && is_plain(&self.value)
+    }
+
+    fn has_slot(&self) -> bool {
+        self.value.contains(SLOT)
+    }
+
+    /// The condition as PromQL; nothing where each slot rules out what is of
+    /// another one, so that all of it has to be asked for.
+    fn query(&self, slots: &[&str]) -> Option<String> {
+        let escaped = slots.iter().map(|slot| regex_lite::escape(slot));
+        let any = format!("(?:{})", escaped.collect::<Vec<_>>().join("|"));
+        let (sign, value) = match (self.test, self.has_slot(), slots) {
+            (Test::Is, false, _) => ("=", self.value.clone()),
+            (Test::IsNot, false, _) => ("!=", self.value.clone()),
+            (Test::Is, true, [only]) => ("=", self.value.replace(SLOT, only)),
+            (Test::IsNot, true, [only]) => ("!=", self.value.replace(SLOT, only)),
+            (Test::Is, true, _) => {
+                let value = regex_lite::escape(&self.value);
+                ("=~", value.replace(&regex_lite::escape(SLOT), &any))
+            }
+            (Test::IsNot, true, _) => return None,
+            (Test::Like, _, _) => ("=~", self.value.replace(SLOT, &any)),
+            (Test::Unlike, true, [_, _, ..]) => return None,
+            (Test::Unlike, _, _) => ("!~", self.value.replace(SLOT, &any)),
+        };
+        let value = value
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n");
+        let label = match is_plain(&self.label) {
+            true => self.label.clone(),
+            false => format!("\"{}\"", self.label),
+        };
+        Some(format!("{label}{sign}\"{value}\""))
+    }
+}
+
 impl Wanted {
     /// Whether a series is meant; a label that is not there is empty.
     #[must_use]
     pub fn fits(&self, labels: &BTreeMap<String, String>) -> bool {
         let value = |label: &str| labels.get(label).map_or("", String::as_str);
-        let named = self
-            .name
-            .as_ref()
-            .is_none_or(|name| value("__name__") == name);
-        named
-            && self.labels.iter().all(|(label, test)| match test {
-                Ready::Is(wanted) => value(label) == wanted,
-                Ready::IsNot(wanted) => value(label) != wanted,
-                Ready::Like(expression) => expression.is_match(value(label)),
-                Ready::Unlike(expression) => !expression.is_match(value(label)),
-            })
+        self.0.iter().all(|(label, test)| match test {
+            Ready::Is(wanted) => value(label) == wanted,
+            Ready::IsNot(wanted) => value(label) != wanted,
+            Ready::Like(expression) => expression.is_match(value(label)),
+            Ready::Unlike(expression) => !expression.is_match(value(label)),
+        })
     }
+}
+
+fn is_plain(name: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | ':');
+    !name.is_empty() && name.chars().all(plain)
 }
 
 fn conditions(braces: &str) -> Option<Vec<Condition>> {
     let mut rest = braces.strip_prefix('{')?.strip_suffix('}')?.trim();
-    let mut found = Vec::new();
-    while !rest.is_empty() {
-        let end = rest.find(['=', '!'])?;
-        let (label, tail) = rest.split_at(end);
-        let tests = [
-            ("=~", Test::Like),
-            ("!~", Test::Unlike),
-            ("!=", Test::IsNot),
-            ("=", Test::Is),
-        ];
-        let (sign, test) = tests.into_iter().find(|(sign, _)| tail.starts_with(sign))?;
-        let (value, tail) = quoted(tail.strip_prefix(sign)?.trim_start())?;
-        let label = label.trim().trim_matches('"').to_owned();
-        if label.is_empty() || found.len() == MOST {
+    let mut found: Vec<Condition> = Vec::new();
+    while !rest.is_empty() && found.len() < MOST {
+        let (condition, tail) = condition(rest)?;
+        // A name is given once.
+        if condition.is_name() && found.iter().any(Condition::is_name) {
             return None;
         }
-        found.push(Condition { label, test, value });
+        match condition.label == NAME {
+            true => found.insert(0, condition),
+            false => found.push(condition),
+        }
         rest = match tail.trim_start() {
             "" => "",
             more => more.strip_prefix(',')?.trim_start(),
         };
     }
-    Some(found)
+    rest.is_empty().then_some(found)
 }
 
-/// A string in double or single quotes and what is behind it.
+/// One condition, or a name in quotes, and what is behind it.
+fn condition(text: &str) -> Option<(Condition, &str)> {
+    let (label, tail) = match text.starts_with(['"', '\'', '`']) {
+        true => quoted(text)?,
+        false => {
+            let (label, tail) = text.split_at(text.find(['=', '!'])?);
+            let label = Some(label.trim()).filter(|label| is_plain(label))?;
+            (label.to_owned(), tail)
+        }
+    };
+    let tail = tail.trim_start();
+    if label.is_empty() || label.contains(['"', '\\', '\n']) {
+        return None;
+    }
+    if tail.is_empty() || tail.starts_with(',') {
+        // Only a name stands alone, and only in quotes.
+        let quoted = text.starts_with(['"', '\'', '`']);
+        return quoted.then(|| (Condition::named(&label), tail));
+    }
+    let tests = [
+        ("=~", Test::Like),
+        ("!~", Test::Unlike),
+        ("!=", Test::IsNot),
+        ("=", Test::Is),
+    ];
+    let (sign, test) = tests.into_iter().find(|(sign, _)| tail.starts_with(sign))?;
+    let (value, tail) = quoted(tail.strip_prefix(sign)?.trim_start())?;
+    Some((Condition { label, test, value }, tail))
+}
+
+/// A string of PromQL and what is behind it: in double or single quotes with
+/// the escapes of Go, or as it stands in backticks.
 pub(super) fn quoted(text: &str) -> Option<(String, &str)> {
     let mut letters = text.char_indices();
     let (_, quote) = letters
         .next()
-        .filter(|(_, one)| matches!(one, '"' | '\''))?;
+        .filter(|(_, one)| matches!(one, '"' | '\'' | '`'))?;
     let mut value = String::new();
     while let Some((at, letter)) = letters.next() {
         match letter {
-            '\\' => match letters.next()?.1 {
-                'n' => value.push('\n'),
-                't' => value.push('\t'),
-                same @ ('\\' | '"' | '\'') => value.push(same),
-                // An expression keeps its own backslashes.
-                other => value.extend(['\\', other]),
-            },
             letter if letter == quote => {
                 return Some((value, text.get(at.checked_add(1)?..)?));
             }
+            '\\' if quote != '`' => match letters.next()?.1 {
+                'n' => value.push('\n'),
+                'r' => value.push('\r'),
+                't' => value.push('\t'),
+                same @ ('\\' | '"' | '\'') => value.push(same),
+                'u' => value.push(numbered(&mut letters, 4)?),
+                'U' => value.push(numbered(&mut letters, 8)?),
+                // Control characters and bytes: in an expression `\b` would
+                // mean something else.
+                'a' | 'b' | 'f' | 'v' | 'x' | '0'..='7' => return None,
+                // An expression keeps its own backslashes.
+                other => value.extend(['\\', other]),
+            },
             letter => value.push(letter),
         }
     }
     None
+}
+
+/// The letter that so many hexadecimal digits number.
+fn numbered(letters: &mut std::str::CharIndices<'_>, digits: usize) -> Option<char> {
+    let mut number = 0_u32;
+    for _ in 0..digits {
+        let (_, digit) = letters.next()?;
+        number = number.checked_mul(16)?.checked_add(digit.to_digit(16)?)?;
+    }
+    char::from_u32(number)
 }
 
 #[cfg(test)]
@@ -296,6 +382,50 @@ mod tests {
     }
 
     #[test]
+    fn one_question_finds_what_is_of_any_slot() {
+        let query =
+            |selector: &str, slots: &[&str]| Matcher::new("total", selector).unwrap().query(slots);
+        let both = ["v1", "v.2"];
+        #[rustfmt::skip]
+        let cases = [
+            (r#"m{v="{slot}",code=~"5.."}"#, r#"m{v=~"(?:v1|v\\.2)",code=~"5.."}"#, r#"m{v="v.2",code=~"5.."}"#),
+            (r#"m{pod=~"{slot}-.*"}"#, r#"m{pod=~"(?:v1|v\\.2)-.*"}"#, r#"m{pod=~"(?:v\\.2)-.*"}"#),
+            (r#"m{v="a-{slot}",peer!="{slot}"}"#, r#"m{v=~"a\\-(?:v1|v\\.2)"}"#, r#"m{v="a-v.2",peer!="v.2"}"#),
+            (r#"m{v="{slot}",pod!~"{slot}-x"}"#, r#"m{v=~"(?:v1|v\\.2)"}"#, r#"m{v="v.2",pod!~"(?:v\\.2)-x"}"#),
+            ("{\"m.x\", \"a.b\" = '{slot}'}", r#"{__name__="m.x","a.b"=~"(?:v1|v\\.2)"}"#, r#"{__name__="m.x","a.b"="v.2"}"#),
+            (r"m{v=`{slot}`,path=`a\d`}", r#"m{v=~"(?:v1|v\\.2)",path="a\\d"}"#, r#"m{v="v.2",path="a\\d"}"#),
+            (r#"{v="{slot}",__name__="m"}"#, r#"m{v=~"(?:v1|v\\.2)"}"#, r#"m{v="v.2"}"#),
+            ("m", "m{}", "m{}"),
+        ];
+        for (selector, of_both, of_one) in cases {
+            assert_eq!(query(selector, &both), of_both, "{selector}");
+            assert_eq!(query(selector, &["v.2"]), of_one, "{selector}");
+        }
+        let hostile = query(r#"m{v="{slot}"}"#, &["v1\"} or x{a=\"\n\\"]);
+        assert_eq!(hostile, r#"m{v="v1\"} or x{a=\"\n\\"}"#);
+    }
+
+    #[test]
+    fn strings_are_those_of_promql() {
+        for (text, expected) in [
+            (r#""a\"b\\c\n""#, Some("a\"b\\c\n")),
+            (r"'a\'b'", Some("a'b")),
+            (r"`a\n`", Some(r"a\n")),
+            (r#""\u0041\U0001f600""#, Some("A\u{1f600}")),
+            (r#""5\d""#, Some(r"5\d")),
+            (r#""\u00+1""#, None),
+            (r#""\ud800""#, None),
+            (r#""\b""#, None),
+            (r#""\x41""#, None),
+            ("\"a", None),
+            ("a", None),
+        ] {
+            let found = quoted(text).map(|(value, _)| value);
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_selector_is_refused() {
         for text in [
             "",
@@ -308,6 +438,11 @@ mod tests {
             "m{=\"b\"}",
             "m{a=\"b\"} / n",
             "m{a=~\"(\"}",
+            "m or n",
+            "m{a=\"b\"} offset 5m",
+            "m{{slot}=\"b\"}",
+            "m{b, a=\"b\"}",
+            "m.x",
         ] {
             assert!(Matcher::new("total", text).is_err(), "{text}");
         }

@@ -37,6 +37,11 @@ impl Counter {
         }
     }
 
+    /// Whether the source added it up.
+    pub(super) const fn is_added_up(&self) -> bool {
+        matches!(self, Self::Increments(_))
+    }
+
     pub(super) fn series(&self) -> &[Series] {
         match self {
             Self::Raw(answer) | Self::Polled(answer) => &answer.series,
@@ -67,6 +72,13 @@ pub struct Arms {
     pub total: Counter,
     /// Of bad requests.
     pub bad: Counter,
+}
+
+impl Arms {
+    /// The series of raw counters, if it is these.
+    pub(super) fn series(&self) -> impl Iterator<Item = &Series> {
+        self.total.series().iter().chain(self.bad.series())
+    }
 }
 
 fn newest(series: &[Series]) -> Option<Time> {

@@ -1,6 +1,6 @@
 //! The rows that a window of time is cut into.
 
-use super::gather::Invalid;
+use super::invalid::Invalid;
 use crate::span::Span;
 use crate::time::Time;
 

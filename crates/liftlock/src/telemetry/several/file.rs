@@ -5,12 +5,13 @@ use serde::Deserialize;
 use super::{Counts, Wanted};
 use crate::canary::metric::{Metric, Role, Weight};
 use crate::canary::panel::ONLY;
-use crate::canary::{self, Against, Margin, Spread};
+use crate::canary::{self, Against, Margin, Spread, Unit};
 use crate::failure::{Explain, Kind};
 use crate::name::Name;
 use crate::percent::Percent;
 use crate::telemetry::error::Error;
 use crate::telemetry::matcher::Matcher;
+use crate::telemetry::question::Question;
 use crate::yaml;
 
 /// The most metrics of a file.
@@ -29,6 +30,8 @@ struct Written {
     total: Option<String>,
     bad: Option<String>,
     good: Option<String>,
+    exposure: Option<String>,
+    events: Option<String>,
     histogram: Option<String>,
     #[serde(default)]
     role: Role,
@@ -75,30 +78,38 @@ fn wanted(written: Written) -> Result<Wanted, BadMetrics> {
             false => Err(BadMetrics::NoSlot(name.clone(), field)),
         }
     };
+    let question = |(all, total): (_, &str), (some, part): (_, &str)| {
+        Ok::<_, BadMetrics>(Question::new(matcher(all, total)?, matcher(some, part)?))
+    };
     let counts = match (
-        &written.total,
-        &written.bad,
-        &written.good,
+        (&written.total, &written.bad, &written.good),
+        (&written.exposure, &written.events),
         &written.histogram,
     ) {
-        (Some(total), Some(bad), None, None) => Counts::Bad {
-            total: matcher("total", total)?,
-            bad: matcher("bad", bad)?,
-        },
-        (Some(total), None, Some(good), None) => Counts::Good {
-            total: matcher("total", total)?,
-            good: matcher("good", good)?,
-        },
-        (None, None, None, Some(buckets)) => Counts::Histogram {
+        ((Some(total), Some(bad), None), (None, None), None) => {
+            Counts::Bad(question(("total", total), ("bad", bad))?)
+        }
+        ((Some(total), None, Some(good)), (None, None), None) => {
+            Counts::Good(question(("total", total), ("good", good))?)
+        }
+        ((None, None, None), (Some(exposure), Some(events)), None) => {
+            Counts::Rate(question(("exposure", exposure), ("events", events))?)
+        }
+        ((None, None, None), (None, None), Some(buckets)) => Counts::Histogram {
             buckets: matcher("histogram", buckets)?,
         },
         _ => return Err(BadMetrics::Counts(name)),
+    };
+    let unit = match &counts {
+        Counts::Rate(_) => Unit::Rate,
+        Counts::Bad(_) | Counts::Good(_) | Counts::Histogram { .. } => Unit::Share,
     };
     let against = written.slo.map(Against::slo).transpose()?;
     Ok(Wanted {
         metric: Metric {
             role: written.role,
             weight: written.weight,
+            unit,
             against,
             margin: written.margin,
             spread: written.spread,
@@ -120,8 +131,10 @@ pub enum BadMetrics {
     /// Two of one name, or that of the first count.
     #[error("there are two metrics `{0}`")]
     Twice(Name),
-    /// None of the three ways to count.
-    #[error("metric `{0}` needs `total` with `bad` or `good`, or `histogram` alone")]
+    /// None of the ways to count.
+    #[error(
+        "metric `{0}` needs `total` with `bad` or `good`, `exposure` with `events`, or `histogram` alone"
+    )]
     Counts(Name),
     /// A selector is none.
     #[error("metric `{name}`")]

@@ -5,9 +5,12 @@ mod file;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::counter::Restarts;
 use super::error::Error;
-use super::gather::{Gathered, Invalid, gather};
+use super::gather::{Gathered, Rules, count};
+use super::invalid::Invalid;
 use super::matcher::Matcher;
+use super::question::{Question, Slots};
 use super::series::{Answer, Series};
 use super::shape::{Arms, Counter};
 use super::window::Window;
@@ -36,26 +39,13 @@ pub struct Wanted {
 #[derive(Clone, Debug)]
 enum Counts {
     /// Counters of all events and of the bad ones.
-    Bad { total: Matcher, bad: Matcher },
+    Bad(Question),
     /// Counters of all events and of the good ones.
-    Good { total: Matcher, good: Matcher },
+    Good(Question),
+    /// Counters of an exposure and of events during it.
+    Rate(Question),
     /// The buckets of a classic histogram.
     Histogram { buckets: Matcher },
-}
-
-/// Which slots a metric is compared between.
-#[derive(Clone, Copy, Debug)]
-pub struct Slots<'a> {
-    /// The version that is known, where there is one.
-    pub baseline: Option<&'a str>,
-    /// The version that is judged.
-    pub canary: &'a str,
-}
-
-impl Slots<'_> {
-    fn all(&self) -> Vec<&str> {
-        self.baseline.into_iter().chain([self.canary]).collect()
-    }
 }
 
 /// What was seen of one metric.
@@ -76,19 +66,17 @@ impl Wanted {
         matches!(self.counts, Counts::Histogram { .. })
     }
 
-    /// The questions: one where the bad events are among all events by their
+    /// The queries: one where the bad events are among all events by their
     /// labels, as they are as a rule, else two.
     #[must_use]
     pub fn queries(&self, slots: Slots<'_>, span: Span) -> Vec<String> {
-        let all = slots.all();
-        let query = |matcher: &Matcher| format!("{}[{}ms]", matcher.query(&all), span.millis());
         match &self.counts {
-            Counts::Histogram { buckets } => vec![query(buckets)],
-            Counts::Bad { total, bad: part } | Counts::Good { total, good: part } => {
-                match part.narrows(total) {
-                    true => vec![query(total)],
-                    false => vec![query(total), query(part)],
-                }
+            Counts::Histogram { buckets } => {
+                let query = buckets.query(&slots.all());
+                vec![format!("{query}[{}ms]", span.millis())]
+            }
+            Counts::Bad(question) | Counts::Good(question) | Counts::Rate(question) => {
+                question.queries(slots, span)
             }
         }
     }
@@ -142,18 +130,23 @@ impl Wanted {
         (window, slots): (Window, Slots<'_>),
         answers: &[Answer],
     ) -> Result<Column, Missing> {
+        let restarts = self.restarts(answers);
+        let rules = Rules {
+            window,
+            unit: metric.unit,
+            restarts: &restarts,
+        };
         let mut silent = true;
         let mut arms = |part: &dyn Fn(&str) -> Result<Arms, Error>| -> Result<Gathered, Missing> {
             let baseline = slots.baseline.map(part).transpose()?;
             let canary = part(slots.canary)?;
             let unseen = baseline.as_ref().is_none_or(|arms| arms.bad.is_empty());
             silent = silent && unseen && canary.bad.is_empty();
-            Ok(gather(window, baseline.as_ref(), &canary)?)
+            Ok(count(rules, baseline.as_ref(), &canary)?)
         };
-        self.refuse_both(slots, answers)?;
         let counts = match &self.counts {
-            Counts::Bad { total, bad: part } | Counts::Good { total, good: part } => {
-                vec![arms(&|slot| pick(answers, slot, (total, part)))?]
+            Counts::Bad(question) | Counts::Good(question) | Counts::Rate(question) => {
+                vec![arms(&|slot| question.arms(answers, slot))?]
             }
             Counts::Histogram { buckets } => {
                 for slot in slots.all() {
@@ -169,7 +162,7 @@ impl Wanted {
             }
         };
         // Without any good event the selector is wrong, or nothing works.
-        let good = matches!(self.counts, Counts::Good { .. });
+        let good = matches!(self.counts, Counts::Good(_));
         let seen = counts.iter().all(|count| count.faults.is_empty());
         if good && seen && silent {
             return Ok(self.hidden(Reason::Partial, "the selector `good` finds no series"));
@@ -177,19 +170,11 @@ impl Wanted {
         Ok(self.column(&counts))
     }
 
-    /// Refuses selectors that put one counter into both slots.
-    fn refuse_both(&self, slots: Slots<'_>, answers: &[Answer]) -> Result<(), Missing> {
-        let Some(baseline) = slots.baseline else {
-            return Ok(());
-        };
-        let (Counts::Bad { total, .. }
-        | Counts::Good { total, .. }
-        | Counts::Histogram { buckets: total }) = &self.counts;
-        let (ours, theirs) = (total.about(slots.canary)?, total.about(baseline)?);
-        let mut series = answers.iter().flat_map(|answer| &answer.series);
-        match series.find(|one| ours.fits(&one.labels) && theirs.fits(&one.labels)) {
-            Some(both) => Err(Missing::Both(both.name())),
-            None => Ok(()),
+    /// When what restarts as a whole did so.
+    fn restarts(&self, answers: &[Answer]) -> Restarts {
+        match &self.counts {
+            Counts::Bad(_) | Counts::Good(_) | Counts::Rate(_) => Restarts::default(),
+            Counts::Histogram { .. } => Restarts::of(answers),
         }
     }
 
@@ -208,8 +193,8 @@ impl Wanted {
         // Where one edge has no count, the row is not told.
         let told = counts.iter().map(|count| count.rows.len()).min();
         let inverted = match &self.counts {
-            Counts::Bad { .. } => false,
-            Counts::Good { .. } | Counts::Histogram { .. } => true,
+            Counts::Bad(_) | Counts::Rate(_) => false,
+            Counts::Good(_) | Counts::Histogram { .. } => true,
         };
         let bad = |arm: Arm| Arm {
             bad: if inverted {
@@ -237,8 +222,8 @@ impl Wanted {
         faults.dedup();
         let note = |note: &String| format!("metric `{}`: {note}", self.metric.name);
         let notes = match &self.counts {
-            Counts::Bad { .. } => first.notes.iter().map(note).collect(),
-            Counts::Good { .. } | Counts::Histogram { .. } => Vec::new(),
+            Counts::Bad(_) | Counts::Rate(_) => first.notes.iter().map(note).collect(),
+            Counts::Good(_) | Counts::Histogram { .. } => Vec::new(),
         };
         Column {
             rows: rows.collect(),
@@ -246,22 +231,6 @@ impl Wanted {
             notes,
         }
     }
-}
-
-/// The counters of all events and of some of them, of one slot.
-fn pick(
-    answers: &[Answer],
-    slot: &str,
-    (total, part): (&Matcher, &Matcher),
-) -> Result<Arms, Error> {
-    let (total, part) = (total.about(slot)?, part.about(slot)?);
-    // Either has a question of its own, or both have the same.
-    let [all, some] = [answers.first(), answers.last()].map(|one| one.into_iter().collect());
-    let (all, some): (Vec<&Answer>, Vec<&Answer>) = (all, some);
-    Ok(Arms {
-        total: chosen(&all, |one| total.fits(&one.labels)),
-        bad: chosen(&some, |one| part.fits(&one.labels)),
-    })
 }
 
 /// What of a slot's histogram is missing: each of its targets has to have
@@ -360,9 +329,6 @@ pub enum Missing {
     /// The answers hold no counts.
     #[error(transparent)]
     Counts(#[from] Invalid),
-    /// A counter would be compared with itself.
-    #[error("`{0}` is of both slots: the selector does not tell them apart")]
-    Both(String),
 }
 
 impl Explain for Missing {
@@ -370,7 +336,6 @@ impl Explain for Missing {
         match self {
             Self::Selector(cause) => cause.kind(),
             Self::Counts(cause) => cause.kind(),
-            Self::Both(_) => Kind::Invalid,
         }
     }
 
@@ -378,7 +343,6 @@ impl Explain for Missing {
         match self {
             Self::Selector(cause) => cause.hint(),
             Self::Counts(cause) => cause.hint(),
-            Self::Both(_) => Some("match the slot's label with `=`".to_owned()),
         }
     }
 }
@@ -386,6 +350,7 @@ impl Explain for Missing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canary::Unit;
     use crate::canary::counts::Row;
     use crate::telemetry::Sample;
 
@@ -556,6 +521,103 @@ mod tests {
     }
 
     #[test]
+    fn any_bucket_that_falls_tells_of_the_restart_of_all() {
+        let histogram = one(r#"{name: a, histogram: 'm{v="{slot}"}'}"#);
+        // What each bucket holds before and after: 20 s apart.
+        let found = |canary: [[f64; 2]; 3]| {
+            let mut answer = Answer::default();
+            for (slot, held) in [
+                ("v1", [[50.0, 60.0], [90.0, 105.0], [100.0, 120.0]]),
+                ("v.2", canary),
+            ] {
+                for (bound, held) in ["0.1", "0.5", "+Inf"].into_iter().zip(held) {
+                    let labels = [("__name__", "m"), ("v", slot), ("le", bound)];
+                    let mut one = series(&labels, 0);
+                    one.samples.truncate(2);
+                    for (sample, value) in one.samples.iter_mut().zip(held) {
+                        sample.value = value;
+                    }
+                    answer.series.push(one);
+                }
+            }
+            let answers = [answer];
+            let seen = histogram.seen(SLOTS, &answers).unwrap();
+            let found = histogram
+                .gather(&seen, (window(), SLOTS), &answers)
+                .unwrap();
+            assert_eq!(found.faults, []);
+            let pairs = &found.rows[0].1;
+            pairs
+                .iter()
+                .map(|pair| (pair.canary.total, pair.canary.bad))
+                .collect::<Vec<_>>()
+        };
+        // All but the first bucket fell: its 7 came after the restart, too.
+        assert_eq!(
+            found([[5.0, 7.0], [90.0, 15.0], [100.0, 20.0]]),
+            [(20, 13), (20, 5)]
+        );
+        // More requests after the restart than before: only a bucket fell.
+        assert_eq!(
+            found([[5.0, 7.0], [90.0, 80.0], [100.0, 120.0]]),
+            [(120, 113), (120, 40)]
+        );
+        assert_eq!(
+            found([[5.0, 4.0], [90.0, 95.0], [100.0, 120.0]]),
+            [(120, 116), (120, 25)]
+        );
+        // None did: no restart.
+        assert_eq!(
+            found([[5.0, 7.0], [90.0, 95.0], [100.0, 120.0]]),
+            [(20, 18), (20, 15)]
+        );
+    }
+
+    #[test]
+    fn buckets_that_hold_more_than_all_requests_hide_the_histogram() {
+        let histogram = one(r#"{name: a, histogram: 'm{v="{slot}"}'}"#);
+        let mut answer = Answer::default();
+        for (slot, rises) in [("v1", [50, 90, 100]), ("v.2", [20, 120, 100])] {
+            for (bound, rise) in ["0.1", "0.5", "+Inf"].into_iter().zip(rises) {
+                let labels = [("__name__", "m"), ("v", slot), ("le", bound)];
+                answer.series.push(series(&labels, rise));
+            }
+        }
+        let answers = [answer];
+        let seen = histogram.seen(SLOTS, &answers).unwrap();
+        let found = histogram
+            .gather(&seen, (window(), SLOTS), &answers)
+            .unwrap();
+        assert_eq!(found.faults[0].reason, Reason::Unreadable);
+        assert_eq!(found.rows.len(), 0);
+    }
+
+    #[test]
+    fn events_may_be_more_than_their_exposure() {
+        let rate = one(
+            r#"{name: a, exposure: 'up_seconds_total{v="{slot}"}', events: 'restarts_total{v="{slot}"}'}"#,
+        );
+        assert_eq!(rate.metric.unit, Unit::Rate);
+        let of = |name: &str, slot: &str, rise| series(&[("__name__", name), ("v", slot)], rise);
+        let answer = |name: &str, rises: [u32; 2]| Answer {
+            series: vec![of(name, "v1", rises[0]), of(name, "v.2", rises[1])],
+            warnings: Vec::new(),
+        };
+        assert_eq!(rate.queries(SLOTS, Span::seconds(1)).len(), 2);
+        let answers = [
+            answer("up_seconds_total", [20, 20]),
+            answer("restarts_total", [1, 70]),
+        ];
+        let found = rate
+            .gather(&rate.metric, (window(), SLOTS), &answers)
+            .unwrap();
+        assert_eq!(found.rows[0].1, [Pair::from([20, 1, 20, 70])]);
+        assert_eq!(found.faults, []);
+        let text = "metrics: [{name: a, exposure: 'm{v=\"{slot}\"}', bad: 'n{v=\"{slot}\"}'}]";
+        assert!(matches!(parse(text), Err(BadMetrics::Counts(_))));
+    }
+
+    #[test]
     fn selectors_that_tell_nothing_apart_are_refused() {
         let negated = parse(r#"metrics: [{name: a, histogram: 'm{v!="{slot}"}'}]"#);
         assert!(matches!(negated, Err(BadMetrics::NoSlot(..))));
@@ -566,7 +628,7 @@ mod tests {
             warnings: Vec::new(),
         }];
         let refused = wide.gather(&wide.metric, (window(), SLOTS), &answers);
-        assert!(matches!(refused, Err(Missing::Both(_))));
+        assert!(matches!(refused, Err(Missing::Counts(Invalid::Both(_)))));
     }
 
     #[test]
