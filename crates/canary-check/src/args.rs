@@ -6,7 +6,7 @@ use liftlock::canary::{Margin, Risk, Spread, Unit};
 use liftlock::config::metrics::Origin;
 use liftlock::name::Name;
 use liftlock::percent::Percent;
-use liftlock::span::Span;
+use liftlock::span::{self, Span};
 use liftlock_io::cli::{Arguments, Globals};
 
 /// Judge a canary: pass, fail, inconclusive or blind
@@ -246,7 +246,7 @@ pub(crate) struct Proof {
     pub(crate) spread: Option<Spread>,
 
     /// Plan the looks for this long: faults are found soonest within it; default the plan of the environment, else --bake, else 1h
-    #[arg(long, value_name = "SPAN")]
+    #[arg(long, value_name = "SPAN", value_parser = some_time)]
     pub(crate) horizon: Option<Span>,
 
     /// Odds ratio below which an early pass proves the canary to be; default 1.5
@@ -280,6 +280,17 @@ pub(crate) struct Proof {
     /// Counts older than this are no sight; default 5m, for `run` four intervals, at least 1m
     #[arg(long, value_name = "SPAN")]
     pub(crate) max_staleness: Option<Span>,
+}
+
+/// A span with some time in it.
+fn some_time(text: &str) -> Result<Span, String> {
+    let span: Span = text
+        .parse()
+        .map_err(|error: span::ParseError| error.to_string())?;
+    match span.is_zero() {
+        true => Err("no look can be planned in no time".to_owned()),
+        false => Ok(span),
+    }
 }
 
 impl Proof {

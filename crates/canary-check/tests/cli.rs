@@ -457,6 +457,32 @@ fn flags_that_could_not_judge_are_refused() {
     );
     let twice = ["--baseline-slot", "v1", "--canary-slot", "v1"];
     assert_eq!(code(&run(&[&fine[..], &twice].concat())), 3);
+    let output = run(&[&fine[..], &slots, &["--horizon", "0s"]].concat());
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("no look can be planned in no time"));
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_told_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let counts = folder.path().join("counts.csv");
+    let header = "time,baseline_total,baseline_bad,canary_total,canary_bad";
+    std::fs::write(&counts, format!("{header}\n2026-11-26T10:00:00Z,9,1,9,1\n")).unwrap();
+    let arguments = [
+        "judge",
+        "--counts",
+        "counts.csv",
+        "--html",
+        "none/page.html",
+    ];
+    let output = check(folder.path(), &arguments);
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    assert!(stderr(&output).contains("`none/page.html`"));
+    assert!(
+        !stderr(&output).contains(".liftlock-"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]

@@ -67,7 +67,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         // Like any other file: as readable as the process's umask allows.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
-        .map_err(failed)?;
+        // The cause by itself: its text would name the draft.
+        .map_err(|error| failed(error.kind().into()))?;
     draft.write_all(bytes).map_err(failed)?;
     draft.as_file().sync_all().map_err(failed)?;
     draft.persist(path).map_err(|error| failed(error.error))?;
