@@ -183,7 +183,7 @@ pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) place: Place,
 
-    /// What is counted are events during an exposure, as with `run --rate`
+    /// What is counted are events during an exposure, such as log lines or restarts, which may be more than the total
     #[arg(long)]
     pub(crate) rate: bool,
 
@@ -265,7 +265,7 @@ pub(crate) struct Proof {
     #[arg(long, value_name = "SHARE")]
     pub(crate) slo: Option<Percent>,
 
-    /// What is counted are events, such as log lines or restarts, during an exposure, such as requests or seconds: the total is the exposure, bad the events, which may be more
+    /// What is counted are events during an exposure, such as log lines or restarts, which may be more than the total
     #[arg(long)]
     pub(crate) rate: bool,
 
