@@ -256,6 +256,46 @@ fn sources_without_history_are_watched_but_not_explained() {
     }
 }
 
+/// Pages of counters without labels of a slot; the canary's have more errors.
+fn pages() -> Server {
+    let mut reads = 0_u64;
+    Server::start(move |request| {
+        reads += 1;
+        let line = |pod: &str, bad: u64| {
+            let (good, bad) = ((100 - bad) * reads, bad * reads);
+            format!("m_total{{{pod}code=\"200\"}} {good}\nm_total{{{pod}code=\"500\"}} {bad}\n")
+        };
+        let text = match request.path() {
+            "/v1/metrics" => line("", 1),
+            "/v2/metrics" => line("", 20),
+            _ => line("pod=\"v1-1\",", 1) + &line("pod=\"v1-b-1\",", 20),
+        };
+        testkit::http::Answer::new(200)
+            .header("content-type", "text/plain; version=0.0.4")
+            .body(text)
+    })
+    .unwrap()
+}
+
+#[test]
+fn pages_of_their_own_may_hold_the_same_labels_and_one_page_may_not() {
+    let server = pages();
+    let run = |path: &str, labels: &str, canary: &str| {
+        let total = format!("m_total{{{labels}code=~\".*\"}}");
+        let bad = format!("m_total{{{labels}code=\"500\"}}");
+        let source = format!("openmetrics:{}", server.url(path));
+        let place = ["--source", &source, "--total", &total, "--bad", &bad].map(str::to_owned);
+        let mut command = command("run", &place, canary);
+        let more = ["--interval", "1s", "--timeout", "30s"];
+        told(&command.args(more).output().unwrap())
+    };
+    let (code, result, stderr) = run("/{slot}/metrics", "", "v2");
+    assert_eq!(code, 10, "{result} {stderr}");
+    let (code, _, stderr) = run("/metrics", "pod=~\"{slot}-.*\",", "v1-b");
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.contains("is of both slots"), "{stderr}");
+}
+
 #[test]
 fn each_failure_of_a_page_has_its_exit_code() {
     let moods = [
