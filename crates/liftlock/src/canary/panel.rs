@@ -5,6 +5,8 @@
 //! that a healthy canary ever fails is that of the policy, however the counts
 //! depend on each other.
 
+mod warm_up;
+
 use serde::{Deserialize, Serialize};
 
 use super::combine::ln_mean;
@@ -157,30 +159,6 @@ impl Panel {
                 Some(_) | None => strand.state.push(&row, share),
             }
         }
-    }
-
-    fn is_warming(&mut self, tally: &Tally) -> bool {
-        if self.served.is_none() && tally.counts.iter().any(|pair| pair.canary.total > 0) {
-            self.served = Some(tally.time);
-        }
-        self.is_cold(tally.time)
-    }
-
-    /// Whether a row that ends here is left out.
-    pub(super) fn is_cold(&self, moment: Time) -> bool {
-        let length = i64::try_from(self.policy.warm_up.millis()).unwrap_or(i64::MAX);
-        let over = |served: Time| moment.millis_since(served) >= length;
-        length > 0 && !self.served.is_some_and(over)
-    }
-
-    /// Why nothing was judged though the canary had requests.
-    pub(super) fn warming(&self) -> Option<String> {
-        let judged = self
-            .lead()
-            .is_some_and(|lead| lead.state.canary().total > 0);
-        let length = self.policy.warm_up;
-        (self.served.is_some() && !length.is_zero() && !judged)
-            .then(|| format!("all requests of the canary were in the warm-up of {length}"))
     }
 
     /// The rules of the panel.
