@@ -10,9 +10,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json as value};
 
-use super::answer::{end, increments};
+use super::answer::increments;
 use super::error::{Error, json, short, status, unreadable};
-use super::increments::{Absent, Bucket};
+use super::increments::{Absent, Increments};
 use super::shape::{Arms, Counter};
 use super::template::Language;
 use super::window::Window;
@@ -255,22 +255,20 @@ pub fn page(code: u16, body: &[u8]) -> Result<Page, Error> {
 pub fn arms(pages: &[Page], window: Window) -> Result<Arms, Error> {
     let counter = |id: &str| {
         let results = pages.iter().flat_map(|page| &page.metric_data_results);
-        let mut buckets = Vec::new();
+        let mut points = Vec::new();
         let mut warnings: Vec<String> = Vec::new();
         let messages = pages.iter().flat_map(|page| &page.messages);
         warnings.extend(messages.map(told));
         for found in results.filter(|found| found.id == id) {
             checked(found)?;
             warnings.extend(found.messages.iter().map(told));
-            for (begin, count) in found.timestamps.iter().zip(&found.values) {
-                buckets.push(bucket(*begin, *count, window)?);
-            }
+            let found = found.timestamps.iter().zip(&found.values);
+            points.extend(found.map(|(begin, count)| (millis(*begin), Some(*count))));
         }
-        buckets.sort_by_key(|bucket: &Bucket| bucket.end);
+        points.sort_by_key(|(begin, _)| *begin);
         let name = format!("the metric `{id}`");
-        let mut increments = increments(name, window, buckets, Absent::Zero);
-        increments.warnings = warnings;
-        Ok(Counter::Increments(increments))
+        let told = increments((SERVICE, name), (window, Absent::Zero), points)?;
+        Ok(Counter::Increments(Increments { warnings, ..told }))
     };
     // `PartialData` with more pages is no more than that: the last page decides.
     let last = pages.last();
@@ -318,12 +316,9 @@ fn checked(found: &Found) -> Result<(), Error> {
     }
 }
 
-fn bucket(begin: f64, count: f64, window: Window) -> Result<Bucket, Error> {
-    let millis = format!("{:.0}", begin * 1000.0).parse().ok();
-    let end = millis.and_then(|millis| end(millis, window));
-    let end = end.ok_or_else(|| unreadable(SERVICE, "a time outside of time"))?;
-    let count = Some(count);
-    Ok(Bucket { end, count })
+/// Seconds since 1970, with a fraction.
+fn millis(begin: f64) -> Option<i64> {
+    format!("{:.0}", begin * 1000.0).parse().ok()
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json as value};
 
-use super::answer::{end, increments};
+use super::answer::increments;
 use super::error::{Error, json, short, status, unreadable};
-use super::increments::{Absent, Bucket};
+use super::increments::Absent;
 use super::shape::{Arms, Counter};
 use super::template::{Language, Template, plain};
 use super::window::Window;
@@ -142,29 +142,14 @@ fn counter(
             return Err(Error::Several { field, count });
         }
     };
-    let times = data.times.iter();
-    let buckets = match values {
-        None => Vec::new(),
-        Some(values) if values.len() != data.times.len() => {
-            return Err(unreadable(SERVICE, "values without times"));
-        }
-        Some(values) => times
-            .zip(values)
-            .map(|(begin, count)| {
-                let end = end(*begin, window)?;
-                let count = count.map(settled);
-                Some(Bucket { end, count })
-            })
-            .collect::<Option<_>>()
-            .ok_or_else(|| unreadable(SERVICE, "a time outside of time"))?,
-    };
+    if values.is_some_and(|values| values.len() != data.times.len()) {
+        return Err(unreadable(SERVICE, "values without times"));
+    }
+    let points = data.times.iter().zip(values.into_iter().flatten());
+    let points = points.map(|(begin, count)| (Some(*begin), count.map(settled)));
     let name = format!("the query `{field}`");
-    Ok(Counter::Increments(increments(
-        name,
-        window,
-        buckets,
-        Absent::Zero,
-    )))
+    let told = increments((SERVICE, name), (window, Absent::Zero), points);
+    told.map(Counter::Increments)
 }
 
 /// Takes the noise of a division by ten seconds away.

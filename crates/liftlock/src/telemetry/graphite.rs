@@ -7,9 +7,9 @@
 
 use serde::Deserialize;
 
-use super::answer::{end, increments};
-use super::error::{Error, json, status, unreadable};
-use super::increments::{Absent, Bucket};
+use super::answer::increments;
+use super::error::{Error, json, status};
+use super::increments::Absent;
 use super::shape::Counter;
 use super::template::{Language, Template};
 use super::window::Window;
@@ -78,21 +78,11 @@ pub fn parse(
             return Err(Error::Several { field, count });
         }
     };
-    let buckets: Option<Vec<Bucket>> = points
-        .iter()
-        .map(|(count, begin)| {
-            let end = end(begin.checked_mul(1000)?, window)?;
-            Some(Bucket { end, count: *count })
-        })
-        .collect();
-    let buckets = buckets.ok_or_else(|| unreadable(SERVICE, "a time outside of time"))?;
+    let points = points.iter();
+    let points = points.map(|(count, begin)| (begin.checked_mul(1000), *count));
     let name = format!("the target `{field}`");
-    Ok(Counter::Increments(increments(
-        name,
-        window,
-        buckets,
-        Absent::Unknown,
-    )))
+    let told = increments((SERVICE, name), (window, Absent::Unknown), points);
+    told.map(Counter::Increments)
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer::{end, increments};
+use super::answer::increments;
 use super::error::{Error, json, said, short, status, unreadable};
-use super::increments::{Absent, Bucket};
+use super::increments::Absent;
 use super::shape::Counter;
 use super::template::{Language, Template, quotable};
 use super::window::Window;
@@ -118,21 +118,11 @@ impl Dialect {
             Self::InfluxQl => rows(body, field)?,
             Self::Flux => table(body, field)?,
         };
-        let buckets: Option<Vec<Bucket>> = points
-            .into_iter()
-            .map(|(begin, count)| {
-                let end = end(begin, window)?;
-                Some(Bucket { end, count })
-            })
-            .collect();
-        let buckets = buckets.ok_or_else(|| unreadable(SERVICE, "a time outside of time"))?;
+        let points = points.into_iter();
+        let points = points.map(|(begin, count)| (Some(begin), count));
         let name = format!("the query `{field}`");
-        Ok(Counter::Increments(increments(
-            name,
-            window,
-            buckets,
-            Absent::Zero,
-        )))
+        let told = increments((SERVICE, name), (window, Absent::Zero), points);
+        told.map(Counter::Increments)
     }
 }
 
