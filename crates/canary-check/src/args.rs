@@ -129,7 +129,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SPAN", default_value = "0s")]
     pub(crate) since: Span,
 
-    /// YAML of further metrics of the same server, judged together with the first under one risk
+    /// YAML of further metrics of the same server, judged together with the first under one risk; or objectives, such as OpenSLO
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
 
@@ -176,6 +176,10 @@ pub(crate) struct Explain {
     /// Look back this far
     #[arg(long, value_name = "SPAN", default_value = "10m")]
     pub(crate) since: Span,
+
+    /// YAML of further metrics of the same server, judged together with the first under one risk; or objectives, such as OpenSLO
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -186,6 +190,10 @@ pub(crate) struct Doctor {
     /// What is counted are events during an exposure, such as log lines or restarts, which may be more than the total
     #[arg(long)]
     pub(crate) rate: bool,
+
+    /// YAML of further metrics of the same server, or objectives, such as OpenSLO
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
 
     /// Environment of the configuration
     #[arg(long, value_name = "NAME")]
@@ -219,6 +227,14 @@ pub(crate) struct Place {
     /// What {slot} is for the judged version
     #[arg(long, value_name = "TEXT")]
     pub(crate) canary_slot: Option<String>,
+
+    /// Labels by whose values requests are counted once more, to tell where a fault is, such as route,zone; Prometheus and its kin
+    #[arg(long, value_name = "LABELS", value_delimiter = ',')]
+    pub(crate) by: Vec<String>,
+
+    /// Label whose value is the slot, for objectives of --metrics whose selectors hold no {slot}
+    #[arg(long, value_name = "LABEL", requires = "metrics")]
+    pub(crate) slot_label: Option<String>,
 
     /// Width of a row, at least the time between scrapes; default 15s, for cloudwatch, newrelic and graphite 1m
     #[arg(long, value_name = "SPAN")]

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use liftlock::canary::Against;
 use liftlock::canary::counts::{Row, widened};
+use liftlock::canary::{Against, Policy, Unit};
 use liftlock::time::Time;
+
+use crate::words::Words;
 
 /// The most columns; more of them have no room for their names.
 const COLUMNS: usize = 12;
@@ -17,7 +19,9 @@ const LOOK: &str =
 
 /// A fenced chart of both arms; nothing where there are not two columns to
 /// draw. It holds numbers and times only, no text of others.
-pub(crate) fn shares(rows: &[Row], against: Against) -> Option<String> {
+pub(crate) fn shares(rows: &[Row], policy: &Policy) -> Option<String> {
+    let (against, words) = (policy.against, Words::of(policy.unit));
+    let scale = words.scale();
     let wide = widened(rows, COLUMNS);
     let columns: Vec<Column> = wide
         .iter()
@@ -36,22 +40,29 @@ pub(crate) fn shares(rows: &[Row], against: Against) -> Option<String> {
     }
     let most = columns.iter().map(|(_, one, other)| one.max(*other));
     let most = most.fold(0.0, f64::max);
-    let top = if most > 0.0 { 110.0 * most } else { 1.0 };
+    let top = if most > 0.0 { 1.1 * scale * most } else { 1.0 };
     let (plot, title) = match against {
         Against::Baseline => ("bar", "canary (line), baseline (bars)"),
         Against::Slo(_) => ("line", "canary, and what may fail (level line)"),
     };
     let times: Vec<Time> = columns.iter().map(|(time, ..)| *time).collect();
     let (axis, names) = named(&times, (*first, *last));
+    let (what, axis_of) = match policy.unit {
+        Unit::Share => ("Bad requests in %", "%"),
+        Unit::Rate => (words.parts, words.part),
+    };
     let lines = [
         "```mermaid".to_owned(),
         LOOK.to_owned(),
         "xychart-beta".to_owned(),
-        format!("    title \"Bad requests in %: {title}\""),
+        format!("    title \"{what}: {title}\""),
         format!("    x-axis \"{axis}\" [{names}]"),
-        format!("    y-axis \"%\" 0 --> {top:.4}"),
-        format!("    {plot} [{}]", values(&columns, |column| column.2)),
-        format!("    line [{}]", values(&columns, |column| column.1)),
+        format!("    y-axis \"{axis_of}\" 0 --> {top:.4}"),
+        format!(
+            "    {plot} [{}]",
+            values(&columns, scale, |column| column.2)
+        ),
+        format!("    line [{}]", values(&columns, scale, |column| column.1)),
         "```".to_owned(),
     ];
     Some(lines.join("\n"))
@@ -119,11 +130,11 @@ fn minute(time: Time) -> String {
     part(&text, 0, end).unwrap_or(text)
 }
 
-/// Shares in percent.
-fn values(columns: &[Column], value: fn(&Column) -> f64) -> String {
+/// Shares in percent, rates as they are.
+fn values(columns: &[Column], scale: f64, value: fn(&Column) -> f64) -> String {
     let values = columns
         .iter()
-        .map(|column| format!("{:.4}", 100.0 * value(column)));
+        .map(|column| format!("{:.4}", scale * value(column)));
     values.collect::<Vec<_>>().join(", ")
 }
 
@@ -147,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_chart_has_the_shares_of_both_arms() {
-        let chart = shares(&rows(2, (400, 10)), Against::Baseline).unwrap();
+        let chart = shares(&rows(2, (400, 10)), &Policy::default()).unwrap();
         let expected = [
             "```mermaid",
             LOOK,
@@ -166,7 +177,7 @@ mod tests {
     #[test]
     fn columns_have_short_names_that_differ() {
         let axis = |rows: &[Row]| {
-            let chart = shares(rows, Against::Baseline).unwrap();
+            let chart = shares(rows, &Policy::default()).unwrap();
             let axis = chart.lines().find(|line| line.contains("x-axis")).unwrap();
             let (_, names) = axis.split_once('[').unwrap();
             names.get(..16).unwrap().to_owned()
@@ -188,8 +199,11 @@ mod tests {
 
     #[test]
     fn an_objective_is_a_level_line() {
-        let objective = Against::slo("99%".parse().unwrap()).unwrap();
-        let chart = shares(&rows(40, (400, 0)), objective).unwrap();
+        let policy = Policy {
+            against: Against::slo("99%".parse().unwrap()).unwrap(),
+            ..Policy::default()
+        };
+        let chart = shares(&rows(40, (400, 0)), &policy).unwrap();
         assert!(chart.contains("line [1.0000, 1.0000"), "{chart}");
         assert_eq!(chart.matches("\"12:").count(), 10, "{chart}");
         assert!(!chart.contains("bar ["), "{chart}");
@@ -197,10 +211,29 @@ mod tests {
 
     #[test]
     fn where_there_is_nothing_to_compare_there_is_no_chart() {
-        assert_eq!(shares(&[], Against::Baseline), None);
-        assert_eq!(shares(&rows(1, (400, 4)), Against::Baseline), None);
-        assert_eq!(shares(&rows(9, (0, 0)), Against::Baseline), None);
-        let calm = shares(&rows(9, (9, 0)), Against::Baseline).unwrap();
+        assert_eq!(shares(&[], &Policy::default()), None);
+        assert_eq!(shares(&rows(1, (400, 4)), &Policy::default()), None);
+        assert_eq!(shares(&rows(9, (0, 0)), &Policy::default()), None);
+        let calm = shares(&rows(9, (9, 0)), &Policy::default()).unwrap();
         assert!(calm.contains("0 --> 0.5500"), "{calm}");
+    }
+
+    #[test]
+    fn rates_are_drawn_as_they_are() {
+        let policy = Policy {
+            unit: Unit::Rate,
+            ..Policy::default()
+        };
+        let chart = shares(&rows(2, (400, 800)), &policy).unwrap();
+        assert!(
+            chart.contains("title \"Events per unit of exposure: "),
+            "{chart}"
+        );
+        assert!(chart.contains("line [2.0000, 2.0000]"), "{chart}");
+        assert!(
+            !chart.contains('%') || chart.matches('%').count() == 2 * 2,
+            "{chart}"
+        );
+        assert!(!chart.contains("equests"), "{chart}");
     }
 }

@@ -2,7 +2,7 @@
 
 use liftlock::canary::{Policy, Reason, Unit};
 use liftlock::config::metrics::Provider;
-use liftlock::failure::Failure;
+use liftlock::failure::{Failure, Kind};
 use liftlock::report::Report;
 use liftlock::span::Span;
 use liftlock::telemetry::Gathered;
@@ -10,10 +10,12 @@ use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::clock;
+use liftlock_io::http::Client;
 use liftlock_io::telemetry::{self, Look, Source};
 use serde::Serialize;
 
 use crate::args::{Doctor, Place, Proof};
+use crate::further::{List, Metrics};
 use crate::settings::Settings;
 use crate::watch::{before, client};
 
@@ -23,7 +25,7 @@ const SKEW: i64 = 5_000;
 /// One thing that was looked at.
 #[derive(Serialize)]
 struct Check {
-    check: &'static str,
+    check: String,
     ok: bool,
     found: String,
 }
@@ -44,8 +46,11 @@ pub(crate) fn doctor(args: &Doctor, session: &Session) -> Result<Report, Failure
     let now = clock::now();
     let from = before(now, Span::seconds(300));
     let to = source.settled(now);
-    let look = telemetry::rows(&client(session)?, &mut source, from, to)?;
-    let checks = checks(&look, &source, now);
+    let client = client(session)?;
+    let look = telemetry::rows(&client, &mut source, from, to)?;
+    let mut checks = checks(&look, &source, now);
+    let list = settings.further(&args.place, args.metrics.as_ref(), policy.against)?;
+    checks.extend(further(list, (&client, &mut source), (from, to))?);
     let broken = checks.iter().filter(|check| !check.ok).count();
     let (verdict, headline) = match broken {
         0 => (
@@ -104,7 +109,7 @@ fn checks(look: &Look, source: &Source, now: Time) -> Vec<Check> {
         clock_check(look, now),
         spacing_check(gathered, source),
         Check {
-            check: "bad-requests",
+            check: "bad-requests".to_owned(),
             ok: true,
             found: match gathered.notes.first() {
                 Some(note) => note.clone(),
@@ -112,7 +117,7 @@ fn checks(look: &Look, source: &Source, now: Time) -> Vec<Check> {
             },
         },
         Check {
-            check: "credentials",
+            check: "credentials".to_owned(),
             ok: true,
             found: match credentials.as_slice() {
                 [] => "none in the environment".to_owned(),
@@ -120,6 +125,37 @@ fn checks(look: &Look, source: &Source, now: Time) -> Vec<Check> {
             },
         },
     ]
+}
+
+/// Whether each further metric is there.
+fn further(
+    list: List,
+    (client, source): (&Client, &mut Source),
+    window: (Time, Time),
+) -> Result<Vec<Check>, Failure> {
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    let metrics = match Metrics::seen(list, (client, source), window.1) {
+        Ok(metrics) => metrics,
+        Err(unseen) if unseen.kind == Kind::Blind => {
+            let found = unseen.lines().join(": ");
+            return Ok(vec![check("metrics", Some(found), String::new())]);
+        }
+        Err(failure) => return Err(failure),
+    };
+    let columns = metrics.columns((client, source), (window, &mut Vec::new()))?;
+    let checks = columns.iter().map(|(metric, column)| {
+        let fault = column.faults.first().map(|fault| fault.detail.clone());
+        let rows = column.rows.len();
+        let edges = match metric.edges.len() {
+            0 => String::new(),
+            count => format!(", {count} edges"),
+        };
+        let name = format!("metric {}", metric.name);
+        check(&name, fault, format!("{rows} rows{edges}"))
+    });
+    Ok(checks.collect())
 }
 
 fn fault(gathered: &Gathered, reasons: &[Reason]) -> Option<String> {
@@ -130,9 +166,9 @@ fn fault(gathered: &Gathered, reasons: &[Reason]) -> Option<String> {
     found.map(|fault| fault.detail.clone())
 }
 
-fn check(name: &'static str, fault: Option<String>, fine: String) -> Check {
+fn check(name: &str, fault: Option<String>, fine: String) -> Check {
     Check {
-        check: name,
+        check: name.to_owned(),
         ok: fault.is_none(),
         found: fault.unwrap_or(fine),
     }
@@ -142,7 +178,7 @@ fn clock_check(look: &Look, now: Time) -> Check {
     let date = look.date.as_deref().and_then(Time::from_http);
     let skew = date.map(|date| now.millis_since(date));
     Check {
-        check: "clock",
+        check: "clock".to_owned(),
         ok: skew.is_none_or(|skew| skew.abs() <= SKEW),
         found: match skew {
             Some(skew) => format!("{} s apart", skew / 1000),
@@ -153,7 +189,7 @@ fn clock_check(look: &Look, now: Time) -> Check {
 
 fn spacing_check(gathered: &Gathered, source: &Source) -> Check {
     Check {
-        check: "interval",
+        check: "interval".to_owned(),
         ok: true,
         found: match gathered.spacing {
             Some(spacing) => format!("{} over samples every {spacing}", source.interval()),

@@ -1,10 +1,9 @@
 //! Looks once and tells every condition that is not met, all of them at once.
 
-use liftlock::canary::counts::Tally;
-use liftlock::canary::panel::Panel;
 use liftlock::canary::sight::Sight;
-use liftlock::canary::{Evidence, PassBy, Reason, decide};
+use liftlock::canary::{PassBy, Reason};
 use liftlock::failure::Failure;
+use liftlock::name::Name;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
@@ -12,6 +11,7 @@ use liftlock_io::{clock, telemetry};
 use serde::Serialize;
 
 use crate::args::Explain;
+use crate::further::Metrics;
 use crate::render;
 use crate::run::{Judged, Seen, recorded};
 use crate::settings::{Settings, shifts};
@@ -36,11 +36,15 @@ struct Detail<'a> {
 
 pub(crate) fn explain(args: &Explain, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session, args.environment.as_ref())?;
-    let judged = match &args.counts {
-        Some(path) => recorded(path, &args.proof, settings.policy(&args.proof, None)?)?,
+    let (judged, open) = match &args.counts {
+        Some(path) => {
+            let policy = settings.policy(&args.proof, None)?;
+            (recorded(path, &args.proof, policy)?, Vec::new())
+        }
         None => look(args, session, &settings)?,
     };
-    let conditions = conditions(&judged);
+    let mut conditions = conditions(&judged);
+    conditions.extend(metrics(&judged, &open));
     let judgement = &judged.judgement;
     let detail = Detail {
         conditions: &conditions,
@@ -54,33 +58,60 @@ pub(crate) fn explain(args: &Explain, session: &Session) -> Result<Report, Failu
     Ok(settings.label(report))
 }
 
-fn look(args: &Explain, session: &Session, settings: &Settings) -> Result<Judged, Failure> {
+/// What one look showed, and which decisive metrics are not proved yet.
+fn look(
+    args: &Explain,
+    session: &Session,
+    settings: &Settings,
+) -> Result<(Judged, Vec<Name>), Failure> {
     let draft = settings.policy(&args.proof, None)?;
     let mut source = settings.source(&args.place, &draft)?;
     refuse_without_history(&source)?;
     let policy = settings.policy(&args.proof, Some(source.cadence()))?;
     let now = clock::now();
     let (from, to) = (before(now, args.since), source.settled(now));
-    let look = telemetry::rows(&client(session)?, &mut source, from, to)?;
+    let client = client(session)?;
+    let list = settings.further(&args.place, args.metrics.as_ref(), policy.against)?;
+    let metrics = Metrics::seen(list, (&client, &mut source), now)?;
+    let begun = metrics.begin(&policy)?;
+    let mut look = telemetry::rows(&client, &mut source, from, to)?;
+    let tallies = metrics.beside(
+        &mut look.gathered,
+        (&client, &source),
+        ((from, to), &mut look.asked),
+    )?;
     let sight = Sight {
         shifts: shifts(&args.proof),
         changing: Vec::new(),
         faults: look.gathered.faults,
     };
-    let evidence = Evidence {
-        rows: &look.gathered.rows,
-        sight: &sight,
-    };
-    Ok(Judged {
-        judgement: decide(&policy, &evidence, now),
-        seen: Seen {
-            begun: Panel::single(policy.clone()),
-            tallies: look.gathered.rows.iter().map(Tally::from).collect(),
-        },
+    let mut panel = begun.clone();
+    let judged = Judged {
+        judgement: panel.judge(&tallies, &sight, now),
+        seen: Seen { begun, tallies },
         policy,
         evidence: Vec::new(),
         asked: look.asked,
         notes: look.gathered.notes,
+    };
+    Ok((judged, panel.unproved().into_iter().cloned().collect()))
+}
+
+/// The condition about several metrics, where there are several.
+fn metrics(judged: &Judged, open: &[Name]) -> Option<Condition> {
+    if judged.judgement.counts.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = open.iter().map(Name::as_str).collect();
+    Some(Condition {
+        condition: "metrics",
+        met: names.is_empty() || judged.judgement.reason == Reason::SampleReached,
+        wanted: "every decisive metric proved to be no worse".to_owned(),
+        found: match names.as_slice() {
+            [] => "all of them".to_owned(),
+            names => format!("not yet {}", names.join(", ")),
+        },
+        fix: "wait for more requests, or plan a sample with `--bake`".to_owned(),
     })
 }
 

@@ -1,16 +1,19 @@
-//! Metrics beside the first count: read from a file, asked with every look.
+//! Metrics beside the first count: read from a file or the configuration, asked
+//! with every look.
 
 use std::path::Path;
 
-use liftlock::canary::Unit;
+use liftlock::canary::Policy;
 use liftlock::canary::counts::Tally;
-use liftlock::canary::metric::{Metric, Role};
-use liftlock::canary::panel::ONLY;
+use liftlock::canary::metric::Metric;
+use liftlock::canary::panel::{ONLY, Panel};
+use liftlock::canary::place::Split;
 use liftlock::canary::record::Asked;
+use liftlock::config::metrics::Metrics as Configured;
 use liftlock::digest::Digest;
-use liftlock::failure::{Failure, Kind};
+use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::telemetry::Gathered;
-use liftlock::telemetry::several::{self, Wanted};
+use liftlock::telemetry::several::{self, Column, Reading, Wanted, check_labels};
 use liftlock::time::Time;
 use liftlock::yaml;
 use liftlock_io::file;
@@ -21,46 +24,106 @@ use liftlock_io::telemetry::{self, Source, further};
 #[derive(Default)]
 pub(crate) struct Metrics {
     wanted: Vec<(Wanted, Metric)>,
-    file: Option<Digest>,
+    told: Vec<String>,
+    /// By what the first count is told apart.
+    by: Vec<Split>,
 }
 
-impl Metrics {
-    /// Reads the file, and asks which edges its histograms have.
-    pub(crate) fn read(
-        path: Option<&Path>,
-        (client, source): (&Client, &Source),
-        now: Time,
-    ) -> Result<Self, Failure> {
-        let Some(path) = path else {
-            return Ok(Self::default());
-        };
+/// What is asked for beside the first count, and what tells it from others.
+#[derive(Debug, Default)]
+pub(crate) struct List {
+    wanted: Vec<Wanted>,
+    told: Vec<String>,
+    by: Vec<String>,
+}
+
+impl List {
+    /// Reads a file of metrics.
+    pub(crate) fn read(path: &Path, reading: Reading<'_>) -> Result<Self, Failure> {
         let limit = u64::try_from(yaml::LARGEST).unwrap_or(u64::MAX);
         let text = file::read_text(path, limit)?;
-        let wanted = several::parse(&text).map_err(|error| {
+        let wanted = several::parse(&text, reading).map_err(|error| {
             let message = format!("cannot understand `{}`", path.display());
-            Failure::because(Kind::Invalid, message, error)
+            let hint = error.hint();
+            let failure = Failure::because(Kind::Invalid, message, error);
+            match hint {
+                Some(hint) => failure.with_hint(hint),
+                None => failure,
+            }
         })?;
-        let metrics = further::seen(client, source, &wanted, now).map_err(unseen)?;
-        if let Some(metric) = wanted.iter().zip(&metrics).find_map(|(one, metric)| {
-            (one.is_histogram() && metric.edges.is_empty()).then_some(metric)
-        }) {
-            let message = format!(
-                "no bucket of the histogram `{}`: its edges are not known",
-                metric.name
-            );
-            return Err(Failure::new(Kind::Blind, message)
-                .with_hint("check the selector, and whether the known version is scraped"));
-        }
         Ok(Self {
-            wanted: wanted.into_iter().zip(metrics).collect(),
-            file: Some(Digest::of(text.as_bytes())),
+            wanted,
+            by: Vec::new(),
+            told: [format!("metrics {}", Digest::of(text.as_bytes()))]
+                .into_iter()
+                .chain(
+                    reading
+                        .slot_label
+                        .map(|label| format!("slot label {label}")),
+                )
+                .collect(),
         })
     }
 
-    /// All metrics of a panel, the first of which counts this; none where there
-    /// is only that one.
-    pub(crate) fn panel(&self, unit: Unit) -> Result<Vec<Metric>, Failure> {
-        if self.wanted.is_empty() {
+    /// Whether the first count is all there is.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// With labels by which the first count is told apart.
+    pub(crate) fn with(self, by: Vec<String>) -> Self {
+        Self { by, ..self }
+    }
+
+    /// Those of a configuration.
+    pub(crate) fn configured(metrics: &Configured) -> Result<Self, Failure> {
+        let told = metrics.further.iter().map(|one| {
+            let written = serde_json::to_vec(one).unwrap_or_default();
+            format!("metric {} {}", one.name, Digest::of(&written))
+        });
+        Ok(Self {
+            wanted: metrics.wanted()?,
+            by: Vec::new(),
+            told: told.collect(),
+        })
+    }
+}
+
+impl Metrics {
+    /// Asks which edges the histograms of a list have, and which values the
+    /// labels by which counts are told apart.
+    pub(crate) fn seen(
+        list: List,
+        (client, source): (&Client, &mut Source),
+        now: Time,
+    ) -> Result<Self, Failure> {
+        check_labels(&list.by)?;
+        let by = source.split(client, &list.by, now).map_err(unseen)?;
+        let metrics = match list.wanted.as_slice() {
+            [] => Vec::new(),
+            wanted => further::seen(client, source, wanted, now).map_err(unseen)?,
+        };
+        let mut told = list.told;
+        told.extend(list.by.iter().map(|label| format!("by {label}")));
+        Ok(Self {
+            wanted: list.wanted.into_iter().zip(metrics).collect(),
+            told,
+            by,
+        })
+    }
+
+    /// Goes on with the values that an earlier run told counts apart by.
+    pub(crate) fn adopt(&mut self, kept: &Panel, source: &mut Source) {
+        self.by = kept.splits(ONLY);
+        source.tell_apart(self.by.clone());
+        for (_, metric) in &mut self.wanted {
+            metric.by = kept.splits(metric.name.as_str());
+        }
+    }
+
+    /// All metrics of a panel; none where there is only the first count.
+    pub(crate) fn panel(&self, policy: &Policy) -> Result<Vec<Metric>, Failure> {
+        if self.wanted.is_empty() && self.by.is_empty() {
             return Ok(Vec::new());
         }
         let first = ONLY
@@ -68,19 +131,27 @@ impl Metrics {
             .map_err(|_never| Failure::new(Kind::Bug, "the first count has no name"))?;
         let further = self.wanted.iter().map(|(_, metric)| metric.clone());
         let first = Metric {
-            unit,
+            by: self.by.clone(),
+            unit: policy.unit,
             ..Metric::new(first)
         };
         Ok([first].into_iter().chain(further).collect())
     }
 
     /// What tells these metrics from others.
-    pub(crate) fn told(&self) -> Option<String> {
-        self.file.map(|digest| format!("metrics {digest}"))
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.told.clone()
     }
 
-    /// Asks for the rows beside those of the first count, and puts what hides
-    /// a decisive metric to what hides that.
+    /// What is known of a canary before its first row.
+    pub(crate) fn begin(&self, policy: &Policy) -> Result<Panel, Failure> {
+        Ok(match self.panel(policy)?.as_slice() {
+            [] => Panel::single(policy.clone()),
+            metrics => Panel::new(policy, metrics)?,
+        })
+    }
+
+    /// Asks for the rows beside those of the first count.
     pub(crate) fn beside(
         &self,
         gathered: &mut Gathered,
@@ -88,23 +159,22 @@ impl Metrics {
         (window, asked): ((Time, Time), &mut Vec<Asked>),
     ) -> Result<Vec<Tally>, Failure> {
         if self.wanted.is_empty() {
-            return Ok(gathered.rows.iter().map(Tally::from).collect());
+            return Ok(several::beside(gathered, &[]));
         }
+        let columns = self.columns((client, source), (window, asked))?;
+        Ok(several::beside(gathered, &columns))
+    }
+
+    /// What was counted of each metric.
+    pub(crate) fn columns(
+        &self,
+        (client, source): (&Client, &Source),
+        (window, asked): ((Time, Time), &mut Vec<Asked>),
+    ) -> Result<Vec<(Metric, Column)>, Failure> {
         let found = further::columns(client, source, &self.wanted, window)?;
         asked.extend(found.asked);
         let metrics = self.wanted.iter().map(|(_, metric)| metric.clone());
-        let columns: Vec<_> = metrics.zip(found.columns).collect();
-        for (metric, column) in &columns {
-            gathered.notes.extend(column.notes.iter().cloned());
-            match metric.role {
-                Role::Decisive => gathered.faults.extend(column.faults.iter().cloned()),
-                Role::Supporting | Role::Shown => {
-                    let notes = column.faults.iter().map(|fault| fault.detail.clone());
-                    gathered.notes.extend(notes);
-                }
-            }
-        }
-        Ok(several::beside(gathered, &columns))
+        Ok(metrics.zip(found.columns).collect())
     }
 }
 

@@ -19,6 +19,7 @@ mod resume;
 mod run;
 mod settings;
 mod watch;
+mod words;
 
 use std::process::ExitCode;
 

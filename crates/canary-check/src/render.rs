@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use crate::attest::Kept;
 use crate::chart;
+use crate::html::tables;
 use crate::run::Judged;
+use crate::words::Words;
 
 /// The verb's own part of the result JSON.
 #[derive(Serialize)]
@@ -62,40 +64,34 @@ pub(crate) fn word(reason: Reason) -> String {
 /// One line: why.
 pub(crate) fn headline(judgement: &Judgement) -> String {
     let (canary, baseline) = (judgement.canary, judgement.baseline);
-    let fails = format!("{} of its requests fail", share(canary));
+    let words = Words::of(judgement.unit);
+    let fails = words.did(canary);
+    let beside = words.beside(baseline);
     match judgement.reason {
         Reason::Worse => match &judgement.metric {
-            Some(metric) => format!(
-                "{metric}: {}, {} of the baseline's",
-                share(canary),
-                share(baseline)
-            ),
-            None => format!("{fails}, {} of the baseline's", share(baseline)),
+            Some(metric) => format!("{metric}: {}, {beside}", words.counted(canary)),
+            None => format!("{fails}, {beside}"),
         },
         Reason::ObjectiveMissed => match &judgement.metric {
             Some(metric) => format!(
                 "{metric}: {}, more than its objective allows",
-                share(canary)
+                words.counted(canary)
             ),
             None => format!("{fails}, more than the objective allows"),
         },
-        Reason::NoWorse => {
-            format!(
-                "the canary is no worse: {fails}, {} of the baseline's",
-                share(baseline)
-            )
-        }
+        Reason::NoWorse => format!("the canary is no worse: {fails}, {beside}"),
         Reason::ObjectiveMet => format!("the canary keeps the objective: {fails}"),
         Reason::SampleReached => format!(
-            "the planned sample of {} requests was reached and nothing failed",
-            canary.total
+            "the planned sample of {} was reached and nothing failed",
+            words.sample(canary.total)
         ),
         Reason::TooLittle => match (judgement.requests_to_go, &judgement.detail) {
             (_, Some(detail)) => format!("not enough evidence yet: {detail}"),
             (Some(count), None) => {
                 let time = judgement.time_to_go.map(|span| format!(" in about {span}"));
                 let time = time.unwrap_or_default();
-                format!("not enough evidence yet, about {count} more requests{time}")
+                let more = words.more(count);
+                format!("not enough evidence yet, about {more}{time}")
             }
             (None, None) => "not enough evidence yet".to_owned(),
         },
@@ -132,27 +128,14 @@ pub(crate) fn seen(judgement: &Judgement, arm: Arm) -> String {
     let warming = judgement.reason == Reason::TooLittle && judgement.detail.is_some();
     match arm.total {
         0 if warming => "none after the warm-up".to_owned(),
-        _ => share(arm),
+        _ => Words::of(judgement.unit).counted(arm),
     }
-}
-
-pub(crate) fn share(arm: Arm) -> String {
-    let percent = percent(arm.bad, arm.total);
-    format!("{} of {} ({percent})", arm.bad, arm.total)
-}
-
-/// A share in percent with two digits, by integers.
-pub(crate) fn percent(part: u64, whole: u64) -> String {
-    let points = (u128::from(part) * 10_000).checked_div(u128::from(whole));
-    points.map_or_else(
-        || "no requests".to_owned(),
-        |points| format!("{}.{:02} %", points / 100, points % 100),
-    )
 }
 
 /// What there is to know about a verdict: a name and a value each.
 pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
+    let words = Words::of(judgement.unit);
     if let Some(metric) = &judgement.metric {
         lines.push(("metric", metric.clone()));
         lines.push(("all metrics", standings(judgement)));
@@ -173,7 +156,7 @@ pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str
             Against::Baseline => format!("{odds:.2} ({})", healthy(judgement, policy)),
             Against::Slo(_) => format!("{odds:.2} of the odds allowed"),
         };
-        lines.push(("odds ratio", limit));
+        lines.push((words.ratio, limit));
     }
     let fail = (judgement.log_e_fail, policy.alpha.fail_threshold());
     let pass = (judgement.log_e_pass, policy.beta.threshold());
@@ -187,12 +170,12 @@ pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str
     ));
     let planned = match (judgement.verdict, judgement.short_of_fail) {
         (Verdict::Fail, _) => (fail.0 < fail.1).then(|| "failed it".to_owned()),
-        (_, Some(more)) => Some(format!("{more} more bad requests would have failed it")),
+        (_, Some(more)) => Some(format!("{more} more {} would have failed it", words.bad)),
         (_, None) => None,
     };
     lines.extend(planned.map(|told| ("planned looks", told)));
     if let Some(requests) = judgement.requests_to_show_double {
-        let shows = format!("after about {requests} requests of the canary");
+        let shows = format!("after about {} of the canary", words.sample(requests));
         lines.push(("2 times shows", shows));
     }
     let at = judgement.decided_at_row;
@@ -258,9 +241,51 @@ fn name(finding: &Finding) -> String {
     }
 }
 
-/// The same with the notes.
+/// The values that are told as where the fault is.
+const MOST_PLACES: usize = 10;
+
+/// Where the fault is, one value of a label a line.
+pub(crate) fn places(judged: &Judged) -> Vec<(&'static str, String)> {
+    let places = &judged.judgement.places;
+    let named = places.iter().filter(|place| place.is_named());
+    let told = named.take(MOST_PLACES).map(|one| {
+        let words = Words::of(judged.policy.unit);
+        let standing = match one.standing {
+            Standing::Worse => "worse",
+            Standing::Suspect | Standing::NoWorse | Standing::Open => "stands out",
+        };
+        let ratio = one
+            .odds_ratio
+            .map(|ratio| format!(", {} {ratio:.2}", words.ratio));
+        let range = judged
+            .range(one)
+            .map(|range| format!(" ({})", tables::between(range)));
+        format!(
+            "{} at {}: {standing}, canary {}, baseline {}{}{}",
+            one.metric,
+            one.place,
+            words.counted(one.canary),
+            words.counted(one.baseline),
+            ratio.unwrap_or_default(),
+            range.unwrap_or_default()
+        )
+    });
+    let mut told: Vec<_> = told.map(|line| ("where", line)).collect();
+    let count = places.iter().filter(|place| place.is_named()).count();
+    if let Some(more) = count.checked_sub(MOST_PLACES).filter(|more| *more > 0) {
+        told.push(("where", format!("and {more} more")));
+    }
+    if told.is_empty() && !places.is_empty() && judged.judgement.verdict == Verdict::Fail {
+        let nowhere = "no value of the labels stands out by itself";
+        told.push(("where", nowhere.to_owned()));
+    }
+    told
+}
+
+/// The same with where the fault is, and the notes.
 fn told(judged: &Judged) -> Vec<(&'static str, String)> {
     let mut lines = lines(&judged.judgement, &judged.policy);
+    lines.extend(places(judged));
     lines.extend(judged.notes.iter().map(|note| ("note", note.clone())));
     lines
 }
@@ -281,7 +306,7 @@ fn summary(judged: &Judged) -> String {
         .into_iter()
         .map(|(name, value)| format!("| {name} | {} |", escape_markdown(&value)));
     let head = ["| | |".to_owned(), "|---|---|".to_owned()];
-    let chart = chart::shares(&judged.rows(0), judged.policy.against);
+    let chart = chart::shares(&judged.rows(0), &judged.policy);
     let chart = chart.map(|chart| format!("\n{chart}"));
     let all: Vec<String> = head.into_iter().chain(rows).chain(chart).collect();
     all.join("\n")

@@ -49,8 +49,9 @@ impl Resume {
         })
     }
 
-    /// What an earlier run left behind; nothing where there was none.
-    pub(crate) fn read(&self, new: &Panel) -> Result<Option<Panel>, Failure> {
+    /// What an earlier run about the same left behind; nothing where there was
+    /// none.
+    pub(crate) fn read(&self) -> Result<Option<Panel>, Failure> {
         if !self.path.exists() {
             return Ok(None);
         }
@@ -70,10 +71,15 @@ impl Resume {
         if saved.about != self.about {
             return Err(self.refused("is about another canary, or counts from another place"));
         }
-        if !saved.panel.continues(new) {
-            return Err(self.refused("was begun under other rules, or is broken"));
-        }
         Ok(Some(saved.panel))
+    }
+
+    /// Refuses to go on from what another panel was begun with.
+    pub(crate) fn check(&self, kept: &Panel, new: &Panel) -> Result<(), Failure> {
+        match kept.continues(new) {
+            true => Ok(()),
+            false => Err(self.refused("was begun under other rules, or is broken")),
+        }
     }
 
     /// Refuses what this key did not sign.

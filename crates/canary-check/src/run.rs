@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use liftlock::canary::counts::{self, Row, Tally};
-use liftlock::canary::panel::Panel;
+use liftlock::canary::panel::{Panel, Strand};
+use liftlock::canary::place::Located;
 use liftlock::canary::record::Asked;
 use liftlock::canary::sight::Sight;
-use liftlock::canary::{Evidence, Judgement, Policy, Unit, decide};
+use liftlock::canary::trace::interval;
+use liftlock::canary::{Evidence, Judgement, Policy, Range, Unit, decide};
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain, Failure, Kind};
 use liftlock::report::Report;
@@ -47,6 +49,20 @@ impl Judged {
         let used = self.judgement.rows.saturating_sub(self.seen.begun.rows());
         let used = usize::try_from(used).unwrap_or(usize::MAX);
         self.seen.tallies.get(..used).unwrap_or(&self.seen.tallies)
+    }
+
+    /// The odds ratios that are not refuted in one place, at all looks with
+    /// 95 %; nothing where earlier rows are not known.
+    pub(crate) fn range(&self, place: &Located) -> Option<Range> {
+        let begun = &self.seen.begun;
+        let known = begun.rows() == 0;
+        let of = |strand: &Strand| {
+            strand.metric == place.metric && strand.place.as_ref() == Some(&place.place)
+        };
+        let at = begun.strands().iter().position(of).filter(|_| known)?;
+        let strand = begun.strands().get(at)?;
+        let range = interval(&self.rows(at), strand.state().policy());
+        (!range.is_open()).then_some(range)
     }
 
     /// The same of one count.

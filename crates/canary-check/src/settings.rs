@@ -16,6 +16,7 @@ use liftlock::name::Name;
 use liftlock::report::{PolicyOrigin, Report};
 use liftlock::span::Span;
 use liftlock::state::Document;
+use liftlock::telemetry::several::Reading;
 use liftlock::time::Time;
 use liftlock_io::cli::Session;
 use liftlock_io::telemetry::Source;
@@ -23,7 +24,8 @@ use liftlock_io::{env, store};
 
 use crate::args::{Place, Proof};
 use crate::attest::Kept;
-use crate::html::{Page, Section};
+use crate::further::List;
+use crate::html::{self, Page, Section};
 use crate::render;
 use crate::run::Judged;
 
@@ -82,6 +84,7 @@ impl Settings {
             asked: &judged.asked,
             evidence: &judged.evidence,
             sections: Section::all(judged),
+            places: html::places::all(judged),
         }
     }
 
@@ -190,6 +193,34 @@ impl Settings {
                 let source = Source::new(provider, &counters, baseline.as_deref(), &canary)?;
                 Ok(source.with_unit(policy.unit))
             }
+        }
+    }
+
+    /// What is judged beside the first count: the flag's file, else the list of
+    /// the configuration where that has the same kind of source.
+    pub(crate) fn further(
+        &self,
+        place: &Place,
+        flag: Option<&PathBuf>,
+        against: Against,
+    ) -> Result<List, Failure> {
+        self.refuse_further(flag)?;
+        let by = place.by.clone();
+        let reading = Reading {
+            slot_label: place.slot_label.as_deref(),
+            against,
+        };
+        if let Some(path) = flag {
+            return Ok(List::read(path, reading)?.with(by));
+        }
+        let metrics = self.environment.as_ref();
+        let metrics = metrics.and_then(|environment| environment.metrics.as_ref());
+        let written = metrics.and_then(|metrics| metrics.source());
+        let flag = origin(place).map(|origin| origin.provider);
+        let same = written.is_some_and(|(kind, _)| flag.is_none_or(|flag| flag == kind));
+        match metrics.filter(|_| same) {
+            Some(metrics) => Ok(List::configured(metrics)?.with(by)),
+            None => Ok(List::default().with(by)),
         }
     }
 

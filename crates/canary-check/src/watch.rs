@@ -67,32 +67,33 @@ pub(crate) fn watch(
     settings: &Settings,
 ) -> Result<Judged, Failure> {
     let draft = settings.policy(&args.proof, None)?;
-    let source = settings.source(&args.place, &draft)?;
+    let mut source = settings.source(&args.place, &draft)?;
     if looks == Looks::One || args.since > Span::ZERO || args.resume.is_some() {
         refuse_without_history(&source)?;
     }
     let policy = settings.policy(&args.proof, Some(source.cadence()))?;
-    settings.refuse_further(args.metrics.as_ref())?;
+    let list = settings.further(&args.place, args.metrics.as_ref(), policy.against)?;
     settings.refuse_unsigned(args)?;
     let client = client(session)?;
-    let metrics = Metrics::read(args.metrics.as_deref(), (&client, &source), session.started)?;
-    let mut head = Head::new(&policy, &metrics.panel(policy.unit)?);
-    head.shifts = shifts(&args.proof);
-    head.about = about(&args.about, &source)?;
-    head.about.sources.extend(metrics.told());
-    let new = head.panel()?;
+    let mut metrics = Metrics::seen(list, (&client, &mut source), session.started)?;
+    let mut about = about(&args.about, &source)?;
+    about.sources.extend(metrics.told());
     let resume = match args.resume.as_deref().filter(|_| !session.dry_run) {
-        Some(path) => Some(Resume::new(
-            path,
-            head.about.clone(),
-            args.about.key.as_deref(),
-        )?),
+        Some(path) => Some(Resume::new(path, about.clone(), args.about.key.as_deref())?),
         None => None,
     };
-    head.begun = match &resume {
-        Some(resume) => resume.read(&new)?,
-        None => None,
-    };
+    let kept = resume.as_ref().map(Resume::read).transpose()?.flatten();
+    if let Some(kept) = &kept {
+        metrics.adopt(kept, &mut source);
+    }
+    let mut head = Head::new(&policy, &metrics.panel(&policy)?);
+    head.shifts = shifts(&args.proof);
+    head.about = about;
+    let new = head.panel()?;
+    if let (Some(resume), Some(kept)) = (&resume, &kept) {
+        resume.check(kept, &new)?;
+    }
+    head.begun = kept;
     let panel = head.begun.clone().unwrap_or(new);
     let path = args.record.as_deref().filter(|_| !session.dry_run);
     let mut watch = Watch {

@@ -222,3 +222,113 @@ fn a_server_that_is_not_there_is_blind() {
         .unwrap();
     assert_eq!(output.status.code(), Some(12));
 }
+
+/// The rules of an environment with further metrics.
+fn environment(prometheus: &Prometheus, further: &str) -> String {
+    format!(
+        "version: 1\nservice: shop\nenvironments:\n  production:\n    \
+         prove: {{ files: 'slots/{{slot}}' }}\n    \
+         traffic: {{ weights-file: {{ path: w.json, slots: {{ stable: v1, canary: v2 }} }} }}\n    \
+         metrics:\n      prometheus:\n        url: {}\n        interval: 2s\n        \
+         total: 'requests_total{{version=\"{{slot}}\"}}'\n        \
+         bad: 'requests_total{{version=\"{{slot}}\",code=~\"5..\"}}'\n      further: [{further}]\n",
+        prometheus.url()
+    )
+}
+
+const LATENCY: &str = "{ name: latency, histogram: 'seconds_bucket{version=\"{slot}\"}' }";
+
+fn configured(folder: &Path, more: &[&str]) -> (Output, Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_canary-check"))
+        .env_clear()
+        .current_dir(folder)
+        .args(more)
+        .args(["--environment", "production", "--format", "json"])
+        .output()
+        .unwrap();
+    let json = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    (output, json)
+}
+
+#[test]
+fn metrics_of_an_environment_are_judged_explained_and_looked_for() {
+    let (good, slow) = (app(HEALTHY), app(SLOW));
+    let scrapes = [scrape(&good, "v1"), scrape(&slow, "v2")];
+    let Some(prometheus) = Prometheus::start(&scrapes).unwrap() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("liftlock.yaml");
+    fs::write(&config, environment(&prometheus, LATENCY)).unwrap();
+    scraped(&prometheus, 10);
+    let (output, result) = configured(folder.path(), &["once", "--since", "5m"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(10), "{stderr}");
+    let failed = result["detail"]["metric"].as_str().unwrap();
+    assert!(failed.starts_with("latency above "), "{failed}");
+
+    let (output, result) = configured(folder.path(), &["explain"]);
+    assert_eq!(output.status.code(), Some(10));
+    let conditions = result["detail"]["conditions"].as_array().unwrap();
+    let last = conditions.last().unwrap();
+    assert_eq!(last["condition"], "metrics", "{conditions:?}");
+    assert!(
+        last["found"].as_str().unwrap().contains("latency"),
+        "{last}"
+    );
+
+    let (output, result) = configured(folder.path(), &["doctor"]);
+    assert_eq!(output.status.code(), Some(0), "{result}");
+    let checks = result["detail"]["checks"].as_array().unwrap();
+    let latency = checks.iter().find(|one| one["check"] == "metric latency");
+    let found = latency.unwrap()["found"].as_str().unwrap();
+    assert!(found.ends_with("rows, 4 edges"), "{found}");
+
+    let absent = LATENCY.replace("seconds_bucket", "absent_bucket");
+    fs::write(&config, environment(&prometheus, &absent)).unwrap();
+    let (output, result) = configured(folder.path(), &["doctor"]);
+    assert_eq!(output.status.code(), Some(12), "{result}");
+}
+
+#[test]
+fn a_change_drops_and_replaces_no_metric_of_a_protected_policy() {
+    let (good, slow) = (app(HEALTHY), app(SLOW));
+    let scrapes = [scrape(&good, "v1"), scrape(&slow, "v2")];
+    let Some(prometheus) = Prometheus::start(&scrapes).unwrap() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("policy.yaml"), environment(&prometheus, LATENCY)).unwrap();
+    scraped(&prometheus, 10);
+    let protected = |local: &str, more: &[&str]| {
+        fs::write(at("liftlock.yaml"), local).unwrap();
+        let policy = format!("file:{}", at("policy.yaml").display());
+        let output = Command::new(env!("CARGO_BIN_EXE_canary-check"))
+            .env_clear()
+            .env("LIFTLOCK_POLICY", policy)
+            .current_dir(folder.path())
+            .args(["once", "--since", "5m", "--environment", "production"])
+            .args(more)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), stderr)
+    };
+    // Whoever leaves the list out, or has no metrics at all, is judged by it.
+    for local in [
+        "version: 1\nservice: shop\n".to_owned(),
+        environment(&prometheus, ""),
+    ] {
+        assert_eq!(protected(&local, &[]).0, Some(10), "{local}");
+    }
+    let shown = LATENCY.replace("name: latency,", "name: latency, role: shown,");
+    let (code, stderr) = protected(&environment(&prometheus, &shown), &[]);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("metrics.further.latency.role"), "{stderr}");
+    fs::write(at("none.yaml"), "metrics: []").unwrap();
+    let local = "version: 1\nservice: shop\n";
+    let (code, stderr) = protected(local, &["--metrics", "none.yaml"]);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("`--metrics` would loosen"), "{stderr}");
+}

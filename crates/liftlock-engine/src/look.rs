@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use liftlock::canary::counts::{self, Row};
-use liftlock::canary::sight::{Shift, Sight};
+use liftlock::canary::counts::{self, Arm, Tally};
+use liftlock::canary::metric::Metric;
+use liftlock::canary::panel::{ONLY, Panel};
+use liftlock::canary::sight::{Blind, Shift, Sight};
 use liftlock::canary::{
-    Against, Evidence, Judgement, Margin, PassBy, Policy, Progress, Reached, Risk, Sample, Spread,
-    watch,
+    Against, Judgement, Margin, PassBy, Policy, Progress, Reached, Risk, Sample, Spread,
 };
 use liftlock::config::metrics::Metrics;
 use liftlock::failure::{Failure, Kind};
@@ -15,8 +16,10 @@ use liftlock::plan::journal::Journal;
 use liftlock::plan::judge::Look;
 use liftlock::plan::{Action, Judging, Kind as PlanKind, Plan};
 use liftlock::span::Span;
+use liftlock::telemetry::several::{self, Wanted};
 use liftlock::time::Time;
-use liftlock_io::{file, telemetry};
+use liftlock_io::file;
+use liftlock_io::telemetry::{self, Source, further};
 
 use crate::world::World;
 
@@ -29,7 +32,7 @@ const PATIENCE: Span = Span::seconds(10);
 /// The counts of a plan and what hides them.
 #[derive(Debug)]
 pub struct Counts {
-    rows: Vec<Row>,
+    tallies: Vec<Tally>,
     sight: Sight,
 }
 
@@ -83,14 +86,71 @@ impl World {
                 "a plan without judging has a step that judges",
             ));
         };
-        let counts = self.counts(question)?;
+        let further = self.further(question)?;
+        let counts = self.counts(question, &further)?;
         let policy = policy(judging, question, self.source_interval())?;
-        let evidence = Evidence {
-            rows: &counts.rows,
-            sight: &counts.sight,
-        };
-        let progress = watch(&policy, &evidence, question.step, question.now);
+        let panel = panel(policy, &further)?;
+        let progress = panel.watch(
+            &counts.tallies,
+            &counts.sight,
+            (question.step, question.now),
+        );
         Ok(seen(progress))
+    }
+
+    /// The metrics of a plan with the edges that its histograms have now.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the server cannot be asked, shows no edges, or is asked for
+    /// what the plan does not have.
+    pub(crate) fn edges(&self, plan: &Plan, now: Time) -> Result<Vec<Metric>, Failure> {
+        let wanted = self.wanted(&plan.metrics)?;
+        let source = self.source(plan, Beside::Baseline)?;
+        let client = telemetry::client(&self.options())?;
+        Ok(further::seen(&client, &source, &wanted, now)?)
+    }
+
+    /// What is judged beside the requests, and how it is asked for.
+    fn further(&self, question: &Question<'_>) -> Result<Vec<(Wanted, Metric)>, Failure> {
+        let (plan, journal) = (question.plan, question.journal);
+        let metrics: Vec<Metric> = match question.beside {
+            Beside::Baseline => journal.metrics.clone(),
+            // What promises nothing is not judged without a baseline.
+            Beside::Objective => {
+                let promised = |metric: &&Metric| metric.against.is_some();
+                plan.metrics.iter().filter(promised).cloned().collect()
+            }
+        };
+        let begun = metrics.iter().map(|metric| Metric {
+            edges: Vec::new(),
+            by: Vec::new(),
+            ..metric.clone()
+        });
+        if question.beside == Beside::Baseline && !begun.eq(plan.metrics.iter().cloned()) {
+            let message = "the metrics under way are not those of the plan";
+            return Err(Failure::new(Kind::Invalid, message));
+        }
+        let wanted = self.wanted(&metrics)?;
+        Ok(wanted.into_iter().zip(metrics).collect())
+    }
+
+    /// How metrics of a plan are asked for.
+    fn wanted(&self, metrics: &[Metric]) -> Result<Vec<Wanted>, Failure> {
+        let known = self.environment.metrics.as_ref().map(Metrics::wanted);
+        let known = known.transpose()?.unwrap_or_default();
+        let find = |metric: &Metric| {
+            let mut known = known.iter();
+            let found = known.find(|one| one.metric.name == metric.name).cloned();
+            found.ok_or_else(|| {
+                let message = format!(
+                    "the plan judges by `{}`, which is not in the configuration any more",
+                    metric.name
+                );
+                Failure::new(Kind::Invalid, message)
+            })
+        };
+        metrics.iter().map(find).collect()
     }
 
     fn source_interval(&self) -> Span {
@@ -101,17 +161,24 @@ impl World {
         })
     }
 
-    fn counts(&self, question: &Question<'_>) -> Result<Counts, Failure> {
+    fn counts(
+        &self,
+        question: &Question<'_>,
+        further: &[(Wanted, Metric)],
+    ) -> Result<Counts, Failure> {
         let Some(metrics) = &self.environment.metrics else {
             return Err(Failure::new(Kind::Bug, "a plan that judges has no metrics"));
         };
-        let (mut rows, faults) = self.rows(metrics, question)?;
+        let (mut tallies, faults) = match &metrics.counts {
+            Some(path) => (recorded(path)?, Vec::new()),
+            None => self.gathered(question, further)?,
+        };
         // A row tells of the time before its end: one that ends with the shift
         // tells nothing of the canary.
-        rows.retain(|row| row.time > question.from && row.time <= question.now);
+        tallies.retain(|row| row.time > question.from && row.time <= question.now);
         if question.beside == Beside::Objective {
-            for row in &mut rows {
-                row.baseline = counts::Arm { total: 0, bad: 0 };
+            for pair in tallies.iter_mut().flat_map(|row| &mut row.counts) {
+                pair.baseline = Arm::default();
             }
         }
         let (shifts, changing) = match question.beside {
@@ -123,37 +190,64 @@ impl World {
             changing,
             faults,
         };
-        Ok(Counts { rows, sight })
+        Ok(Counts { tallies, sight })
     }
 
-    fn rows(
+    fn gathered(
         &self,
-        metrics: &Metrics,
         question: &Question<'_>,
-    ) -> Result<(Vec<Row>, Vec<liftlock::canary::sight::Blind>), Failure> {
-        if let Some(path) = &metrics.counts {
-            let bytes = file::read(Path::new(path), LARGEST)?;
-            let rows = counts::parse(&bytes).map_err(|error| {
-                // It may be in the middle of being written.
-                Failure::new(Kind::Blind, format!("cannot understand `{path}`: {error}"))
-            })?;
-            return Ok((rows, Vec::new()));
+        wanted: &[(Wanted, Metric)],
+    ) -> Result<(Vec<Tally>, Vec<Blind>), Failure> {
+        let mut source = self.source(question.plan, question.beside)?;
+        let window = (question.from, source.settled(question.now));
+        let client = telemetry::client(&self.options())?;
+        let look = telemetry::rows(&client, &mut source, window.0, window.1)?;
+        let mut first = look.gathered;
+        if wanted.is_empty() {
+            let tallies = first.rows.iter().map(Tally::from).collect();
+            return Ok((tallies, first.faults));
         }
-        let (Some((provider, place)), Some(slots)) = (metrics.source(), &question.plan.slots)
-        else {
+        let found = further::columns(&client, &source, wanted, window)?;
+        let metrics = wanted.iter().map(|(_, metric)| metric.clone());
+        let columns: Vec<_> = metrics.zip(found.columns).collect();
+        let tallies = several::beside(&mut first, &columns);
+        Ok((tallies, first.faults))
+    }
+
+    fn source(&self, plan: &Plan, beside: Beside) -> Result<Source, Failure> {
+        let found = self.environment.metrics.as_ref().and_then(Metrics::source);
+        let (Some((provider, place)), Some(slots)) = (found, &plan.slots) else {
             return Err(Failure::new(Kind::Bug, "a plan that judges has no slots"));
         };
-        let baseline = match question.beside {
+        let baseline = match beside {
             Beside::Baseline => Some(slots.stable.as_str()),
             Beside::Objective => None,
         };
         let canary = slots.canary.as_str();
-        let mut source = telemetry::Source::new(provider, place, baseline, canary)?;
-        let to = source.settled(question.now);
-        let client = telemetry::client(&self.options())?;
-        let look = telemetry::rows(&client, &mut source, question.from, to)?;
-        Ok((look.gathered.rows, look.gathered.faults))
+        Ok(Source::new(provider, place, baseline, canary)?)
     }
+}
+
+fn recorded(path: &str) -> Result<Vec<Tally>, Failure> {
+    let bytes = file::read(Path::new(path), LARGEST)?;
+    let rows = counts::parse(&bytes).map_err(|error| {
+        // It may be in the middle of being written.
+        Failure::new(Kind::Blind, format!("cannot understand `{path}`: {error}"))
+    })?;
+    Ok(rows.iter().map(Tally::from).collect())
+}
+
+/// Nothing seen yet, of the requests and of what is judged beside them.
+fn panel(policy: Policy, further: &[(Wanted, Metric)]) -> Result<Panel, Failure> {
+    if further.is_empty() {
+        return Ok(Panel::single(policy));
+    }
+    let first = ONLY
+        .parse()
+        .map_err(|_never| Failure::new(Kind::Bug, "the first count has no name"))?;
+    let metrics = further.iter().map(|(_, metric)| metric.clone());
+    let metrics: Vec<Metric> = [Metric::new(first)].into_iter().chain(metrics).collect();
+    Ok(Panel::new(&policy, &metrics)?)
 }
 
 /// The canary's share over time as the journal tells it, and when it was being
@@ -240,12 +334,24 @@ pub fn told(judgement: &Judgement) -> String {
     let ratio = judgement
         .odds_ratio
         .map_or(String::new(), |ratio| format!(", odds ratio {ratio:.2}"));
+    let metric = judgement.metric.as_ref();
+    let metric = metric.map_or(String::new(), |metric| format!("{metric}: "));
     format!(
-        "canary {} bad of {}, baseline {} of {}{ratio}, ln E {:.2}",
+        "{metric}canary {} bad of {}, baseline {} of {}{ratio}, ln E {:.2}",
         judgement.canary.bad,
         judgement.canary.total,
         judgement.baseline.bad,
         judgement.baseline.total,
         judgement.log_e_fail,
-    )
+    ) + &places(judgement)
+}
+
+/// Where the fault is, as far as labels tell.
+fn places(judgement: &Judgement) -> String {
+    let named = judgement.places.iter().filter(|place| place.is_named());
+    let names: Vec<String> = named.take(3).map(|one| one.place.to_string()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        names => format!(", most of it at {}", names.join(", ")),
+    }
 }

@@ -1,12 +1,14 @@
 //! The steps that wait and ask: bake, watch and check.
 
+use std::time::Duration;
+
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::plan::judge::{Decision, Look, Wait, decide};
 use liftlock::plan::{Action, Kind as PlanKind, Step};
 use liftlock::time::Time;
 
-use crate::drive::Engine;
+use crate::drive::{Engine, under_way};
 use crate::look::{Beside, Question, Seen};
 
 impl Engine<'_> {
@@ -16,11 +18,13 @@ impl Engine<'_> {
         self.pace.tell(&format!("{}: {}", step.id, step.action));
         loop {
             let now = self.pace.now();
+            let fixed = self.fix_metrics(now);
             let (wait, question) = self.question(step, now)?;
             let Some(judging) = question.plan.judging else {
                 return Err(Failure::new(Kind::Bug, "the plan has no judging"));
             };
-            let (look, note) = sight(self.world.look(&question))?;
+            let seen = fixed.and_then(|()| self.world.look(&question));
+            let (look, note) = sight(seen)?;
             let length = match decide(&judging, wait, &look, now) {
                 Decision::GoOn => {
                     self.pace.tell(&format!("{}: {note}", step.id));
@@ -36,6 +40,20 @@ impl Engine<'_> {
             }
             self.pace.wait(length.duration())?;
         }
+    }
+
+    /// Keeps the edges of the plan's histograms, for all of its looks.
+    fn fix_metrics(&mut self, now: Time) -> Result<(), Failure> {
+        let run = self.run()?;
+        let compared = run.plan.kind == PlanKind::Promotion && !run.plan.metrics.is_empty();
+        if !compared || !run.journal.metrics.is_empty() {
+            return Ok(());
+        }
+        let metrics = self.world.edges(&run.plan, now)?;
+        self.state.commit(now, Duration::ZERO, &|document| {
+            under_way(document)?.journal.metrics.clone_from(&metrics);
+            Ok(())
+        })
     }
 
     /// What is asked of a look in this step: since when, how much, beside what.

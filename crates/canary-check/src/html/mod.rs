@@ -4,7 +4,8 @@
 //! same page.
 
 mod figures;
-mod tables;
+pub(crate) mod places;
+pub(crate) mod tables;
 
 use liftlock::canary::counts::{Row, widened};
 use liftlock::canary::panel::Strand;
@@ -18,6 +19,7 @@ use liftlock::page::{Markup, document};
 use liftlock::verdict::Verdict;
 
 use crate::run::Judged;
+use crate::words::Words;
 
 /// Points of each line.
 const POINTS: usize = 360;
@@ -69,7 +71,7 @@ impl<'a> Section<'a> {
         let strand = judged.seen.begun.strands().get(place);
         Self {
             title: match judged.judgement.metric {
-                None => "Bad requests".to_owned(),
+                None => Words::of(judged.policy.unit).title.to_owned(),
                 Some(_) => name,
             },
             policy: strand.map_or(&judged.policy, |strand| strand.state().policy()),
@@ -98,6 +100,8 @@ pub(crate) struct Page<'a> {
     /// The digests of counts and answers.
     pub(crate) evidence: &'a [Digest],
     pub(crate) sections: Vec<Section<'a>>,
+    /// Where the fault is, label by label.
+    pub(crate) places: Markup,
 }
 
 /// Writes the page.
@@ -105,6 +109,7 @@ pub(crate) fn render(page: &Page<'_>) -> String {
     let sections = (1_u32..).zip(&page.sections);
     let sections = sections.map(|(number, section)| part(section, number));
     let body = heading(page)
+        .and(page.places.clone())
         .and(Markup::from_iter(sections))
         .and(sources(page))
         .and(footer(page));

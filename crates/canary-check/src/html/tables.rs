@@ -2,12 +2,13 @@
 
 use liftlock::canary::counts::Arm;
 use liftlock::canary::trace::Point;
-use liftlock::canary::{Against, Range};
+use liftlock::canary::{Against, Range, Unit};
 use liftlock::page::Markup;
 use serde_json::Value;
 
 use super::Section;
 use crate::render;
+use crate::words::Words;
 
 /// The verdict's numbers, one a line.
 pub(super) fn numbers(section: &Section<'_>) -> Markup {
@@ -17,7 +18,8 @@ pub(super) fn numbers(section: &Section<'_>) -> Markup {
         lines.push(("rows end", told));
     }
     if let Some(point) = section.points.last() {
-        lines.extend(odds(point).map(|told| ("95 % interval", told)));
+        let ratio = Words::of(section.policy.unit).ratio;
+        lines.extend(odds(point, ratio).map(|told| ("95 % interval", told)));
         let planned = 100.0 * section.policy.alpha.planned();
         let told = format!(
             "{:.3} % of {planned:.3} %, by planned looks",
@@ -30,19 +32,19 @@ pub(super) fn numbers(section: &Section<'_>) -> Markup {
 }
 
 /// Which odds ratios are not refuted.
-fn odds(point: &Point) -> Option<String> {
+fn odds(point: &Point, ratio: &str) -> Option<String> {
     let range = point.range.filter(|range| !range.is_open())?;
-    let told = format!("odds ratio {}, at all looks at once", between(range));
+    let told = format!("{ratio} {}, at all looks at once", between(range));
     if point.steady {
         return Some(told);
     }
     Some(format!(
-        "{told}; but no single odds ratio fits all rows, so it changed on the way"
+        "{told}; but no single {ratio} fits all rows, so it changed on the way"
     ))
 }
 
 /// A range in words.
-pub(super) fn between(range: Range) -> String {
+pub(crate) fn between(range: Range) -> String {
     match (range.low > 0.0, range.high.is_finite()) {
         (true, true) => format!("{:.2} to {:.2}", range.low, range.high),
         (true, false) => format!("above {:.2}", range.low),
@@ -63,7 +65,7 @@ fn pairs(lines: Markup) -> Markup {
 }
 
 /// What is shown only to those who ask.
-pub(super) fn folded(title: &str, inner: Markup) -> Markup {
+pub(crate) fn folded(title: &str, inner: Markup) -> Markup {
     if inner == Markup::new() {
         return inner;
     }
@@ -101,16 +103,19 @@ pub(super) fn counts(section: &Section<'_>) -> Markup {
     let compared = section.policy.against == Against::Baseline;
     let cell = |text: &str| Markup::element("td", &[], text);
     let head = |text: &&str| Markup::element("th", &[("scope", "col")], *text);
-    let mut heads = vec!["until (UTC)", "canary", "bad", "share"];
+    let words = Words::of(section.policy.unit);
+    let bad = match section.policy.unit {
+        Unit::Share => "bad",
+        Unit::Rate => words.bad,
+    };
+    let mut heads = vec!["until (UTC)", "canary", bad, words.part];
     if compared {
-        heads.extend(["baseline", "bad", "share"]);
+        heads.extend(["baseline", bad, words.part]);
     }
     let heads = Markup::element("tr", &[], heads.iter().map(head).collect::<Markup>());
     let arm = |arm: Arm| {
         let [total, bad] = [arm.total, arm.bad].map(|count| cell(&count.to_string()));
-        total
-            .and(bad)
-            .and(cell(&render::percent(arm.bad, arm.total)))
+        total.and(bad).and(cell(&words.value(arm)))
     };
     let rows = section.rows.iter().map(|row| {
         let time = Markup::element("th", &[("scope", "row")], row.time.to_string());

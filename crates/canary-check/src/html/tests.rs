@@ -70,6 +70,7 @@ fn page(judged: &Judged) -> Page<'_> {
         asked: &judged.asked,
         evidence: &judged.evidence,
         sections: Section::all(judged),
+        places: places::all(judged),
     }
 }
 
@@ -321,4 +322,93 @@ fn a_run_that_went_on_shows_what_it_saw_itself() {
     let written = render(&page(&judged));
     assert!(written.contains("decided at 40"));
     assert!(!written.contains("95 % interval"));
+}
+
+#[test]
+fn a_page_about_rates_speaks_of_events_and_exposure() {
+    let policy = || Policy {
+        unit: liftlock::canary::Unit::Rate,
+        ..Policy::default()
+    };
+    for rows in [
+        rows(9, (300, 30), (300, 900)),
+        rows(60, (600, 120), (600, 120)),
+        rows(3, (600, 12), (600, 12)),
+    ] {
+        let judged = judged(&rows, policy(), &Sight::default());
+        let written = render(&page(&judged));
+        let all = text(parsed(&written).root()).to_lowercase();
+        for wrong in [
+            "odds",
+            "requests fail",
+            "bad request",
+            "share of",
+            "of its requests",
+        ] {
+            let at = all.find(wrong);
+            assert_eq!(at, None, "{wrong}: {:?}", at.map(|at| &all[at..]));
+        }
+        for right in ["rate ratio", "events", "exposure"] {
+            assert!(all.contains(right), "{right}");
+        }
+        let report = render::report("judge", &judged, None);
+        let told = format!("{report:?}");
+        assert!(!told.contains("bad request"), "{told}");
+    }
+}
+
+#[test]
+fn a_hostile_value_of_a_label_is_text_in_the_table_of_places() {
+    use liftlock::canary::metric::Metric;
+    use liftlock::canary::place::Split;
+    let metric = Metric {
+        by: vec![Split {
+            label: "route".to_owned(),
+            values: vec![HOSTILE.to_owned(), "/ok".to_owned()],
+        }],
+        ..Metric::new("requests".parse().unwrap())
+    };
+    let begun = Panel::new(&Policy::default(), &[metric]).unwrap();
+    let tallies: Vec<Tally> = (1..=9)
+        .map(|at| Tally {
+            time: row(at, (0, 0), (0, 0)).time,
+            counts: [
+                [600, 6, 600, 60],
+                [300, 3, 300, 57],
+                [300, 3, 300, 3],
+                [0; 4],
+            ]
+            .map(Into::into)
+            .to_vec(),
+        })
+        .collect();
+    let now = tallies.last().unwrap().time;
+    let judgement = begun.clone().judge(&tallies, &Sight::default(), now);
+    assert_eq!(judgement.metric, None, "one count has no name");
+    let judged = Judged {
+        judgement,
+        seen: Seen { begun, tallies },
+        ..seen(&[])
+    };
+    let written = render(&page(&judged));
+    assert!(!written.contains("<script>alert"), "{written}");
+    let document = parsed(&written);
+    let all = text(document.root());
+    assert!(all.contains("Where: requests by route"), "{all}");
+    let first = named(&document, "th").into_iter().map(text);
+    let first = first
+        .filter(|told| told.starts_with("route="))
+        .next()
+        .unwrap();
+    assert!(first.contains("<script>alert(1)</script>"), "{first}");
+    let lines = render::places(&judged);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let (name, told) = &lines[0];
+    assert_eq!(*name, "where");
+    assert!(told.starts_with("requests at route=\"\\\"'>"), "{told}");
+    assert!(
+        told.contains("odds ratio") && told.contains(" to "),
+        "{told}"
+    );
+    assert!(!told.contains(['\n', '\u{202e}']), "{told}");
 }

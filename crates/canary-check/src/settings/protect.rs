@@ -98,7 +98,7 @@ impl Settings {
     }
 
     /// Further metrics would take risk away from those of a protected policy.
-    pub(crate) fn refuse_further(&self, metrics: Option<&PathBuf>) -> Result<(), Failure> {
+    pub(super) fn refuse_further(&self, metrics: Option<&PathBuf>) -> Result<(), Failure> {
         match (self.protected(), metrics) {
             (Some(_), Some(_)) => Err(loosens("metrics")),
             (None, _) | (_, None) => Ok(()),

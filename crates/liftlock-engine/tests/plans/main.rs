@@ -4,6 +4,7 @@
 
 mod attack;
 mod crash;
+mod metrics;
 mod proxy;
 mod stage;
 mod store;

@@ -118,6 +118,8 @@ pub(crate) struct Stage {
     pub(crate) state: Disk,
     pub(crate) ledger: Disk,
     pub(crate) evidence: Disk,
+    /// What counts in place of a file.
+    pub(crate) metrics: Option<Value>,
 }
 
 impl Stage {
@@ -154,6 +156,7 @@ impl Stage {
             state: Disk::default(),
             ledger: Disk::default(),
             evidence: Disk::default(),
+            metrics: None,
         };
         stage.clock.pass(30);
         stage
@@ -161,6 +164,8 @@ impl Stage {
 
     fn rules(&self) -> Rules {
         let at = |name: &str| self.root.join(name).display().to_string();
+        let recorded = json!({ "counts": at("counts.csv") });
+        let metrics = self.metrics.clone().unwrap_or(recorded);
         let document = json!({
             "version": 1, "service": "shop",
             "trust": [{ "name": "ci", "roles": ["builder"],
@@ -175,7 +180,7 @@ impl Stage {
                               "artifact": "image" }],
                 "steps": ["10%", "100%"], "bake": "4s", "look": "2s", "watch": "2s",
                 "min-requests": 100, "slo": { "availability": "99%" },
-                "metrics": { "counts": at("counts.csv") },
+                "metrics": metrics,
             } },
         });
         let service = liftlock::config::parse(&document.to_string(), None).unwrap();

@@ -2,6 +2,7 @@
 
 use liftlock::config::metrics::Provider;
 use liftlock::failure::{Explain, Kind};
+use liftlock::name::Name;
 use liftlock::prometheus;
 use liftlock::span::Span;
 use liftlock::telemetry;
@@ -71,11 +72,14 @@ pub enum Error {
     )]
     SlotUrl(String),
     /// Several metrics come from servers with Prometheus' API alone.
-    #[error("{0} counts requests alone: further metrics need Prometheus' HTTP API")]
+    #[error("{0} counts requests alone: further metrics and labels need Prometheus' HTTP API")]
     Alone(Provider),
     /// What was to be read once is incomplete.
     #[error("the source warns that its answer is incomplete: {0}")]
     Partial(String),
+    /// A histogram of which nobody knows where it could be judged.
+    #[error("no bucket of the histogram `{0}`: its edges are not known")]
+    NoEdges(Name),
     /// A further metric cannot be counted.
     #[error("cannot count a further metric")]
     Further(#[from] telemetry::several::Missing),
@@ -125,7 +129,7 @@ impl Explain for Error {
             | Self::SlotUrl(_)
             | Self::Alone(_)
             | Self::Count(_) => Kind::Invalid,
-            Self::Partial(_) => Kind::Blind,
+            Self::Partial(_) | Self::NoEdges(_) => Kind::Blind,
             Self::Further(cause) => cause.kind(),
             Self::NoSecret(_) | Self::SecretFile { .. } => Kind::Credentials,
             Self::Ask(cause) => cause.kind(),
@@ -137,6 +141,9 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::NoEdges(_) => {
+                Some("check the selector, and whether the known version is scraped".to_owned())
+            }
             Self::Secret => Some("set an environment variable instead".to_owned()),
             Self::Clear(_) => Some("give an https URL, or no secret".to_owned()),
             Self::NoSlot(_) => {

@@ -32,7 +32,8 @@ pub struct Further {
 ///
 /// # Errors
 ///
-/// Fails when the server cannot be asked, and when it is of another kind.
+/// Fails when the server cannot be asked, when it is of another kind, and when
+/// it shows no bucket of a histogram.
 pub fn seen(
     client: &Client,
     source: &Source,
@@ -48,7 +49,7 @@ pub fn seen(
     let place = place(source)?;
     let mut metrics = Vec::new();
     for one in wanted {
-        if !one.is_histogram() {
+        if !one.is_looked_at() {
             metrics.push(one.metric.clone());
             continue;
         }
@@ -57,7 +58,11 @@ pub fn seen(
             return Err(Error::Partial(warning.clone()));
         }
         let metric = one.seen(source.slots(), &answers);
-        metrics.push(metric.map_err(Error::of(source.provider))?);
+        let metric = metric.map_err(Error::of(source.provider))?;
+        if one.is_histogram() && metric.edges.is_empty() {
+            return Err(Error::NoEdges(metric.name));
+        }
+        metrics.push(metric);
     }
     Ok(metrics)
 }

@@ -13,12 +13,14 @@ mod newrelic;
 mod prometheus;
 mod scrape;
 
+use liftlock::canary::place::Split;
 use liftlock::canary::record::Asked;
 use liftlock::canary::sight::Blind;
 use liftlock::canary::{Reason, Unit};
 use liftlock::config::metrics::{Counters, Provider};
 use liftlock::failure::{Explain as _, Kind};
 use liftlock::span::Span;
+use liftlock::telemetry::several::{located, values};
 use liftlock::telemetry::{self, Arms, Gathered, Slots, Window};
 use liftlock::time::Time;
 
@@ -37,6 +39,8 @@ pub struct Source {
     interval: Span,
     cadence: Span,
     told: Vec<String>,
+    /// By what the counts are told apart.
+    by: Vec<Split>,
     baseline: Option<String>,
     canary: String,
     unit: Unit,
@@ -102,6 +106,7 @@ impl Source {
             interval,
             cadence: place.cadence(provider),
             told: told(provider, place),
+            by: Vec::new(),
             baseline: baseline.map(str::to_owned),
             canary: canary.to_owned(),
             unit: Unit::default(),
@@ -137,6 +142,45 @@ impl Source {
     pub fn told(&self) -> Vec<String> {
         let slots = self.baseline.iter().chain([&self.canary]);
         self.told.iter().chain(slots).cloned().collect()
+    }
+
+    /// Tells counts apart by the values that some labels have now.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`rows`] does, when nothing can be seen, and where the source
+    /// has no series with labels.
+    pub fn split(
+        &mut self,
+        client: &Client,
+        labels: &[String],
+        now: Time,
+    ) -> Result<Vec<Split>, Error> {
+        if labels.is_empty() {
+            return Ok(Vec::new());
+        }
+        if !self.provider.is_prometheus() {
+            return Err(Error::Alone(self.provider));
+        }
+        let window = Window {
+            from: now,
+            to: now,
+            interval: self.interval,
+        };
+        let mut ask = Ask::new(client, self.interval);
+        let slots = Slots {
+            baseline: self.baseline.as_deref(),
+            canary: &self.canary,
+        };
+        let Both { baseline, canary } = self.origin.both(&mut ask, slots, window)?;
+        let slots: Vec<&Arms> = baseline.iter().chain([&canary]).collect();
+        self.by = values(&slots, labels);
+        Ok(self.by.clone())
+    }
+
+    /// Tells counts apart by these values.
+    pub fn tell_apart(&mut self, by: Vec<Split>) {
+        self.by = by;
     }
 
     /// Who counts.
@@ -296,7 +340,11 @@ pub fn rows(client: &Client, source: &mut Source, from: Time, to: Time) -> Resul
     let told = source.origin.both(&mut ask, slots, window);
     let Both { baseline, canary } = unseen(told, &mut faults)?;
     let gathered = if faults.is_empty() {
-        telemetry::gather_as(source.unit, window, baseline.as_ref(), &canary)?
+        let arms = (baseline.as_ref(), &canary);
+        Gathered {
+            places: located((source.unit, window), arms, &source.by)?,
+            ..telemetry::gather_as(source.unit, window, arms.0, arms.1)?
+        }
     } else {
         Gathered {
             faults,

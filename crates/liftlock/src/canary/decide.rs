@@ -134,47 +134,57 @@ impl Panel {
     }
 }
 
-/// Looks at a canary while it is given traffic, from `step` on.
-///
-/// The rows are those of the whole plan, since the risk is spent once over all
-/// of it; the sample is that of the step. A fail is found at whatever row it
-/// was proved. Sight that has not yet come is waited for, for as long as
-/// telemetry may be old.
-#[must_use]
-pub fn watch(policy: &Policy, evidence: &Evidence<'_>, step: Time, now: Time) -> Progress {
-    let mut panel = Panel::single(policy.clone());
-    for row in evidence.rows {
-        if panel.take(&Tally::from(row), evidence.sight)
-            && let Some(failed) = panel.worse()
-        {
-            return Progress::Fail(Judgement::new(&panel, failed, None));
+impl Panel {
+    /// Looks at a canary while it is given traffic, from `step` on, of which
+    /// nothing was judged before.
+    ///
+    /// The rows are those of the whole plan, since the risk is spent once over
+    /// all of it; the sample is that of the step. A fail is found at whatever
+    /// row it was proved. Sight that has not yet come is waited for, for as
+    /// long as telemetry may be old.
+    #[must_use]
+    pub fn watch(
+        mut self,
+        tallies: &[Tally],
+        sight: &Sight,
+        (step, now): (Time, Time),
+    ) -> Progress {
+        for tally in tallies {
+            if self.take(tally, sight)
+                && let Some(failed) = self.worse()
+            {
+                return Progress::Fail(Judgement::new(&self, failed, None));
+            }
         }
-    }
-    match evidence.sight.blind(&panel, now) {
-        Some(blind) if blind.reason.may_come() && !panel.is_old(step, now) => {
-            Progress::Going(Reached::No, Judgement::blind(&panel, blind))
-        }
-        Some(blind) => Progress::Blind(Judgement::blind(&panel, blind)),
-        None => {
-            let reached = match (is_sampled(policy, evidence.rows, step), panel.passed()) {
-                (true, _) => Reached::Yes,
-                (false, Some(_)) => Reached::Proved,
-                (false, None) => Reached::No,
-            };
-            Progress::Going(reached, Judgement::new(&panel, Reason::TooLittle, None))
+        match sight.blind(&self, now) {
+            Some(blind) if blind.reason.may_come() && !self.is_old(step, now) => {
+                Progress::Going(Reached::No, Judgement::blind(&self, blind))
+            }
+            Some(blind) => Progress::Blind(Judgement::blind(&self, blind)),
+            None => {
+                let sampled = is_sampled(self.policy(), tallies, step);
+                let reached = match (sampled, self.passed()) {
+                    (true, _) => Reached::Yes,
+                    (false, Some(_)) => Reached::Proved,
+                    (false, None) => Reached::No,
+                };
+                Progress::Going(reached, Judgement::new(&self, Reason::TooLittle, None))
+            }
         }
     }
 }
 
 /// Whether the rows from a moment on are the planned sample.
-fn is_sampled(policy: &Policy, rows: &[Row], step: Time) -> bool {
+fn is_sampled(policy: &Policy, tallies: &[Tally], step: Time) -> bool {
     let mut watched = 0_u64;
     let mut requests = 0_u64;
     let mut last = step;
-    for row in rows.iter().filter(|row| row.time > step) {
+    for row in tallies.iter().filter(|tally| tally.time > step) {
         let gap = u64::try_from(row.time.millis_since(last)).unwrap_or(0);
         watched = watched.saturating_add(gap.min(policy.max_staleness.millis()));
-        requests = requests.saturating_add(row.canary.total);
+        // The first count is that of requests.
+        let served = row.counts.first().map_or(0, |pair| pair.canary.total);
+        requests = requests.saturating_add(served);
         last = row.time;
     }
     requests >= policy.sample.requests && watched >= policy.sample.time.millis()
@@ -368,15 +378,8 @@ mod tests {
         };
         let sight = Sight::default();
         let at = |rows: &[Row], step, now| {
-            watch(
-                &policy,
-                &Evidence {
-                    rows,
-                    sight: &sight,
-                },
-                step,
-                now,
-            )
+            let tallies: Vec<Tally> = rows.iter().map(Tally::from).collect();
+            Panel::single(policy.clone()).watch(&tallies, &sight, (step, now))
         };
         let reached = |progress| match progress {
             Progress::Going(reached, _) => Some(reached),

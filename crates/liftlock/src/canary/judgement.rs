@@ -6,7 +6,8 @@ use super::combine::discoveries;
 use super::counts::Arm;
 use super::metric::{Edge, Role};
 use super::panel::{Panel, Strand};
-use super::policy::{ALGORITHM, Against};
+use super::place::{Located, located};
+use super::policy::{ALGORITHM, Against, Unit};
 use super::reason::Reason;
 use super::sight::Blind;
 use super::state::State;
@@ -34,6 +35,9 @@ pub struct Judgement {
     /// rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// What the two numbers of an arm are, of that count.
+    #[serde(default, skip_serializing_if = "Unit::is_share")]
+    pub unit: Unit,
     /// `ln E` against a healthy canary, over all counts; fails at
     /// `ln(1/(0.29 alpha))`.
     pub log_e_fail: f64,
@@ -71,6 +75,9 @@ pub struct Judgement {
     /// Each count by itself, where there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counts: Vec<Finding>,
+    /// Each value of the labels by which counts are told apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Located>,
     /// The hash chain over the rows that were used.
     pub rows_digest: Digest,
     /// The rules of the computation.
@@ -144,7 +151,7 @@ impl Judgement {
         let open = verdict == Verdict::Inconclusive;
         let failed = panel.failed().filter(|_| verdict == Verdict::Fail);
         let told = failed.or_else(|| panel.lead());
-        let several = panel.strands().len() > 1;
+        let several = panel.counts().count() > 1;
         let state = told.map(Strand::state);
         Self {
             verdict,
@@ -152,6 +159,7 @@ impl Judgement {
             detail,
             metric: told.filter(|_| several).map(Strand::name),
             limits: state.filter(|_| several).map(State::limits),
+            unit: state.map(|state| state.policy().unit).unwrap_or_default(),
             log_e_fail: panel.ln_e_fail(),
             short_of_fail: state.and_then(|state| state.short_of_fail()),
             spent: panel.spent(),
@@ -169,6 +177,7 @@ impl Judgement {
                 .and_then(|state| state.requests_to_show(2.0))
                 .filter(|_| open),
             counts: if several { findings(panel) } else { Vec::new() },
+            places: located(panel),
             rows_digest: panel.digest(),
             algorithm: ALGORITHM.to_owned(),
         }
@@ -180,7 +189,7 @@ impl Judgement {
 }
 
 fn findings(panel: &Panel) -> Vec<Finding> {
-    let strands = panel.strands();
+    let strands: Vec<&Strand> = panel.counts().collect();
     let alpha = panel.policy().alpha;
     let evidence: Vec<f64> = strands
         .iter()
@@ -212,5 +221,5 @@ fn findings(panel: &Panel) -> Vec<Finding> {
             odds_ratio: state.odds_ratio(),
         }
     };
-    strands.iter().zip(found).map(one).collect()
+    strands.into_iter().zip(found).map(one).collect()
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::limit::{Margin, Spread};
+use super::place::Split;
 use super::policy::{Against, Invalid, Policy, Unit};
 use crate::failure::{Explain, Kind};
 use crate::name::Name;
@@ -32,6 +33,10 @@ pub struct Metric {
     /// count as bad. None where requests are just good or bad.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<Edge>,
+    /// Labels by whose values it is counted once more, to tell where a fault
+    /// is. That decides nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<Split>,
     /// In place of the panel's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub against: Option<Against>,
@@ -54,10 +59,25 @@ impl Metric {
             weight: Weight::default(),
             unit: Unit::default(),
             edges: Vec::new(),
+            by: Vec::new(),
             against: None,
             margin: None,
             spread: None,
         }
+    }
+
+    /// How many counts decide something by it, or are shown: one, or that of
+    /// its edges.
+    #[must_use]
+    pub fn counts(&self) -> usize {
+        self.edges.len().max(1)
+    }
+
+    /// How many counts tell where a fault is.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        let places = self.by.iter().map(Split::counts);
+        places.fold(0, usize::saturating_add)
     }
 
     /// The rules that it is judged by within a panel.
@@ -91,6 +111,18 @@ pub enum Role {
     Supporting,
     /// Is told and decides nothing.
     Shown,
+}
+
+impl Role {
+    /// As it is written.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Decisive => "decisive",
+            Self::Supporting => "supporting",
+            Self::Shown => "shown",
+        }
+    }
 }
 
 /// How much a metric counts beside others: 1 to 1000.

@@ -25,6 +25,7 @@ pub(crate) mod number;
 mod outlook;
 pub mod panel;
 mod pilot;
+pub mod place;
 mod policy;
 mod predicate;
 mod reason;
@@ -33,7 +34,7 @@ pub mod sight;
 pub mod state;
 pub mod trace;
 
-pub use decide::{Evidence, Progress, Reached, decide, watch};
+pub use decide::{Evidence, Progress, Reached, decide};
 pub use interval::Range;
 pub use judgement::{Finding, Judgement, Limits, Standing};
 pub use limit::{Margin, Risk, Spread};

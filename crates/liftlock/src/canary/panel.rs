@@ -5,6 +5,8 @@
 //! that a healthy canary ever fails is that of the policy, however the counts
 //! depend on each other.
 
+mod places;
+mod proved;
 mod warm_up;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,7 @@ use super::combine::ln_mean;
 use super::counts::{Arm, Pair, Tally};
 use super::histogram::{Histogram, Pilot};
 use super::metric::{Edge, Metric, Role};
+use super::place::Place;
 use super::policy::{ALGORITHM, Against, Invalid, Policy, Unit};
 use super::state::State;
 use crate::digest::Digest;
@@ -50,6 +53,9 @@ pub struct Strand {
     /// Requests above this are bad, where the metric is a histogram.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<Edge>,
+    /// Where, in a count of one value of a label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// What it may decide.
     pub role: Role,
     /// Its part in the common evidence, not yet divided by all weights.
@@ -78,7 +84,9 @@ impl Panel {
         if all <= 0.0 {
             return Err(Invalid::NoMetric);
         }
-        let counts = metrics.iter().map(|metric| metric.edges.len().max(1));
+        let counts = metrics
+            .iter()
+            .map(|metric| metric.counts().saturating_add(metric.places()));
         let counts = counts.fold(0, usize::saturating_add);
         if counts > MOST_STRANDS {
             return Err(Invalid::TooMany(counts));
@@ -93,6 +101,10 @@ impl Panel {
             if !metric.edges.is_empty() {
                 histograms.push(Histogram::new(metric, weight(metric), part(metric, all)));
             }
+        }
+        // Behind all counts that decide something.
+        for metric in metrics {
+            strands.extend(places::of(metric, policy)?);
         }
         Ok(Self {
             algorithm: ALGORITHM.to_owned(),
@@ -111,6 +123,7 @@ impl Panel {
         let strands = ONLY.parse().ok().map(|metric| Strand {
             metric,
             edge: None,
+            place: None,
             role: Role::Decisive,
             weight: 1.0,
             pilot: None,
@@ -279,37 +292,6 @@ impl Panel {
             .max_by(|a, b| share(a).total_cmp(&share(b)))
     }
 
-    /// Whether every decisive metric is proved to be no worse. Of a histogram
-    /// the edges have to be that it is judged at.
-    pub(super) fn is_no_worse(&self) -> bool {
-        let same = |a: &&Strand, b: &&Strand| a.metric == b.metric;
-        let decisive: Vec<&Strand> = self.decisive().collect();
-        let proved = |strand: &&Strand| {
-            strand.state.has_told() && strand.state.ln_e_pass() >= self.policy.beta.threshold()
-        };
-        let mut metrics = decisive.chunk_by(same);
-        !decisive.is_empty()
-            && metrics.all(|metric| {
-                let mut judged = metric.iter().filter(|strand| strand.is_judged()).peekable();
-                judged.peek().is_some() && judged.all(proved)
-            })
-    }
-
-    /// Whether the planned sample was seen, and in no decisive histogram all
-    /// edges that could tell were left untested.
-    pub(super) fn is_sampled(&self) -> bool {
-        let sampled = |lead: &Strand| lead.state.is_sampled();
-        let same = |a: &&Strand, b: &&Strand| a.metric == b.metric;
-        let decisive: Vec<&Strand> = self.decisive().collect();
-        let mut metrics = decisive.chunk_by(same);
-        self.lead().is_some_and(sampled)
-            && metrics.all(|metric| {
-                let judged = metric.iter().any(|strand| strand.is_judged());
-                let pilots = || metric.iter().filter_map(|strand| strand.pilot);
-                judged || !pilots().any(Pilot::could_tell)
-            })
-    }
-
     /// Whether a pass holds against a baseline, for any decisive metric.
     pub(super) fn compares(&self) -> bool {
         self.decisive()
@@ -321,9 +303,10 @@ impl Strand {
     /// The metric, and the edge where there is one.
     #[must_use]
     pub fn name(&self) -> String {
-        match &self.edge {
-            Some(edge) => format!("{} above {edge}", self.metric),
-            None => self.metric.to_string(),
+        match (&self.edge, &self.place) {
+            (Some(edge), _) => format!("{} above {edge}", self.metric),
+            (None, Some(place)) => format!("{} at {place}", self.metric),
+            (None, None) => self.metric.to_string(),
         }
     }
 
@@ -333,10 +316,10 @@ impl Strand {
     }
 
     fn continues(&self, new: &Self) -> bool {
-        let ours = (&self.metric, &self.edge, self.role);
+        let ours = (&self.metric, &self.edge, &self.place, self.role);
         let weight = self.pilot.is_some() || (self.weight - new.weight).abs() <= f64::EPSILON;
         let part = self.pilot.is_some() || self.state.part() <= new.state.part();
-        ours == (&new.metric, &new.edge, new.role)
+        ours == (&new.metric, &new.edge, &new.place, new.role)
             && weight
             && part
             && self.pilot.is_some() == new.pilot.is_some()
@@ -357,6 +340,7 @@ fn of(metric: &Metric, panel: &Policy, all: f64) -> Result<Vec<Strand>, Invalid>
     let strand = |edge: Option<&Edge>, (weight, part)| Strand {
         metric: metric.name.clone(),
         edge: edge.cloned(),
+        place: None,
         role: metric.role,
         weight,
         pilot: edge.map(|_| Pilot::default()),

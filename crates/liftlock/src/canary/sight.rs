@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::panel::{ONLY, Panel, Strand};
-use super::policy::Against;
+use super::policy::{Against, Unit};
 use super::reason::Reason;
 use crate::percent::Percent;
 use crate::span::Span;
@@ -124,14 +124,18 @@ impl Sight {
             ONLY => String::new(),
             metric => format!(" in metric `{metric}`"),
         };
+        let all = match state.policy().unit {
+            Unit::Share => "request to",
+            Unit::Rate => "exposure of",
+        };
         let weight = self.weight(moment);
         if weight != Some(Percent::ZERO) && unseen(state.canary_seen()) {
-            let detail = format!("no request to the canary for more than {limit}{what}");
+            let detail = format!("no {all} the canary for more than {limit}{what}");
             return Some(Blind::new(Reason::CanarySilent, detail));
         }
         let compared = state.policy().against == Against::Baseline && weight != Some(Percent::FULL);
         (compared && unseen(state.baseline_seen())).then(|| {
-            let detail = format!("no request to the baseline for more than {limit}{what}");
+            let detail = format!("no {all} the baseline for more than {limit}{what}");
             Blind::new(Reason::BaselineSilent, detail)
         })
     }

@@ -127,7 +127,10 @@ impl State {
         self.begun = Some(self.begin(row.time));
         let passed = self.passed_of_horizon(row.time);
         let risk = self.policy.alpha.planned() * self.part;
-        self.planned.push(&law, &self.health, risk, passed);
+        // Without risk no look could fail, and its table would only grow.
+        if risk > 0.0 {
+            self.planned.push(&law, &self.health, risk, passed);
+        }
         self.no_worse.push(&law);
         if let Some(share) = share {
             self.push_share(row, share);

@@ -1,10 +1,11 @@
 //! How a canary's evidence grew, row by row: what a person looks at after the
 //! verdict. It decides nothing.
 
-use super::counts::{Arm, Tally};
+use super::counts::{Arm, Row, Tally};
 use super::interval::{Interval, Range};
 use super::law::Law;
 use super::panel::Panel;
+use super::policy::Policy;
 use super::state::State;
 use crate::time::Time;
 
@@ -52,7 +53,7 @@ pub fn trace(begun: Panel, tallies: &[Tally], at_most: usize) -> Vec<Vec<Point>>
     let stretches = if many { at_most / KEPT } else { at_most };
     let width = tallies.len().div_ceil(stretches.max(1)).max(1);
     let mut watched = Watched::new(begun);
-    let mut points: Vec<Vec<Point>> = vec![Vec::new(); watched.panel.strands().len()];
+    let mut points: Vec<Vec<Point>> = vec![Vec::new(); watched.panel.counts().count()];
     for stretch in tallies.chunks(width) {
         let mut seen: Vec<Vec<Point>> = vec![Vec::new(); points.len()];
         for tally in stretch {
@@ -71,6 +72,17 @@ pub fn trace(begun: Panel, tallies: &[Tally], at_most: usize) -> Vec<Vec<Point>>
     points
 }
 
+/// The odds ratios that the rows of one count do not refute, at all looks with
+/// 95 %, by the rules of the count.
+#[must_use]
+pub fn interval(rows: &[Row], policy: &Policy) -> Range {
+    let mut interval = Interval::new();
+    for row in rows {
+        interval.push(&Law::of(row, policy));
+    }
+    interval.now()
+}
+
 /// The panel as it goes, with the intervals where they began with it.
 struct Watched {
     panel: Panel,
@@ -81,14 +93,14 @@ impl Watched {
     fn new(panel: Panel) -> Self {
         let fresh = panel.rows() == 0;
         let interval = || fresh.then(Interval::new);
-        let intervals = panel.strands().iter().map(|_| interval()).collect();
+        let intervals = panel.counts().map(|_| interval()).collect();
         Self { panel, intervals }
     }
 
     fn take(&mut self, tally: &Tally, seen: &mut [Vec<Point>]) {
         self.panel.push(tally, None);
         let cold = self.panel.is_cold(tally.time);
-        let counts = tally.counts.iter().zip(self.panel.strands());
+        let counts = tally.counts.iter().zip(self.panel.counts());
         let places = counts.zip(self.intervals.iter_mut()).zip(seen);
         for (((pair, strand), interval), seen) in places {
             let state = strand.state();
@@ -135,9 +147,8 @@ fn thinned(seen: Vec<Point>) -> impl Iterator<Item = Point> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::canary::counts::Row;
     use crate::canary::sight::Sight;
-    use crate::canary::{Against, Evidence, Judgement, Policy, Risk, decide};
+    use crate::canary::{Against, Evidence, Judgement, Risk, decide};
     use crate::verdict::Verdict;
 
     fn row(minute: i64, canary: u64) -> Row {

@@ -210,6 +210,11 @@ impl Environment {
                 "needs exactly one of counts, prometheus or another source",
             ));
         }
+        if let Some(Err(error)) = self.metrics.as_ref().map(Metrics::wanted) {
+            let cause = std::error::Error::source(&error);
+            let cause = cause.map_or(String::new(), |cause| format!(": {cause}"));
+            return Err(fault("metrics.further", &format!("{error}{cause}")));
+        }
         if self
             .slots()
             .is_some_and(|slots| slots.stable == slots.canary)

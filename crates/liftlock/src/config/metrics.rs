@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Explain, Kind};
 use crate::span::Span;
+use crate::telemetry::several::{self, Further, Wanted};
 
 /// Where the numbers come from that a canary is judged by. Exactly one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Metrics {
@@ -49,6 +50,10 @@ pub struct Metrics {
     /// Envoy's administration interface: names of counters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub envoy: Option<Counters>,
+    /// Metrics of the same server that are judged together with these counts,
+    /// under one risk.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Further>,
 }
 
 /// Two counters of one source.
@@ -99,6 +104,22 @@ impl Metrics {
             .find_map(|(provider, counters)| Some((provider, counters.as_ref()?)))
     }
 
+    /// What the further metrics ask for.
+    ///
+    /// # Errors
+    ///
+    /// Fails for metrics that cannot be asked for, and where the source is no
+    /// server that could be asked for them.
+    pub fn wanted(&self) -> Result<Vec<Wanted>, BadFurther> {
+        let asked = self
+            .source()
+            .is_some_and(|(provider, _)| provider.is_prometheus());
+        if !self.further.is_empty() && !asked {
+            return Err(BadFurther::Alone);
+        }
+        Ok(several::wanted(&self.further)?)
+    }
+
     /// How many ways are given, of which there should be one.
     #[must_use]
     pub fn ways(&self) -> usize {
@@ -121,6 +142,23 @@ impl Metrics {
             &self.haproxy,
             &self.envoy,
         ]
+    }
+}
+
+/// Further metrics that cannot be asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum BadFurther {
+    /// The source knows only the two queries.
+    #[error("needs one of prometheus, thanos, victoriametrics as the source")]
+    Alone,
+    /// The list is wrong.
+    #[error(transparent)]
+    List(#[from] several::BadMetrics),
+}
+
+impl Explain for BadFurther {
+    fn kind(&self) -> Kind {
+        Kind::Invalid
     }
 }
 

@@ -4,6 +4,8 @@
 //! Where the policy is silent about what a pass rests on, it says the default;
 //! whom to trust and where things are kept is its word alone.
 
+mod metrics;
+
 use std::collections::BTreeMap;
 
 use super::environment::{Approval, Environment, Slo, default};
@@ -105,7 +107,7 @@ fn environment(policy: &Environment, local: Environment) -> Result<Environment, 
             local.on_inconclusive,
         )?,
         slo: slo(policy.slo, local.slo)?,
-        metrics: same("metrics", policy.metrics.as_ref(), local.metrics)?,
+        metrics: metrics::metrics(policy, local.metrics)?,
         lease: at_most("lease", policy.lease, local.lease)?,
     })
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Step;
+use crate::canary::metric::Metric;
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -11,6 +12,11 @@ use crate::verdict::Verdict;
 pub struct Journal {
     /// Steps in the order they were begun.
     pub entries: Vec<Entry>,
+    /// The metrics of the plan with the edges that their histograms had when
+    /// the canary was first looked at: one set of edges for all looks, or each
+    /// look would spend the risk anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
     /// Why and when the way back began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turned: Option<Turned>,

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Action, Judging, Kind, Plan, Step};
+use crate::canary::metric::Metric;
 use crate::config::effective::Environment;
-use crate::config::metrics::Provider;
+use crate::config::metrics::{Metrics, Provider};
 use crate::config::target::{Slots, Target};
 use crate::digest::Digest;
 use crate::name::Name;
@@ -68,6 +69,9 @@ pub enum Refusal {
     /// It is live already.
     #[error("release `{0}` is live already")]
     Live(String),
+    /// Further metrics that nobody could ask for.
+    #[error("environment `{0}`: `metrics.further` {1}")]
+    Further(Name, String),
 }
 
 /// Plans a promotion; the first one where nothing is live.
@@ -105,7 +109,23 @@ pub fn promotion(inputs: &Inputs<'_>) -> Result<Plan, Refusal> {
             });
         }
     }
-    Ok(assemble(inputs, kind, slots, actions))
+    let metrics = match slots {
+        Some(_) => further(environment)?,
+        None => Vec::new(),
+    };
+    Ok(Plan {
+        metrics,
+        ..assemble(inputs, kind, slots, actions)
+    })
+}
+
+/// What the canary is judged by beside its requests.
+fn further(environment: &Environment) -> Result<Vec<Metric>, Refusal> {
+    let wanted = environment.metrics.as_ref().map(Metrics::wanted);
+    let wanted = wanted.unwrap_or_else(|| Ok(Vec::new()));
+    let wanted =
+        wanted.map_err(|error| Refusal::Further(environment.name.clone(), error.to_string()))?;
+    Ok(wanted.into_iter().map(|one| one.metric).collect())
 }
 
 /// Plans a rollback: traffic first, then pointers, then proof. Where neither
@@ -280,6 +300,7 @@ fn assemble(inputs: &Inputs<'_>, kind: Kind, slots: Option<&Slots>, actions: Vec
             on_blind: environment.on_blind,
             on_inconclusive: environment.on_inconclusive,
         }),
+        metrics: Vec::new(),
         policy: inputs.policy,
         approval: inputs.approval,
         made_at: inputs.now,

@@ -14,6 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::canary::metric::Metric;
 use crate::config::environment::Otherwise;
 use crate::config::target::Slots;
 use crate::digest::Digest;
@@ -44,6 +45,10 @@ pub struct Plan {
     /// How the canary is judged, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judging: Option<Judging>,
+    /// What it is judged by beside its requests; the edges of histograms are
+    /// known when it is first looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
     /// The policy it was made by.
     pub policy: Digest,
     /// The approval that it uses up.

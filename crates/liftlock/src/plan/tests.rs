@@ -203,3 +203,32 @@ fn a_rollback_uses_the_slot_that_still_holds_the_release() {
         ["01-prove", "02-shift", "03-point", "04-swap", "05-prove"]
     );
 }
+
+#[test]
+fn a_journal_and_a_plan_that_know_no_metrics_are_read_as_they_were_written() {
+    let made = plan(TRAFFIC, &live(), promotion).unwrap();
+    let text = serde_json::to_string(&made).unwrap();
+    assert!(!text.contains("metrics"), "{text}");
+    let read: Plan = serde_json::from_str(&text).unwrap();
+    assert_eq!((read.id(), read.metrics.len()), (made.id(), 0));
+    let old = r#"{"entries":[{"step":"01-place","fence":1,"began_at":"2026-01-01T00:00:00Z"}]}"#;
+    let journal: Journal = serde_json::from_str(old).unwrap();
+    assert_eq!((journal.entries.len(), journal.metrics.len()), (1, 0));
+    assert_eq!(
+        serde_json::from_str::<Journal>(&serde_json::to_string(&journal).unwrap()).unwrap(),
+        journal
+    );
+}
+
+#[test]
+fn a_plan_has_the_metrics_that_it_is_judged_by() {
+    let text = TRAFFIC.replace(
+        "metrics: { counts: counts.csv }",
+        "metrics: { prometheus: { url: 'http://p', total: 'm{v=\"{slot}\"}', bad: 'n{v=\"{slot}\"}' }, \
+         further: [{ name: cache, weight: 3, total: 'c{v=\"{slot}\"}', good: 'd{v=\"{slot}\"}' }] }",
+    );
+    let made = plan(&text, &live(), promotion).unwrap();
+    assert_eq!(made.metrics.len(), 1);
+    assert_eq!(u16::from(made.metrics[0].weight), 3);
+    assert_eq!(plan(&text, &live(), rollback).unwrap().metrics, []);
+}

@@ -6,6 +6,7 @@
 mod alerting;
 mod analysis;
 mod argo;
+mod counter;
 mod document;
 mod emit;
 mod error;
@@ -36,6 +37,8 @@ pub use alerting::{Alert, Alerting, Burn, Labels};
 pub use analysis::{
     Analysis, ArgoRule, Condition, Direction, FlaggerRule, KayentaRule, Limit, Nan, Rule,
 };
+pub use counter::{Counted, counted};
+pub(crate) use counter::{difference, quantile};
 pub use error::{Error, Invalid};
 pub use expression::{Expression, Function, ParseError, Sign};
 pub use import::{Imported, import};

@@ -19,6 +19,8 @@ use crate::time::Time;
 pub struct Gathered {
     /// Counts, oldest first.
     pub rows: Vec<Row>,
+    /// The rows of each value of the labels by which these are told apart.
+    pub places: Vec<Vec<Row>>,
     /// The newest sample of any slot.
     pub newest: Option<Time>,
     /// The time between samples, where there are enough to tell.

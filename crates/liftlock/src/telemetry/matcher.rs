@@ -17,7 +17,7 @@ const MOST: usize = 64;
 
 /// `name{label="value",label=~"expression"}`, in which `{slot}` stands for a
 /// slot inside of values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matcher {
     field: &'static str,
     /// The name is one of them.
@@ -99,6 +99,37 @@ impl Matcher {
                 // All but a slot is no slot.
                 Test::IsNot | Test::Unlike => false,
             })
+    }
+
+    /// The selector with one more label, of which it must say nothing yet.
+    #[must_use]
+    pub fn with(self, label: &str, value: &str) -> Option<Self> {
+        self.and(label, (Test::Is, value))
+    }
+
+    /// The same with an expression for the label's whole value.
+    #[must_use]
+    pub fn like(self, label: &str, expression: &str) -> Option<Self> {
+        self.and(label, (Test::Like, expression))
+    }
+
+    fn and(mut self, label: &str, (test, value): (Test, &str)) -> Option<Self> {
+        let taken = self.conditions.iter().any(|one| one.label == label);
+        if taken || self.conditions.len() == MOST {
+            return None;
+        }
+        self.conditions.push(Condition {
+            label: label.to_owned(),
+            test,
+            value: value.to_owned(),
+        });
+        Some(self)
+    }
+
+    /// Whether both select by the same name and labels, in whatever order.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.narrows(other) && other.narrows(self)
     }
 
     /// Whether whatever fits this fits the other one, too, by its labels.

@@ -5,10 +5,12 @@ use liftlock::page::style::Ink;
 
 use super::{Drawn, HIGH, LOW, limit, line};
 use crate::html::Section;
+use crate::words::Words;
 
 /// How far planned looks were from a fail; nothing when none was open.
 pub(super) fn drawn(section: &Section<'_>) -> Option<Drawn> {
     let last = section.points.last()?;
+    let bad = Words::of(section.policy.unit).bad;
     let short = section
         .points
         .iter()
@@ -31,7 +33,7 @@ pub(super) fn drawn(section: &Section<'_>) -> Option<Drawn> {
         value: 0.0,
     }));
     let distance = Panel {
-        name: "bad requests".to_owned(),
+        name: bad.to_owned(),
         height: HIGH,
         range: (0.0, number(most.max(5)) * 1.1),
         spacing: Spacing::Even,
@@ -54,16 +56,17 @@ pub(super) fn drawn(section: &Section<'_>) -> Option<Drawn> {
     };
     let end = match last.short_of_fail {
         Some(0) => "The last look failed the canary.".to_owned(),
-        Some(more) => format!("At the end, {more} more bad requests would have failed it."),
+        Some(more) => format!("At the end, {more} more {bad} would have failed it."),
         None => "At the end no look was open.".to_owned(),
     };
     Some(Drawn {
         name: "looks",
         title: "Planned looks",
         description: end,
-        caption: "How many more bad requests of the canary would have failed it, look by \
-                  look, and what the looks have spent of the chance to fail a healthy one."
-            .to_owned(),
+        caption: format!(
+            "How many more {bad} of the canary would have failed it, look by look, and what the \
+             looks have spent of the chance to fail a healthy one."
+        ),
         panels: vec![distance, spent],
     })
 }

@@ -8,6 +8,7 @@ use liftlock::page::style::Ink;
 use super::{ALONE, Drawn, limit, line};
 use crate::html::Section;
 use crate::html::tables::between;
+use crate::words::Words;
 
 pub(super) fn drawn(section: &Section<'_>) -> Option<Drawn> {
     let last = section.points.last()?;
@@ -20,6 +21,8 @@ pub(super) fn drawn(section: &Section<'_>) -> Option<Drawn> {
         (point.time, range.map(|range| (range.low, range.high)))
     });
     let range = range(section, last);
+    let words = Words::of(section.policy.unit);
+    let ratio = words.ratio;
     let mut layers = healthy(section, range.0);
     if bounded {
         layers.push(Layer::Band {
@@ -39,14 +42,15 @@ pub(super) fn drawn(section: &Section<'_>) -> Option<Drawn> {
     let estimate = estimate.map_or_else(|| "not known".to_owned(), |odds| format!("{odds:.2}"));
     Some(Drawn {
         name: "odds",
-        title: "Odds ratio",
-        description: format!("At the end the odds ratio is {estimate}, its interval {interval}."),
-        caption: "The canary's odds of a bad request over those it is measured against, over \
-                  all rows so far. The interval holds at all looks at once while the odds ratio \
-                  stays the same. It decides nothing."
-            .to_owned(),
+        title: words.ratio_title,
+        description: format!("At the end the {ratio} is {estimate}, its interval {interval}."),
+        caption: format!(
+            "{}, over all rows so far. The interval holds at all looks at once while the {ratio} \
+             stays the same. It decides nothing.",
+            words.compared
+        ),
         panels: vec![Panel {
-            name: "odds ratio".to_owned(),
+            name: ratio.to_owned(),
             height: ALONE,
             range,
             spacing: Spacing::Factors,

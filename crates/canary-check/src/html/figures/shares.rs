@@ -9,11 +9,13 @@ use liftlock::time::Time;
 use super::{Drawn, HIGH, LOW, limit};
 use crate::html::Section;
 use crate::render;
+use crate::words::Words;
 
 pub(super) fn drawn(section: &Section<'_>, from: Time) -> Drawn {
     let rows = &section.rows;
+    let words = Words::of(section.policy.unit);
     let line = |arm: fn(&Row) -> Arm| {
-        let percent = move |row: &Row| arm(row).share().map(|share| 100.0 * share);
+        let percent = move |row: &Row| arm(row).share().map(|share| words.scale() * share);
         rows.iter().map(move |row| (row.time, percent(row)))
     };
     let canary: Vec<_> = line(|row| row.canary).collect();
@@ -37,7 +39,7 @@ pub(super) fn drawn(section: &Section<'_>, from: Time) -> Drawn {
         }
     };
     let top = match most > 0.0 {
-        true => (1.12 * most).min(100.0),
+        true => (1.12 * most).min(words.most()),
         false => 1.0,
     };
     let first = Layer::Line {
@@ -47,7 +49,7 @@ pub(super) fn drawn(section: &Section<'_>, from: Time) -> Drawn {
         points: canary,
     };
     let panel = Panel {
-        name: "bad requests, %".to_owned(),
+        name: words.axis.to_owned(),
         height: HIGH,
         range: (0.0, top),
         spacing: Spacing::Even,
@@ -55,11 +57,13 @@ pub(super) fn drawn(section: &Section<'_>, from: Time) -> Drawn {
     };
     Drawn {
         name: "shares",
-        title: "Share of bad requests",
+        title: words.parts,
         description: told(section),
-        caption: "Below: requests, the canary's to the left. Rows are never added up \
-                  by the judge; where a column stands for several, it is for the eye."
-            .to_owned(),
+        caption: format!(
+            "Below: {}, the canary's to the left. Rows are never added up by the judge; where a \
+             column stands for several, it is for the eye.",
+            words.all
+        ),
         panels: vec![panel, requests(section, from)],
     }
 }
@@ -102,10 +106,11 @@ fn requests(section: &Section<'_>, from: Time) -> Panel {
         .iter()
         .flat_map(|count| section.rows.iter().map(count));
     let most = most.max().unwrap_or(0).max(2);
+    let all = Words::of(section.policy.unit).all;
     Panel {
         name: match section.each {
-            1 => "requests in each row".to_owned(),
-            each => format!("requests in {each} rows each"),
+            1 => format!("{all} in each row"),
+            each => format!("{all} in {each} rows each"),
         },
         height: LOW,
         range: (0.0, number(most)),

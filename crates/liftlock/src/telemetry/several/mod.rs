@@ -1,7 +1,10 @@
 //! Further metrics of a server of raw counters: one question for each, about
 //! both slots.
 
+mod beside;
 mod file;
+mod objective;
+mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,14 +18,17 @@ use super::series::{Answer, Series};
 use super::shape::{Arms, Counter};
 use super::window::Window;
 use crate::canary::Reason;
-use crate::canary::counts::{Arm, Pair, Tally};
-use crate::canary::metric::{Edge, Metric, Role};
+use crate::canary::counts::{Arm, Pair, Row};
+use crate::canary::metric::{Edge, Metric};
 use crate::canary::sight::Blind;
 use crate::failure::{Explain, Kind};
 use crate::span::Span;
 use crate::time::Time;
 
-pub use file::{BadMetrics, parse};
+pub use beside::beside;
+pub use file::{BadMetrics, Further, check_labels, parse, wanted};
+pub use objective::Reading;
+pub use places::{located, values};
 
 /// The label that holds a bucket's upper bound, and that of the last bucket.
 const BOUND: &str = "le";
@@ -34,6 +40,8 @@ pub struct Wanted {
     /// How it is judged. The edges of a histogram are known from its answers.
     pub metric: Metric,
     counts: Counts,
+    /// The labels by which it is told apart.
+    by: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,11 +56,26 @@ enum Counts {
     Histogram { buckets: Matcher },
 }
 
+impl Counts {
+    /// All events and the bad ones, of what was counted.
+    const fn bad(&self, arm: Arm) -> Arm {
+        match self {
+            Self::Bad(_) | Self::Rate(_) => arm,
+            Self::Good(_) | Self::Histogram { .. } => Arm {
+                bad: arm.total.saturating_sub(arm.bad),
+                ..arm
+            },
+        }
+    }
+}
+
 /// What was seen of one metric.
 #[derive(Clone, Debug, Default)]
 pub struct Column {
     /// The pairs of its counts in each row, oldest first.
     pub rows: Vec<(Time, Vec<Pair>)>,
+    /// The rows of each value of its labels.
+    pub places: Vec<Vec<Row>>,
     /// What hides it.
     pub faults: Vec<Blind>,
     /// What a person should know though it decides nothing.
@@ -64,6 +87,13 @@ impl Wanted {
     #[must_use]
     pub const fn is_histogram(&self) -> bool {
         matches!(self.counts, Counts::Histogram { .. })
+    }
+
+    /// Whether an answer has to be seen before it can be judged: edges, or the
+    /// values of labels.
+    #[must_use]
+    pub const fn is_looked_at(&self) -> bool {
+        self.is_histogram() || !self.by.is_empty()
     }
 
     /// The queries: one where the bad events are among all events by their
@@ -89,7 +119,10 @@ impl Wanted {
     /// Fails on a bound that is no number.
     pub fn seen(&self, slots: Slots<'_>, answers: &[Answer]) -> Result<Metric, Error> {
         let Counts::Histogram { buckets } = &self.counts else {
-            return Ok(self.metric.clone());
+            return Ok(Metric {
+                by: self.splits(slots, answers)?,
+                ..self.metric.clone()
+            });
         };
         let known = buckets.about(slots.baseline.unwrap_or(slots.canary))?;
         let series = answers.iter().flat_map(|answer| &answer.series);
@@ -145,8 +178,8 @@ impl Wanted {
             Ok(count(rules, baseline.as_ref(), &canary)?)
         };
         let counts = match &self.counts {
-            Counts::Bad(question) | Counts::Good(question) | Counts::Rate(question) => {
-                vec![arms(&|slot| question.arms(answers, slot))?]
+            Counts::Bad(_) | Counts::Good(_) | Counts::Rate(_) => {
+                vec![arms(&|slot| self.arms(answers, slot))?]
             }
             Counts::Histogram { buckets } => {
                 for slot in slots.all() {
@@ -167,7 +200,10 @@ impl Wanted {
         if good && seen && silent {
             return Ok(self.hidden(Reason::Partial, "the selector `good` finds no series"));
         }
-        Ok(self.column(&counts))
+        Ok(Column {
+            places: self.places(metric, (window, slots), answers)?,
+            ..self.column(&counts)
+        })
     }
 
     /// When what restarts as a whole did so.
@@ -192,24 +228,12 @@ impl Wanted {
         };
         // Where one edge has no count, the row is not told.
         let told = counts.iter().map(|count| count.rows.len()).min();
-        let inverted = match &self.counts {
-            Counts::Bad(_) | Counts::Rate(_) => false,
-            Counts::Good(_) | Counts::Histogram { .. } => true,
-        };
-        let bad = |arm: Arm| Arm {
-            bad: if inverted {
-                arm.total.saturating_sub(arm.bad)
-            } else {
-                arm.bad
-            },
-            ..arm
-        };
         let rows = first.rows.iter().take(told.unwrap_or(0)).enumerate();
         let rows = rows.map(|(place, row)| {
             let pairs = counts.iter().filter_map(|count| count.rows.get(place));
             let pairs = pairs.map(|row| Pair {
-                baseline: bad(row.baseline),
-                canary: bad(row.canary),
+                baseline: self.counts.bad(row.baseline),
+                canary: self.counts.bad(row.canary),
             });
             (row.time, pairs.collect())
         });
@@ -227,6 +251,7 @@ impl Wanted {
         };
         Column {
             rows: rows.collect(),
+            places: Vec::new(),
             faults,
             notes,
         }
@@ -291,35 +316,6 @@ fn chosen(answers: &[&Answer], fits: impl Fn(&Series) -> bool) -> Counter {
     Counter::Raw(found)
 }
 
-/// The rows of a first count with those of further metrics beside it. They end
-/// where one of the decisive metrics does; what else is missing counts nothing.
-#[must_use]
-pub fn beside(first: &Gathered, metrics: &[(Metric, Column)]) -> Vec<Tally> {
-    let decisive = metrics
-        .iter()
-        .filter(|(metric, _)| metric.role == Role::Decisive);
-    let ends = decisive.map(|(_, column)| column.rows.last().map(|(time, _)| *time));
-    let end = ends.min();
-    let rows = first.rows.iter();
-    let rows = rows.take_while(|row| end.is_none_or(|end| Some(row.time) <= end));
-    rows.map(|row| {
-        let further = metrics.iter().flat_map(|(metric, column)| {
-            let place = column
-                .rows
-                .binary_search_by_key(&row.time, |(time, _)| *time);
-            let found = place.ok().and_then(|place| column.rows.get(place));
-            let pairs = found.map(|(_, pairs)| pairs.clone()).unwrap_or_default();
-            let wanted = metric.edges.len().max(1);
-            let none = std::iter::repeat(Pair::default());
-            pairs.into_iter().chain(none).take(wanted)
-        });
-        let mut tally = Tally::from(row);
-        tally.counts.extend(further);
-        tally
-    })
-    .collect()
-}
-
 /// A metric cannot be counted.
 #[derive(Debug, thiserror::Error)]
 pub enum Missing {
@@ -351,7 +347,7 @@ impl Explain for Missing {
 mod tests {
     use super::*;
     use crate::canary::Unit;
-    use crate::canary::counts::Row;
+    use crate::canary::metric::Role;
     use crate::telemetry::Sample;
 
     const SLOTS: Slots<'_> = Slots {
@@ -359,8 +355,15 @@ mod tests {
         canary: "v.2",
     };
 
+    const PLAIN: Reading<'_> = Reading {
+        slot_label: None,
+        against: crate::canary::Against::Baseline,
+    };
+
     fn one(text: &str) -> Wanted {
-        parse(&format!("metrics: [{text}]")).unwrap().remove(0)
+        parse(&format!("metrics: [{text}]"), PLAIN)
+            .unwrap()
+            .remove(0)
     }
 
     fn at(seconds: i64) -> Time {
@@ -475,7 +478,7 @@ mod tests {
             role,
             ..Metric::new("a".parse().unwrap())
         };
-        let rows = |role, ends: &[i64]| beside(&first, &[(metric(role), column(ends))]);
+        let rows = |role, ends: &[i64]| beside(&mut first.clone(), &[(metric(role), column(ends))]);
         assert_eq!(rows(Role::Decisive, &[20, 40]).len(), 2);
         assert_eq!(rows(Role::Decisive, &[]).len(), 0);
         let shown = rows(Role::Shown, &[40]);
@@ -614,12 +617,15 @@ mod tests {
         assert_eq!(found.rows[0].1, [Pair::from([20, 1, 20, 70])]);
         assert_eq!(found.faults, []);
         let text = "metrics: [{name: a, exposure: 'm{v=\"{slot}\"}', bad: 'n{v=\"{slot}\"}'}]";
-        assert!(matches!(parse(text), Err(BadMetrics::Counts(_))));
+        assert!(matches!(parse(text, PLAIN), Err(BadMetrics::Counts(_))));
     }
 
     #[test]
     fn selectors_that_tell_nothing_apart_are_refused() {
-        let negated = parse(r#"metrics: [{name: a, histogram: 'm{v!="{slot}"}'}]"#);
+        let negated = parse(
+            r#"metrics: [{name: a, histogram: 'm{v!="{slot}"}'}]"#,
+            PLAIN,
+        );
         assert!(matches!(negated, Err(BadMetrics::NoSlot(..))));
         let wide =
             one(r#"{name: a, total: 'm{v=~"v1|{slot}"}', good: 'm{v=~"v1|{slot}",ok="1"}'}"#);
