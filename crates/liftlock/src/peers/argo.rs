@@ -1,7 +1,7 @@
 //! Argo Rollouts' analysis: an expression on one value, and counted failures.
 
-use super::{looks, share};
-use crate::canary::counts::{Arm, Row};
+use super::measured;
+use crate::canary::counts::Row;
 
 /// A metric of an `AnalysisTemplate`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,16 +20,21 @@ pub struct Metric {
 /// requests is an error, and errors are tolerated up to four in a row.
 #[must_use]
 pub fn fails(rows: &[Row], metric: &Metric) -> Option<u64> {
+    fails_by(measured(rows, metric.every), metric)
+}
+
+/// The same of measurements, each with the row that it was taken at; one
+/// without a value is an error.
+#[must_use]
+pub fn fails_by(
+    measurements: impl IntoIterator<Item = (u64, Option<f64>)>,
+    metric: &Metric,
+) -> Option<u64> {
     /// More errors in a row than this fail the analysis.
     const ERRORS: usize = 4;
     let (mut failed, mut errors) = (0_usize, 0_usize);
-    for (row, seen) in looks(rows, metric.every).take(metric.count) {
-        let begin = seen.len().saturating_sub(metric.every);
-        let window = seen.get(begin..).unwrap_or_default();
-        let all = window
-            .iter()
-            .fold(Arm::default(), |all, row| all.plus(row.canary));
-        match share(all) {
+    for (row, value) in measurements.into_iter().take(metric.count) {
+        match value {
             None => errors += 1,
             Some(share) => {
                 errors = 0;

@@ -1,7 +1,7 @@
 //! Flagger's metric checks: a threshold on one value, and counted failures.
 
-use super::{looks, share};
-use crate::canary::counts::{Arm, Row};
+use super::measured;
+use crate::canary::counts::Row;
 
 /// The analysis of a `Canary`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,14 +18,18 @@ pub struct Analysis {
 /// a value fails.
 #[must_use]
 pub fn fails(rows: &[Row], analysis: &Analysis) -> Option<u64> {
+    fails_by(measured(rows, analysis.every), analysis)
+}
+
+/// The same of checks, each with the row that it was made at.
+#[must_use]
+pub fn fails_by(
+    checks: impl IntoIterator<Item = (u64, Option<f64>)>,
+    analysis: &Analysis,
+) -> Option<u64> {
     let mut failed = 0_usize;
-    for (row, seen) in looks(rows, analysis.every) {
-        let begin = seen.len().saturating_sub(analysis.every);
-        let window = seen.get(begin..).unwrap_or_default();
-        let all = window
-            .iter()
-            .fold(Arm::default(), |all, row| all.plus(row.canary));
-        let good = share(all).is_some_and(|share| share <= analysis.limit);
+    for (row, value) in checks {
+        let good = value.is_some_and(|share| share <= analysis.limit);
         failed += usize::from(!good);
         if failed >= analysis.threshold {
             return Some(row);

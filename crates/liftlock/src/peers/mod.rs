@@ -4,6 +4,7 @@
 
 pub mod argo;
 pub mod flagger;
+pub mod increase;
 pub mod kayenta;
 
 use crate::canary::counts::{Arm, Row};
@@ -14,6 +15,17 @@ use crate::canary::counts::{Arm, Row};
 pub fn share(arm: Arm) -> Option<f64> {
     let [bad, total] = [arm.bad, arm.total].map(real);
     (arm.total > 0).then(|| bad / total)
+}
+
+/// A value of the canary at each look over so many rows, which are the last
+/// ones, with the number of the row, counted from 1.
+fn measured(rows: &[Row], every: usize) -> impl Iterator<Item = (u64, Option<f64>)> {
+    looks(rows, every).map(move |(row, seen)| {
+        let begin = seen.len().saturating_sub(every);
+        let window = seen.get(begin..).unwrap_or_default();
+        let canary = window.iter().map(|row| row.canary);
+        (row, share(canary.fold(Arm::default(), Arm::plus)))
+    })
 }
 
 /// The nearest real; exact below 2^53.

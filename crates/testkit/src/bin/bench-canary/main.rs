@@ -5,8 +5,10 @@
 //! increase raised until it, too, keeps false alarms to 1 % in every scenario
 //! with two healthy arms.
 
+mod counters;
 mod latency;
 mod list;
+mod raw;
 mod scenario;
 mod speed;
 
@@ -18,7 +20,7 @@ use anyhow::{Result, anyhow};
 use clap::Parser;
 use liftlock::canary::counts::Row;
 use liftlock::canary::sight::Sight;
-use liftlock::canary::{Evidence, Policy, decide};
+use liftlock::canary::{Evidence, Judgement, Policy, decide};
 use liftlock::peers::{argo, flagger, kayenta};
 use liftlock::span::Span;
 use liftlock::time::Time;
@@ -53,6 +55,10 @@ struct Args {
     #[arg(long)]
     latency: bool,
 
+    /// Judge raw samples of counters instead, which are read as in a live run
+    #[arg(long)]
+    samples: bool,
+
     /// Folder with recorded series
     #[arg(long)]
     series: Option<PathBuf>,
@@ -80,11 +86,18 @@ fn main() -> Result<()> {
     if args.latency {
         return latencies(&args);
     }
-    let list = list::scenarios(args.series.as_deref())?;
-    let seen = side_by_side(list, |place, scenario| {
-        let seed = args.seed.wrapping_mul(1000).wrapping_add(place);
-        judged(scenario, args.runs, seed)
-    })?;
+    let seen = if args.samples {
+        side_by_side(raw::list(), |place, one| {
+            let seed = args.seed.wrapping_mul(1000).wrapping_add(700 + place);
+            one.judged(args.runs, seed)
+        })?
+    } else {
+        let list = list::scenarios(args.series.as_deref())?;
+        side_by_side(list, |place, scenario| {
+            let seed = args.seed.wrapping_mul(1000).wrapping_add(place);
+            judged(scenario, args.runs, seed)
+        })?
+    };
     let healthy = seen.iter().filter(|one| one.scenario.kind() == "healthy");
     let healthy: Vec<Runs> = healthy.map(|one| one.kayenta.clone()).collect();
     let raised = raised(&healthy);
@@ -123,6 +136,60 @@ fn side_by_side<T: Send, R: Send>(
     found.into_iter().map(|(_, judged)| judged).collect()
 }
 
+/// The limits of the peers, which are set by one who knows the healthy share.
+struct Limits {
+    argo: argo::Metric,
+    flagger: flagger::Analysis,
+}
+
+impl Limits {
+    fn of(scenario: &Scenario) -> Self {
+        let limit = 2.0 * scenario.rate;
+        Self {
+            argo: argo::Metric {
+                every: 5,
+                count: 12,
+                failure_limit: 3,
+                limit,
+            },
+            flagger: flagger::Analysis {
+                every: 1,
+                threshold: 5,
+                limit,
+            },
+        }
+    }
+}
+
+impl Seen {
+    const fn of(scenario: Scenario) -> Self {
+        Self {
+            ours: Vec::new(),
+            passes: Vec::new(),
+            blind: 0,
+            kayenta: Vec::new(),
+            argo: Vec::new(),
+            flagger: Vec::new(),
+            served: 0.0,
+            scenario,
+        }
+    }
+
+    /// Takes a verdict of ours; returns how many rows were served until a fail.
+    fn learn(&mut self, found: &Judgement) -> Option<usize> {
+        let failed = found
+            .decided_at_row
+            .filter(|_| found.verdict == Verdict::Fail);
+        self.ours.push(failed);
+        match (found.verdict, found.decided_at_row) {
+            (Verdict::Pass, Some(row)) => self.passes.push(row),
+            (Verdict::Blind, _) => self.blind += 1,
+            _ => {}
+        }
+        failed.and_then(|row| usize::try_from(row).ok())
+    }
+}
+
 fn judged(scenario: Scenario, runs: usize, seed: u64) -> Result<Seen> {
     let mut random = StdRng::seed_from_u64(seed);
     let warm_up = scenario.warm_up();
@@ -130,29 +197,8 @@ fn judged(scenario: Scenario, runs: usize, seed: u64) -> Result<Seen> {
         warm_up: Span::seconds(60 * u32::try_from(warm_up)?),
         ..Policy::default()
     };
-    // The peers' fixed limits are set by one who knows the healthy share.
-    let limit = 2.0 * scenario.rate;
-    let metric = argo::Metric {
-        every: 5,
-        count: 12,
-        failure_limit: 3,
-        limit,
-    };
-    let analysis = flagger::Analysis {
-        every: 1,
-        threshold: 5,
-        limit,
-    };
-    let mut seen = Seen {
-        ours: Vec::new(),
-        passes: Vec::new(),
-        blind: 0,
-        kayenta: Vec::new(),
-        argo: Vec::new(),
-        flagger: Vec::new(),
-        served: 0.0,
-        scenario,
-    };
+    let limits = Limits::of(&scenario);
+    let mut seen = Seen::of(scenario);
     for _ in 0..runs {
         let rows = seen.scenario.run(&mut random)?;
         let end = ours(&rows, &policy, &mut seen);
@@ -167,9 +213,9 @@ fn judged(scenario: Scenario, runs: usize, seed: u64) -> Result<Seen> {
                 .map(|(row, effect)| (later(row), effect))
                 .collect(),
         );
-        seen.argo.push(argo::fails(warm, &metric).map(later));
+        seen.argo.push(argo::fails(warm, &limits.argo).map(later));
         seen.flagger
-            .push(flagger::fails(warm, &analysis).map(later));
+            .push(flagger::fails(warm, &limits.flagger).map(later));
     }
     Ok(seen)
 }
@@ -184,19 +230,7 @@ fn ours(rows: &[Row], policy: &Policy, seen: &mut Seen) -> usize {
     // The present is the planned end, also when the counts ended before.
     let now = rows.last().map_or(Time::EPOCH, |row| row.time);
     let found = decide(policy, &evidence, now);
-    seen.ours.push(
-        found
-            .decided_at_row
-            .filter(|_| found.verdict == Verdict::Fail),
-    );
-    match (found.verdict, found.decided_at_row) {
-        (Verdict::Pass, Some(row)) => seen.passes.push(row),
-        (Verdict::Blind, _) => seen.blind += 1,
-        _ => {}
-    }
-    let end = seen.ours.last().copied().flatten();
-    end.and_then(|row| usize::try_from(row).ok())
-        .unwrap_or(rows.len())
+    seen.learn(&found).unwrap_or(rows.len())
 }
 
 fn latencies(args: &Args) -> Result<()> {

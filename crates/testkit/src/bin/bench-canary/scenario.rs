@@ -174,11 +174,15 @@ impl Scenario {
 }
 
 pub(crate) fn moment(minute: usize) -> Result<Time> {
-    let minutes = i64::try_from(minute)?;
-    Ok(Time::from_unix_millis(START + 60_000 * minutes)?)
+    after(60_000 * i64::try_from(minute)?)
 }
 
-fn arm(expected: f64, rate: f64, random: &mut StdRng) -> Result<Arm> {
+/// So many milliseconds after the begin.
+pub(crate) fn after(millis: i64) -> Result<Time> {
+    Ok(Time::from_unix_millis(START + millis)?)
+}
+
+pub(crate) fn arm(expected: f64, rate: f64, random: &mut StdRng) -> Result<Arm> {
     if expected <= 0.0 {
         return Ok(Arm::default());
     }
