@@ -48,6 +48,7 @@ pub(super) const fn variables(provider: Provider) -> &'static [&'static str] {
             "LIFTLOCK_SCRAPE_BASIC",
             "LIFTLOCK_SCRAPE_BASIC_FILE",
         ],
+        Provider::Otlp => &[],
     }
 }
 

@@ -86,6 +86,9 @@ pub enum Error {
     /// No exchange.
     #[error("cannot ask the source")]
     Ask(#[from] http::Error),
+    /// No exports, or not yet.
+    #[error("cannot read the exports")]
+    Exports(#[source] file::Error),
     /// No exchange over HAProxy's socket.
     #[error("cannot ask HAProxy")]
     Socket(#[from] haproxy::Error),
@@ -130,6 +133,8 @@ impl Explain for Error {
             | Self::Alone(_)
             | Self::Count(_) => Kind::Invalid,
             Self::Partial(_) | Self::NoEdges(_) => Kind::Blind,
+            // What writes them may still begin, or begin anew.
+            Self::Exports(_) => Kind::Upstream,
             Self::Further(cause) => cause.kind(),
             Self::NoSecret(_) | Self::SecretFile { .. } => Kind::Credentials,
             Self::Ask(cause) => cause.kind(),
@@ -181,6 +186,7 @@ impl Explain for Error {
             | Self::SlotUrl(_)
             | Self::Alone(_)
             | Self::Partial(_)
+            | Self::Exports(_)
             | Self::Socket(_) => None,
         }
     }

@@ -145,6 +145,7 @@ fn place(source: &Source) -> Result<&Place, Error> {
         | Origin::NewRelic(_)
         | Origin::Graphite(_)
         | Origin::InfluxDb(_)
-        | Origin::Scrape(_) => Err(Error::Alone(source.provider)),
+        | Origin::Scrape(_)
+        | Origin::Otlp(_) => Err(Error::Alone(source.provider)),
     }
 }

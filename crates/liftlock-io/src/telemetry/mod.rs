@@ -10,6 +10,7 @@ pub mod further;
 mod graphite;
 mod influxdb;
 mod newrelic;
+mod otlp;
 mod prometheus;
 mod scrape;
 
@@ -63,6 +64,7 @@ enum Origin {
     Graphite(graphite::Place),
     InfluxDb(influxdb::Place),
     Scrape(Box<scrape::Place>),
+    Otlp(otlp::Place),
 }
 
 /// One look.
@@ -255,6 +257,7 @@ impl Origin {
             Provider::OpenMetrics | Provider::Haproxy | Provider::Envoy => {
                 Self::Scrape(Box::new(scrape::Place::new(provider, place)?))
             }
+            Provider::Otlp => Self::Otlp(otlp::Place::new(place)?),
         })
     }
 
@@ -268,6 +271,7 @@ impl Origin {
             Self::Graphite(place) => place.has_slot(),
             Self::InfluxDb(place) => place.has_slot(),
             Self::Scrape(place) => place.has_slot(),
+            Self::Otlp(place) => place.has_slot(),
         }
     }
 
@@ -281,6 +285,7 @@ impl Origin {
             Self::Graphite(place) => place.check(slot),
             Self::InfluxDb(place) => place.check(slot),
             Self::Scrape(place) => place.check(slot),
+            Self::Otlp(place) => place.check(slot),
         }
     }
 
@@ -312,6 +317,7 @@ impl Origin {
             Self::Graphite(place) => place.arms(ask, slot, window.whole()),
             Self::InfluxDb(place) => place.arms(ask, slot, window.whole()),
             Self::Scrape(place) => place.arms(ask, slot, window),
+            Self::Otlp(place) => place.arms(ask, slot),
         }
     }
 }

@@ -125,6 +125,7 @@ const fn parameters(provider: Provider) -> &'static [(&'static str, &'static str
         | Provider::InfluxDb
         | Provider::OpenMetrics
         | Provider::Haproxy
-        | Provider::Envoy => &[],
+        | Provider::Envoy
+        | Provider::Otlp => &[],
     }
 }

@@ -58,7 +58,8 @@ impl Place {
             | Provider::NewRelic
             | Provider::Graphite
             | Provider::InfluxDb
-            | Provider::OpenMetrics => Page::Exposition([
+            | Provider::OpenMetrics
+            | Provider::Otlp => Page::Exposition([
                 Matcher::new("total", total).map_err(&of)?,
                 Matcher::new("bad", bad).map_err(&of)?,
             ]),

@@ -50,6 +50,9 @@ pub struct Metrics {
     /// Envoy's administration interface: names of counters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub envoy: Option<Counters>,
+    /// A file of OTLP's exports as JSON lines: selectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp: Option<Counters>,
     /// Metrics of the same server that are judged together with these counts,
     /// under one risk.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -128,7 +131,7 @@ impl Metrics {
     }
 
     /// In the order of [`Provider::ALL`].
-    const fn sources(&self) -> [&Option<Counters>; 11] {
+    const fn sources(&self) -> [&Option<Counters>; 12] {
         [
             &self.prometheus,
             &self.thanos,
@@ -141,6 +144,7 @@ impl Metrics {
             &self.openmetrics,
             &self.haproxy,
             &self.envoy,
+            &self.otlp,
         ]
     }
 }
@@ -187,11 +191,13 @@ pub enum Provider {
     Haproxy,
     /// Envoy's statistics.
     Envoy,
+    /// A file of OTLP's exports.
+    Otlp,
 }
 
 impl Provider {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Prometheus,
         Self::Thanos,
         Self::VictoriaMetrics,
@@ -203,6 +209,7 @@ impl Provider {
         Self::OpenMetrics,
         Self::Haproxy,
         Self::Envoy,
+        Self::Otlp,
     ];
 
     /// As in the configuration and in `--source`.
@@ -220,6 +227,7 @@ impl Provider {
             Self::OpenMetrics => "openmetrics",
             Self::Haproxy => "haproxy",
             Self::Envoy => "envoy",
+            Self::Otlp => "otlp",
         }
     }
 
@@ -244,7 +252,8 @@ impl Provider {
             | Self::VictoriaMetrics
             | Self::OpenMetrics
             | Self::Haproxy
-            | Self::Envoy => false,
+            | Self::Envoy
+            | Self::Otlp => false,
         }
     }
 
@@ -254,11 +263,18 @@ impl Provider {
         !matches!(self, Self::OpenMetrics | Self::Haproxy | Self::Envoy)
     }
 
+    /// Whether any machine can ask it, and not only the one that it is on.
+    #[must_use]
+    pub const fn is_shared(self) -> bool {
+        self.has_history() && !matches!(self, Self::Otlp)
+    }
+
     /// Width of a row where none is given.
     #[must_use]
     pub const fn interval(self) -> Span {
         match self {
-            Self::CloudWatch | Self::NewRelic | Self::Graphite => Span::seconds(60),
+            // Exports come every minute where nobody says otherwise.
+            Self::CloudWatch | Self::NewRelic | Self::Graphite | Self::Otlp => Span::seconds(60),
             Self::Prometheus
             | Self::Thanos
             | Self::VictoriaMetrics
@@ -274,7 +290,7 @@ impl Provider {
     #[must_use]
     pub const fn lag(self) -> Span {
         match self {
-            Self::Prometheus | Self::Thanos | Self::InfluxDb => Span::seconds(10),
+            Self::Prometheus | Self::Thanos | Self::InfluxDb | Self::Otlp => Span::seconds(10),
             // `-search.latencyOffset`: newer samples may not be shown.
             Self::VictoriaMetrics => Span::seconds(30),
             Self::Graphite => Span::seconds(15),
@@ -325,7 +341,7 @@ impl fmt::Display for Origin {
 /// The text names no source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected KIND:URL, with the kind prometheus, thanos, victoriametrics, datadog, cloudwatch, newrelic, graphite, influxdb, openmetrics, haproxy or envoy"
+    "expected KIND:URL, with the kind prometheus, thanos, victoriametrics, datadog, cloudwatch, newrelic, graphite, influxdb, openmetrics, haproxy, envoy or otlp"
 )]
 pub struct NotOrigin;
 

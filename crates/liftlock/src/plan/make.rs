@@ -182,7 +182,7 @@ fn refuse_the_unjudgeable(environment: &Environment, kind: Kind) -> Result<(), R
     }
     let metrics = environment.metrics.as_ref();
     match metrics.and_then(|metrics| metrics.source()) {
-        Some((provider, _)) if !provider.has_history() => {
+        Some((provider, _)) if !provider.is_shared() => {
             return Err(Refusal::NoHistory(name(), provider));
         }
         Some(_) | None => {}

@@ -14,6 +14,7 @@ pub mod graphite;
 pub mod haproxy;
 pub mod influxdb;
 pub mod newrelic;
+pub mod otlp;
 
 mod answer;
 mod counter;
