@@ -1,5 +1,8 @@
 //! The command line of `canary-check`.
 
+mod probing;
+mod runs;
+
 use std::path::PathBuf;
 
 use liftlock::canary::{Margin, Risk, Spread, Unit};
@@ -8,6 +11,9 @@ use liftlock::name::Name;
 use liftlock::percent::Percent;
 use liftlock::span::{self, Span};
 use liftlock_io::cli::{Arguments, Globals};
+
+pub(crate) use probing::Probing;
+pub(crate) use runs::Runs;
 
 /// Judge a canary: pass, fail, inconclusive or blind
 #[derive(Debug, clap::Parser)]
@@ -34,6 +40,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Look once and judge: with --resume for a schedule that looks again later
     Once(Run),
+    /// Judge what has no traffic by its runs: so many that passed, and none that failed
+    Runs(Runs),
     /// Judge a recorded watch again, offline; the verdict is the same to the byte
     Replay(Replay),
     /// Look once and tell every condition that is not met
@@ -125,6 +133,9 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) about: About,
 
+    #[command(flatten)]
+    pub(crate) probing: Probing,
+
     /// Begin with what was counted this long ago
     #[arg(long, value_name = "SPAN", default_value = "0s")]
     pub(crate) since: Span,
@@ -208,7 +219,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "URL")]
     pub(crate) prometheus: Option<String>,
 
-    /// Another source: thanos, victoriametrics, datadog, cloudwatch, newrelic, graphite, influxdb, openmetrics, haproxy or envoy, and its URL
+    /// Another source: thanos, victoriametrics, datadog, cloudwatch, newrelic, graphite, influxdb, openmetrics, haproxy or envoy, and its URL; or otlp, and a file
     #[arg(long, value_name = "KIND:URL", conflicts_with = "prometheus")]
     pub(crate) source: Option<Origin>,
 
@@ -236,7 +247,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "LABEL", requires = "metrics")]
     pub(crate) slot_label: Option<String>,
 
-    /// Width of a row, at least the time between scrapes; default 15s, for cloudwatch, newrelic and graphite 1m
+    /// Width of a row, at least the time between scrapes; default 15s, for cloudwatch, newrelic, graphite and otlp 1m
     #[arg(long, value_name = "SPAN")]
     pub(crate) interval: Option<Span>,
 }

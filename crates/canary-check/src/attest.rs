@@ -112,7 +112,7 @@ impl Explain for BadRelease {
 }
 
 /// The release, then its artifacts.
-fn subjects(release: &Identified) -> Vec<Digest> {
+pub(crate) fn subjects(release: &Identified) -> Vec<Digest> {
     let artifacts = release.release.artifacts.values();
     let mut digests = vec![release.digest];
     digests.extend(artifacts.map(|artifact| artifact.digest));
@@ -143,6 +143,7 @@ fn predicate(
         judged.evidence.clone(),
     )
     .with_asked(&judged.asked)
+    .with_probe(judged.probe.as_ref())
 }
 
 fn record(

@@ -93,6 +93,7 @@ fn look(
         evidence: Vec::new(),
         asked: look.asked,
         notes: look.gathered.notes,
+        probe: None,
     };
     Ok((judged, panel.unproved().into_iter().cloned().collect()))
 }

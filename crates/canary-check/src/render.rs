@@ -1,6 +1,7 @@
 //! Says a verdict to people: one line, a table, Markdown.
 
 use liftlock::canary::counts::Arm;
+use liftlock::canary::probe::Probe;
 use liftlock::canary::record::Asked;
 use liftlock::canary::{Against, Finding, Judgement, Policy, Reason, Standing};
 use liftlock::ci::github::escape_markdown;
@@ -24,6 +25,8 @@ struct Detail<'a> {
     evidence: &'a [Digest],
     asked: &'a [Asked],
     notes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe: Option<&'a Probe>,
     attestation: Option<Digest>,
 }
 
@@ -37,6 +40,7 @@ pub(crate) fn report(subcommand: &'static str, judged: &Judged, kept: Option<&Ke
         evidence: &judged.evidence,
         asked: &judged.asked,
         notes: &judged.notes,
+        probe: judged.probe.as_ref(),
         attestation: kept.map(|kept| kept.bundle),
     };
     let report = Report::new(subcommand, judgement.verdict, headline(judgement))
@@ -95,13 +99,18 @@ pub(crate) fn headline(judgement: &Judgement) -> String {
             }
             (None, None) => "not enough evidence yet".to_owned(),
         },
-        Reason::NoRows
+        Reason::RunsFailed
+        | Reason::RunsPassed
+        | Reason::RunsTooFew
+        | Reason::RunUnclear
+        | Reason::NoRows
         | Reason::CanaryMissing
         | Reason::BaselineMissing
         | Reason::CanarySilent
         | Reason::BaselineSilent
         | Reason::Stale
         | Reason::ShareOff
+        | Reason::ProbeUnseen
         | Reason::Partial
         | Reason::Unreachable
         | Reason::Unreadable => judgement
@@ -286,6 +295,18 @@ pub(crate) fn places(judged: &Judged) -> Vec<(&'static str, String)> {
 fn told(judged: &Judged) -> Vec<(&'static str, String)> {
     let mut lines = lines(&judged.judgement, &judged.policy);
     lines.extend(places(judged));
+    lines.extend(judged.probe.as_ref().map(|probe| {
+        let Probe {
+            sent,
+            counted,
+            status,
+            ..
+        } = probe;
+        (
+            "probe",
+            format!("{sent} answered with {status}, {counted} counted as bad"),
+        )
+    }));
     lines.extend(judged.notes.iter().map(|note| ("note", note.clone())));
     lines
 }

@@ -33,6 +33,7 @@ pub(crate) fn replay(args: &Replay, session: &Session) -> Result<Report, Failure
         asked,
         notes,
         tallies,
+        probe,
     } = replayed;
     let begun = head.panel().map_err(|error| {
         Failure::because(Kind::Invalid, format!("cannot understand `{shown}`"), error)
@@ -59,6 +60,7 @@ pub(crate) fn replay(args: &Replay, session: &Session) -> Result<Report, Failure
         evidence: vec![Digest::of(&bytes)],
         asked,
         notes,
+        probe,
         seen: Seen { begun, tallies },
     };
     let settings = Settings::read(session, None)?;

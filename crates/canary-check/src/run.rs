@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use liftlock::canary::counts::{self, Row, Tally};
 use liftlock::canary::panel::{Panel, Strand};
 use liftlock::canary::place::Located;
+use liftlock::canary::probe::Probe;
 use liftlock::canary::record::Asked;
 use liftlock::canary::sight::Sight;
 use liftlock::canary::trace::interval;
@@ -20,7 +21,7 @@ use crate::args::{About, Args, Command, Judge, Proof, Run};
 use crate::settings::{Settings, shifts};
 use crate::watch::Looks;
 use crate::{
-    attest, backtest, doctor, explain, html, import, lint, many, peers, render, replay, watch,
+    attest, backtest, doctor, explain, html, import, lint, many, peers, render, replay, runs, watch,
 };
 
 /// What was judged, by which rules, from what.
@@ -33,6 +34,8 @@ pub(crate) struct Judged {
     pub(crate) asked: Vec<Asked>,
     /// What a person should know though it decided nothing.
     pub(crate) notes: Vec<String>,
+    /// What was done to see whether errors are counted.
+    pub(crate) probe: Option<Probe>,
     pub(crate) seen: Seen,
 }
 
@@ -78,6 +81,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         Command::Judge(args) => judge(args, session),
         Command::Run(args) => watched("run", args, (Looks::UntilDecided, session)),
         Command::Once(args) => watched("once", args, (Looks::One, session)),
+        Command::Runs(args) => runs::judge(args, session),
         Command::Replay(args) => replay::replay(args, session),
         Command::Explain(args) => explain::explain(args, session),
         Command::Doctor(args) => doctor::doctor(args, session),
@@ -131,6 +135,7 @@ pub(crate) fn recorded(path: &Path, proof: &Proof, policy: Policy) -> Result<Jud
         evidence: vec![digest],
         asked: Vec::new(),
         notes: Vec::new(),
+        probe: None,
     })
 }
 
@@ -145,7 +150,7 @@ pub(crate) fn read_counts(path: &Path, unit: Unit) -> Result<(Vec<Row>, Digest),
 }
 
 /// Signs the verdict where that was asked for, and tells it.
-fn finish(
+pub(crate) fn finish(
     subcommand: &'static str,
     judged: &Judged,
     (about, settings): (&About, &Settings),

@@ -143,7 +143,7 @@ impl Settings {
     }
 
     /// The environment, where a protected policy rules it.
-    fn protected(&self) -> Option<&Environment> {
+    pub(crate) fn protected(&self) -> Option<&Environment> {
         let rules = self.rules.as_ref()?;
         self.environment
             .as_ref()
@@ -275,7 +275,7 @@ fn origin(place: &Place) -> Option<Origin> {
     place.source.clone().or(prometheus)
 }
 
-fn loosens(flag: &str) -> Failure {
+pub(crate) fn loosens(flag: &str) -> Failure {
     let message = format!("`--{flag}` would loosen the policy");
     Failure::new(Kind::Invalid, message).with_hint("leave the flag out")
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use liftlock::canary::counts::{self, Tally};
+use liftlock::canary::counts::{self, Row, Tally};
 use liftlock::canary::notes::Notes;
 use liftlock::canary::panel::Panel;
+use liftlock::canary::probe::Probe;
 use liftlock::canary::record::{About, Asked, Entry, Head};
-use liftlock::canary::sight::Shift;
+use liftlock::canary::sight::{Blind, Shift};
 use liftlock::canary::{Judgement, PassBy, Policy, Reason};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
@@ -18,14 +19,14 @@ use liftlock_io::http::{Client, Options};
 use liftlock_io::telemetry::{self, Source};
 use liftlock_io::{clock, file};
 
-use crate::args::Run;
-use crate::attest;
+use crate::args::{Probing, Run};
 use crate::further::Metrics;
 use crate::record::Record;
 use crate::render;
 use crate::resume::Resume;
 use crate::run::{Judged, Seen};
 use crate::settings::{Settings, shifts};
+use crate::{attest, probe};
 
 /// How long a run lasts where neither `--timeout` nor the plan says more.
 const LASTS: Span = Span::seconds(30 * 60);
@@ -59,6 +60,7 @@ struct Watch<'a> {
     tallies: Vec<Tally>,
     asked: Vec<Asked>,
     notes: Notes,
+    probe: Option<Probe>,
 }
 
 pub(crate) fn watch(
@@ -74,6 +76,7 @@ pub(crate) fn watch(
     let policy = settings.policy(&args.proof, Some(source.cadence()))?;
     let list = settings.further(&args.place, args.metrics.as_ref(), policy.against)?;
     settings.refuse_unsigned(args)?;
+    settings.refuse_repeated_probe(args)?;
     let client = client(session)?;
     let mut metrics = Metrics::seen(list, (&client, &mut source), session.started)?;
     let mut about = about(&args.about, &source)?;
@@ -110,7 +113,11 @@ pub(crate) fn watch(
         tallies: Vec::new(),
         asked: Vec::new(),
         notes: Notes::default(),
+        probe: None,
     };
+    if let Some(blind) = watch.sight(&args.probing)? {
+        return watch.judged(blind, (policy, args));
+    }
     let judgement = match looks {
         Looks::UntilDecided => watch.until(end(session, &policy))?,
         Looks::One => watch.look()?,
@@ -209,6 +216,86 @@ impl Watch<'_> {
         }
     }
 
+    /// Sends requests that are known to be bad, and waits until the source
+    /// counts them; a verdict where it does not.
+    fn sight(&mut self, asked: &Probing) -> Result<Option<Judgement>, Failure> {
+        if asked.probe.is_none() {
+            return Ok(None);
+        }
+        let within = asked
+            .probe_within
+            .unwrap_or_else(|| Policy::staleness(self.source.cadence()));
+        let mut questions = Vec::new();
+        // What a counter held when it was first seen is not known: it has to be
+        // there before.
+        let now = clock::now();
+        let there = self.seen((now, within), &mut questions, |_| true)?;
+        let fault = match there {
+            Err(fault) => Some(fault),
+            Ok(()) => {
+                let (mut probe, mut sent) = probe::send(asked, self.session)?;
+                questions.append(&mut sent);
+                let interval = self.source.interval();
+                let begin = (before(probe.from, interval), within);
+                let seen = self.seen(begin, &mut questions, |rows| {
+                    probe.look(rows, interval);
+                    probe.is_seen()
+                })?;
+                let fault = seen.err().map(|fault| {
+                    let unseen = fault.reason == Reason::ProbeUnseen;
+                    if unseen { probe.unseen(within) } else { fault }
+                });
+                self.probe = Some(probe);
+                fault
+            }
+        };
+        let entry = Entry {
+            at: clock::now(),
+            faults: fault.into_iter().collect(),
+            asked: questions,
+            tallies: Vec::new(),
+            notes: Vec::new(),
+            probe: self.probe.clone(),
+        };
+        let judgement = entry.judge(&mut self.panel, &self.shifts);
+        self.record.add(&entry)?;
+        let blind = !entry.faults.is_empty();
+        self.asked.extend(entry.asked);
+        Ok(blind.then_some(judgement))
+    }
+
+    /// Looks, from a moment on, until the rows show something, for so long;
+    /// what hides it where they do not.
+    fn seen(
+        &mut self,
+        (from, within): (Time, Span),
+        asked: &mut Vec<Asked>,
+        mut shown: impl FnMut(&[Row]) -> bool,
+    ) -> Result<Result<(), Blind>, Failure> {
+        let end = clock::now().after(within);
+        let end = self.session.deadline.map_or(end, |last| last.min(end));
+        loop {
+            let now = clock::now();
+            let to = self.source.settled(now).max(from);
+            let mut look = telemetry::rows(&self.client, &mut self.source, from, to)?;
+            asked.append(&mut look.asked);
+            let shown = shown(&look.gathered.rows);
+            let fault = look.gathered.faults.into_iter().next();
+            let left = end.millis_since(now);
+            match fault {
+                None if shown => return Ok(Ok(())),
+                Some(fault) if left <= 0 => return Ok(Err(fault)),
+                None if left <= 0 => {
+                    let none = Blind::new(Reason::ProbeUnseen, "errors are not seen");
+                    return Ok(Err(none));
+                }
+                Some(_) | None => {}
+            }
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            self.pause(self.source.interval().duration().min(left))?;
+        }
+    }
+
     fn look(&mut self) -> Result<Judgement, Failure> {
         let now = clock::now();
         let from = self.panel.last().unwrap_or(self.from);
@@ -222,13 +309,21 @@ impl Watch<'_> {
         )?;
         let mut notes = look.gathered.notes;
         notes.retain(|note| self.notes.take(note));
-        let new = tallies.into_iter().filter(|tally| tally.time > from);
+        let interval = self.source.interval();
+        let hidden = |end| {
+            let probe = self.probe.as_ref();
+            probe.is_some_and(|probe| probe.hides(end, interval))
+        };
+        let new = tallies
+            .into_iter()
+            .filter(|tally| tally.time > from && !hidden(tally.time));
         let entry = Entry {
             at: now,
             faults: look.gathered.faults,
             notes,
             asked: look.asked,
             tallies: new.collect(),
+            probe: None,
         };
         let judgement = entry.judge(&mut self.panel, &self.shifts);
         self.record.add(&entry)?;
@@ -270,6 +365,7 @@ impl Watch<'_> {
             evidence: vec![record, Digest::of(csv.as_bytes())],
             asked: self.asked,
             notes: self.notes.told(),
+            probe: self.probe,
             seen: Seen {
                 begun: self.begun,
                 tallies: self.tallies,

@@ -52,6 +52,7 @@ fn judged(rows: &[Row], policy: Policy, sight: &Sight) -> Judged {
         policy,
         evidence: vec![Digest::of(b"counts")],
         notes: vec!["a note".to_owned()],
+        probe: None,
     }
 }
 

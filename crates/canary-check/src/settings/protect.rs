@@ -105,6 +105,15 @@ impl Settings {
         }
     }
 
+    /// Each probe leaves some rows out, and one a look could leave out all.
+    pub(crate) fn refuse_repeated_probe(&self, args: &Run) -> Result<(), Failure> {
+        let repeated = args.resume.is_some() && args.probing.probe.is_some();
+        match self.protected().filter(|_| repeated) {
+            Some(_) => Err(loosens("probe")),
+            None => Ok(()),
+        }
+    }
+
     /// A state that nobody signed could say anything about the canary.
     pub(crate) fn refuse_unsigned(&self, args: &Run) -> Result<(), Failure> {
         match (self.protected(), &args.resume, &args.about.key) {

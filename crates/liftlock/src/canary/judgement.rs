@@ -25,7 +25,7 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why, for programs.
     pub reason: Reason,
-    /// Why there is no sight, or nothing was judged, for people.
+    /// Why, for people, where the numbers alone do not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Which count the numbers are of, where there are several.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::judgement::Judgement;
 use super::policy::Policy;
+use super::probe::Probe;
 use super::record::Asked;
 use crate::digest::Digest;
 use crate::predicate::Ruling;
@@ -25,6 +26,9 @@ pub struct Predicate {
     /// newest, as a record has them all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<Asked>,
+    /// What was done to see whether errors are counted, where that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
 }
 
 impl Predicate {
@@ -40,7 +44,15 @@ impl Predicate {
             rules,
             evidence,
             asked: Vec::new(),
+            probe: None,
         }
+    }
+
+    /// The same, with what was done to see whether errors are counted.
+    #[must_use]
+    pub fn with_probe(mut self, probe: Option<&Probe>) -> Self {
+        self.probe = probe.cloned();
+        self
     }
 
     /// The same, with what was asked.

@@ -19,6 +19,15 @@ pub enum Reason {
     ObjectiveMet,
     /// The planned sample came, with sight, and nothing failed.
     SampleReached,
+    /// A run failed, or more of them than are allowed are proved to.
+    RunsFailed,
+    /// All the runs that are needed passed, or fewer than are allowed are
+    /// proved to fail.
+    RunsPassed,
+    /// Too few runs are known to prove anything.
+    RunsTooFew,
+    /// A run neither passed nor failed.
+    RunUnclear,
     /// Too little was seen to prove anything.
     TooLittle,
     /// Nothing was counted.
@@ -35,6 +44,8 @@ pub enum Reason {
     Stale,
     /// The canary does not get the share of traffic that it should.
     ShareOff,
+    /// Requests that are known to be bad were not counted as bad.
+    ProbeUnseen,
     /// The source itself says that its answer is incomplete.
     Partial,
     /// The source cannot be asked.
@@ -48,9 +59,11 @@ impl Reason {
     #[must_use]
     pub const fn verdict(self) -> Verdict {
         match self {
-            Self::Worse | Self::ObjectiveMissed => Verdict::Fail,
-            Self::NoWorse | Self::ObjectiveMet | Self::SampleReached => Verdict::Pass,
-            Self::TooLittle => Verdict::Inconclusive,
+            Self::Worse | Self::ObjectiveMissed | Self::RunsFailed => Verdict::Fail,
+            Self::NoWorse | Self::ObjectiveMet | Self::SampleReached | Self::RunsPassed => {
+                Verdict::Pass
+            }
+            Self::TooLittle | Self::RunsTooFew | Self::RunUnclear => Verdict::Inconclusive,
             Self::NoRows
             | Self::CanaryMissing
             | Self::BaselineMissing
@@ -58,6 +71,7 @@ impl Reason {
             | Self::BaselineSilent
             | Self::Stale
             | Self::ShareOff
+            | Self::ProbeUnseen
             | Self::Partial
             | Self::Unreachable
             | Self::Unreadable => Verdict::Blind,
@@ -79,7 +93,12 @@ impl Reason {
             | Self::NoWorse
             | Self::ObjectiveMet
             | Self::SampleReached
+            | Self::RunsFailed
+            | Self::RunsPassed
+            | Self::RunsTooFew
+            | Self::RunUnclear
             | Self::TooLittle
+            | Self::ProbeUnseen
             | Self::ShareOff
             | Self::Partial
             | Self::Unreachable

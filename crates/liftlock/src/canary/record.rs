@@ -13,6 +13,7 @@ use super::metric::Metric;
 use super::notes::Notes;
 use super::panel::Panel;
 use super::policy::{ALGORITHM, Invalid, Policy};
+use super::probe::Probe;
 use super::sight::{Blind, Shift, Sight};
 use crate::digest::Digest;
 use crate::failure::{Explain, Kind};
@@ -96,6 +97,9 @@ pub struct Entry {
     /// What was counted since the look before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tallies: Vec<Tally>,
+    /// What was done to see whether errors are counted; a look of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
 }
 
 /// The verdict over all looks.
@@ -151,6 +155,8 @@ pub struct Replayed {
     pub asked: Vec<Asked>,
     /// What a person should know of the watch.
     pub notes: Notes,
+    /// What was done to see whether errors are counted.
+    pub probe: Option<Probe>,
     /// The verdict that follows from the looks.
     pub judgement: Judgement,
     /// The verdict that the record claims; nothing where its watch was killed.
@@ -175,6 +181,7 @@ pub fn replay(bytes: &[u8]) -> Result<Replayed, ParseError> {
     let mut panel = head.panel()?;
     let mut replayed = None;
     let mut claimed = None;
+    let mut probe = None;
     let (mut tallies, mut asked) = (Vec::new(), Vec::new());
     let mut notes = Notes::default();
     for (number, line) in lines {
@@ -199,6 +206,7 @@ pub fn replay(bytes: &[u8]) -> Result<Replayed, ParseError> {
                 for note in &entry.notes {
                     notes.take(note);
                 }
+                probe = entry.probe.or(probe);
             }
         }
         if number > MOST_LOOKS {
@@ -211,6 +219,7 @@ pub fn replay(bytes: &[u8]) -> Result<Replayed, ParseError> {
         tallies,
         asked,
         notes,
+        probe,
         claimed,
     })
 }
@@ -350,6 +359,7 @@ mod tests {
                 time: minute(at),
                 counts: counts(at).into(),
             }],
+            probe: None,
         };
         (1..=count).map(entry).collect()
     }
