@@ -5,7 +5,7 @@ mod runs;
 
 use std::path::PathBuf;
 
-use liftlock::canary::{Margin, Risk, Spread, Unit};
+use liftlock::canary::{Margin, Most, Risk, Spread, Unit};
 use liftlock::config::metrics::Origin;
 use liftlock::name::Name;
 use liftlock::percent::Percent;
@@ -114,6 +114,14 @@ pub(crate) struct Judge {
     /// Judge every .csv of this folder by itself; `--format jsonl` tells a line a file
     #[arg(long, value_name = "DIR", conflicts_with_all = ["counts", "release", "html"])]
     pub(crate) counts_dir: Option<PathBuf>,
+
+    /// CSV with the header `time,baseline,canary`, of values such as memory, whose means are compared
+    #[arg(long, value_name = "FILE", requires = "most", conflicts_with_all = ["counts", "counts_dir", "rate", "slo", "weight", "min_requests"])]
+    pub(crate) values: Option<PathBuf>,
+
+    /// The most that a value may be; larger ones count as this
+    #[arg(long, value_name = "VALUE", requires = "values")]
+    pub(crate) most: Option<Most>,
 
     #[command(flatten)]
     pub(crate) proof: Proof,

@@ -49,7 +49,7 @@ pub(crate) fn shares(rows: &[Row], policy: &Policy) -> Option<String> {
     let (axis, names) = named(&times, (*first, *last));
     let (what, axis_of) = match policy.unit {
         Unit::Share => ("Bad requests in %", "%"),
-        Unit::Rate => (words.parts, words.part),
+        Unit::Rate | Unit::Mean => (words.parts, words.part),
     };
     let lines = [
         "```mermaid".to_owned(),

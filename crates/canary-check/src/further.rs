@@ -119,6 +119,20 @@ impl Metrics {
         for (_, metric) in &mut self.wanted {
             metric.by = kept.splits(metric.name.as_str());
         }
+        self.keep_edges(kept);
+    }
+
+    /// Takes the edges that an earlier run began with: those that it would
+    /// choose now may be others, as a histogram has filled since.
+    fn keep_edges(&mut self, begun: &Panel) {
+        for (wanted, metric) in &mut self.wanted {
+            let strands = begun.strands().iter();
+            let ours = strands.filter(|strand| strand.metric == metric.name);
+            let edges: Vec<_> = ours.filter_map(|strand| strand.edge.clone()).collect();
+            if wanted.is_histogram() && !edges.is_empty() {
+                metric.edges = edges;
+            }
+        }
     }
 
     /// All metrics of a panel; none where there is only the first count.

@@ -20,6 +20,7 @@ mod resume;
 mod run;
 mod runs;
 mod settings;
+mod values;
 mod watch;
 mod words;
 

@@ -3,7 +3,7 @@
 use liftlock::canary::counts::Arm;
 use liftlock::canary::probe::Probe;
 use liftlock::canary::record::Asked;
-use liftlock::canary::{Against, Finding, Judgement, Policy, Reason, Standing};
+use liftlock::canary::{Against, Finding, Judgement, Means, Policy, Reason, Standing};
 use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
 use liftlock::report::Report;
@@ -67,6 +67,9 @@ pub(crate) fn word(reason: Reason) -> String {
 
 /// One line: why.
 pub(crate) fn headline(judgement: &Judgement) -> String {
+    if let Some(told) = of_means(judgement) {
+        return told;
+    }
     let (canary, baseline) = (judgement.canary, judgement.baseline);
     let words = Words::of(judgement.unit);
     let fails = words.did(canary);
@@ -141,6 +144,39 @@ pub(crate) fn seen(judgement: &Judgement, arm: Arm) -> String {
     }
 }
 
+/// Why, where means were compared and that decided it.
+fn of_means(judgement: &Judgement) -> Option<String> {
+    let means = mean_words(judgement.means.as_ref()?);
+    let metric = judgement.metric.as_deref().unwrap_or("the canary");
+    let told = [
+        (Reason::Worse, format!("{metric}: {means}")),
+        (Reason::NoWorse, format!("{metric} is no worse: {means}")),
+        (
+            Reason::SampleReached,
+            format!("the planned sample was reached and nothing failed: {means}"),
+        ),
+    ];
+    let mut told = told.into_iter();
+    told.find_map(|(reason, words)| (reason == judgement.reason).then_some(words))
+}
+
+/// Means of both slots, with four digits each.
+fn mean_words(means: &Means) -> String {
+    format!(
+        "{} on average, {} of the baseline's",
+        digits(means.canary),
+        digits(means.baseline)
+    )
+}
+
+fn digits(value: f64) -> String {
+    let rounded = format!("{value:.3e}").parse::<f64>().unwrap_or(value);
+    match (1e-4..1e15).contains(&rounded.abs()) {
+        true => rounded.to_string(),
+        false => format!("{rounded:e}"),
+    }
+}
+
 /// What there is to know about a verdict: a name and a value each.
 pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
@@ -149,11 +185,15 @@ pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str
         lines.push(("metric", metric.clone()));
         lines.push(("all metrics", standings(judgement)));
     }
-    lines.push(("canary", seen(judgement, judgement.canary)));
     let against = judgement
         .limits
         .map_or(policy.against, |limits| limits.against);
+    match &judgement.means {
+        Some(means) => lines.extend(mean_lines(means)),
+        None => lines.push(("canary", seen(judgement, judgement.canary))),
+    }
     match against {
+        Against::Baseline if judgement.means.is_some() => {}
         Against::Baseline => lines.push(("baseline", seen(judgement, judgement.baseline))),
         Against::Slo(objective) => {
             let allowed = format!("{:.2} % may fail", objective.allowed() * 100.0);
@@ -198,6 +238,24 @@ pub(crate) fn lines(judgement: &Judgement, policy: &Policy) -> Vec<(&'static str
         lines.push(("holds", only.to_owned()));
     }
     lines
+}
+
+fn mean_lines(means: &Means) -> Vec<(&'static str, String)> {
+    let ratio = means.canary / means.baseline;
+    let most = means.at_most.map(|most| format!(" to {most:.2}"));
+    let range = format!("{:.2}{}", means.at_least, most.unwrap_or_default());
+    let told = format!(
+        "{ratio:.2} (up to {:.2} is healthy; not refuted: from {range})",
+        means.limit
+    );
+    let ratio = ratio.is_finite().then_some(("ratio of means", told));
+    [
+        ("canary's mean", digits(means.canary)),
+        ("baseline's mean", digits(means.baseline)),
+    ]
+    .into_iter()
+    .chain(ratio)
+    .collect()
 }
 
 /// What odds ratios are healthy, of the count that is told.
@@ -327,7 +385,10 @@ fn summary(judged: &Judged) -> String {
         .into_iter()
         .map(|(name, value)| format!("| {name} | {} |", escape_markdown(&value)));
     let head = ["| | |".to_owned(), "|---|---|".to_owned()];
-    let chart = chart::shares(&judged.rows(0), &judged.policy);
+    // The first count; of values there is no share of requests.
+    let first = judged.seen.begun.strands().first();
+    let counted = first.filter(|first| first.most.is_none());
+    let chart = counted.and_then(|_| chart::shares(&judged.rows(0), &judged.policy));
     let chart = chart.map(|chart| format!("\n{chart}"));
     let all: Vec<String> = head.into_iter().chain(rows).chain(chart).collect();
     all.join("\n")

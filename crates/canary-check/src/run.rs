@@ -21,7 +21,8 @@ use crate::args::{About, Args, Command, Judge, Proof, Run};
 use crate::settings::{Settings, shifts};
 use crate::watch::Looks;
 use crate::{
-    attest, backtest, doctor, explain, html, import, lint, many, peers, render, replay, runs, watch,
+    attest, backtest, doctor, explain, html, import, lint, many, peers, render, replay, runs,
+    values, watch,
 };
 
 /// What was judged, by which rules, from what.
@@ -108,8 +109,13 @@ fn judge(args: &Judge, session: &Session) -> Result<Report, Failure> {
     }
     let settings = Settings::read(session, args.about.environment.as_ref())?;
     let policy = settings.policy(&args.proof, None)?;
-    let path = settings.counts(args.counts.as_ref())?;
-    let judged = recorded(&path, &args.proof, policy)?;
+    let judged = match (&args.values, args.most) {
+        (Some(path), Some(most)) => values::judge(path, most, policy)?,
+        (None, _) | (_, None) => {
+            let path = settings.counts(args.counts.as_ref())?;
+            recorded(&path, &args.proof, policy)?
+        }
+    };
     finish("judge", &judged, (&args.about, &settings), session)
 }
 

@@ -1,5 +1,5 @@
-//! What is counted, in words: requests that are bad, or events beside an
-//! exposure.
+//! What is counted, in words: requests that are bad, events beside an exposure,
+//! or values as parts of the most that they may be.
 
 use liftlock::canary::Unit;
 use liftlock::canary::counts::Arm;
@@ -48,11 +48,25 @@ const RATE: Words = Words {
     compared: "The canary's events per unit of exposure over the baseline's",
 };
 
+const MEAN: Words = Words {
+    unit: Unit::Mean,
+    title: "Values",
+    all: "values",
+    bad: "value",
+    part: "part of the most",
+    parts: "Values",
+    axis: "of the most, %",
+    ratio: "ratio of means",
+    ratio_title: "Ratio of means",
+    compared: "The canary's mean over the baseline's",
+};
+
 impl Words {
     pub(crate) const fn of(unit: Unit) -> &'static Self {
         match unit {
             Unit::Share => &SHARE,
             Unit::Rate => &RATE,
+            Unit::Mean => &MEAN,
         }
     }
 
@@ -64,13 +78,16 @@ impl Words {
             (Unit::Share, _) => format!("{bad} of {total} ({value})"),
             (Unit::Rate, 0) => format!("{bad} events in 0 ({value})"),
             (Unit::Rate, _) => format!("{bad} events in {total} ({value} each)"),
+            (Unit::Mean, 0) => value,
+            (Unit::Mean, _) => format!("{value} of the most"),
         }
     }
 
     /// The part of an arm alone.
     pub(crate) fn value(&self, arm: Arm) -> String {
         match (self.unit, arm.share()) {
-            (Unit::Share, _) => percent(arm.bad, arm.total),
+            (Unit::Mean, None) => "no value".to_owned(),
+            (Unit::Share | Unit::Mean, _) => percent(arm.bad, arm.total),
             (Unit::Rate, None) => "no exposure".to_owned(),
             (Unit::Rate, Some(rate)) if rate > 0.0 && rate < 0.001 => format!("{rate:.2e}"),
             (Unit::Rate, Some(rate)) => format!("{rate:.4}"),
@@ -80,7 +97,7 @@ impl Words {
     /// By what a part is multiplied where it is drawn.
     pub(crate) const fn scale(&self) -> f64 {
         match self.unit {
-            Unit::Share => 100.0,
+            Unit::Share | Unit::Mean => 100.0,
             Unit::Rate => 1.0,
         }
     }
@@ -88,7 +105,7 @@ impl Words {
     /// The most that a part can be, as it is drawn.
     pub(crate) const fn most(&self) -> f64 {
         match self.unit {
-            Unit::Share => 100.0,
+            Unit::Share | Unit::Mean => 100.0,
             Unit::Rate => f64::INFINITY,
         }
     }
@@ -99,6 +116,7 @@ impl Words {
         match self.unit {
             Unit::Share => format!("{counted} of its requests fail"),
             Unit::Rate => format!("it has {counted}"),
+            Unit::Mean => format!("it is at {counted}"),
         }
     }
 
@@ -108,6 +126,7 @@ impl Words {
         match self.unit {
             Unit::Share => format!("{counted} of the baseline's"),
             Unit::Rate => format!("the baseline {counted}"),
+            Unit::Mean => format!("the baseline at {counted}"),
         }
     }
 
@@ -116,6 +135,7 @@ impl Words {
         match self.unit {
             Unit::Share => format!("{count} more requests"),
             Unit::Rate => format!("{count} more of exposure"),
+            Unit::Mean => format!("{count} more values"),
         }
     }
 
@@ -124,6 +144,7 @@ impl Words {
         match self.unit {
             Unit::Share => format!("{count} requests"),
             Unit::Rate => format!("an exposure of {count}"),
+            Unit::Mean => format!("{count} values"),
         }
     }
 }

@@ -4,11 +4,12 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use liftlock::canary::counts::{Arm, Row, Tally};
+use liftlock::canary::counts::{Arm, Pair, Row, Tally};
+use liftlock::canary::metric::Metric;
 use liftlock::canary::panel::Panel;
 use liftlock::canary::sight::Sight;
 use liftlock::canary::trace::trace;
-use liftlock::canary::{Evidence, Judgement, Policy, Range, decide};
+use liftlock::canary::{Evidence, Judgement, Most, PARTS, Policy, Range, Unit, decide};
 use liftlock::peers::kayenta;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
@@ -115,7 +116,8 @@ fn verdicts_and_figures_are_those_of_scipy() {
         (&[1.0, 2.0, 2.0, 3.0, 9.0], &[0.0, 1.0, 2.0, 2.0]),
     ];
     let all: Vec<&Counts> = kinds.iter().map(|(_, counts)| counts).collect();
-    let Some(found) = scipy(&json!({ "counts": all, "points": points })) else {
+    let asked = json!({ "counts": all, "points": points, "means": [], "seed": 1 });
+    let Some(found) = scipy(&asked) else {
         return;
     };
     let near = |ours: f64, theirs: &Value, what: &str| {
@@ -140,5 +142,66 @@ fn verdicts_and_figures_are_those_of_scipy() {
     assert_eq!(fails, 3, "of them fail");
     for ((canary, baseline), theirs) in points.iter().zip(found["ranks"].as_array().unwrap()) {
         near(kayenta::z(canary, baseline, 0.0), theirs, "ranks");
+    }
+}
+
+/// What is known after rows of the baseline's and the canary's value.
+fn means(values: &[(u64, u64)]) -> Judgement {
+    let metric = Metric {
+        unit: Unit::Mean,
+        most: Some(Most::try_from(1.0).unwrap()),
+        ..Metric::new("memory".parse().unwrap())
+    };
+    let mut panel = Panel::new(&Policy::default(), &[metric]).unwrap();
+    let rows = (1_i64..)
+        .zip(values)
+        .map(|(minute, (baseline, canary))| Tally {
+            time: Time::from_unix_millis(1_795_435_200_000 + 60_000 * minute).unwrap(),
+            counts: vec![Pair::from([PARTS, *baseline, PARTS, *canary])],
+        });
+    let tallies: Vec<Tally> = rows.collect();
+    let now = tallies.last().unwrap().time;
+    panel.judge(&tallies, &Sight::default(), now)
+}
+
+#[test]
+fn means_are_those_of_numpy_and_healthy_gauges_keep_the_risk() {
+    let wave = |row: u64, turn: u64| (row * turn) % 13 * (PARTS / 100);
+    let kinds: [Vec<(u64, u64)>; 3] = [
+        (0..30)
+            .map(|row| (PARTS / 4 + wave(row, 5), PARTS / 4 + wave(row, 3)))
+            .collect(),
+        (0..20)
+            .map(|row| (PARTS / 4 + wave(row, 7), PARTS / 2 + wave(row, 2)))
+            .collect(),
+        (0..9)
+            .map(|row| (wave(row, 4), PARTS - wave(row, 9)))
+            .collect(),
+    ];
+    let share = |count: &u64| f64::from(u32::try_from(*count).unwrap()) / 1e9;
+    let asked: Vec<Vec<[f64; 2]>> = kinds
+        .iter()
+        .map(|rows| rows.iter().map(|(a, b)| [share(a), share(b)]).collect())
+        .collect();
+    let seed = 20_261_126;
+    println!("seed {seed}");
+    let asked = json!({ "counts": [], "points": [], "means": asked, "seed": seed });
+    let Some(found) = scipy(&asked) else {
+        return;
+    };
+    for (rows, theirs) in kinds.iter().zip(found["means"].as_array().unwrap()) {
+        let ours = means(rows);
+        for (ours, theirs) in [
+            (ours.log_e_fail, &theirs["log_e_fail"]),
+            (ours.log_e_pass, &theirs["log_e_pass"]),
+        ] {
+            let theirs = theirs.as_f64().unwrap();
+            assert!((ours - theirs).abs() < 1e-7, "{ours} and numpy's {theirs}");
+        }
+    }
+    let gauges = &found["gauges"];
+    println!("healthy gauges that fail: {gauges}");
+    for kind in ["on_limit", "slow"] {
+        assert!(gauges[kind].as_f64().unwrap() <= 0.01, "{kind}: {gauges}");
     }
 }

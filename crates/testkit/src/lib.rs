@@ -8,6 +8,7 @@ pub mod house;
 pub mod http;
 pub mod peers;
 pub mod process;
+pub mod remote_write;
 pub mod samples;
 pub mod schema;
 pub mod servers;

@@ -7,6 +7,7 @@ mod figures;
 pub(crate) mod places;
 pub(crate) mod tables;
 
+use liftlock::canary::Unit;
 use liftlock::canary::counts::{Row, widened};
 use liftlock::canary::panel::Strand;
 use liftlock::canary::record::Asked;
@@ -71,6 +72,7 @@ impl<'a> Section<'a> {
         let strand = judged.seen.begun.strands().get(place);
         Self {
             title: match judged.judgement.metric {
+                None if judged.judgement.means.is_some() => Words::of(Unit::Mean).title.to_owned(),
                 None => Words::of(judged.policy.unit).title.to_owned(),
                 Some(_) => name,
             },

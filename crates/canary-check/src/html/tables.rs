@@ -97,7 +97,7 @@ fn plain(value: &Value) -> String {
 
 /// The counts that the first figure shows.
 pub(super) fn counts(section: &Section<'_>) -> Markup {
-    if section.rows.is_empty() {
+    if section.rows.is_empty() || section.policy.unit == Unit::Mean {
         return Markup::new();
     }
     let compared = section.policy.against == Against::Baseline;
@@ -106,7 +106,7 @@ pub(super) fn counts(section: &Section<'_>) -> Markup {
     let words = Words::of(section.policy.unit);
     let bad = match section.policy.unit {
         Unit::Share => "bad",
-        Unit::Rate => words.bad,
+        Unit::Rate | Unit::Mean => words.bad,
     };
     let mut heads = vec!["until (UTC)", "canary", bad, words.part];
     if compared {

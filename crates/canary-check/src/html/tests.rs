@@ -328,7 +328,7 @@ fn a_run_that_went_on_shows_what_it_saw_itself() {
 #[test]
 fn a_page_about_rates_speaks_of_events_and_exposure() {
     let policy = || Policy {
-        unit: liftlock::canary::Unit::Rate,
+        unit: Unit::Rate,
         ..Policy::default()
     };
     for rows in [
@@ -396,11 +396,8 @@ fn a_hostile_value_of_a_label_is_text_in_the_table_of_places() {
     let document = parsed(&written);
     let all = text(document.root());
     assert!(all.contains("Where: requests by route"), "{all}");
-    let first = named(&document, "th").into_iter().map(text);
-    let first = first
-        .filter(|told| told.starts_with("route="))
-        .next()
-        .unwrap();
+    let mut first = named(&document, "th").into_iter().map(text);
+    let first = first.find(|told| told.starts_with("route=")).unwrap();
     assert!(first.contains("<script>alert(1)</script>"), "{first}");
     let lines = render::places(&judged);
     assert_eq!(lines.len(), 1, "{lines:?}");

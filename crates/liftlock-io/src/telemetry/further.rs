@@ -134,7 +134,10 @@ fn answers(
     (wanted, window): (&Wanted, Window),
 ) -> Result<Vec<Answer>, Error> {
     let queries = wanted.queries(source.slots(), reach(window));
-    place.answers(ask, &queries, window.to)
+    match wanted.is_histogram() {
+        true => place.histograms(ask, &queries, window.to),
+        false => place.answers(ask, &queries, window.to),
+    }
 }
 
 fn place(source: &Source) -> Result<&Place, Error> {

@@ -55,7 +55,7 @@ impl Place {
         let [total, bad] = found.map(|series| {
             Counter::Raw(Answer {
                 series,
-                warnings: Vec::new(),
+                ..Answer::default()
             })
         });
         Ok(Arms { total, bad })

@@ -82,11 +82,28 @@ impl Place {
         queries: &[String],
         time: Time,
     ) -> Result<Vec<Answer>, Error> {
-        let queries = queries.iter();
-        queries.map(|query| self.answer(ask, query, time)).collect()
+        let answer = |query: &String| {
+            let (status, body) = self.post(ask, query, time)?;
+            Ok(prometheus::parse(status, &body)?)
+        };
+        queries.iter().map(answer).collect()
     }
 
-    fn answer(&self, ask: &mut Ask<'_>, query: &str, time: Time) -> Result<Answer, Error> {
+    /// The same where answers may be native histograms.
+    pub(super) fn histograms(
+        &self,
+        ask: &mut Ask<'_>,
+        queries: &[String],
+        time: Time,
+    ) -> Result<Vec<Answer>, Error> {
+        let answer = |query: &String| {
+            let (status, body) = self.post(ask, query, time)?;
+            Ok(prometheus::parse_histograms(status, &body)?)
+        };
+        queries.iter().map(answer).collect()
+    }
+
+    fn post(&self, ask: &mut Ask<'_>, query: &str, time: Time) -> Result<(u16, Vec<u8>), Error> {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("query", query)
             .append_pair("time", &time.to_string())
@@ -101,7 +118,7 @@ impl Place {
         }
         let request = auth::login(self.provider, "Bearer", request)?;
         let response = ask.send(&request, (query, time))?;
-        Ok(prometheus::parse(response.status, &response.body)?)
+        Ok((response.status, response.body))
     }
 }
 

@@ -62,6 +62,9 @@ pub struct Judgement {
     /// that the objective allows; absent while there is none to divide by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub odds_ratio: Option<f64>,
+    /// What was compared, where it is means of values instead of requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub means: Option<Means>,
     /// About how many more requests of the canary bring a verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_to_go: Option<u64>,
@@ -125,6 +128,42 @@ pub struct Finding {
     /// As for all counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub odds_ratio: Option<f64>,
+    /// What was compared, where it is means of values instead of requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub means: Option<Means>,
+}
+
+/// Means of values over all rows, in the unit of the values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Means {
+    /// Of the canary.
+    pub canary: f64,
+    /// Of the baseline.
+    pub baseline: f64,
+    /// The ratio up to which the canary is healthy.
+    pub limit: f64,
+    /// The least ratio that the rows do not refute, at all looks with 97.5 %,
+    /// to a tenth; 0 where they refute none.
+    pub at_least: f64,
+    /// The largest such ratio; absent where the rows refute none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<f64>,
+}
+
+impl Means {
+    fn of(strand: &Strand) -> Option<Self> {
+        let most = strand.most?.value();
+        let (canary, baseline) = strand.state().means()?;
+        let range = strand.state().means_range()?;
+        Some(Self {
+            canary: canary * most,
+            baseline: baseline * most,
+            limit: strand.state().means_limit(),
+            at_least: range.low,
+            at_most: range.high.is_finite().then_some(range.high),
+        })
+    }
 }
 
 /// How a count stands among several.
@@ -169,6 +208,7 @@ impl Judgement {
             canary: state.map(|state| state.canary()).unwrap_or_default(),
             baseline: state.map(|state| state.baseline()).unwrap_or_default(),
             odds_ratio: state.and_then(|state| state.odds_ratio()),
+            means: told.and_then(Means::of),
             requests_to_go: state
                 .and_then(|state| state.requests_to_go())
                 .filter(|_| open),
@@ -219,6 +259,7 @@ fn findings(panel: &Panel) -> Vec<Finding> {
             canary: state.canary(),
             baseline: state.baseline(),
             odds_ratio: state.odds_ratio(),
+            means: Means::of(strand),
         }
     };
     strands.into_iter().zip(found).map(one).collect()

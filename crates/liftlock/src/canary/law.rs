@@ -60,6 +60,8 @@ impl Law {
         match (policy.against, policy.unit) {
             (Against::Baseline, Unit::Share) => Self::pair(row.canary, row.baseline),
             (Against::Baseline, Unit::Rate) => Self::rates(row.canary, row.baseline),
+            // Values have no law; they are bet on.
+            (Against::Baseline, Unit::Mean) => Self::Silent,
             (Against::Slo(objective), _) => Self::single(row.canary, objective.allowed()),
         }
     }

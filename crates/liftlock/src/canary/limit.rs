@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::mean::PARTS;
+use super::number::{count, real};
 use super::policy::Invalid;
 use crate::percent::Percent;
 
@@ -183,6 +185,55 @@ impl fmt::Display for Margin {
     }
 }
 
+/// The most that a value may be; larger ones count as this. Above 0.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Most(f64);
+
+impl Most {
+    /// The value.
+    #[must_use]
+    pub const fn value(self) -> f64 {
+        self.0
+    }
+
+    /// A value in [`PARTS`] of this, to the nearest.
+    #[must_use]
+    pub fn parts(self, value: f64) -> u64 {
+        let parts = value / self.0 * real(PARTS.into());
+        count(parts - 0.5).min(PARTS)
+    }
+}
+
+impl FromStr for Most {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let most = text.parse().ok();
+        most.and_then(|most: f64| Self::try_from(most).ok())
+            .ok_or_else(|| Invalid::Most(text.to_owned()))
+    }
+}
+
+impl TryFrom<f64> for Most {
+    type Error = Invalid;
+
+    fn try_from(most: f64) -> Result<Self, Invalid> {
+        if most.is_normal() && most > 0.0 {
+            Ok(Self(most))
+        } else {
+            Err(Invalid::Most(most.to_string()))
+        }
+    }
+}
+
+impl From<Most> for f64 {
+    fn from(most: Most) -> Self {
+        most.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +251,9 @@ mod tests {
             assert!(text.parse::<Spread>().is_err(), "{text}");
         }
         assert!((Policy::default().spread.deviation() - 0.1).abs() < 1e-12);
+        for most in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(Most::try_from(most).is_err(), "{most}");
+        }
         for text in ["0%", "100%"] {
             assert!(Against::slo(text.parse().unwrap()).is_err(), "{text}");
         }

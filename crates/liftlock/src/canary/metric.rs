@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::limit::{Margin, Spread};
+use super::limit::{Margin, Most, Spread};
 use super::place::Split;
 use super::policy::{Against, Invalid, Policy, Unit};
 use crate::failure::{Explain, Kind};
@@ -37,6 +37,9 @@ pub struct Metric {
     /// is. That decides nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by: Vec<Split>,
+    /// The most that a value may be, where means are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<Most>,
     /// In place of the panel's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub against: Option<Against>,
@@ -60,6 +63,7 @@ impl Metric {
             unit: Unit::default(),
             edges: Vec::new(),
             by: Vec::new(),
+            most: None,
             against: None,
             margin: None,
             spread: None,
@@ -89,12 +93,16 @@ impl Metric {
             spread: self.spread.unwrap_or(panel.spread),
             ..panel.clone()
         };
+        let is_mean = policy.unit == Unit::Mean;
+        let has_edges = !self.edges.is_empty();
+        if is_mean != self.most.is_some() || (is_mean && has_edges) {
+            return Err(Invalid::Mean(self.name.clone()));
+        }
         match (policy.unit, policy.against) {
+            (Unit::Mean, Against::Slo(_)) => Err(Invalid::Mean(self.name.clone())),
             (Unit::Rate, Against::Slo(_)) => Err(Invalid::Rate(self.name.clone())),
-            (Unit::Share, Against::Slo(_)) if !self.edges.is_empty() => {
-                Err(Invalid::Edges(self.name.clone()))
-            }
-            (Unit::Share, _) | (Unit::Rate, Against::Baseline) => Ok(policy),
+            (Unit::Share, Against::Slo(_)) if has_edges => Err(Invalid::Edges(self.name.clone())),
+            (Unit::Share, _) | (Unit::Rate | Unit::Mean, Against::Baseline) => Ok(policy),
         }
     }
 }

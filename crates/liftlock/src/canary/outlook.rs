@@ -27,6 +27,7 @@ impl Outlook {
             [row.baseline.bad, row.baseline.total].map(|count| real(count.into()));
         match (policy.against, policy.unit) {
             (Against::Baseline, _) if total <= 0.0 || other_total <= 0.0 => {}
+            (Against::Baseline, Unit::Mean) => {}
             (Against::Baseline, Unit::Rate) => {
                 let all = total + other_total;
                 self.against += bad * other_total / all;

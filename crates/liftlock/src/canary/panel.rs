@@ -7,6 +7,7 @@
 
 mod places;
 mod proved;
+mod stored;
 mod warm_up;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::combine::ln_mean;
 use super::counts::{Arm, Pair, Tally};
 use super::histogram::{Histogram, Pilot};
+use super::limit::Most;
 use super::metric::{Edge, Metric, Role};
 use super::place::Place;
 use super::policy::{ALGORITHM, Against, Invalid, Policy, Unit};
@@ -56,6 +58,9 @@ pub struct Strand {
     /// Where, in a count of one value of a label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// The most that a value may be, where means are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<Most>,
     /// What it may decide.
     pub role: Role,
     /// Its part in the common evidence, not yet divided by all weights.
@@ -124,6 +129,7 @@ impl Panel {
             metric,
             edge: None,
             place: None,
+            most: None,
             role: Role::Decisive,
             weight: 1.0,
             pilot: None,
@@ -184,29 +190,6 @@ impl Panel {
     #[must_use]
     pub fn strands(&self) -> &[Strand] {
         &self.strands
-    }
-
-    /// Whether this, which was stored, goes on from what a new panel begins
-    /// with: the same counts by the same rules, and numbers that can come about.
-    #[must_use]
-    pub fn continues(&self, new: &Self) -> bool {
-        let strands = self.strands.iter().zip(&new.strands);
-        let mut same = strands.map(|(ours, theirs)| ours.continues(theirs));
-        let all = self.strands.len() == new.strands.len() && same.all(|same| same);
-        let together = self.spent() <= self.policy.alpha.planned() * 1.000_001;
-        let parts: f64 = self.strands.iter().map(|strand| strand.state.part()).sum();
-        let weights: f64 = self.strands.iter().map(|strand| strand.weight).sum();
-        let mut histograms = self.histograms.iter().zip(&new.histograms);
-        let shared = parts <= 1.000_001 && weights <= new.weights * 1.000_001;
-        self.algorithm == new.algorithm
-            && self.policy == new.policy
-            && self.weights.total_cmp(&new.weights).is_eq()
-            && self.histograms.len() == new.histograms.len()
-            && histograms.all(|(ours, theirs)| ours.continues(theirs))
-            && self.strands.iter().all(|strand| strand.weight >= 0.0)
-            && all
-            && together
-            && shared
     }
 
     /// The count that tells of the traffic: the first decisive one.
@@ -315,17 +298,6 @@ impl Strand {
         self.pilot.is_none() || self.state.part() > 0.0
     }
 
-    fn continues(&self, new: &Self) -> bool {
-        let ours = (&self.metric, &self.edge, &self.place, self.role);
-        let weight = self.pilot.is_some() || (self.weight - new.weight).abs() <= f64::EPSILON;
-        let part = self.pilot.is_some() || self.state.part() <= new.state.part();
-        ours == (&new.metric, &new.edge, &new.place, new.role)
-            && weight
-            && part
-            && self.pilot.is_some() == new.pilot.is_some()
-            && self.state.continues(&new.state)
-    }
-
     /// What its rows left behind.
     #[must_use]
     pub const fn state(&self) -> &State {
@@ -341,6 +313,7 @@ fn of(metric: &Metric, panel: &Policy, all: f64) -> Result<Vec<Strand>, Invalid>
         metric: metric.name.clone(),
         edge: edge.cloned(),
         place: None,
+        most: metric.most,
         role: metric.role,
         weight,
         pilot: edge.map(|_| Pilot::default()),
@@ -371,6 +344,7 @@ fn part(metric: &Metric, all: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canary::PARTS;
     use crate::canary::metric::Weight;
     use crate::span::Span;
 
@@ -557,5 +531,95 @@ mod tests {
             ..metric("latency", Role::Decisive)
         };
         assert!(refused(&[latency]).starts_with("metric `latency`: the edges"));
+    }
+
+    fn memory(role: Role) -> Metric {
+        Metric {
+            unit: Unit::Mean,
+            most: Some(Most::try_from(8.0).unwrap()),
+            ..metric("memory", role)
+        }
+    }
+
+    fn beside(number: i64, requests: [u64; 4], (baseline, canary): (u64, u64)) -> Tally {
+        let part = PARTS / 8;
+        let values = Pair::from([PARTS, baseline * part, PARTS, canary * part]);
+        Tally {
+            time: minute(number),
+            counts: vec![Pair::from(requests), values],
+        }
+    }
+
+    #[test]
+    fn a_mean_fails_by_its_own_part_of_the_risk_beside_counts() {
+        let own = -(Policy::default().alpha.planned() / 2.0).ln();
+        for (role, fails) in [(Role::Decisive, true), (Role::Shown, false)] {
+            let metrics = [metric("requests", Role::Decisive), memory(role)];
+            let mut panel = Panel::new(&Policy::default(), &metrics).unwrap();
+            for number in 1..=40 {
+                panel.push(&beside(number, [300, 3, 300, 3], (2, 6)), None);
+                if let Some(failed) = panel.failed() {
+                    assert_eq!(failed.name(), "memory");
+                    break;
+                }
+            }
+            assert_eq!(panel.failed().is_some(), fails, "{role:?}");
+            let evidence = panel.strands[1].state.ln_e_fail();
+            assert!(evidence >= own, "{evidence}");
+            assert_eq!(evidence < own + 0.4, fails, "it stops at once: {evidence}");
+            assert!(panel.spent() <= panel.policy.alpha.planned() * 1.000_001);
+        }
+    }
+
+    #[test]
+    fn a_mean_passes_only_by_its_own_proof() {
+        let metrics = [metric("requests", Role::Decisive), memory(Role::Decisive)];
+        let passes = |values| {
+            let mut panel = Panel::new(&Policy::default(), &metrics).unwrap();
+            for number in 1..=40 {
+                panel.push(&beside(number, [600, 12, 600, 12], values), None);
+            }
+            panel.is_no_worse()
+        };
+        assert!(passes((4, 4)));
+        // Within what is healthy, but not below the pass margin.
+        assert!(!passes((4, 6)));
+        assert!(!passes((0, 0)), "nothing of both tells nothing");
+    }
+
+    #[test]
+    fn a_warm_up_begins_with_a_request_and_not_with_a_process() {
+        let policy = Policy {
+            warm_up: Span::seconds(120),
+            ..Policy::default()
+        };
+        let metrics = [metric("requests", Role::Decisive), memory(Role::Decisive)];
+        let mut panel = Panel::new(&policy, &metrics).unwrap();
+        for number in 1..=4 {
+            panel.push(&beside(number, [300, 3, 0, 0], (2, 6)), None);
+        }
+        assert_eq!(panel.served, None);
+        panel.push(&beside(5, [300, 3, 20, 0], (2, 6)), None);
+        assert_eq!(panel.served, Some(minute(5)));
+        assert!(!panel.strands[1].state.has_told());
+    }
+
+    #[test]
+    fn means_need_a_bound_and_a_baseline_and_nothing_else_has_one() {
+        let unbounded = Metric {
+            most: None,
+            ..memory(Role::Decisive)
+        };
+        let counted = Metric {
+            unit: Unit::Share,
+            ..memory(Role::Decisive)
+        };
+        let promised = Metric {
+            against: Some(Against::slo("99%".parse().unwrap()).unwrap()),
+            ..memory(Role::Decisive)
+        };
+        for wrong in [unbounded, counted, promised] {
+            assert!(refused(&[wrong]).starts_with("metric `memory`: means are of values"));
+        }
     }
 }

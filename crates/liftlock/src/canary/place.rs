@@ -63,7 +63,7 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            Some(value) => write!(formatter, "{}={value:?}", self.label),
+            Some(value) => write!(formatter, "{}=\"{}\"", self.label, value.escape_debug()),
             None => write!(formatter, "all other values of {}", self.label),
         }
     }
@@ -250,7 +250,8 @@ mod tests {
             let named = named(&watched(&policy, &mut dice, share));
             found += usize::from(named.iter().any(|route| route == "/buy"));
             let healthy = named.iter().filter(|route| *route != "/buy").count();
-            wrong += healthy as f64 / named.len().max(1) as f64;
+            let number = |some: usize| f64::from(u32::try_from(some).unwrap());
+            wrong += number(healthy) / number(named.len().max(1));
         }
         println!("found in {found}, wrong {wrong}");
         assert!(found >= 58, "{found}");

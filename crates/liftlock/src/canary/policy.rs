@@ -138,6 +138,9 @@ pub enum Unit {
     /// Exposure (requests, seconds, bytes) and events during it, which may be
     /// more: rates are compared. Only against a baseline.
     Rate,
+    /// Values such as bytes of memory, in [`PARTS`](super::PARTS) of the most
+    /// that they may be: means are compared. Only against a baseline.
+    Mean,
 }
 
 impl Unit {
@@ -220,6 +223,12 @@ pub enum Invalid {
     /// A promised share of good requests says nothing about events.
     #[error("metric `{0}`: a rate of events cannot be held against a share of good requests")]
     Rate(Name),
+    /// Values need a bound, and nothing else does.
+    #[error("metric `{0}`: means are of values up to `most`, beside a baseline, without edges")]
+    Mean(Name),
+    /// Not a bound of values.
+    #[error("`{0}` is no bound of values: expected a number above 0")]
+    Most(String),
     /// Each edge would be held against one share.
     #[error(
         "metric `{0}`: the edges of a histogram are compared with a baseline, not with one share of good requests; take the bucket of the promised bound as `good`"

@@ -127,6 +127,7 @@ impl Sight {
         let all = match state.policy().unit {
             Unit::Share => "request to",
             Unit::Rate => "exposure of",
+            Unit::Mean => "value of",
         };
         let weight = self.weight(moment);
         if weight != Some(Percent::ZERO) && unseen(state.canary_seen()) {

@@ -4,6 +4,7 @@
 //! with the risk that is left instead of spending it once more.
 
 mod distance;
+mod means;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +13,11 @@ use super::eprocess::{Hypothesis, Process};
 use super::group::Group;
 use super::judgement::Limits;
 use super::law::Law;
+use super::mean::Mean;
 use super::null::{Null, WIDEST};
 use super::number::real;
 use super::outlook::Outlook;
-use super::policy::{Against, Policy, Sample};
+use super::policy::{Against, Policy, Sample, Unit};
 use crate::digest::Digest;
 use crate::percent::Percent;
 use crate::span::Span;
@@ -53,6 +55,9 @@ pub struct State {
     above_share: Process,
     below_share: Process,
     outlook: Outlook,
+    /// In place of all tests, where means are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mean: Option<Box<Mean>>,
 }
 
 impl State {
@@ -70,7 +75,9 @@ impl State {
             Against::Slo(_) => 1.0,
         };
         let share = || Process::new(Hypothesis::AtMost(SHARE_MARGIN));
+        let is_mean = policy.unit == Unit::Mean;
         Self {
+            mean: is_mean.then(|| Box::new(Mean::new(&policy))),
             policy,
             part,
             steep: 1.0,
@@ -136,6 +143,9 @@ impl State {
             self.push_share(row, share);
         }
         self.outlook.push(row, &self.policy);
+        if let Some(mean) = &mut self.mean {
+            mean.push(row);
+        }
         self.note(row);
     }
 
@@ -215,6 +225,10 @@ impl State {
             && self.health.is_like(&Null::new(margin, spread))
             && self.worse.is_like(&new.worse)
             && self.no_worse.is_like(&new.no_worse)
+            && match (&self.mean, &new.mean) {
+                (Some(ours), Some(theirs)) => ours.continues(theirs),
+                (ours, theirs) => ours.is_none() && theirs.is_none(),
+            }
     }
 
     /// The rules that this is judged by.
@@ -268,7 +282,10 @@ impl State {
     /// `ln E` against "no worse than the margin, or than the spread around it".
     #[must_use]
     pub fn ln_e_fail(&self) -> f64 {
-        self.worse.ln_e() - self.health.ln_likelier()
+        match &self.mean {
+            Some(mean) => mean.ln_e_fail(),
+            None => self.worse.ln_e() - self.health.ln_likelier(),
+        }
     }
 
     /// Whether either test proved that the canary is worse.
@@ -277,10 +294,11 @@ impl State {
         self.has_failed_look() || self.ln_e_fail() >= self.policy.alpha.fail_threshold()
     }
 
-    /// Whether a planned look failed the canary.
+    /// Whether the part of the risk that is this count's own failed the
+    /// canary: at a planned look, or where means are compared at any row.
     #[must_use]
     pub fn has_failed_look(&self) -> bool {
-        self.planned.has_failed()
+        self.planned.has_failed() || self.is_mean_worse()
     }
 
     /// How many more bad requests of the canary would have failed the last
@@ -290,21 +308,25 @@ impl State {
         self.planned.short()
     }
 
-    /// What the planned looks spent of the risk so far.
+    /// What the planned looks spent of the risk so far; where means are
+    /// compared, all of it from the first row on.
     #[must_use]
-    pub const fn spent(&self) -> f64 {
-        self.planned.spent()
+    pub fn spent(&self) -> f64 {
+        self.planned.spent() + self.staked_on_mean()
     }
 
     /// Whether any row could tell one odds ratio from another.
-    pub(super) const fn has_told(&self) -> bool {
-        self.no_worse.has_told()
+    pub(super) fn has_told(&self) -> bool {
+        self.no_worse.has_told() || self.mean.as_ref().is_some_and(|mean| mean.has_told())
     }
 
     /// `ln E` against "at least as bad as the pass margin".
     #[must_use]
     pub fn ln_e_pass(&self) -> f64 {
-        self.no_worse.ln_e()
+        match &self.mean {
+            Some(mean) => mean.ln_e_pass(),
+            None => self.no_worse.ln_e(),
+        }
     }
 
     /// Whether the planned sample was seen.

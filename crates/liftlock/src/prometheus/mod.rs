@@ -2,4 +2,4 @@
 
 mod answer;
 
-pub use answer::{Error, parse};
+pub use answer::{Error, parse, parse_histograms};

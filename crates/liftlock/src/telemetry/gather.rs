@@ -179,7 +179,7 @@ fn hole(gathered: &mut Gathered, slot: &str, end: Time, rest: &[Cell]) {
 
 fn missing(gathered: &mut Gathered, unit: Unit, (baseline, canary): (Option<&Arms>, &Arms)) {
     let (all, some) = match unit {
-        Unit::Share => ("all requests", "bad requests"),
+        Unit::Share | Unit::Mean => ("all requests", "bad requests"),
         Unit::Rate => ("the exposure", "events"),
     };
     let mut none = |slot, reason| {
@@ -215,7 +215,9 @@ fn column(
     let known = (&targets, rules.restarts);
     let bad = counts::<u64>(rules, (rows, known), &arms.bad, &mut gathered.faults)?;
     let total = match rules.unit {
-        Unit::Share => counts::<u64>(rules, (rows, known), &arms.total, &mut gathered.faults)?,
+        Unit::Share | Unit::Mean => {
+            counts::<u64>(rules, (rows, known), &arms.total, &mut gathered.faults)?
+        }
         Unit::Rate => counts::<f64>(rules, (rows, known), &arms.total, &mut gathered.faults)?,
     };
     if rules.unit == Unit::Rate && total.contains(&None) && !arms.total.is_added_up() {
@@ -358,6 +360,7 @@ mod tests {
         Counter::Raw(Answer {
             series,
             warnings: vec![],
+            natives: Vec::new(),
         })
     }
 
@@ -466,6 +469,7 @@ mod tests {
         let mut warned = seen.clone();
         warned.bad = Counter::Raw(Answer {
             warnings: vec!["half".to_owned()],
+            natives: Vec::new(),
             ..Answer::default()
         });
         assert_eq!(reasons(both(&warned, &known).unwrap()), [Reason::Partial]);

@@ -41,6 +41,7 @@ impl Memory {
             samples: samples.clone(),
         });
         Answer {
+            natives: Vec::new(),
             series: series.collect(),
             warnings: Vec::new(),
         }

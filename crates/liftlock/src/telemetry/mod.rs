@@ -24,6 +24,7 @@ mod increments;
 mod invalid;
 mod matcher;
 mod memory;
+pub mod native;
 mod question;
 mod series;
 pub mod several;

@@ -82,5 +82,6 @@ fn chosen(answer: Option<&Answer>, wanted: &Wanted) -> Counter {
     Counter::Raw(Answer {
         series: answer.series.iter().filter(fits).cloned().collect(),
         warnings: answer.warnings.clone(),
+        ..Answer::default()
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::native;
 use crate::time::Time;
 
 /// One value of a series.
@@ -26,15 +27,17 @@ impl Series {
     /// The series as PromQL writes it.
     #[must_use]
     pub fn name(&self) -> String {
-        let labels: Vec<String> = self
-            .labels
-            .iter()
-            .filter(|(key, _)| *key != "__name__")
-            .map(|(key, value)| format!("{key}=\"{value}\""))
-            .collect();
-        let name = self.labels.get("__name__").map_or("", String::as_str);
-        format!("{name}{{{}}}", labels.join(","))
+        name(&self.labels)
     }
+}
+
+pub(super) fn name(labels: &BTreeMap<String, String>) -> String {
+    let rest = labels.iter().filter(|(key, _)| *key != "__name__");
+    let rest: Vec<String> = rest
+        .map(|(key, value)| format!("{key}=\"{value}\""))
+        .collect();
+    let name = labels.get("__name__").map_or("", String::as_str);
+    format!("{name}{{{}}}", rest.join(","))
 }
 
 /// A whole answer.
@@ -42,6 +45,8 @@ impl Series {
 pub struct Answer {
     /// The series; none is an answer, too.
     pub series: Vec<Series>,
+    /// Those that hold native histograms instead of values.
+    pub natives: Vec<native::Series>,
     /// Why it may be incomplete.
     pub warnings: Vec<String>,
 }

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::several_times;
 use crate::process::{Process, free_address};
+use crate::remote_write::Batch;
 use crate::{http, peers};
 
 /// One target and the labels that its series get.
@@ -59,6 +60,37 @@ impl Prometheus {
         Self::serve(program, tempfile::tempdir()?, &config(scrapes)?)
     }
 
+    /// Starts it without targets: it holds what is written to it, native
+    /// histograms as well. Or gives nothing where it is not installed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it does not become ready.
+    pub fn receiving() -> Result<Option<Self>> {
+        let Some(program) = peers::require("prometheus") else {
+            return Ok(None);
+        };
+        several_times(|| Self::run(&program, &[])).map(Some)
+    }
+
+    /// Writes series into it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it does not take all of them.
+    pub fn write(&self, batch: &Batch) -> Result<()> {
+        let headers = [
+            ("content-encoding", "snappy"),
+            ("content-type", "application/x-protobuf"),
+            ("x-prometheus-remote-write-version", "0.1.0"),
+        ];
+        let url = format!("{}/api/v1/write", self.url());
+        let answer = http::send("POST", &url, &headers, &batch.body())?;
+        let text = String::from_utf8_lossy(&answer.body);
+        ensure!(answer.status == 204, "Prometheus refuses: {text}");
+        Ok(())
+    }
+
     /// Starts it on samples in `OpenMetrics`, with whole seconds as their times;
     /// it asks nobody. Or gives nothing where it is not installed.
     ///
@@ -99,6 +131,8 @@ impl Prometheus {
                 folder.path().join("data").display()
             ))
             .arg("--storage.tsdb.retention.time=100y")
+            .arg("--web.enable-remote-write-receiver")
+            .arg("--enable-feature=native-histograms")
             .arg(format!("--web.listen-address={address}"));
         let mut process = Process::spawn("prometheus", &mut command, folder.path())?;
         process.ready(|| http::answers(&format!("http://{address}/-/ready"), 200))?;

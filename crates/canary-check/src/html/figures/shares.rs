@@ -1,7 +1,7 @@
 //! The share of bad requests of both arms, and how many requests there were.
 
-use liftlock::canary::Against;
 use liftlock::canary::counts::{Arm, Row};
+use liftlock::canary::{Against, Unit};
 use liftlock::page::figure::{Layer, Panel, Spacing, Stroke, number};
 use liftlock::page::style::Ink;
 use liftlock::time::Time;
@@ -55,6 +55,9 @@ pub(super) fn drawn(section: &Section<'_>, from: Time) -> Drawn {
         spacing: Spacing::Even,
         layers: vec![second, first],
     };
+    if section.policy.unit == Unit::Mean {
+        return values(panel);
+    }
     Drawn {
         name: "shares",
         title: words.parts,
@@ -65,6 +68,16 @@ pub(super) fn drawn(section: &Section<'_>, from: Time) -> Drawn {
             words.all
         ),
         panels: vec![panel, requests(section, from)],
+    }
+}
+
+fn values(panel: Panel) -> Drawn {
+    Drawn {
+        name: "values",
+        title: "Values",
+        description: "What the canary and its baseline showed.".to_owned(),
+        caption: "As parts of the most that a value may be.".to_owned(),
+        panels: vec![panel],
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) fn of(metric: &Metric, panel: &Policy) -> Result<Vec<Strand>, Invalid
         metric: metric.name.clone(),
         edge: None,
         place: Some(place),
+        most: None,
         role: Role::Shown,
         weight: 0.0,
         pilot: None,

@@ -6,7 +6,12 @@ use crate::time::Time;
 
 impl Panel {
     pub(super) fn is_warming(&mut self, tally: &Tally) -> bool {
-        if self.served.is_none() && tally.counts.iter().any(|pair| pair.canary.total > 0) {
+        // A process has a size before its first request.
+        let all_means = self.strands.iter().all(|strand| strand.most.is_some());
+        let mut counts = tally.counts.iter().zip(&self.strands);
+        let served = counts
+            .any(|(pair, strand)| pair.canary.total > 0 && (all_means || strand.most.is_none()));
+        if self.served.is_none() && served {
             self.served = Some(tally.time);
         }
         self.is_cold(tally.time)

@@ -100,6 +100,10 @@ impl Limits {
         query("exposure", &policy.exposure, &one.exposure)?;
         query("events", &policy.events, &one.events)?;
         query("histogram", &policy.histogram, &one.histogram)?;
+        query("gauge", &policy.gauge, &one.gauge)?;
+        if one.most.is_some() && one.most != policy.most {
+            return Err(loosened("most", "something else", "set"));
+        }
         // A heavier metric takes risk from the others, a lighter one has less.
         let weight = policy.weight.unwrap_or_default();
         same("weight", Some(&weight), one.weight)?;

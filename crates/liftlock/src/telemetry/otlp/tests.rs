@@ -76,7 +76,7 @@ fn rows(text: &str) -> Vec<(u64, u64)> {
     let [total, bad] = read(text, [TOTAL, BAD]).unwrap().map(|series| {
         Counter::Raw(Answer {
             series,
-            warnings: Vec::new(),
+            ..Answer::default()
         })
     });
     let gathered = gather(window, None, &Arms { total, bad }).unwrap();

@@ -9,7 +9,7 @@ use super::{Counts, Wanted};
 use crate::canary::metric::{Metric, Role, Weight};
 use crate::canary::panel::ONLY;
 use crate::canary::place::MOST_LABELS;
-use crate::canary::{self, Against, Margin, Spread, Unit};
+use crate::canary::{self, Against, Margin, Most, Spread, Unit};
 use crate::failure::{Explain, Kind};
 use crate::name::Name;
 use crate::percent::Percent;
@@ -53,6 +53,12 @@ pub struct Further {
     /// Selector of a histogram's buckets, alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub histogram: Option<String>,
+    /// Selector of gauges of values, alone, whose means are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gauge: Option<String>,
+    /// The most that a value of the gauge may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<Most>,
     /// What it may decide; default `decisive`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -118,7 +124,8 @@ fn named(list: Vec<Wanted>) -> Result<Vec<Wanted>, BadMetrics> {
     }
 }
 
-fn one(written: &Further) -> Result<Wanted, BadMetrics> {
+/// What is counted, and by which selectors.
+fn counts(written: &Further) -> Result<Counts, BadMetrics> {
     let name = written.name.clone();
     let matcher = |field, text: &str| {
         let selector = |source| BadMetrics::Selector {
@@ -134,34 +141,51 @@ fn one(written: &Further) -> Result<Wanted, BadMetrics> {
     let question = |(all, total): (_, &str), (some, part): (_, &str)| {
         Ok::<_, BadMetrics>(Question::new(matcher(all, total)?, matcher(some, part)?))
     };
-    let counts = match (
-        (&written.total, &written.bad, &written.good),
-        (&written.exposure, &written.events),
-        &written.histogram,
-    ) {
-        ((Some(total), Some(bad), None), (None, None), None) => {
-            Counts::Bad(question(("total", total), ("bad", bad))?)
-        }
-        ((Some(total), None, Some(good)), (None, None), None) => {
-            Counts::Good(question(("total", total), ("good", good))?)
-        }
-        ((None, None, None), (Some(exposure), Some(events)), None) => {
-            Counts::Rate(question(("exposure", exposure), ("events", events))?)
-        }
-        ((None, None, None), (None, None), Some(buckets)) => Counts::Histogram {
-            buckets: matcher("histogram", buckets)?,
+    Ok(
+        match (
+            (&written.total, &written.bad, &written.good),
+            (&written.exposure, &written.events),
+            &written.histogram,
+        ) {
+            ((Some(total), Some(bad), None), (None, None), None) => {
+                Counts::Bad(question(("total", total), ("bad", bad))?)
+            }
+            ((Some(total), None, Some(good)), (None, None), None) => {
+                Counts::Good(question(("total", total), ("good", good))?)
+            }
+            ((None, None, None), (Some(exposure), Some(events)), None) => {
+                Counts::Rate(question(("exposure", exposure), ("events", events))?)
+            }
+            ((None, None, None), (None, None), Some(buckets)) => Counts::Histogram {
+                buckets: matcher("histogram", buckets)?,
+            },
+            ((None, None, None), (None, None), None) => match (&written.gauge, written.most) {
+                (Some(values), Some(most)) => Counts::Mean {
+                    values: matcher("gauge", values)?,
+                    most,
+                },
+                _ => return Err(BadMetrics::Counts(name)),
+            },
+            _ => return Err(BadMetrics::Counts(name)),
         },
-        _ => return Err(BadMetrics::Counts(name)),
+    )
+}
+
+fn one(written: &Further) -> Result<Wanted, BadMetrics> {
+    let counts = counts(written)?;
+    let (unit, most) = match &counts {
+        Counts::Rate(_) => (Unit::Rate, None),
+        Counts::Mean { most, .. } => (Unit::Mean, Some(*most)),
+        Counts::Bad(_) | Counts::Good(_) | Counts::Histogram { .. } => (Unit::Share, None),
     };
-    let unit = match &counts {
-        Counts::Rate(_) => Unit::Rate,
-        Counts::Bad(_) | Counts::Good(_) | Counts::Histogram { .. } => Unit::Share,
-    };
+    if written.most != most || (written.gauge.is_some() && most.is_none()) {
+        return Err(BadMetrics::Counts(written.name.clone()));
+    }
     if written.slo.is_some() && written.histogram.is_some() {
         return Err(canary::Invalid::Edges(written.name.clone()).into());
     }
     check_labels(&written.by)?;
-    if !written.by.is_empty() && written.histogram.is_some() {
+    if !written.by.is_empty() && (written.histogram.is_some() || written.gauge.is_some()) {
         return Err(BadMetrics::Split(written.name.clone()));
     }
     let against = written.slo.map(Against::slo).transpose()?;
@@ -170,6 +194,7 @@ fn one(written: &Further) -> Result<Wanted, BadMetrics> {
             role: written.role.unwrap_or_default(),
             weight: written.weight.unwrap_or_default(),
             unit,
+            most,
             against,
             margin: written.margin,
             spread: written.spread,
@@ -233,7 +258,7 @@ pub enum BadMetrics {
     Twice(Name),
     /// None of the ways to count.
     #[error(
-        "metric `{0}` needs `total` with `bad` or `good`, `exposure` with `events`, or `histogram` alone"
+        "metric `{0}` needs `total` with `bad` or `good`, `exposure` with `events`, `histogram` alone, or `gauge` with `most`"
     )]
     Counts(Name),
     /// A selector is none.

@@ -3,6 +3,8 @@
 
 mod beside;
 mod file;
+mod means;
+mod native;
 mod objective;
 mod places;
 
@@ -17,6 +19,7 @@ use super::question::{Question, Slots};
 use super::series::{Answer, Series};
 use super::shape::{Arms, Counter};
 use super::window::Window;
+use crate::canary::Most;
 use crate::canary::Reason;
 use crate::canary::counts::{Arm, Pair, Row};
 use crate::canary::metric::{Edge, Metric};
@@ -52,15 +55,17 @@ enum Counts {
     Good(Question),
     /// Counters of an exposure and of events during it.
     Rate(Question),
-    /// The buckets of a classic histogram.
+    /// A native histogram, or the buckets of a classic one.
     Histogram { buckets: Matcher },
+    /// Gauges of values, and the most that one may be.
+    Mean { values: Matcher, most: Most },
 }
 
 impl Counts {
     /// All events and the bad ones, of what was counted.
     const fn bad(&self, arm: Arm) -> Arm {
         match self {
-            Self::Bad(_) | Self::Rate(_) => arm,
+            Self::Bad(_) | Self::Rate(_) | Self::Mean { .. } => arm,
             Self::Good(_) | Self::Histogram { .. } => Arm {
                 bad: arm.total.saturating_sub(arm.bad),
                 ..arm
@@ -101,8 +106,8 @@ impl Wanted {
     #[must_use]
     pub fn queries(&self, slots: Slots<'_>, span: Span) -> Vec<String> {
         match &self.counts {
-            Counts::Histogram { buckets } => {
-                let query = buckets.query(&slots.all());
+            Counts::Histogram { buckets: all } | Counts::Mean { values: all, .. } => {
+                let query = all.query(&slots.all());
                 vec![format!("{query}[{}ms]", span.millis())]
             }
             Counts::Bad(question) | Counts::Good(question) | Counts::Rate(question) => {
@@ -125,6 +130,10 @@ impl Wanted {
             });
         };
         let known = buckets.about(slots.baseline.unwrap_or(slots.canary))?;
+        if native::are_native(answers)? {
+            let edges = native::edges(&known, answers);
+            return self.with(edges);
+        }
         let series = answers.iter().flat_map(|answer| &answer.series);
         let bounds = series.filter(|one| known.fits(&one.labels));
         let mut edges = Vec::new();
@@ -139,6 +148,10 @@ impl Wanted {
         }
         edges.sort();
         edges.dedup();
+        self.with(edges)
+    }
+
+    fn with(&self, edges: Vec<Edge>) -> Result<Metric, Error> {
         if !edges.is_empty() && edges.iter().filter(|edge| edge.bound() > 0.0).count() < 2 {
             return Err(Error::Query {
                 field: "histogram",
@@ -178,8 +191,14 @@ impl Wanted {
             Ok(count(rules, baseline.as_ref(), &canary)?)
         };
         let counts = match &self.counts {
+            Counts::Mean { values, most } => {
+                return self.means((values, *most), (window, slots), answers);
+            }
             Counts::Bad(_) | Counts::Good(_) | Counts::Rate(_) => {
                 vec![arms(&|slot| self.arms(answers, slot))?]
+            }
+            Counts::Histogram { .. } if native::are_native(answers)? => {
+                return self.natives(metric, (window, slots), answers);
             }
             Counts::Histogram { buckets } => {
                 for slot in slots.all() {
@@ -209,7 +228,9 @@ impl Wanted {
     /// When what restarts as a whole did so.
     fn restarts(&self, answers: &[Answer]) -> Restarts {
         match &self.counts {
-            Counts::Bad(_) | Counts::Good(_) | Counts::Rate(_) => Restarts::default(),
+            Counts::Bad(_) | Counts::Good(_) | Counts::Rate(_) | Counts::Mean { .. } => {
+                Restarts::default()
+            }
             Counts::Histogram { .. } => Restarts::of(answers),
         }
     }
@@ -246,7 +267,9 @@ impl Wanted {
         faults.dedup();
         let note = |note: &String| format!("metric `{}`: {note}", self.metric.name);
         let notes = match &self.counts {
-            Counts::Bad(_) | Counts::Rate(_) => first.notes.iter().map(note).collect(),
+            Counts::Bad(_) | Counts::Rate(_) | Counts::Mean { .. } => {
+                first.notes.iter().map(note).collect()
+            }
             Counts::Good(_) | Counts::Histogram { .. } => Vec::new(),
         };
         Column {
@@ -355,7 +378,7 @@ mod tests {
         canary: "v.2",
     };
 
-    const PLAIN: Reading<'_> = Reading {
+    pub(super) const PLAIN: Reading<'_> = Reading {
         slot_label: None,
         against: crate::canary::Against::Baseline,
     };
@@ -605,6 +628,7 @@ mod tests {
         let answer = |name: &str, rises: [u32; 2]| Answer {
             series: vec![of(name, "v1", rises[0]), of(name, "v.2", rises[1])],
             warnings: Vec::new(),
+            natives: Vec::new(),
         };
         assert_eq!(rate.queries(SLOTS, Span::seconds(1)).len(), 2);
         let answers = [
@@ -632,6 +656,7 @@ mod tests {
         let answers = [Answer {
             series: vec![series(&[("__name__", "m"), ("v", "v1"), ("ok", "1")], 9)],
             warnings: Vec::new(),
+            natives: Vec::new(),
         }];
         let refused = wide.gather(&wide.metric, (window(), SLOTS), &answers);
         assert!(matches!(refused, Err(Missing::Counts(Invalid::Both(_)))));
@@ -658,6 +683,7 @@ mod tests {
         let some = Answer {
             series: vec![answer.series[1].clone(), answer.series[3].clone()],
             warnings: Vec::new(),
+            natives: Vec::new(),
         };
         let found = bad.gather(&bad.metric, (window(), SLOTS), &[answer, some]);
         assert_eq!(found.unwrap().rows[0].1, [Pair::from([100, 10, 100, 10])]);

@@ -58,7 +58,7 @@ impl Wanted {
             Counts::Bad(question) | Counts::Good(question) | Counts::Rate(question) => {
                 question.arms(answers, slot)
             }
-            Counts::Histogram { .. } => Ok(Arms::default()),
+            Counts::Histogram { .. } | Counts::Mean { .. } => Ok(Arms::default()),
         }
     }
 }
@@ -131,6 +131,6 @@ fn at(counter: &Counter, place: &Place, split: &Split) -> Counter {
     };
     Counter::Raw(Answer {
         series: counter.series().iter().filter(fits).cloned().collect(),
-        warnings: Vec::new(),
+        ..Answer::default()
     })
 }

@@ -163,7 +163,11 @@ pub(crate) fn told([good, bad]: &[Vec<Series>; 2], warning: Option<&str>) -> Arm
     let warnings: Vec<String> = warning.map(str::to_owned).into_iter().collect();
     let answer = |series: Vec<Series>| {
         let warnings = warnings.clone();
-        Counter::Raw(Answer { series, warnings })
+        Counter::Raw(Answer {
+            series,
+            warnings,
+            ..Answer::default()
+        })
     };
     Arms {
         total: answer(good.iter().chain(bad).cloned().collect()),
