@@ -61,9 +61,13 @@ pub struct Place {
 }
 
 impl fmt::Display for Place {
+    #[expect(
+        clippy::use_debug,
+        reason = "a value in quotes, without characters that cannot be seen"
+    )]
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            Some(value) => write!(formatter, "{}=\"{}\"", self.label, value.escape_debug()),
+            Some(value) => write!(formatter, "{}={value:?}", self.label),
             None => write!(formatter, "all other values of {}", self.label),
         }
     }
