@@ -5,6 +5,7 @@ use liftlock::approval::policy::Exclusion;
 use liftlock::approval::request::Identified;
 use liftlock::crypto::{PublicKey, Signer as _};
 use liftlock::failure::{Failure, Kind};
+use liftlock::name::Name;
 use liftlock::predicate::ANSWER;
 use liftlock::record::{self, Actor};
 use liftlock::report::Report;
@@ -84,13 +85,9 @@ fn may(
     (key, now): (&PublicKey, Time),
 ) -> Result<(), Failure> {
     let person = &args.person;
-    if !asked.request.people.contains(person) {
-        let people: Vec<String> = asked
-            .request
-            .people
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+    if !asked.request.asks(person) {
+        let people = asked.request.people();
+        let people: Vec<&str> = people.iter().map(Name::as_str).collect();
         let message = format!("`{person}` is not asked: {} are", people.join(", "));
         return Err(Failure::new(Kind::Refuted, message));
     }
@@ -116,10 +113,8 @@ fn may(
         let policy = policy.excluding(&asked.release.release, &signers);
         excluded = excluded.or_else(|| policy.excluded.get(person).copied());
     }
-    let why = match excluded {
-        None => return Ok(()),
-        Some(Exclusion::Author) => "is an author of the change",
-        Some(Exclusion::Signer) => "signed the release",
+    let Some(why) = excluded else {
+        return Ok(());
     };
     let message = format!("`{person}` {why}, and so may not answer");
     Err(Failure::new(Kind::Refuted, message).with_hint("let somebody else answer"))

@@ -125,13 +125,25 @@ fn rule(environment: &Environment, rules: &Rules, session: &Session) -> Result<S
         };
     };
     let keys = rules.trust.people_keys(session.started);
-    let without: Vec<&str> = rule
-        .people
+    let people = rule.people();
+    let without: Vec<&str> = people
         .iter()
         .filter(|name| !keys.iter().any(|(holder, _)| holder == *name))
         .map(|name| name.as_str())
         .collect();
-    let all = format!("{} of {} people", rule.quorum, rule.people.len());
+    let all = rule.rules.iter();
+    let all: Vec<String> = all
+        .map(|one| match rule.rules.as_slice() {
+            [_] => format!("{} of {} people", one.quorum, people.len()),
+            _ => format!(
+                "{}: {} of {}",
+                one.name,
+                one.quorum,
+                one.group.members().len()
+            ),
+        })
+        .collect();
+    let all = all.join(", ");
     if !required {
         Err(format!("{all}, but `requires` does not name `approval`"))
     } else if without.is_empty() {

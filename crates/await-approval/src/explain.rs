@@ -14,7 +14,7 @@ use crate::{args, render};
 /// One condition of a pass.
 #[derive(Serialize)]
 struct Condition {
-    condition: &'static str,
+    condition: String,
     met: bool,
     wanted: String,
     found: String,
@@ -66,10 +66,9 @@ fn conditions(judged: &Judged, reference: &str) -> Vec<Condition> {
         .filter(|one| one.answer == Say::No)
         .map(|one| one.person.to_string())
         .collect();
-    let quorum = policy.quorum.max(request.quorum);
-    vec![
+    let mut conditions = vec![
         Condition {
-            condition: "policy",
+            condition: "policy".to_owned(),
             met: request.policy == policy.digest,
             wanted: format!("asked under the policy in force, {}", policy.digest),
             found: request.policy.to_string(),
@@ -77,7 +76,7 @@ fn conditions(judged: &Judged, reference: &str) -> Vec<Condition> {
             fix: again.clone(),
         },
         Condition {
-            condition: "open",
+            condition: "open".to_owned(),
             met: judged.asked.is_open(judged.at),
             wanted: format!("not later than {}", request.expires_at),
             found: judged.at.to_string(),
@@ -85,7 +84,7 @@ fn conditions(judged: &Judged, reference: &str) -> Vec<Condition> {
             fix: again.clone(),
         },
         Condition {
-            condition: "not-denied",
+            condition: "not-denied".to_owned(),
             met: denied.is_empty(),
             wanted: "nobody says no".to_owned(),
             found: if denied.is_empty() {
@@ -96,17 +95,21 @@ fn conditions(judged: &Judged, reference: &str) -> Vec<Condition> {
             who: anybody(),
             fix: again,
         },
-        Condition {
-            condition: "quorum",
-            met: judgement.still_needed == 0,
-            wanted: format!("{quorum} different people say yes"),
-            found: format!("{} still needed", judgement.still_needed),
-            who: render::joined(&judgement.who_may),
-            fix: format!(
-                "await-approval answer --request {reference} --person NAME --key NAME.key --yes"
-            ),
+    ];
+    conditions.extend(judgement.rules.iter().map(|rule| Condition {
+        condition: match judgement.rules.as_slice() {
+            [_] => "quorum".to_owned(),
+            _ => format!("rule {}", rule.name),
         },
-    ]
+        met: rule.missing == 0,
+        wanted: format!("{} different people say yes", rule.quorum),
+        found: format!("{} still needed", rule.missing),
+        who: render::joined(&rule.who_may),
+        fix: format!(
+            "await-approval answer --request {reference} --person NAME --key NAME.key --yes"
+        ),
+    }));
+    conditions
 }
 
 fn human(conditions: &[Condition], judgement: &Judgement) -> String {

@@ -5,7 +5,6 @@ use liftlock::approval::predicate::Approval;
 use liftlock::approval::{Closed, recheck};
 use liftlock::attestation;
 use liftlock::bundle::Bundle;
-use liftlock::config::environment;
 use liftlock::config::trust::Role;
 use liftlock::crypto::{PublicKey, Signer as _};
 use liftlock::digest::Digest;
@@ -116,15 +115,10 @@ fn counts(bundle: &Bundle, judged: &Judged, signer: &Private) -> Result<(), Fail
     let keys = [signer.public_key().clone()];
     let proved = attestation::verify(bundle, &keys, &Local)?;
     let policy = &judged.policy;
-    let rule = environment::Approval {
-        quorum: policy.quorum,
-        people: policy.people.iter().cloned().collect(),
-        expires: Some(policy.expires),
-    };
     let frame = recheck::Frame {
         keyring: &policy.keyring,
         environment: &asked.request.environment,
-        rule: Some(&rule),
+        rule: Some(&policy.approval),
         policy: policy.digest,
         release: &asked.release,
         signers: &judged.signers,

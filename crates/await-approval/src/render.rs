@@ -6,7 +6,8 @@ use liftlock::approval::answer::Answer;
 use liftlock::approval::decide::Judgement;
 use liftlock::approval::policy::Policy;
 use liftlock::approval::predicate::Latency;
-use liftlock::approval::request::Identified;
+use liftlock::approval::request::{Identified, Request};
+use liftlock::approval::seats::Rule;
 use liftlock::bundle::Bundle;
 use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
@@ -26,7 +27,8 @@ struct Requested<'a> {
     id: &'a str,
     release: &'a Reference,
     policy: Digest,
-    quorum: u32,
+    rules: &'a [Rule],
+    distinct: bool,
     who_may: &'a [Name],
     made_at: Time,
     expires_at: Time,
@@ -48,7 +50,6 @@ struct Outcome<'a> {
     request: Digest,
     release: &'a Reference,
     policy: Digest,
-    quorum: u32,
     expires_at: Time,
     approval: Option<Digest>,
     judgement: &'a Judgement,
@@ -62,7 +63,7 @@ pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Pat
         None => asked.digest.to_string(),
     };
     let able = policy.eligible(request.made_at).into_iter();
-    let who_may: Vec<Name> = able.filter(|name| request.people.contains(name)).collect();
+    let who_may: Vec<Name> = able.filter(|name| request.asks(name)).collect();
     let file = output.map_or("", |_| " --output ANSWER.json");
     let answer_with = format!(
         "await-approval answer --request {reference} --person NAME --key NAME.key --yes{file}"
@@ -71,8 +72,11 @@ pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Pat
     let judge_with = format!("await-approval judge --request {reference} --key judge.key{file}");
     let people = joined(&who_may);
     let headline = format!(
-        "{} to {} needs {} of {people} until {}",
-        request.release.id, request.environment, request.quorum, request.expires_at
+        "{} to {} needs {} until {}",
+        request.release.id,
+        request.environment,
+        wanted(request, &who_may),
+        request.expires_at
     );
     let human = format!(
         "{}\nanswer:  {answer_with}\njudge:   {judge_with}\n",
@@ -83,12 +87,15 @@ pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Pat
         escape_markdown(&headline),
         asked.digest
     );
+    let quorums = request.rules.iter().map(|rule| rule.quorum);
+    let quorums = quorums.fold(0, u32::saturating_add);
     let detail = Requested {
         request: asked.digest,
         id: &request.id,
         release: &request.release,
         policy: request.policy,
-        quorum: request.quorum,
+        rules: &request.rules,
+        distinct: request.distinct,
         who_may: &who_may,
         made_at: request.made_at,
         expires_at: request.expires_at,
@@ -99,7 +106,7 @@ pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Pat
         .with_detail(&detail)
         .with_output("request", asked.digest.to_string())
         .with_output("expires-at", request.expires_at.to_string())
-        .with_output("still-needed", request.quorum.to_string())
+        .with_output("still-needed", quorums.to_string())
         .with_output("who-may", people)
         .with_human(human)
         .with_summary(summary)
@@ -107,6 +114,20 @@ pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Pat
             Some(request.service.clone()),
             Some(request.environment.clone()),
         )
+}
+
+/// How many of whom, by each rule.
+fn wanted(request: &Request, who_may: &[Name]) -> String {
+    let each = request.rules.iter().map(|rule| {
+        let able = who_may.iter().filter(|name| rule.people.contains(*name));
+        let able: Vec<Name> = able.cloned().collect();
+        let text = format!("{} of {}", rule.quorum, joined(&able));
+        match request.rules.as_slice() {
+            [_] => text,
+            _ => format!("{text} for {}", rule.name),
+        }
+    });
+    each.collect::<Vec<_>>().join(" and ")
 }
 
 pub(crate) fn answered(said: &Answer, bundle: &Digest, asked: &Identified) -> Report {
@@ -143,7 +164,6 @@ pub(crate) fn judged(judged: &Judged, approval: Option<&Bundle>, reference: &str
         request: asked.digest,
         release: &request.release,
         policy: request.policy,
-        quorum: judged.policy.quorum.max(request.quorum),
         expires_at: request.expires_at,
         approval,
         judgement,
@@ -194,15 +214,21 @@ fn people_lines(judged: &Judged, reference: &str) -> String {
         );
     }
     if judgement.verdict == Verdict::Pending {
-        push(
-            &mut lines,
-            format_args!(
-                "needed  {} more of {} until {}",
-                judgement.still_needed,
-                joined(&judgement.who_may),
-                judged.asked.request.expires_at
-            ),
-        );
+        for rule in judgement.rules.iter().filter(|rule| rule.missing > 0) {
+            let named = match judgement.rules.as_slice() {
+                [_] => String::new(),
+                _ => format!(" for {}", rule.name),
+            };
+            push(
+                &mut lines,
+                format_args!(
+                    "needed  {} more of {}{named} until {}",
+                    rule.missing,
+                    joined(&rule.who_may),
+                    judged.asked.request.expires_at
+                ),
+            );
+        }
         push(
             &mut lines,
             format_args!(

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use liftlock::approval::policy::{Exclusion, Policy};
+use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Request, SCHEMA_VERSION};
+use liftlock::approval::seats::{Overlap, Rule, Seats};
 use liftlock::approval::{DEFAULT_EXPIRY, signer};
 use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::foreign;
@@ -97,8 +98,8 @@ fn wanted(
     policy: &Policy,
     session: &Session,
 ) -> Result<Identified, Failure> {
-    let (quorum, people) = tighter(&args.rule, policy)?;
-    let expires = lifetime(args.expires, policy.expires)?;
+    let rules = tighter(&args.rule, policy)?;
+    let expires = lifetime(args.expires, policy.longest())?;
     let made_at = clock::now();
     let nonce = random::token()?;
     let id: String = nonce.chars().take(12).collect();
@@ -112,8 +113,8 @@ fn wanted(
         document,
         policy: policy.digest,
         evidence: args.evidence.clone(),
-        quorum,
-        people,
+        rules,
+        distinct: policy.approval.overlap() == Overlap::Distinct,
         requested_by: session.ci.actor.clone(),
         run_url: session.ci.url.clone(),
         made_at,
@@ -138,52 +139,60 @@ fn lifetime(flag: Option<Span>, longest: Span) -> Result<Span, Failure> {
 }
 
 /// Flags may ask for more people, and fewer may be asked; never the reverse.
-fn tighter(flags: &args::Rule, policy: &Policy) -> Result<(u32, BTreeSet<Name>), Failure> {
+fn tighter(flags: &args::Rule, policy: &Policy) -> Result<Vec<Rule>, Failure> {
+    let refused =
+        |kind, message: String| Err(Failure::new(kind, message).with_hint("leave the flag out"));
     let loosens = |flag: &str| {
         let message = format!("`--{flag}` would loosen the policy");
-        Failure::new(Kind::Invalid, message).with_hint("leave the flag out")
+        refused(Kind::Invalid, message)
     };
-    let quorum = flags.quorum.unwrap_or(policy.quorum);
-    if quorum < policy.quorum {
-        return Err(loosens("quorum"));
+    let mut rules = policy.approval.filled();
+    if let Some(quorum) = flags.quorum {
+        let [only] = rules.as_mut_slice() else {
+            let message = format!("`--quorum` fits none of {} rules", rules.len());
+            return refused(Kind::Usage, message);
+        };
+        if quorum < only.quorum {
+            return loosens("quorum");
+        }
+        only.quorum = quorum;
     }
     let people: BTreeSet<Name> = flags.person.iter().cloned().collect();
-    if !people.is_subset(&policy.people) {
-        return Err(loosens("person"));
+    if !people.is_subset(&policy.approval.people()) {
+        return loosens("person");
     }
-    let people = if people.is_empty() {
-        policy.people.clone()
-    } else {
-        people
-    };
-    Ok((quorum, people))
+    if !people.is_empty() {
+        for rule in &mut rules {
+            rule.people.retain(|name| people.contains(name));
+        }
+    }
+    Ok(rules)
 }
 
 /// Refuses a question that can never be answered with a yes.
 fn reachable(wanted: &Identified, policy: &Policy) -> Result<(), Failure> {
     let request = &wanted.request;
-    let able = policy.eligible(request.made_at);
-    let able: Vec<&str> = able
-        .iter()
-        .filter(|name| request.people.contains(*name))
-        .map(Name::as_str)
-        .collect();
-    if usize::try_from(request.quorum).is_ok_and(|quorum| quorum <= able.len()) {
+    let able: BTreeSet<Name> = policy.eligible(request.made_at).into_iter().collect();
+    let seats = Seats::new(&request.rules, request.overlap(), &able);
+    let mut short = seats.rules().filter(|(_, _, missing)| *missing > 0);
+    let Some((rule, counted, _)) = short.next() else {
         return Ok(());
-    }
+    };
     let excluded = policy.excluded.iter();
     let excluded: String = excluded
-        .filter(|(name, _)| request.people.contains(*name))
-        .map(|(name, why)| match why {
-            Exclusion::Author => format!("; {name} is an author"),
-            Exclusion::Signer => format!("; {name} signed the release"),
-        })
+        .filter(|(name, _)| rule.people.contains(*name))
+        .map(|(name, why)| format!("; {name} {why}"))
         .collect();
+    let named = match request.rules.as_slice() {
+        [_] => String::new(),
+        _ => format!("by the rule {}, ", rule.name),
+    };
+    let names: Vec<&str> = counted.iter().map(|name| name.as_str()).collect();
     let message = format!(
-        "{} people have to say yes, and only {} may: {}{excluded}",
-        request.quorum,
-        able.len(),
-        able.join(", ")
+        "{named}{} people have to say yes, and only {} may: {}{excluded}",
+        rule.quorum,
+        names.len(),
+        names.join(", ")
     );
     Err(Failure::new(Kind::Invalid, message)
         .with_hint("name more people, with keys that count, in the `approval` rule"))

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use liftlock::approval::policy::Policy;
+use liftlock::config::approval::Approval;
 use liftlock::config::effective::Rules;
-use liftlock::config::environment::Approval;
 use liftlock::config::trust::{DatedKey, Keyring, Person};
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
@@ -145,16 +145,15 @@ fn from_flags(flags: &Rule) -> Result<Policy, Failure> {
         return Err(Failure::new(Kind::Usage, message)
             .with_hint("give at least 1, and at most as many as there are people"));
     }
-    let rule = Approval {
-        quorum,
-        people: asked.into_iter().collect(),
-        // Whoever gives the flags gives `--expires` as well: there is nobody
-        // above who could limit it.
-        expires: Some(Span::seconds(u32::MAX)),
-    };
+    let named = asked.into_iter().collect();
+    let mut approval =
+        Approval::of(quorum, named).map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    // Whoever gives the flags gives `--expires` as well: there is nobody
+    // above who could limit it.
+    approval.expires = Some(Span::seconds(u32::MAX));
     let keyring = Keyring {
         trusted: Vec::new(),
         people,
     };
-    Ok(Policy::of_flags(&rule, keyring))
+    Ok(Policy::of_flags(&approval, keyring))
 }

@@ -9,7 +9,7 @@ use liftlock::approval::answer::{Answer, Say};
 use liftlock::approval::{Closed, recheck, request};
 use liftlock::attestation;
 use liftlock::bundle::Bundle;
-use liftlock::config::environment::Approval as Rule;
+use liftlock::config::approval::Approval;
 use liftlock::config::trust::{DatedKey, Keyring, Person, Role, Trusted};
 use liftlock::digest::Digest;
 use liftlock::name::Name;
@@ -91,11 +91,15 @@ impl World {
     }
 
     fn configure(&self, quorum: &str) {
+        self.demand(&format!("{{ {quorum}, people: [alice, bob, carol] }}"));
+    }
+
+    fn demand(&self, approval: &str) {
         let text = format!(
             "version: 1\nservice: shop\ntrust:\n  - {{ name: approvals, roles: [judge], keys: [{{ key-file: {judge} }}] }}\n\
              people:\n  alice: {{ keys: [{{ key-file: {alice} }}, {{ key-file: {alice2} }}] }}\n  bob: {{ keys: [{{ key-file: {bob} }}] }}\n  \
              carol: {{ keys: [{{ key-file: {carol} }}], emails: [carol@shop.example] }}\n\
-             environments:\n  staging: {{}}\n  production:\n    requires: [approval]\n    approval: {{ {quorum}, people: [alice, bob, carol] }}\n",
+             environments:\n  staging: {{}}\n  production:\n    requires: [approval]\n    approval: {approval}\n",
             judge = public("judge"),
             alice = public("alice"),
             alice2 = public("alice2"),
@@ -268,11 +272,8 @@ fn two_people_approve_and_anyone_can_count_again() {
     let proved = attestation::verify(&bundle, &judges, &Local).unwrap();
     let policy = Digest::of(&fs::read(world.path("liftlock.yaml")).unwrap());
     let (asked, production) = (world.request(&request), name("production"));
-    let rule = Rule {
-        quorum: 2,
-        people: ["alice", "bob", "carol"].map(name).to_vec(),
-        expires: None,
-    };
+    let people = ["alice", "bob", "carol"].map(name).to_vec();
+    let rule = Approval::of(2, people).unwrap();
     let frame = recheck::Frame {
         keyring: &keyring,
         environment: &production,
@@ -289,6 +290,37 @@ fn two_people_approve_and_anyone_can_count_again() {
         bundle.digest().hex()
     ));
     assert!(stored.exists(), "the approval is found under the artifact");
+}
+
+#[test]
+fn every_rule_needs_its_own_people() {
+    let world = World::bare();
+    world.demand(
+        "{ rules: [{ name: release, quorum: 1, people: [alice, bob] }, \
+         { name: security, quorum: 1, people: [bob, carol] }], distinct: true }",
+    );
+    let request = world.ask("shop-1.json");
+    assert_eq!(world.answer(&request, "bob", "bob", "--yes").code, 0);
+    let told = world.judge(13, &request);
+    assert_eq!(told["detail"]["judgement"]["who_may"], json!(["alice"]));
+    let told = world.told(13, &["explain", "--request", &request]);
+    let conditions = told["detail"]["conditions"].as_array().unwrap();
+    let unmet: Vec<&Value> = conditions
+        .iter()
+        .filter(|one| one["met"] == false)
+        .collect();
+    assert_eq!(unmet[0]["who"], "alice", "{unmet:?}");
+    assert_eq!(world.answer(&request, "alice", "alice", "--yes").code, 0);
+    let told = world.judge(0, &request);
+    let rules = told["detail"]["judgement"]["rules"].as_array().unwrap();
+    let counted: Vec<&Value> = rules.iter().map(|rule| &rule["counted"]).collect();
+    assert_eq!(counted, [&json!(["alice"]), &json!(["bob"])]);
+    let quorum = ["--release", "shop-2.json", "--environment", "production"];
+    world.refused(
+        2,
+        "fits none",
+        &[&["request", "--quorum", "2"], &quorum[..]].concat(),
+    );
 }
 
 #[test]

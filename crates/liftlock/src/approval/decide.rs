@@ -1,15 +1,15 @@
-//! Counts answers: a quorum of different people, and nobody who says no.
+//! Judges answers: a quorum of different people by every rule, and nobody who says no.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::SKEW;
-use super::answer::{Answer, Heard, Say};
-use super::policy::{Exclusion, Ownership, Policy};
+use super::answer::{Heard, Say};
+use super::count::{Counted, NotCounted, count};
+use super::policy::Policy;
 use super::request::{self, Request};
-use crate::crypto::PublicKey;
-use crate::digest::Digest;
+use super::seats::{Overlap, Seats};
 use crate::name::Name;
 use crate::time::Time;
 use crate::verdict::Verdict;
@@ -38,83 +38,31 @@ pub struct Judgement {
     pub counted: Vec<Counted>,
     /// The others, and why they do not.
     pub not_counted: Vec<NotCounted>,
-    /// How many different people still have to say yes.
+    /// Each rule: who counts in it, and who may still.
+    pub rules: Vec<Tally>,
+    /// How many yes are missing over all rules; where one person may count in
+    /// several, fewer people can be enough.
     pub still_needed: u32,
-    /// Who may still say it.
+    /// Whose yes would leave fewer missing.
     pub who_may: Vec<Name>,
 }
 
-/// An answer that counts.
+/// How one rule came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Counted {
-    /// Who.
-    pub person: Name,
-    /// What they say.
-    pub answer: Say,
-    /// When, by their clock.
-    pub made_at: Time,
-    /// The key they signed with.
-    pub key: Digest,
-    /// The bundle it is in.
-    pub bundle: Digest,
-    /// What they say about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
+pub struct Tally {
+    /// The rule.
+    pub name: Name,
+    /// How many different people have to say yes.
+    pub quorum: u32,
+    /// Who counts.
+    pub counted: Vec<Name>,
+    /// How many are missing.
+    pub missing: u32,
+    /// Whose yes would leave fewer missing.
+    pub who_may: Vec<Name>,
 }
-
-/// An answer that does not count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct NotCounted {
-    /// Who it claims to be from, where that can be read.
-    pub who: Option<Name>,
-    /// Why, for machines.
-    pub reason: Reason,
-    /// Why, for people.
-    pub why: String,
-    /// The bundle it is in.
-    pub bundle: Digest,
-}
-
-/// Why an answer does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// No known person signed it, or it is no answer.
-    Unproved,
-    /// It answers another request.
-    OtherRequest,
-    /// It is about another release.
-    OtherRelease,
-    /// It is for another service or environment.
-    OtherEnvironment,
-    /// This person is not asked.
-    NotAsked,
-    /// An author of the change.
-    Author,
-    /// Whoever signed the release.
-    Signer,
-    /// Signed by somebody else's key.
-    WrongKey,
-    /// The key is revoked, or not in its time.
-    KeyOutOfTime,
-    /// Somebody else holds the key as well.
-    SharedKey,
-    /// Made before the request.
-    BeforeRequest,
-    /// Made after the request expired.
-    AfterExpiry,
-    /// Made in the future.
-    InFuture,
-    /// The same person said something else that counts.
-    Superseded,
-}
-
-type Refusal = (Reason, String);
 
 /// Judges the answers at a moment.
 ///
@@ -124,11 +72,15 @@ type Refusal = (Reason, String);
 pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement {
     let request = &evidence.asked.request;
     let (counted, not_counted) = count(policy, evidence, now);
-    let yes: BTreeSet<&Name> = said(&counted, Say::Yes).collect();
+    let yes: BTreeSet<Name> = said(&counted, Say::Yes).cloned().collect();
     let denied_by: Vec<&str> = said(&counted, Say::No).map(Name::as_str).collect();
-    let quorum = policy.quorum.max(request.quorum).max(1);
-    let have = u32::try_from(yes.len()).unwrap_or(u32::MAX);
-    let still_needed = quorum.saturating_sub(have);
+    let seats = Seats::new(&request.rules, request.overlap(), &yes);
+    let left = policy.eligible(now).into_iter();
+    let left: BTreeSet<Name> = left
+        .filter(|name| !counted.iter().any(|one| one.person == *name))
+        .collect();
+    let rules = tallies(&seats, &left);
+    let still_needed = seats.missing();
     let (verdict, why) = if evidence.withdrawn {
         (Verdict::Fail, "the request was denied or withdrawn".into())
     } else if let Some(why) = unfit(policy, request, now) {
@@ -138,24 +90,47 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
     } else if !evidence.asked.is_open(now) {
         let text = format!("the request expired at {}", request.expires_at);
         (Verdict::Expired, text)
-    } else if have >= quorum {
-        (Verdict::Pass, format!("{have} of {quorum} said yes"))
+    } else if still_needed == 0 {
+        (Verdict::Pass, told(&rules))
     } else {
-        (Verdict::Pending, format!("{have} of {quorum} said yes"))
+        (Verdict::Pending, told(&rules))
     };
-    let left = policy.eligible(now).into_iter();
-    let who_may = left
-        .filter(|name| request.people.contains(name))
-        .filter(|name| !counted.iter().any(|one| one.person == *name))
-        .collect();
+    let who_may: BTreeSet<&Name> = rules.iter().flat_map(|rule| &rule.who_may).collect();
     Judgement {
         verdict,
         why,
         still_needed,
-        who_may,
+        who_may: who_may.into_iter().cloned().collect(),
+        rules,
         counted,
         not_counted,
     }
+}
+
+fn tallies(seats: &Seats<'_>, left: &BTreeSet<Name>) -> Vec<Tally> {
+    let rules = seats.rules().map(|(rule, counted, missing)| Tally {
+        name: rule.name.clone(),
+        quorum: rule.quorum,
+        counted: counted.iter().copied().cloned().collect(),
+        missing,
+        who_may: left
+            .iter()
+            .filter(|name| missing > 0 && seats.would_help(name, rule))
+            .cloned()
+            .collect(),
+    });
+    rules.collect()
+}
+
+fn told(rules: &[Tally]) -> String {
+    let each = rules.iter().map(|rule| {
+        let text = format!("{} of {} said yes", rule.counted.len(), rule.quorum);
+        match rules {
+            [_] => text,
+            _ => format!("{}: {text}", rule.name),
+        }
+    });
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn said(counted: &[Counted], what: Say) -> impl Iterator<Item = &Name> {
@@ -165,178 +140,47 @@ fn said(counted: &[Counted], what: Say) -> impl Iterator<Item = &Name> {
 
 /// Why the request itself cannot be judged by this policy, if so.
 fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
-    let longest = request.made_at.after(policy.expires);
+    let longest = request.made_at.after(policy.longest());
     let text = if request.policy != policy.digest {
-        "the policy changed since people were asked"
-    } else if request.quorum < policy.quorum {
-        "the request asks for fewer people than the policy"
-    } else if !request.people.is_subset(&policy.people) {
-        "the request asks people whom the policy does not name"
+        "the policy changed since people were asked".to_owned()
+    } else if let Some(looser) = looser(policy, request) {
+        looser
     } else if request.expires_at > longest {
-        "the request stays open for longer than the policy allows"
+        "the request stays open for longer than the policy allows".to_owned()
     } else if request.made_at > now.after(SKEW) {
-        "the request is dated in the future"
+        "the request is dated in the future".to_owned()
     } else {
         return None;
     };
-    Some(text.to_owned())
+    Some(text)
 }
 
-/// Splits the answers; the order in which they came makes no difference.
-fn count(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> (Vec<Counted>, Vec<NotCounted>) {
-    let mut people: BTreeMap<Name, Vec<Counted>> = BTreeMap::new();
-    let mut refused: BTreeMap<Digest, NotCounted> = BTreeMap::new();
-    for heard in evidence.answers {
-        match judge(policy, evidence.asked, heard, now) {
-            Ok(new) => people.entry(new.person.clone()).or_default().push(new),
-            Err(why) => drop(refused.insert(why.bundle, why)),
+/// In what the request asks for less than the policy demands, if so.
+fn looser(policy: &Policy, request: &Request) -> Option<String> {
+    for demanded in policy.approval.filled() {
+        let Some(asked) = request.rules.iter().find(|one| one.name == demanded.name) else {
+            return Some(format!("the request leaves out the rule {}", demanded.name));
+        };
+        if asked.quorum < demanded.quorum {
+            return Some("the request asks for fewer people than the policy".to_owned());
+        }
+        if !asked.people.is_subset(&demanded.people) {
+            return Some("the request asks people whom the policy does not name".to_owned());
         }
     }
-    let mut counted = Vec::new();
-    for mut answers in people.into_values() {
-        answers.sort_by_key(strength);
-        answers.dedup_by_key(|one| one.bundle);
-        let Some(kept) = answers.pop() else { continue };
-        let lost = answers.iter().map(|lost| superseded(&kept, lost));
-        refused.extend(lost.map(|one| (one.bundle, one)));
-        counted.push(kept);
-    }
-    let mut refused: Vec<NotCounted> = refused.into_values().collect();
-    refused.sort_by(|a, b| (&a.who, a.reason, a.bundle).cmp(&(&b.who, b.reason, b.bundle)));
-    (counted, refused)
-}
-
-/// A no over a yes, then the newer; the digest only makes the order total.
-const fn strength(one: &Counted) -> (Say, Time, Digest) {
-    (one.answer, one.made_at, one.bundle)
-}
-
-fn superseded(kept: &Counted, lost: &Counted) -> NotCounted {
-    NotCounted {
-        who: Some(lost.person.clone()),
-        reason: Reason::Superseded,
-        why: format!(
-            "{} counts once, with the {} of {}",
-            kept.person, kept.answer, kept.made_at
-        ),
-        bundle: lost.bundle,
-    }
-}
-
-fn judge(
-    policy: &Policy,
-    asked: &request::Identified,
-    heard: &Heard,
-    now: Time,
-) -> Result<Counted, NotCounted> {
-    let (answer, key, bundle) = match heard {
-        Heard::Proved {
-            answer,
-            key,
-            bundle,
-        } => (answer, key, *bundle),
-        Heard::Refused {
-            claimed,
-            why,
-            bundle,
-        } => {
-            return Err(NotCounted {
-                who: claimed.clone(),
-                reason: Reason::Unproved,
-                why: why.clone(),
-                bundle: *bundle,
-            });
-        }
-    };
-    fits(asked, answer)
-        .and_then(|()| in_time(&asked.request, answer, now))
-        .and_then(|()| may(policy, &asked.request, &answer.person))
-        .and_then(|()| owns(policy, &answer.person, key, now))
-        .map_err(|(reason, why)| NotCounted {
-            who: Some(answer.person.clone()),
-            reason,
-            why,
-            bundle,
-        })?;
-    Ok(Counted {
-        person: answer.person.clone(),
-        answer: answer.answer,
-        made_at: answer.made_at,
-        key: key.id(),
-        bundle,
-        comment: answer.comment.clone(),
-    })
-}
-
-fn fits(asked: &request::Identified, answer: &Answer) -> Result<(), Refusal> {
-    let request = &asked.request;
-    if answer.release != request.release.digest {
-        let text = format!("answers about release {}", answer.release);
-        Err((Reason::OtherRelease, text))
-    } else if answer.environment != request.environment || answer.service != request.service {
-        let text = format!("answers for {} {}", answer.service, answer.environment);
-        Err((Reason::OtherEnvironment, text))
-    } else if answer.request == asked.digest {
-        Ok(())
-    } else {
-        let text = format!("answers request {}", answer.request);
-        Err((Reason::OtherRequest, text))
-    }
-}
-
-fn in_time(request: &Request, answer: &Answer, now: Time) -> Result<(), Refusal> {
-    let at = answer.made_at;
-    if at.after(SKEW) < request.made_at {
-        let text = format!("made at {at}, before the request");
-        Err((Reason::BeforeRequest, text))
-    } else if at > request.expires_at {
-        let text = format!("made at {at}, after the request expired");
-        Err((Reason::AfterExpiry, text))
-    } else if at <= now.after(SKEW) {
-        Ok(())
-    } else {
-        Err((Reason::InFuture, format!("made at {at}, in the future")))
-    }
-}
-
-fn may(policy: &Policy, request: &Request, person: &Name) -> Result<(), Refusal> {
-    match policy.excluded.get(person) {
-        Some(Exclusion::Author) => {
-            let text = format!("{person} is an author of the change");
-            Err((Reason::Author, text))
-        }
-        Some(Exclusion::Signer) => {
-            let text = format!("{person} signed the release");
-            Err((Reason::Signer, text))
-        }
-        None if policy.admits(person) && request.people.contains(person) => Ok(()),
-        None => Err((Reason::NotAsked, format!("{person} is not asked"))),
-    }
-}
-
-fn owns(policy: &Policy, person: &Name, key: &PublicKey, now: Time) -> Result<(), Refusal> {
-    let short = key.id().short();
-    match policy.ownership(person, key, now) {
-        Ownership::Counts => Ok(()),
-        Ownership::OutOfTime => {
-            let text = format!("key {short} of {person} is revoked or out of its time");
-            Err((Reason::KeyOutOfTime, text))
-        }
-        Ownership::Shared => {
-            let text = format!("key {short} is not {person}'s alone");
-            Err((Reason::SharedKey, text))
-        }
-        Ownership::Foreign => {
-            let text = format!("key {short} is not {person}'s");
-            Err((Reason::WrongKey, text))
-        }
-    }
+    let distinct = policy.approval.overlap() == Overlap::Distinct;
+    (distinct && request.overlap() == Overlap::Allowed)
+        .then(|| "the request lets one person count in several rules".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::answer::Answer;
+    use super::super::count::Reason;
     use super::super::toy::{answer, at, dated, heard, key, name, policy, request, wanted};
     use super::*;
+    use crate::config::approval::{Approval, Group, Rule};
+    use crate::digest::Digest;
     use crate::verdict::Verdict::{Expired, Fail, Pass, Pending};
 
     type Edit = fn(&mut Request);
@@ -468,13 +312,16 @@ mod tests {
 
     #[test]
     fn a_request_that_is_looser_than_the_policy_fails() {
-        let cases: [(&str, Edit); 5] = [
+        let cases: [(&str, Edit); 6] = [
             ("the policy changed", |one| {
                 one.policy = Digest::of(b"other");
             }),
-            ("the request asks for fewer", |one| one.quorum = 1),
+            ("the request asks for fewer", |one| one.rules[0].quorum = 1),
+            ("the request leaves out the rule", |one| {
+                one.rules[0].name = name("other");
+            }),
             ("the request asks people", |one| {
-                one.people.extend([name("erin")]);
+                one.rules[0].people.extend([name("erin")]);
             }),
             ("the request stays open", |one| {
                 one.expires_at = one.expires_at.after(SKEW);
@@ -506,7 +353,8 @@ mod tests {
     #[test]
     fn a_request_may_be_tighter_than_the_policy() {
         let mut changed = wanted();
-        changed.people.remove("bob");
+        changed.rules[0].people.remove("bob");
+        changed.rules[0].people.remove("carol");
         let asked = request::Identified::new(&changed).unwrap();
         let say = |person, fill| {
             heard(
@@ -552,5 +400,87 @@ mod tests {
         assert_eq!(reason(&builder), Reason::SharedKey);
         let signer = policy().excluding(&asked.release.release, &[key(2)]);
         assert_eq!(reason(&signer), Reason::Signer);
+    }
+
+    /// Rules of their own for a judgement: name, quorum, people.
+    fn ruled(rules: &[(&str, u32, &[&str])], distinct: bool) -> (Policy, request::Identified) {
+        let rules = rules.iter().map(|(title, quorum, people)| Rule {
+            name: name(title),
+            quorum: *quorum,
+            group: Group::People(people.iter().map(|person| name(person)).collect()),
+        });
+        let approval = Approval {
+            rules: rules.collect(),
+            distinct: Some(distinct),
+            expires: None,
+        };
+        let mut wanted = wanted();
+        wanted.rules = approval.filled();
+        wanted.distinct = distinct;
+        let mut policy = policy();
+        policy.approval = approval;
+        (policy, request::Identified::new(&wanted).unwrap())
+    }
+
+    fn judged_by((policy, asked): &(Policy, request::Identified), yes: &[(&str, u8)]) -> Judgement {
+        let answers: Vec<Heard> = yes
+            .iter()
+            .map(|(person, fill)| {
+                let answer = Answer::to(asked, name(person), Say::Yes, at("10:30"));
+                heard(&answer, *fill)
+            })
+            .collect();
+        let evidence = Evidence {
+            asked,
+            answers: &answers,
+            withdrawn: false,
+        };
+        decide(policy, &evidence, at("12:00"))
+    }
+
+    const ALICE: (&str, u8) = ("alice", 1);
+    const BOB: (&str, u8) = ("bob", 2);
+    const ERIN: (&str, u8) = ("erin", 5);
+
+    #[test]
+    fn every_rule_has_to_be_met_and_says_who_is_missing() {
+        let rules = ruled(
+            &[
+                ("release", 1, &["alice", "bob"]),
+                ("security", 2, &["bob", "carol", "erin"]),
+            ],
+            false,
+        );
+        let judgement = judged_by(&rules, &[ALICE, ERIN]);
+        assert_eq!(judgement.verdict, Pending);
+        assert_eq!(
+            judgement.why,
+            "release: 1 of 1 said yes; security: 1 of 2 said yes"
+        );
+        let security = &judgement.rules[1];
+        assert_eq!((security.missing, judgement.still_needed), (1, 1));
+        assert_eq!(security.counted, [name("erin")]);
+        // Carol is an author.
+        assert_eq!(security.who_may, [name("bob")]);
+        assert_eq!(judged_by(&rules, &[BOB]).verdict, Pending);
+        assert_eq!(judged_by(&rules, &[BOB, ERIN]).verdict, Pass);
+    }
+
+    #[test]
+    fn where_people_have_to_be_different_nobody_counts_twice() {
+        let groups: &[(&str, u32, &[&str])] =
+            &[("release", 1, &["alice", "bob"]), ("security", 1, &["bob"])];
+        let loose = ruled(groups, false);
+        assert_eq!(judged_by(&loose, &[BOB]).verdict, Pass);
+        let strict = ruled(groups, true);
+        let judgement = judged_by(&strict, &[BOB]);
+        assert_eq!((judgement.verdict, judgement.still_needed), (Pending, 1));
+        assert_eq!(judgement.who_may, [name("alice")]);
+        assert_eq!(judged_by(&strict, &[ALICE, BOB]).verdict, Pass);
+        assert_eq!(judged_by(&strict, &[ALICE, ERIN]).verdict, Pending);
+        let (policy, mut asked) = strict;
+        asked.request.distinct = false;
+        let judgement = judged_by(&(policy, asked), &[ALICE, BOB]);
+        assert_eq!(judgement.verdict, Fail);
     }
 }

@@ -2,11 +2,13 @@
 //! approval embeds everything it rests on, so nobody has to believe it.
 
 pub mod answer;
+pub mod count;
 pub mod decide;
 pub mod policy;
 pub mod predicate;
 pub mod recheck;
 pub mod request;
+pub mod seats;
 pub mod signer;
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Who may say yes to this release, and how many have to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::Serialize;
 
 use super::DEFAULT_EXPIRY;
-use crate::config::environment::Approval;
+use crate::config::approval::Approval;
 use crate::config::trust::{DatedKey, Keyring};
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
@@ -19,12 +20,8 @@ use crate::time::Time;
 pub struct Policy {
     /// The digest of the policy in force.
     pub digest: Digest,
-    /// How many different people have to say yes.
-    pub quorum: u32,
-    /// Who may.
-    pub people: BTreeSet<Name>,
-    /// How long a request may stay open.
-    pub expires: Span,
+    /// What the environment demands.
+    pub approval: Approval,
     /// Whose key is whose.
     pub keyring: Keyring,
     /// Who of them may not, for this release, and why.
@@ -41,6 +38,15 @@ pub enum Exclusion {
     Signer,
 }
 
+impl fmt::Display for Exclusion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Author => "is an author of the change",
+            Self::Signer => "signed the release",
+        })
+    }
+}
+
 /// What a key is to a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ownership {
@@ -55,23 +61,21 @@ pub(super) enum Ownership {
 }
 
 impl Policy {
-    /// The rule of an environment, before anybody is excluded.
+    /// The rules of an environment, before anybody is excluded.
     #[must_use]
-    pub fn new(digest: Digest, rule: &Approval, keyring: Keyring) -> Self {
+    pub fn new(digest: Digest, approval: &Approval, keyring: Keyring) -> Self {
         Self {
             digest,
-            quorum: rule.quorum.max(1),
-            people: rule.people.iter().cloned().collect(),
-            expires: rule.expires.unwrap_or(DEFAULT_EXPIRY),
+            approval: approval.clone(),
             keyring,
             excluded: BTreeMap::new(),
         }
     }
 
-    /// A rule that only flags gave: its digest covers quorum, people and keys.
+    /// Rules that only flags gave: their digest covers quorum, people and keys.
     #[must_use]
-    pub fn of_flags(rule: &Approval, keyring: Keyring) -> Self {
-        let unnamed = Self::new(Digest::of(b""), rule, keyring);
+    pub fn of_flags(approval: &Approval, keyring: Keyring) -> Self {
+        let unnamed = Self::new(Digest::of(b""), approval, keyring);
         let keys: BTreeMap<&Name, BTreeSet<Digest>> = unnamed
             .keyring
             .people
@@ -79,8 +83,7 @@ impl Policy {
             .map(|(name, person)| (name, ids(&person.keys)))
             .collect();
         let canonical = serde_json::json!({
-            "quorum": unnamed.quorum,
-            "people": unnamed.people,
+            "rules": unnamed.approval.filled(),
             "keys": keys,
         });
         Self {
@@ -89,7 +92,7 @@ impl Policy {
         }
     }
 
-    /// The rule for one release: neither its authors nor its signers.
+    /// The rules for one release: neither its authors nor its signers.
     #[must_use]
     pub fn excluding(mut self, release: &Release, signers: &[PublicKey]) -> Self {
         for signer in signers {
@@ -102,18 +105,25 @@ impl Policy {
             self.excluded.insert(name, Exclusion::Author);
         }
         // An id that has no entry in `people:` is an id all the same.
-        for name in &self.people {
+        for name in self.approval.people() {
             if release.authors.iter().any(|author| author == name.as_str()) {
-                self.excluded.insert(name.clone(), Exclusion::Author);
+                self.excluded.insert(name, Exclusion::Author);
             }
         }
         self
     }
 
+    /// How long a request may stay open.
+    #[must_use]
+    pub fn longest(&self) -> Span {
+        self.approval.expires.unwrap_or(DEFAULT_EXPIRY)
+    }
+
     /// Whether the policy asks somebody who is not excluded.
     #[must_use]
     pub fn admits(&self, person: &Name) -> bool {
-        self.people.contains(person) && !self.excluded.contains_key(person)
+        let mut groups = self.approval.rules.iter().map(|rule| rule.group.members());
+        groups.any(|members| members.contains(person)) && !self.excluded.contains_key(person)
     }
 
     /// Those who may answer and hold a key that counts.
@@ -126,10 +136,9 @@ impl Policy {
                 keys.any(|dated| dated.key.is_some())
             })
         };
-        let people = self.people.iter();
+        let people = self.approval.people().into_iter();
         people
             .filter(|name| self.admits(name) && able(name))
-            .cloned()
             .collect()
     }
 

@@ -27,8 +27,6 @@ pub struct Approval {
     pub request: Digest,
     /// The request itself; as one line of JSON it has that digest.
     pub asked: serde_json::Value,
-    /// How many different people had to say yes.
-    pub quorum: u32,
     /// Every answer that was looked at, as its whole bundle.
     pub answers: Vec<Bundle>,
     /// Who counted, who did not, and why.
@@ -78,7 +76,6 @@ impl Approval {
             },
             request: asked.digest,
             asked: asked.value()?,
-            quorum: request.quorum,
             answers,
             latency: Latency {
                 asked_at: request.made_at,

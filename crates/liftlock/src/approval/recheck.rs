@@ -6,7 +6,7 @@ use super::policy::Policy;
 use super::predicate::{Approval, SCHEMA_VERSION};
 use super::{MOST_ANSWERS, SKEW, request};
 use crate::attestation::Proved;
-use crate::config::environment;
+use crate::config::approval;
 use crate::config::trust::{Keyring, Role};
 use crate::crypto::{PublicKey, Verifier};
 use crate::digest::Digest;
@@ -29,8 +29,8 @@ pub struct Frame<'a> {
     pub keyring: &'a Keyring,
     /// Where the release is to go.
     pub environment: &'a Name,
-    /// The rule of that environment.
-    pub rule: Option<&'a environment::Approval>,
+    /// The rules of that environment.
+    pub rule: Option<&'a approval::Approval>,
     /// The digest of the policy in force.
     pub policy: Digest,
     /// The release that is to go there.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::seats::{Overlap, Rule};
+use crate::config::approval::MOST_RULES;
 use crate::digest::Digest;
 use crate::failure::{Explain, Kind};
 use crate::json;
@@ -38,10 +40,10 @@ pub struct Request {
     /// Evidence that people should look at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Digest>,
-    /// How many different people have to say yes.
-    pub quorum: u32,
-    /// Who is asked, sorted.
-    pub people: BTreeSet<Name>,
+    /// All of these have to be met.
+    pub rules: Vec<Rule>,
+    /// Whether nobody may count in two rules.
+    pub distinct: bool,
     /// Who made it, by the CI's own name for them; asserted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
@@ -55,6 +57,29 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether some rule asks somebody.
+    #[must_use]
+    pub fn asks(&self, person: &Name) -> bool {
+        self.rules.iter().any(|rule| rule.people.contains(person))
+    }
+
+    /// Everybody whom some rule asks.
+    #[must_use]
+    pub fn people(&self) -> BTreeSet<Name> {
+        let groups = self.rules.iter().map(|rule| &rule.people);
+        groups.flatten().cloned().collect()
+    }
+
+    /// Whether nobody may count in two rules.
+    #[must_use]
+    pub const fn overlap(&self) -> Overlap {
+        if self.distinct {
+            Overlap::Distinct
+        } else {
+            Overlap::Allowed
+        }
+    }
+
     /// What is asked of whom by which rules, whoever asks and whenever: two
     /// requests with one question need not both be answered.
     #[must_use]
@@ -65,8 +90,8 @@ impl Request {
             self.release.digest,
             self.policy,
             self.evidence,
-            self.quorum,
-            self.people,
+            self.rules,
+            self.distinct,
         ]);
         Digest::of(canonical.to_string().as_bytes())
     }
@@ -118,10 +143,7 @@ impl Identified {
         if release.release.service != request.service {
             return Err(ParseError::Contradiction("service"));
         }
-        let asked = u32::try_from(request.people.len()).unwrap_or(u32::MAX);
-        if request.quorum == 0 || request.quorum > asked {
-            return Err(ParseError::Quorum(request.quorum, asked));
-        }
+        check(&request.rules)?;
         if request.expires_at <= request.made_at {
             return Err(ParseError::Contradiction("expires_at"));
         }
@@ -158,6 +180,23 @@ impl Identified {
     }
 }
 
+fn check(rules: &[Rule]) -> Result<(), ParseError> {
+    if rules.is_empty() || rules.len() > MOST_RULES {
+        return Err(ParseError::Rules(rules.len()));
+    }
+    let mut names = BTreeSet::new();
+    for rule in rules {
+        let asked = u32::try_from(rule.people.len()).unwrap_or(u32::MAX);
+        if rule.quorum == 0 || rule.quorum > asked {
+            return Err(ParseError::Quorum(rule.quorum, asked));
+        }
+        if !names.insert(&rule.name) {
+            return Err(ParseError::Contradiction("rules"));
+        }
+    }
+    Ok(())
+}
+
 /// The bytes are no request.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
@@ -176,6 +215,9 @@ pub enum ParseError {
     /// Two parts disagree.
     #[error("`{0}` contradicts the rest of the request")]
     Contradiction(&'static str),
+    /// None, or more than anybody writes.
+    #[error("`rules` has {0} rules, and 1 to {MOST_RULES} are read")]
+    Rules(usize),
     /// Nobody, or more than everybody.
     #[error("`quorum` is {0} of {1} people")]
     Quorum(u32, u32),
@@ -208,7 +250,7 @@ mod tests {
         again.nonce = "m".to_owned();
         again.made_at = toy::at("11:00");
         assert_eq!(again.question(), asked.question());
-        again.quorum = 3;
+        again.rules[0].quorum = 3;
         assert_ne!(again.question(), asked.question());
     }
 

@@ -8,7 +8,7 @@ use super::policy::Policy;
 use super::request::{Identified, Request, SCHEMA_VERSION};
 use crate::attestation;
 use crate::bundle::Bundle;
-use crate::config::environment::Approval;
+use crate::config::approval::Approval;
 use crate::config::trust::{DatedKey, Keyring, Person, Role, Trusted};
 use crate::crypto::{Hash, PublicKey, Signer, Verifier};
 use crate::digest::Digest;
@@ -103,11 +103,8 @@ pub(super) fn keyring() -> Keyring {
 }
 
 pub(super) fn rule() -> Approval {
-    Approval {
-        quorum: 2,
-        people: ["alice", "bob", "carol", "dave"].map(name).to_vec(),
-        expires: None,
-    }
+    let people = ["alice", "bob", "carol", "dave"].map(name);
+    Approval::of(2, people.to_vec()).unwrap()
 }
 
 pub(super) fn policy() -> Policy {
@@ -138,8 +135,8 @@ pub(super) fn wanted() -> Request {
         document,
         policy: Digest::of(b"policy"),
         evidence: Vec::new(),
-        quorum: 2,
-        people: rule().people.into_iter().collect(),
+        rules: rule().filled(),
+        distinct: false,
         requested_by: None,
         run_url: None,
         made_at: at("10:00"),

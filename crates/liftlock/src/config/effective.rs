@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::environment::{self, Approval, Otherwise, default};
+use super::approval::Approval;
+use super::environment::{self, Otherwise, default};
 use super::foreign::Accepted;
 use super::metrics::Metrics;
 use super::requirement::Requirement;

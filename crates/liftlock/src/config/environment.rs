@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ArtifactKind;
+use super::approval::Approval;
 use super::metrics::Metrics;
 use super::requirement::Requirement;
 use super::target::{Place, Prove, Slots, Target, Traffic};
@@ -23,6 +24,10 @@ pub struct Environment {
     /// Preconditions about the release; default `[signature]`.
     pub requires: Option<Vec<Requirement>>,
     /// Who has to say yes.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<super::approval::Written>")
+    )]
     pub approval: Option<Approval>,
     /// How a slot is filled.
     pub place: Option<Place>,
@@ -53,20 +58,6 @@ pub struct Environment {
     /// How long the right to change the environment lasts without a sign of
     /// life; default 2m.
     pub lease: Option<Span>,
-}
-
-/// A quorum.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Approval {
-    /// How many different people have to say yes.
-    pub quorum: u32,
-    /// Who may.
-    pub people: Vec<Name>,
-    /// How long a request stays open, and its approval usable; default 24h.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<Span>,
 }
 
 /// What happens when sight or sample does not come.
@@ -127,7 +118,9 @@ impl Environment {
         artifacts: Option<&BTreeMap<Name, ArtifactKind>>,
     ) -> Result<(), Fault> {
         self.check_steps()?;
-        self.check_approval()?;
+        if let Some(approval) = &self.approval {
+            approval.check()?;
+        }
         self.check_ways()?;
         self.check_targets(artifacts)?;
         self.check_slo()
@@ -159,26 +152,6 @@ impl Environment {
         } else {
             Err(fault("steps", "have to rise from above 0% to 100%"))
         }
-    }
-
-    fn check_approval(&self) -> Result<(), Fault> {
-        let Some(approval) = &self.approval else {
-            return Ok(());
-        };
-        let mut people: Vec<&Name> = approval.people.iter().collect();
-        people.sort();
-        people.dedup();
-        if people.len() != approval.people.len() {
-            return Err(fault("approval.people", "names somebody twice"));
-        }
-        let reachable = usize::try_from(approval.quorum).is_ok_and(|quorum| quorum <= people.len());
-        if approval.quorum == 0 || !reachable {
-            return Err(fault(
-                "approval.quorum",
-                "has to be at least 1 and at most the number of people",
-            ));
-        }
-        Ok(())
     }
 
     fn check_ways(&self) -> Result<(), Fault> {

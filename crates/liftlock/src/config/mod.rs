@@ -1,6 +1,7 @@
 //! `liftlock.yaml` and the policy: one shape, read strictly, merged only
 //! towards the tighter side.
 
+pub mod approval;
 pub mod effective;
 pub mod environment;
 pub mod foreign;

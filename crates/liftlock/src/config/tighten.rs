@@ -8,10 +8,10 @@ mod metrics;
 
 use std::collections::BTreeMap;
 
-use super::environment::{Approval, Environment, Slo, default};
+use super::approval::{self, Approval};
+use super::environment::{Environment, Slo, default};
 use super::requirement::{Requirement, What};
 use super::{Allow, Service};
-use crate::approval::DEFAULT_EXPIRY;
 use crate::name::Name;
 
 /// The file goes the loose way.
@@ -86,7 +86,7 @@ fn environment(policy: &Environment, local: Environment) -> Result<Environment, 
             local.promotes_from,
         )?,
         requires: requires(policy.requires.as_ref(), local.requires),
-        approval: approval(policy, local.approval)?,
+        approval: approval_of(policy, local.approval)?,
         place: same("place", policy.place.as_ref(), local.place)?,
         prove: same("prove", policy.prove.as_ref(), local.prove)?,
         traffic: same("traffic", policy.traffic.as_ref(), local.traffic)?,
@@ -126,35 +126,21 @@ fn requires(
     Some(all)
 }
 
-/// Fewer people, a higher quorum, less time; and where the policy demands an
-/// approval it has to say whose, or nobody does.
-fn approval(policy: &Environment, local: Option<Approval>) -> Result<Option<Approval>, Loosened> {
-    let refused = |field: &str, policy: &str, local: String| Loosened {
-        field: field.to_owned(),
-        policy: policy.to_owned(),
-        local,
-    };
+/// Where the policy demands an approval it has to say whose, or nobody does.
+fn approval_of(
+    policy: &Environment,
+    local: Option<Approval>,
+) -> Result<Option<Approval>, Loosened> {
     let mut demanded = policy.requires.iter().flatten();
     let (policy, local) = match (&policy.approval, local) {
         (None, Some(_)) if demanded.any(|one| one.what == What::Approval) => {
-            return Err(refused("approval", "nothing about it", "set".to_owned()));
+            return Err(loosened("approval", "nothing about it", "set"));
         }
         (policy, None) => return Ok(policy.clone()),
         (None, local) => return Ok(local),
         (Some(policy), Some(local)) => (policy, local),
     };
-    let mut people = local.people.iter();
-    if let Some(stranger) = people.find(|name| !policy.people.contains(name)) {
-        let local = format!("with {stranger}");
-        return Err(refused("approval.people", "without them", local));
-    }
-    let quorum = at_least("approval.quorum", Some(policy.quorum), Some(local.quorum))?;
-    let longest = policy.expires.unwrap_or(DEFAULT_EXPIRY);
-    Ok(Some(Approval {
-        quorum: quorum.unwrap_or(policy.quorum),
-        people: local.people,
-        expires: at_most("approval.expires", Some(longest), local.expires)?,
-    }))
+    Ok(Some(approval::tighten(policy, local)?))
 }
 
 fn slo(policy: Option<Slo>, local: Option<Slo>) -> Result<Option<Slo>, Loosened> {
@@ -196,7 +182,19 @@ fn no_more(
     }
 }
 
-fn at_least<T: Copy + PartialOrd + std::fmt::Display>(
+/// What the policy switches on stays on.
+pub(super) fn no_less(
+    field: &str,
+    policy: Option<bool>,
+    local: Option<bool>,
+) -> Result<Option<bool>, Loosened> {
+    match (policy, local) {
+        (Some(true), Some(false)) => Err(loosened(field, true, false)),
+        (policy, local) => Ok(local.or(policy)),
+    }
+}
+
+pub(super) fn at_least<T: Copy + PartialOrd + std::fmt::Display>(
     field: &str,
     policy: Option<T>,
     local: Option<T>,
@@ -207,7 +205,7 @@ fn at_least<T: Copy + PartialOrd + std::fmt::Display>(
     }
 }
 
-fn at_most<T: Copy + PartialOrd + std::fmt::Display>(
+pub(super) fn at_most<T: Copy + PartialOrd + std::fmt::Display>(
     field: &str,
     policy: Option<T>,
     local: Option<T>,
@@ -258,7 +256,7 @@ fn owned<T: Clone>(
     }
 }
 
-fn loosened(
+pub(super) fn loosened(
     field: &str,
     policy: impl std::fmt::Display,
     local: impl std::fmt::Display,

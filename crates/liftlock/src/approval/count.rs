@@ -1,0 +1,241 @@
+//! Which answers count, one a person, and why the others do not.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::SKEW;
+use super::answer::{Answer, Heard, Say};
+use super::decide::Evidence;
+use super::policy::{Exclusion, Ownership, Policy};
+use super::request::{self, Request};
+use crate::crypto::PublicKey;
+use crate::digest::Digest;
+use crate::name::Name;
+use crate::time::Time;
+
+/// An answer that counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Counted {
+    /// Who.
+    pub person: Name,
+    /// What they say.
+    pub answer: Say,
+    /// When, by their clock.
+    pub made_at: Time,
+    /// The key they signed with.
+    pub key: Digest,
+    /// The bundle it is in.
+    pub bundle: Digest,
+    /// What they say about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// An answer that does not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NotCounted {
+    /// Who it claims to be from, where that can be read.
+    pub who: Option<Name>,
+    /// Why, for machines.
+    pub reason: Reason,
+    /// Why, for people.
+    pub why: String,
+    /// The bundle it is in.
+    pub bundle: Digest,
+}
+
+/// Why an answer does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// No known person signed it, or it is no answer.
+    Unproved,
+    /// It answers another request.
+    OtherRequest,
+    /// It is about another release.
+    OtherRelease,
+    /// It is for another service or environment.
+    OtherEnvironment,
+    /// This person is not asked.
+    NotAsked,
+    /// An author of the change.
+    Author,
+    /// Whoever signed the release.
+    Signer,
+    /// Signed by somebody else's key.
+    WrongKey,
+    /// The key is revoked, or not in its time.
+    KeyOutOfTime,
+    /// Somebody else holds the key as well.
+    SharedKey,
+    /// Made before the request.
+    BeforeRequest,
+    /// Made after the request expired.
+    AfterExpiry,
+    /// Made in the future.
+    InFuture,
+    /// The same person said something else that counts.
+    Superseded,
+}
+
+type Refusal = (Reason, String);
+
+/// Splits the answers; the order in which they came makes no difference.
+pub(super) fn count(
+    policy: &Policy,
+    evidence: &Evidence<'_>,
+    now: Time,
+) -> (Vec<Counted>, Vec<NotCounted>) {
+    let mut people: BTreeMap<Name, Vec<Counted>> = BTreeMap::new();
+    let mut refused: BTreeMap<Digest, NotCounted> = BTreeMap::new();
+    for heard in evidence.answers {
+        match judge(policy, evidence.asked, heard, now) {
+            Ok(new) => people.entry(new.person.clone()).or_default().push(new),
+            Err(why) => drop(refused.insert(why.bundle, why)),
+        }
+    }
+    let mut counted = Vec::new();
+    for mut answers in people.into_values() {
+        answers.sort_by_key(strength);
+        answers.dedup_by_key(|one| one.bundle);
+        let Some(kept) = answers.pop() else { continue };
+        let lost = answers.iter().map(|lost| superseded(&kept, lost));
+        refused.extend(lost.map(|one| (one.bundle, one)));
+        counted.push(kept);
+    }
+    let mut refused: Vec<NotCounted> = refused.into_values().collect();
+    refused.sort_by(|a, b| (&a.who, a.reason, a.bundle).cmp(&(&b.who, b.reason, b.bundle)));
+    (counted, refused)
+}
+
+/// A no over a yes, then the newer; the digest only makes the order total.
+const fn strength(one: &Counted) -> (Say, Time, Digest) {
+    (one.answer, one.made_at, one.bundle)
+}
+
+fn superseded(kept: &Counted, lost: &Counted) -> NotCounted {
+    NotCounted {
+        who: Some(lost.person.clone()),
+        reason: Reason::Superseded,
+        why: format!(
+            "{} counts once, with the {} of {}",
+            kept.person, kept.answer, kept.made_at
+        ),
+        bundle: lost.bundle,
+    }
+}
+
+fn judge(
+    policy: &Policy,
+    asked: &request::Identified,
+    heard: &Heard,
+    now: Time,
+) -> Result<Counted, NotCounted> {
+    let (answer, key, bundle) = match heard {
+        Heard::Proved {
+            answer,
+            key,
+            bundle,
+        } => (answer, key, *bundle),
+        Heard::Refused {
+            claimed,
+            why,
+            bundle,
+        } => {
+            return Err(NotCounted {
+                who: claimed.clone(),
+                reason: Reason::Unproved,
+                why: why.clone(),
+                bundle: *bundle,
+            });
+        }
+    };
+    fits(asked, answer)
+        .and_then(|()| in_time(&asked.request, answer, now))
+        .and_then(|()| may(policy, &asked.request, &answer.person))
+        .and_then(|()| owns(policy, &answer.person, key, now))
+        .map_err(|(reason, why)| NotCounted {
+            who: Some(answer.person.clone()),
+            reason,
+            why,
+            bundle,
+        })?;
+    Ok(Counted {
+        person: answer.person.clone(),
+        answer: answer.answer,
+        made_at: answer.made_at,
+        key: key.id(),
+        bundle,
+        comment: answer.comment.clone(),
+    })
+}
+
+fn fits(asked: &request::Identified, answer: &Answer) -> Result<(), Refusal> {
+    let request = &asked.request;
+    if answer.release != request.release.digest {
+        let text = format!("answers about release {}", answer.release);
+        Err((Reason::OtherRelease, text))
+    } else if answer.environment != request.environment || answer.service != request.service {
+        let text = format!("answers for {} {}", answer.service, answer.environment);
+        Err((Reason::OtherEnvironment, text))
+    } else if answer.request == asked.digest {
+        Ok(())
+    } else {
+        let text = format!("answers request {}", answer.request);
+        Err((Reason::OtherRequest, text))
+    }
+}
+
+fn in_time(request: &Request, answer: &Answer, now: Time) -> Result<(), Refusal> {
+    let at = answer.made_at;
+    if at.after(SKEW) < request.made_at {
+        let text = format!("made at {at}, before the request");
+        Err((Reason::BeforeRequest, text))
+    } else if at > request.expires_at {
+        let text = format!("made at {at}, after the request expired");
+        Err((Reason::AfterExpiry, text))
+    } else if at <= now.after(SKEW) {
+        Ok(())
+    } else {
+        Err((Reason::InFuture, format!("made at {at}, in the future")))
+    }
+}
+
+fn may(policy: &Policy, request: &Request, person: &Name) -> Result<(), Refusal> {
+    match policy.excluded.get(person) {
+        Some(why) => {
+            let reason = match why {
+                Exclusion::Author => Reason::Author,
+                Exclusion::Signer => Reason::Signer,
+            };
+            Err((reason, format!("{person} {why}")))
+        }
+        None if policy.admits(person) && request.asks(person) => Ok(()),
+        None => Err((Reason::NotAsked, format!("{person} is not asked"))),
+    }
+}
+
+fn owns(policy: &Policy, person: &Name, key: &PublicKey, now: Time) -> Result<(), Refusal> {
+    let short = key.id().short();
+    match policy.ownership(person, key, now) {
+        Ownership::Counts => Ok(()),
+        Ownership::OutOfTime => {
+            let text = format!("key {short} of {person} is revoked or out of its time");
+            Err((Reason::KeyOutOfTime, text))
+        }
+        Ownership::Shared => {
+            let text = format!("key {short} is not {person}'s alone");
+            Err((Reason::SharedKey, text))
+        }
+        Ownership::Foreign => {
+            let text = format!("key {short} is not {person}'s");
+            Err((Reason::WrongKey, text))
+        }
+    }
+}

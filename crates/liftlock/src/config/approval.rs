@@ -1,0 +1,355 @@
+//! Who has to say yes to a release: rules, each a group with a quorum.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::tighten::{Loosened, at_least, at_most, loosened, no_less};
+use crate::approval::DEFAULT_EXPIRY;
+use crate::approval::seats::{self, Rule as Filled};
+use crate::name::Name;
+use crate::span::Span;
+
+/// The most rules of one environment.
+pub const MOST_RULES: usize = 32;
+
+/// The name of the one rule of the short form.
+const SHORT: &str = "approval";
+
+/// What has to be said before a release may go to an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub struct Approval {
+    /// All of these have to be met; never none.
+    pub rules: Vec<Rule>,
+    /// Whether nobody may count in two rules; default false.
+    pub distinct: Option<bool>,
+    /// How long a request stays open, and its approval usable; default 24h.
+    pub expires: Option<Span>,
+}
+
+/// So many different people of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// What people call it.
+    pub name: Name,
+    /// How many different people have to say yes.
+    pub quorum: u32,
+    /// Who may.
+    pub group: Group,
+}
+
+/// Where the members of a group are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// In the rule itself, as ids of `people:`.
+    People(BTreeSet<Name>),
+}
+
+impl Group {
+    /// Who belongs to it.
+    #[must_use]
+    pub const fn members(&self) -> &BTreeSet<Name> {
+        match self {
+            Self::People(people) => people,
+        }
+    }
+}
+
+impl Rule {
+    /// The rule as it is asked of people.
+    #[must_use]
+    pub fn filled(&self) -> Filled {
+        Filled {
+            name: self.name.clone(),
+            quorum: self.quorum.max(1),
+            people: self.group.members().clone(),
+        }
+    }
+}
+
+/// How it is written: `quorum` and `people` for one rule, or `rules`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Written {
+    /// How many different people have to say yes, where there is one rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<u32>,
+    /// Who may, where there is one rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Vec<Name>>,
+    /// Several rules, all of which have to be met; at most 32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Vec<WrittenRule>>,
+    /// Whether nobody may count in two rules; default false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<bool>,
+    /// How long a request stays open, and its approval usable; default 24h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Span>,
+}
+
+/// One of several rules as it is written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WrittenRule {
+    /// What people call it.
+    pub name: Name,
+    /// How many different people have to say yes.
+    pub quorum: u32,
+    /// Who may.
+    pub people: Vec<Name>,
+}
+
+/// The parts of an `approval` do not go together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// Neither form, or both.
+    #[error("`approval` needs either `quorum` and `people`, or `rules`")]
+    Form,
+    /// A name that is not unique.
+    #[error("`approval` has the rule `{0}` twice")]
+    Rule(Name),
+    /// Somebody who would look like two.
+    #[error("`approval.people` names `{0}` twice")]
+    Person(Name),
+}
+
+impl TryFrom<Written> for Approval {
+    type Error = Malformed;
+
+    fn try_from(written: Written) -> Result<Self, Malformed> {
+        let short = SHORT.parse::<Name>().map_err(|_never| Malformed::Form)?;
+        let rules = match (written.quorum, written.people, written.rules) {
+            (Some(quorum), Some(people), None) => vec![Rule::new(short, quorum, people)?],
+            (None, None, Some(rules)) => {
+                let rules = rules.into_iter();
+                let rules = rules.map(|one| Rule::new(one.name, one.quorum, one.people));
+                rules.collect::<Result<_, _>>()?
+            }
+            (_, _, _) => return Err(Malformed::Form),
+        };
+        let mut names = BTreeSet::new();
+        if let Some(twice) = rules.iter().find(|rule| !names.insert(&rule.name)) {
+            return Err(Malformed::Rule(twice.name.clone()));
+        }
+        Ok(Self {
+            rules,
+            distinct: written.distinct,
+            expires: written.expires,
+        })
+    }
+}
+
+impl From<Approval> for Written {
+    fn from(approval: Approval) -> Self {
+        let rules = approval.rules.into_iter().map(|rule| WrittenRule {
+            people: rule.group.members().iter().cloned().collect(),
+            name: rule.name,
+            quorum: rule.quorum,
+        });
+        Self {
+            quorum: None,
+            people: None,
+            rules: Some(rules.collect()),
+            distinct: approval.distinct,
+            expires: approval.expires,
+        }
+    }
+}
+
+impl Rule {
+    fn new(name: Name, quorum: u32, people: Vec<Name>) -> Result<Self, Malformed> {
+        let mut members = BTreeSet::new();
+        for person in people {
+            if !members.insert(person.clone()) {
+                return Err(Malformed::Person(person));
+            }
+        }
+        Ok(Self {
+            name,
+            quorum,
+            group: Group::People(members),
+        })
+    }
+}
+
+impl Approval {
+    /// The short form: so many of these people.
+    ///
+    /// # Errors
+    ///
+    /// Fails on somebody who is named twice.
+    pub fn of(quorum: u32, people: Vec<Name>) -> Result<Self, Malformed> {
+        Self::try_from(Written {
+            quorum: Some(quorum),
+            people: Some(people),
+            rules: None,
+            distinct: None,
+            expires: None,
+        })
+    }
+
+    /// The rules as they are asked of people.
+    #[must_use]
+    pub fn filled(&self) -> Vec<Filled> {
+        self.rules.iter().map(Rule::filled).collect()
+    }
+
+    /// Everybody who may answer by some rule.
+    #[must_use]
+    pub fn people(&self) -> BTreeSet<Name> {
+        let groups = self.rules.iter().map(|rule| rule.group.members());
+        groups.flatten().cloned().collect()
+    }
+
+    /// Whether nobody may count in two rules.
+    #[must_use]
+    pub fn overlap(&self) -> seats::Overlap {
+        if self.distinct.unwrap_or(false) {
+            seats::Overlap::Distinct
+        } else {
+            seats::Overlap::Allowed
+        }
+    }
+
+    /// Refuses rules that nobody could ever meet; the error names the field.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+        let fault = |field, why: &str| Err((field, why.to_owned()));
+        if self.rules.is_empty() || self.rules.len() > MOST_RULES {
+            return fault("approval.rules", "has to have 1 to 32 of them");
+        }
+        let rules = self.filled();
+        let reachable = |rule: &Rule| {
+            let people = rule.group.members().len();
+            rule.quorum > 0 && usize::try_from(rule.quorum).is_ok_and(|quorum| quorum <= people)
+        };
+        if !self.rules.iter().all(reachable) {
+            return fault(
+                "approval.quorum",
+                "has to be at least 1 and at most the number of people",
+            );
+        }
+        let people = self.people();
+        let seats = seats::Seats::new(&rules, self.overlap(), &people);
+        if seats.missing() > 0 {
+            return fault(
+                "approval.distinct",
+                "asks for more different people than the rules name together",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Every rule of the policy stays, with fewer people, a higher quorum, less
+/// time; the file may add rules.
+pub(super) fn tighten(policy: &Approval, local: Approval) -> Result<Approval, Loosened> {
+    let mut added = local.rules;
+    let mut rules = Vec::new();
+    for rule in &policy.rules {
+        let own = added.iter().position(|one| one.name == rule.name);
+        rules.push(match own.map(|place| added.remove(place)) {
+            Some(own) => tighter(rule, own, policy.rules.len())?,
+            None => rule.clone(),
+        });
+    }
+    rules.extend(added);
+    let longest = policy.expires.unwrap_or(DEFAULT_EXPIRY);
+    Ok(Approval {
+        rules,
+        distinct: no_less("approval.distinct", policy.distinct, local.distinct)?,
+        expires: at_most("approval.expires", Some(longest), local.expires)?,
+    })
+}
+
+fn tighter(policy: &Rule, local: Rule, of: usize) -> Result<Rule, Loosened> {
+    let field = |last: &str| match of {
+        1 => format!("approval.{last}"),
+        _ => format!("approval.rules.{}.{last}", policy.name),
+    };
+    let known = policy.group.members();
+    if let Some(stranger) = local.group.members().difference(known).next() {
+        let local = format!("with {stranger}");
+        return Err(loosened(&field("people"), "without them", local));
+    }
+    let quorum = at_least(&field("quorum"), Some(policy.quorum), Some(local.quorum))?;
+    Ok(Rule {
+        quorum: quorum.unwrap_or(policy.quorum),
+        ..local
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Service, parse};
+
+    fn read(approval: &str) -> Result<Service, String> {
+        let text = format!("version: 1\nenvironments: {{ p: {{ approval: {approval} }} }}\n");
+        parse(&text, None).map_err(|error| error.to_string())
+    }
+
+    const TWO: &str = "{ name: release, quorum: 1, people: [a, b] }, \
+                       { name: security, quorum: 2, people: [b, c] }";
+
+    #[test]
+    fn rules_that_cannot_be_met_or_told_apart_are_refused() {
+        let cases = [
+            ("{ rules: [] }".to_owned(), "`environments.p.approval.rules`"),
+            ("{ quorum: 1 }".to_owned(), "needs either"),
+            (format!("{{ quorum: 1, people: [a], rules: [{TWO}] }}"), "needs either"),
+            ("{ quorum: 1, people: [a, a] }".to_owned(), "names `a` twice"),
+            (format!("{{ rules: [{TWO}, {{ name: release, quorum: 1, people: [a] }}] }}"), "`release` twice"),
+            ("{ rules: [{ name: x, quorum: 0, people: [a] }] }".to_owned(), "approval.quorum"),
+            ("{ rules: [{ name: x, quorum: 2, people: [a] }] }".to_owned(), "approval.quorum"),
+            ("{ rules: [{ name: x, quorum: 1, people: [a] }, { name: y, quorum: 1, people: [a] }], distinct: true }".to_owned(), "approval.distinct"),
+            ("{ rules: [{ name: x, quorum: 1, people: [a], veto: true }] }".to_owned(), "veto"),
+        ];
+        for (approval, word) in cases {
+            let error = read(&approval).unwrap_err();
+            assert!(error.contains(word), "{approval}: {error}");
+        }
+        read(&format!("{{ rules: [{TWO}], distinct: true }}")).unwrap();
+        read("{ quorum: 2, people: [a, b] }").unwrap();
+    }
+
+    #[test]
+    fn a_file_may_add_and_tighten_rules_and_drop_none() {
+        let approval = |text: &str| {
+            let service = read(text).unwrap();
+            service.environments["p"].approval.clone().unwrap()
+        };
+        let policy = approval(&format!("{{ rules: [{TWO}], distinct: true }}"));
+        let refused = |text: &str| {
+            let loosened = tighten(&policy, approval(text)).unwrap_err();
+            loosened.field
+        };
+        let one = |rule: &str| format!("{{ rules: [{{ name: {rule} }}] }}");
+        assert_eq!(
+            refused(&one("security, quorum: 1, people: [b, c]")),
+            "approval.rules.security.quorum"
+        );
+        assert_eq!(
+            refused(&one("release, quorum: 1, people: [a, mallory]")),
+            "approval.rules.release.people"
+        );
+        assert_eq!(
+            refused("{ quorum: 1, people: [a], distinct: false }"),
+            "approval.distinct"
+        );
+        assert_eq!(
+            refused("{ quorum: 1, people: [a], expires: 48h }"),
+            "approval.expires"
+        );
+        let merged = tighten(&policy, approval("{ quorum: 1, people: [d] }")).unwrap();
+        let names: Vec<&str> = merged.rules.iter().map(|rule| rule.name.as_str()).collect();
+        assert_eq!(names, ["release", "security", "approval"]);
+        assert_eq!(merged.distinct, Some(true));
+        let merged = tighten(&policy, approval(&one("release, quorum: 1, people: [b]")));
+        let rules = merged.unwrap().filled();
+        assert_eq!((rules.len(), rules[0].people.len()), (2, 1));
+    }
+}
