@@ -110,7 +110,9 @@ fn may(
             &policy.keyring,
             &liftlock_io::verify::Local,
         );
-        let policy = policy.excluding(&asked.release.release, &signers);
+        let policy = policy
+            .excluding(&asked.release.release, &signers)
+            .separating(&asked.request.actors);
         excluded = excluded.or_else(|| policy.excluded.get(person).copied());
     }
     let Some(why) = excluded else {

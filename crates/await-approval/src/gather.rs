@@ -43,7 +43,9 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
     let policy = settings.policy(&asked.request.environment, &about.rule)?;
     let found = about_release(&asked.release, &about.signature, settings)?;
     let signers = signer::signers(&found, &policy.keyring, &Local);
-    let policy = policy.excluding(&asked.release.release, &signers);
+    let policy = policy
+        .excluding(&asked.release.release, &signers)
+        .separating(&asked.request.actors);
     let (found, mut heard) = answers(&asked, &about.answer, settings)?;
     let mut bundles = Vec::new();
     for bundle in found {

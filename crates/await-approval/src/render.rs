@@ -213,6 +213,15 @@ fn people_lines(judged: &Judged, reference: &str) -> String {
             format_args!("ignored {who}: {}", one_line(&one.why)),
         );
     }
+    for names in &judgement.unrecognised {
+        push(
+            &mut lines,
+            format_args!(
+                "unknown {}: had a part in the run, and is nobody of `people`",
+                one_line(names)
+            ),
+        );
+    }
     if judgement.verdict == Verdict::Pending {
         for rule in judgement.rules.iter().filter(|rule| rule.missing > 0) {
             let named = match judgement.rules.as_slice() {

@@ -40,7 +40,9 @@ pub(crate) fn request(
     let policy = settings.policy(&args.environment, &args.rule)?;
     let found = gather::about_release(&release, &[], settings)?;
     let signers = signer::signers(&found, &policy.keyring, &Local);
-    let policy = policy.excluding(&release.release, &signers);
+    let policy = policy
+        .excluding(&release.release, &signers)
+        .separating(&session.ci.actors);
     let wanted = wanted(args, (document, &release), &policy, session)?;
     reachable(&wanted, &policy)?;
     let asked = remember(wanted, settings, session)?;
@@ -115,6 +117,7 @@ fn wanted(
         evidence: args.evidence.clone(),
         rules,
         distinct: policy.approval.overlap() == Overlap::Distinct,
+        actors: session.ci.actors.clone(),
         requested_by: session.ci.actor.clone(),
         run_url: session.ci.url.clone(),
         made_at,

@@ -216,7 +216,7 @@ fn keyring() -> Keyring {
     };
     let person = |holders: &[&str]| Person {
         keys: holders.iter().map(|holder| dated(holder)).collect(),
-        emails: [].into(),
+        ..Person::default()
     };
     Keyring {
         trusted: vec![Trusted {
@@ -321,6 +321,55 @@ fn every_rule_needs_its_own_people() {
         "fits none",
         &[&["request", "--quorum", "2"], &quorum[..]].concat(),
     );
+}
+
+#[test]
+fn whoever_starts_the_run_is_not_asked() {
+    let world = World::bare();
+    world.demand("{ quorum: 1, people: [alice, bob], known-actors: true }");
+    let run = |login: &str, args: &[&str]| {
+        Run::new(env!("CARGO_BIN_EXE_await-approval"))
+            .folder(world.folder.path())
+            .env("COSIGN_PASSWORD", PASSWORD)
+            .env("GITLAB_CI", "true")
+            .env("GITLAB_USER_LOGIN", login)
+            .env("GITLAB_USER_ID", "7")
+            .args(args.iter().copied().chain(["--format", "json"]))
+            .output()
+            .unwrap()
+    };
+    let ask = [
+        "request",
+        "--release",
+        "shop-1.json",
+        "--environment",
+        "production",
+    ];
+    let told = run("Alice", &ask).json().unwrap();
+    assert_eq!(told["detail"]["who_may"], json!(["bob"]));
+    let request = told["detail"]["request"].as_str().unwrap().to_owned();
+    let output = world.answer(&request, "alice", "alice", "--yes");
+    assert_eq!(output.code, 10, "{}", output.stderr);
+    assert!(
+        output.stderr.contains("started the run"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(world.answer(&request, "bob", "bob", "--yes").code, 0);
+    world.judge(0, &request);
+    // Whoever else starts it asks anew.
+    let told = run("bob", &ask).json().unwrap();
+    assert_ne!(told["detail"]["request"], request);
+    let told = run("stranger", &ask).json().unwrap();
+    let request = told["detail"]["request"].as_str().unwrap().to_owned();
+    assert_eq!(world.answer(&request, "bob", "bob", "--yes").code, 0);
+    let told = world.judge(10, &request);
+    let unknown = &told["detail"]["judgement"]["unrecognised"];
+    assert_eq!(*unknown, json!(["gitlab:7, gitlab:stranger"]));
+    let told = world.told(10, &["explain", "--request", &request]);
+    let conditions = told["detail"]["conditions"].as_array().unwrap();
+    let mut unmet = conditions.iter().filter(|one| one["met"] == false);
+    assert_eq!(unmet.next().unwrap()["condition"], "known-actors");
 }
 
 #[test]

@@ -68,6 +68,10 @@ pub enum Reason {
     Author,
     /// Whoever signed the release.
     Signer,
+    /// Whoever started the run that asks.
+    Triggered,
+    /// Whoever started that run once more.
+    ReRan,
     /// Signed by somebody else's key.
     WrongKey,
     /// The key is revoked, or not in its time.
@@ -213,6 +217,8 @@ fn may(policy: &Policy, request: &Request, person: &Name) -> Result<(), Refusal>
             let reason = match why {
                 Exclusion::Author => Reason::Author,
                 Exclusion::Signer => Reason::Signer,
+                Exclusion::Triggered => Reason::Triggered,
+                Exclusion::ReRan => Reason::ReRan,
             };
             Err((reason, format!("{person} {why}")))
         }

@@ -45,6 +45,10 @@ pub struct Judgement {
     pub still_needed: u32,
     /// Whose yes would leave fewer missing.
     pub who_may: Vec<Name>,
+    /// Who had a part in the run that asks and is nobody of `people:`, by the
+    /// CI's names for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unrecognised: Vec<String>,
 }
 
 /// How one rule came out.
@@ -81,9 +85,12 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
         .collect();
     let rules = tallies(&seats, &left);
     let still_needed = seats.missing();
+    let unrecognised = policy.unrecognised(&request.actors);
     let (verdict, why) = if evidence.withdrawn {
         (Verdict::Fail, "the request was denied or withdrawn".into())
     } else if let Some(why) = unfit(policy, request, now) {
+        (Verdict::Fail, why)
+    } else if let Some(why) = unknown_actor(policy, request, &unrecognised) {
         (Verdict::Fail, why)
     } else if !denied_by.is_empty() {
         (Verdict::Fail, format!("denied by {}", denied_by.join(", ")))
@@ -104,6 +111,7 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
         rules,
         counted,
         not_counted,
+        unrecognised,
     }
 }
 
@@ -155,6 +163,20 @@ fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
     Some(text)
 }
 
+/// Where whoever started the run has to be known, and is not.
+fn unknown_actor(policy: &Policy, request: &Request, unrecognised: &[String]) -> Option<String> {
+    if policy.approval.known_actors != Some(true) {
+        return None;
+    }
+    if request.actors.is_empty() {
+        return Some("no CI says who started the run that asks".to_owned());
+    }
+    let unknown = unrecognised.first()?;
+    Some(format!(
+        "{unknown} had a part in the run and is nobody of `people`"
+    ))
+}
+
 /// In what the request asks for less than the policy demands, if so.
 fn looser(policy: &Policy, request: &Request) -> Option<String> {
     for demanded in policy.approval.filled() {
@@ -179,6 +201,7 @@ mod tests {
     use super::super::count::Reason;
     use super::super::toy::{answer, at, dated, heard, key, name, policy, request, wanted};
     use super::*;
+    use crate::ci::{Actor, Did};
     use crate::config::approval::{Approval, Group, Rule};
     use crate::digest::Digest;
     use crate::verdict::Verdict::{Expired, Fail, Pass, Pending};
@@ -412,6 +435,7 @@ mod tests {
         let approval = Approval {
             rules: rules.collect(),
             distinct: Some(distinct),
+            known_actors: None,
             expires: None,
         };
         let mut wanted = wanted();
@@ -482,5 +506,41 @@ mod tests {
         asked.request.distinct = false;
         let judgement = judged_by(&(policy, asked), &[ALICE, BOB]);
         assert_eq!(judgement.verdict, Fail);
+    }
+
+    fn started_by(did: Did, names: &[&str]) -> Actor {
+        Actor {
+            did,
+            known_as: names.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn whoever_starts_the_run_does_not_approve_it() {
+        let judged = |actors: Vec<Actor>, known: Option<bool>| {
+            let mut wanted = wanted();
+            wanted.actors = actors;
+            let asked = request::Identified::new(&wanted).unwrap();
+            let mut policy = policy().separating(&asked.request.actors);
+            policy.approval.known_actors = known;
+            judged_by(&(policy, asked), &[ALICE, BOB])
+        };
+        let cases = [
+            (Did::Triggered, "github:Alice", Reason::Triggered),
+            (Did::ReRan, "github:bob", Reason::ReRan),
+            (Did::Triggered, "bob@shop.example", Reason::Triggered),
+        ];
+        for (did, account, reason) in cases {
+            let judgement = judged(vec![started_by(did, &["github:7", account])], Some(true));
+            assert_eq!(judgement.verdict, Pending, "{account}");
+            assert_eq!(judgement.not_counted[0].reason, reason, "{account}");
+            assert!(judgement.unrecognised.is_empty());
+        }
+        let stranger = || vec![started_by(Did::Triggered, &["github:cron[bot]"])];
+        let judgement = judged(stranger(), None);
+        assert_eq!(judgement.verdict, Pass);
+        assert_eq!(judgement.unrecognised, ["github:cron[bot]"]);
+        assert_eq!(judged(stranger(), Some(true)).verdict, Fail);
+        assert_eq!(judged(Vec::new(), Some(true)).verdict, Fail);
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::DEFAULT_EXPIRY;
+use crate::ci::{Actor, Did};
 use crate::config::approval::Approval;
 use crate::config::trust::{DatedKey, Keyring};
 use crate::crypto::PublicKey;
@@ -36,6 +37,10 @@ pub enum Exclusion {
     Author,
     /// Signed the release.
     Signer,
+    /// Started the run that asks.
+    Triggered,
+    /// Started that run once more.
+    ReRan,
 }
 
 impl fmt::Display for Exclusion {
@@ -43,6 +48,8 @@ impl fmt::Display for Exclusion {
         formatter.write_str(match self {
             Self::Author => "is an author of the change",
             Self::Signer => "signed the release",
+            Self::Triggered => "started the run that asks",
+            Self::ReRan => "started the run that asks once more",
         })
     }
 }
@@ -101,7 +108,7 @@ impl Policy {
             }
         }
         let authors = release.authors.iter();
-        for name in authors.filter_map(|author| self.keyring.person(author).cloned()) {
+        for name in authors.flat_map(|author| self.keyring.known_as(author)) {
             self.excluded.insert(name, Exclusion::Author);
         }
         // An id that has no entry in `people:` is an id all the same.
@@ -111,6 +118,52 @@ impl Policy {
             }
         }
         self
+    }
+
+    /// Nor anybody by whom the run came about that asks.
+    #[must_use]
+    pub fn separating(mut self, actors: &[Actor]) -> Self {
+        for actor in actors {
+            let why = match actor.did {
+                Did::Triggered => Exclusion::Triggered,
+                Did::ReRan => Exclusion::ReRan,
+            };
+            let mut names = self.recognised(actor);
+            // An id that has no entry in `people:` is an id all the same.
+            let unlisted = self.approval.people().into_iter();
+            names.extend(unlisted.filter(|name| {
+                let mut accounts = actor.known_as.iter();
+                accounts.any(|account| {
+                    let login = account.split_once(':').map(|(_, login)| login);
+                    login.is_some_and(|login| name.as_str().eq_ignore_ascii_case(login))
+                })
+            }));
+            for name in names {
+                self.excluded.entry(name).or_insert(why);
+            }
+        }
+        self
+    }
+
+    /// The people whom a CI means.
+    fn recognised(&self, actor: &Actor) -> BTreeSet<Name> {
+        let names = actor.known_as.iter();
+        names.flat_map(|name| self.keyring.known_as(name)).collect()
+    }
+
+    /// The names of whoever had a part in the run and is nobody of `people:`:
+    /// it may still be somebody who answers.
+    #[must_use]
+    pub fn unrecognised(&self, actors: &[Actor]) -> Vec<String> {
+        let unknown = actors
+            .iter()
+            .filter(|actor| self.recognised(actor).is_empty());
+        unknown
+            .map(|actor| {
+                let names: Vec<&str> = actor.known_as.iter().map(String::as_str).collect();
+                names.join(", ")
+            })
+            .collect()
     }
 
     /// How long a request may stay open.

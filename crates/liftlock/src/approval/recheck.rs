@@ -92,7 +92,8 @@ pub fn count_again(
     }
     let rule = frame.rule.ok_or(Refused::NoRule)?;
     let policy = Policy::new(frame.policy, rule, frame.keyring.clone())
-        .excluding(&release.release, frame.signers);
+        .excluding(&release.release, frame.signers)
+        .separating(&asked.request.actors);
     let bundles = approval.answers.iter();
     let answers: Vec<_> = bundles
         .map(|bundle| hear(bundle, frame.keyring, frame.verifier))

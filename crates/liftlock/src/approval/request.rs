@@ -5,16 +5,20 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::seats::{Overlap, Rule};
+use crate::ci::{self, Actor};
 use crate::config::approval::MOST_RULES;
 use crate::digest::Digest;
 use crate::failure::{Explain, Kind};
 use crate::json;
 use crate::name::Name;
-use crate::release::{self, Reference};
+use crate::release::{self, LONGEST_LABEL, Reference};
 use crate::time::Time;
 
 /// The version of the format that this code writes and reads.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// The most names of actors.
+const MOST_NAMES: usize = 32;
 
 /// A question to people, known by the digest of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +48,10 @@ pub struct Request {
     pub rules: Vec<Rule>,
     /// Whether nobody may count in two rules.
     pub distinct: bool,
+    /// By whom the run came about that made it, as the CI says; they may not
+    /// answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<Actor>,
     /// Who made it, by the CI's own name for them; asserted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
@@ -92,6 +100,7 @@ impl Request {
             self.evidence,
             self.rules,
             self.distinct,
+            self.actors,
         ]);
         Digest::of(canonical.to_string().as_bytes())
     }
@@ -144,6 +153,7 @@ impl Identified {
             return Err(ParseError::Contradiction("service"));
         }
         check(&request.rules)?;
+        check_actors(&request.actors)?;
         if request.expires_at <= request.made_at {
             return Err(ParseError::Contradiction("expires_at"));
         }
@@ -197,6 +207,16 @@ fn check(rules: &[Rule]) -> Result<(), ParseError> {
     Ok(())
 }
 
+/// Names that a forge gave are shown to people who decide.
+fn check_actors(actors: &[Actor]) -> Result<(), ParseError> {
+    let names = actors.iter().flat_map(|actor| &actor.known_as);
+    let plain = |name: &String| name.len() <= LONGEST_LABEL && ci::line(name) == **name;
+    if names.clone().count() > MOST_NAMES || !names.clone().all(plain) {
+        return Err(ParseError::Actors);
+    }
+    Ok(())
+}
+
 /// The bytes are no request.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
@@ -218,6 +238,9 @@ pub enum ParseError {
     /// None, or more than anybody writes.
     #[error("`rules` has {0} rules, and 1 to {MOST_RULES} are read")]
     Rules(usize),
+    /// More than any CI says, or made to deceive.
+    #[error("`actors` has a name that is too long or not plain, or more than {MOST_NAMES}")]
+    Actors,
     /// Nobody, or more than everybody.
     #[error("`quorum` is {0} of {1} people")]
     Quorum(u32, u32),

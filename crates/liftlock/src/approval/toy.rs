@@ -84,6 +84,7 @@ pub(super) fn keyring() -> Keyring {
     let person = |keys: &[u8], email: &str| Person {
         keys: keys.iter().map(|fill| dated(*fill)).collect(),
         emails: [email.to_owned()].into(),
+        ..Person::default()
     };
     Keyring {
         trusted: vec![Trusted {
@@ -137,6 +138,7 @@ pub(super) fn wanted() -> Request {
         evidence: Vec::new(),
         rules: rule().filled(),
         distinct: false,
+        actors: Vec::new(),
         requested_by: None,
         run_url: None,
         made_at: at("10:00"),

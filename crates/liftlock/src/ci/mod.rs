@@ -4,6 +4,10 @@ pub mod github;
 pub mod junit;
 pub mod pairs;
 
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
 use crate::report::Ending;
 
 /// A CI system that we write outputs for.
@@ -19,6 +23,51 @@ pub enum System {
     Plain,
 }
 
+impl System {
+    /// What accounts of each begin with.
+    pub const NAMES: [&'static str; 3] = ["github", "gitlab", "jenkins"];
+}
+
+/// Whether a CI's name for somebody is that of an account without a person:
+/// GitHub Apps end in `[bot]`; GitLab's project and group tokens are
+/// `project_ID_bot_…` and `group_ID_bot_…`, its job token `gitlab-ci-token`.
+#[must_use]
+pub fn is_machine(account: &str) -> bool {
+    let folded = account.to_ascii_lowercase();
+    let login = folded
+        .split_once(':')
+        .map_or(folded.as_str(), |(_, login)| login);
+    let token = |kind: &str| {
+        let rest = login.strip_prefix(kind);
+        let rest = rest.map(|rest| rest.trim_start_matches(|letter: char| letter.is_ascii_digit()));
+        rest.is_some_and(|rest| rest.starts_with("_bot"))
+    };
+    folded.contains("[bot]") || login == "gitlab-ci-token" || token("project_") || token("group_")
+}
+
+/// Somebody by whom a run came about, as the CI says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Actor {
+    /// What they did.
+    pub did: Did,
+    /// Every name the CI has for them: accounts such as `github:alice` and
+    /// `github:583231`, and e-mail addresses.
+    pub known_as: BTreeSet<String>,
+}
+
+/// What somebody did to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Did {
+    /// Started it, or pushed what started it.
+    Triggered,
+    /// Started it once more.
+    ReRan,
+}
+
 /// What the environment tells about the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -30,6 +79,8 @@ pub struct Run {
     pub actor: Option<String>,
     /// The commit it runs on.
     pub commit: Option<String>,
+    /// By whom it came about; nobody where no CI says so.
+    pub actors: Vec<Actor>,
 }
 
 /// Recognises the CI from its environment; `lookup` gives unset for empty.
@@ -42,6 +93,7 @@ pub fn detect(lookup: &dyn Fn(&str) -> Option<String>) -> Run {
             url: github_url(lookup),
             actor: lookup("GITHUB_TRIGGERING_ACTOR").or_else(|| lookup("GITHUB_ACTOR")),
             commit: lookup("GITHUB_SHA"),
+            actors: github_actors(lookup),
         }
     } else if is("GITLAB_CI") {
         Run {
@@ -49,6 +101,11 @@ pub fn detect(lookup: &dyn Fn(&str) -> Option<String>) -> Run {
             url: lookup("CI_JOB_URL").or_else(|| lookup("CI_PIPELINE_URL")),
             actor: lookup("GITLAB_USER_LOGIN"),
             commit: lookup("CI_COMMIT_SHA"),
+            actors: triggered(&[
+                account("gitlab", lookup("GITLAB_USER_LOGIN")),
+                account("gitlab", lookup("GITLAB_USER_ID")),
+                lookup("GITLAB_USER_EMAIL"),
+            ]),
         }
     } else if lookup("JENKINS_URL").and(lookup("BUILD_ID")).is_some() {
         Run {
@@ -56,6 +113,10 @@ pub fn detect(lookup: &dyn Fn(&str) -> Option<String>) -> Run {
             url: lookup("BUILD_URL"),
             actor: lookup("BUILD_USER_ID"),
             commit: lookup("GIT_COMMIT"),
+            actors: triggered(&[
+                account("jenkins", lookup("BUILD_USER_ID")),
+                lookup("BUILD_USER_EMAIL"),
+            ]),
         }
     } else {
         Run {
@@ -63,8 +124,38 @@ pub fn detect(lookup: &dyn Fn(&str) -> Option<String>) -> Run {
             url: None,
             actor: lookup("USER"),
             commit: None,
+            actors: Vec::new(),
         }
     }
+}
+
+fn account(system: &str, name: Option<String>) -> Option<String> {
+    name.map(|name| format!("{system}:{name}"))
+}
+
+fn triggered(names: &[Option<String>]) -> Vec<Actor> {
+    let actor = Actor {
+        did: Did::Triggered,
+        known_as: names.iter().flatten().cloned().collect(),
+    };
+    let known = !actor.known_as.is_empty();
+    known.then_some(actor).into_iter().collect()
+}
+
+/// `GITHUB_ACTOR` stays whoever started the first attempt, and
+/// `GITHUB_TRIGGERING_ACTOR` is whoever started this one.
+fn github_actors(lookup: &dyn Fn(&str) -> Option<String>) -> Vec<Actor> {
+    let first = lookup("GITHUB_ACTOR");
+    let mut actors = triggered(&[
+        account("github", first.clone()),
+        account("github", lookup("GITHUB_ACTOR_ID")),
+    ]);
+    let again = lookup("GITHUB_TRIGGERING_ACTOR").filter(|name| Some(name) != first.as_ref());
+    actors.extend(again.map(|name| Actor {
+        did: Did::ReRan,
+        known_as: [format!("github:{name}")].into(),
+    }));
+    actors
 }
 
 fn github_url(lookup: &dyn Fn(&str) -> Option<String>) -> Option<String> {
@@ -151,15 +242,37 @@ mod tests {
             ("GITHUB_REPOSITORY", "acme/shop"),
             ("GITHUB_RUN_ID", "7"),
             ("GITHUB_ACTOR", "alice"),
+            ("GITHUB_ACTOR_ID", "583231"),
             ("GITHUB_TRIGGERING_ACTOR", "bob"),
         ]);
+        let actor = |did, names: &[&str]| Actor {
+            did,
+            known_as: names.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        assert_eq!(
+            github.actors,
+            [
+                actor(Did::Triggered, &["github:alice", "github:583231"]),
+                actor(Did::ReRan, &["github:bob"])
+            ]
+        );
         assert_eq!(github.system, System::GitHub);
         assert_eq!(github.actor.as_deref(), Some("bob"));
         assert_eq!(
             github.url.as_deref(),
             Some("https://github.com/acme/shop/actions/runs/7/attempts/1")
         );
-        assert_eq!(with(&[("GITLAB_CI", "true")]).system, System::GitLab);
+        let gitlab = with(&[
+            ("GITLAB_CI", "true"),
+            ("GITLAB_USER_ID", "7"),
+            ("GITLAB_USER_EMAIL", "a@shop.example"),
+        ]);
+        assert_eq!(gitlab.system, System::GitLab);
+        assert_eq!(
+            gitlab.actors,
+            [actor(Did::Triggered, &["gitlab:7", "a@shop.example"])]
+        );
+        assert!(with(&[("USER", "alice")]).actors.is_empty());
         let jenkins = [("JENKINS_URL", "http://j"), ("BUILD_ID", "1")];
         assert_eq!(with(Box::leak(Box::new(jenkins))).system, System::Jenkins);
         assert_eq!(with(&[("GITHUB_ACTIONS", "false")]).system, System::Plain);

@@ -24,6 +24,9 @@ pub struct Approval {
     pub rules: Vec<Rule>,
     /// Whether nobody may count in two rules; default false.
     pub distinct: Option<bool>,
+    /// Whether everybody by whom the run came about has to be known in
+    /// `people:`; default false.
+    pub known_actors: Option<bool>,
     /// How long a request stays open, and its approval usable; default 24h.
     pub expires: Option<Span>,
 }
@@ -85,6 +88,10 @@ pub struct Written {
     /// Whether nobody may count in two rules; default false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distinct: Option<bool>,
+    /// Whether everybody by whom the run came about has to be known in
+    /// `people:`; default false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_actors: Option<bool>,
     /// How long a request stays open, and its approval usable; default 24h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Span>,
@@ -138,6 +145,7 @@ impl TryFrom<Written> for Approval {
         Ok(Self {
             rules,
             distinct: written.distinct,
+            known_actors: written.known_actors,
             expires: written.expires,
         })
     }
@@ -155,6 +163,7 @@ impl From<Approval> for Written {
             people: None,
             rules: Some(rules.collect()),
             distinct: approval.distinct,
+            known_actors: approval.known_actors,
             expires: approval.expires,
         }
     }
@@ -188,6 +197,7 @@ impl Approval {
             people: Some(people),
             rules: None,
             distinct: None,
+            known_actors: None,
             expires: None,
         })
     }
@@ -261,6 +271,11 @@ pub(super) fn tighten(policy: &Approval, local: Approval) -> Result<Approval, Lo
     Ok(Approval {
         rules,
         distinct: no_less("approval.distinct", policy.distinct, local.distinct)?,
+        known_actors: no_less(
+            "approval.known-actors",
+            policy.known_actors,
+            local.known_actors,
+        )?,
         expires: at_most("approval.expires", Some(longest), local.expires)?,
     })
 }

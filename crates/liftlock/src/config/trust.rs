@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ParseError;
 use super::validity;
 pub use super::validity::{DatedIdentity, DatedKey};
+use crate::ci;
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
 use crate::name::Name;
@@ -39,6 +40,9 @@ pub struct Person {
     pub keys: Vec<DatedKey>,
     /// Addresses that commits carry, so that authors are recognised.
     pub emails: BTreeSet<String>,
+    /// Accounts at a CI, by login or number, such as `github:583231`, so that
+    /// whoever starts a run is recognised.
+    pub accounts: BTreeSet<String>,
 }
 
 /// What an identity may say.
@@ -123,24 +127,50 @@ impl Keyring {
             .or_else(|| person().map(|(name, _)| name))
     }
 
-    /// The person whom an author entry means: by id or by e-mail, in any case,
+    /// Everybody whom an entry means: by id, e-mail or account, in any case,
     /// also as git writes it, `Alice <alice@example.org>`.
     #[must_use]
-    pub fn person(&self, author: &str) -> Option<&Name> {
-        let author = author.trim();
-        let address = author
+    pub fn known_as(&self, entry: &str) -> BTreeSet<Name> {
+        let people = self.people.iter();
+        let known = people.filter(|(name, person)| person.is(name, entry));
+        known.map(|(name, _)| name.clone()).collect()
+    }
+}
+
+impl Person {
+    /// Whether an author's entry or a CI's name for somebody means this person.
+    fn is(&self, id: &Name, entry: &str) -> bool {
+        let entry = entry.trim();
+        let address = entry
             .strip_suffix('>')
             .and_then(|rest| rest.rsplit_once('<'));
-        let author = address.map_or(author, |(_, address)| address.trim());
-        let found = self.people.iter().find(|(name, person)| {
-            name.as_str().eq_ignore_ascii_case(author)
-                || person
-                    .emails
-                    .iter()
-                    .any(|email| email.eq_ignore_ascii_case(author))
-        });
-        found.map(|(name, _)| name)
+        let entry = address.map_or(entry, |(_, address)| address.trim());
+        let same = |known: &str| known.eq_ignore_ascii_case(entry);
+        let login = entry.split_once(':').map(|(_, login)| login);
+        // An id that is somebody's login is taken for theirs: that only takes
+        // a right away.
+        let by_login = login.is_some_and(|login| id.as_str().eq_ignore_ascii_case(login));
+        let hidden = || {
+            let mut accounts = hidden(entry).into_iter();
+            accounts.any(|account| self.is(id, &account))
+        };
+        same(id.as_str())
+            || self.emails.iter().any(|email| same(email))
+            || self.accounts.iter().any(|account| same(account))
+            || by_login
+            || hidden()
     }
+}
+
+/// The accounts in an address by which GitHub hides a committer's own,
+/// `ID+LOGIN@users.noreply.github.com`.
+fn hidden(address: &str) -> Vec<String> {
+    let folded = address.to_ascii_lowercase();
+    let Some(local) = folded.strip_suffix("@users.noreply.github.com") else {
+        return Vec::new();
+    };
+    let parts = local.split('+');
+    parts.map(|part| format!("github:{part}")).collect()
 }
 
 /// The keys that count; one that is listed several times counts in each of
@@ -193,16 +223,37 @@ pub(super) fn check(
         claim(field, &identity.keys)?;
     }
     validity::apart(trusted, people)?;
-    let mut addresses = BTreeMap::new();
     for (name, person) in people.into_iter().flatten() {
-        let field = format!("people.{name}");
-        for email in &person.emails {
-            let known = addresses.insert(email.trim().to_ascii_lowercase(), name);
-            if known.is_some_and(|other| other != name) {
-                return invalid(field, "has an address that somebody else has as well");
+        claim(format!("people.{name}"), &person.keys)?;
+    }
+    apart(people)
+}
+
+/// Refuses addresses and accounts that two people have, or that are a machine's.
+fn apart(people: Option<&BTreeMap<Name, Person>>) -> Result<(), ParseError> {
+    let mut known = BTreeMap::new();
+    for (name, person) in people.into_iter().flatten() {
+        let invalid = |why: &str| {
+            Err(ParseError::Invalid(
+                format!("people.{name}"),
+                why.to_owned(),
+            ))
+        };
+        for account in &person.accounts {
+            let system = account.split_once(':').map(|(system, _)| system);
+            if !system.is_some_and(|system| ci::System::NAMES.contains(&system)) {
+                return invalid("needs accounts such as `github:alice` or `gitlab:1234`");
             }
         }
-        claim(field, &person.keys)?;
+        for one in person.emails.iter().chain(&person.accounts) {
+            if ci::is_machine(one) {
+                return invalid("has a machine's account: machines do not answer");
+            }
+            let before = known.insert(one.trim().to_ascii_lowercase(), name);
+            if before.is_some_and(|other| other != name) {
+                return invalid("has an address or account that somebody else has as well");
+            }
+        }
     }
     Ok(())
 }
@@ -308,10 +359,54 @@ mod tests {
             "A. <alice@example.org>",
         ];
         for author in known {
-            assert_eq!(keyring.person(author), Some(&alice), "{author}");
+            assert_eq!(keyring.known_as(author), [alice.clone()].into(), "{author}");
         }
-        assert_eq!(keyring.person("<alice@example.org> eve"), None);
+        assert!(keyring.known_as("<alice@example.org> eve").is_empty());
         people.insert("alicia".parse().unwrap(), person("Alice@Example.org"));
         assert!(check(&[], Some(&people)).is_err());
+    }
+
+    #[test]
+    fn an_account_is_one_persons_and_never_a_machines() {
+        let person = |account: &str| Person {
+            accounts: [account.to_owned()].into(),
+            ..Person::default()
+        };
+        let (alice, bob): (Name, Name) = ("alice".parse().unwrap(), "bob".parse().unwrap());
+        let people = BTreeMap::from([
+            (alice.clone(), person("github:583231")),
+            (bob.clone(), person("gitlab:bobby")),
+        ]);
+        check(&[], Some(&people)).unwrap();
+        let keyring = Keyring {
+            trusted: Vec::new(),
+            people: people.clone(),
+        };
+        let cases = [
+            ("github:583231", Some(&alice)),
+            ("github:Alice", Some(&alice)),
+            ("583231+octocat@users.noreply.github.com", Some(&alice)),
+            ("GitLab:Bobby", Some(&bob)),
+            ("gitlab:583231", None),
+            ("github:bobby", None),
+            ("583231+octocat@users.noreply.github.com.evil.example", None),
+        ];
+        for (entry, wanted) in cases {
+            let wanted: BTreeSet<Name> = wanted.into_iter().cloned().collect();
+            assert_eq!(keyring.known_as(entry), wanted, "{entry}");
+        }
+        let machines = [
+            "github:dependabot[bot]",
+            "gitlab:project_7_bot_0ab1",
+            "gitlab:gitlab-ci-token",
+            "alice",
+            "forge:alice",
+            "GITHUB:583231",
+        ];
+        for account in machines {
+            let mut wrong = people.clone();
+            wrong.insert("carol".parse().unwrap(), person(account));
+            assert!(check(&[], Some(&wrong)).is_err(), "{account}");
+        }
     }
 }
