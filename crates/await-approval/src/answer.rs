@@ -104,6 +104,11 @@ fn may(
                 "have the public key written below `people: {{ {person}: … }}`"
             )));
         }
+        let from = policy.counts_from(asked.request.made_at);
+        if args.yes && now < from {
+            let message = format!("a yes counts from {from} on: there has to be time to look");
+            return Err(Failure::new(Kind::Invalid, message).with_hint("answer then"));
+        }
         let found = gather::about_release(&asked.release, &[], settings)?;
         let signers = liftlock::approval::signer::signers(
             &found,

@@ -99,7 +99,13 @@ fn conditions(judged: &Judged, reference: &str) -> Vec<Condition> {
     if policy.approval.known_actors == Some(true) {
         conditions.push(known_actors(judged));
     }
-    conditions.extend(judgement.rules.iter().map(|rule| Condition {
+    conditions.extend(ticket(judged, reference));
+    conditions.extend(quorums(judgement, reference));
+    conditions
+}
+
+fn quorums(judgement: &Judgement, reference: &str) -> Vec<Condition> {
+    let rules = judgement.rules.iter().map(|rule| Condition {
         condition: match judgement.rules.as_slice() {
             [_] => "quorum".to_owned(),
             _ => format!("rule {}", rule.name),
@@ -111,8 +117,23 @@ fn conditions(judged: &Judged, reference: &str) -> Vec<Condition> {
         fix: format!(
             "await-approval answer --request {reference} --person NAME --key NAME.key --yes"
         ),
-    }));
-    conditions
+    });
+    rules.collect()
+}
+
+fn ticket(judged: &Judged, reference: &str) -> Option<Condition> {
+    let pattern = judged.policy.approval.ticket.as_ref()?;
+    let found = judged.judgement.ticket.as_deref();
+    Some(Condition {
+        condition: "ticket".to_owned(),
+        met: found.is_some(),
+        wanted: format!("the notes or a yes name a ticket like `{pattern}`"),
+        found: found.unwrap_or("none does").to_owned(),
+        who: "whoever says yes, also once more".to_owned(),
+        fix: format!(
+            "await-approval answer --request {reference} --person NAME --key NAME.key --yes --comment TICKET"
+        ),
+    })
 }
 
 fn known_actors(judged: &Judged) -> Condition {

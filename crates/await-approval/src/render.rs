@@ -78,10 +78,8 @@ pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Pat
         wanted(request, &who_may),
         request.expires_at
     );
-    let human = format!(
-        "{}\nanswer:  {answer_with}\njudge:   {judge_with}\n",
-        release_lines(asked)
-    );
+    let told = asked_lines(asked, policy);
+    let human = format!("{told}\nanswer:  {answer_with}\njudge:   {judge_with}\n");
     let summary = format!(
         "{}\n\n```\n{answer_with}\n```\n\nRequest `{}`\n",
         escape_markdown(&headline),
@@ -114,6 +112,22 @@ pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Pat
             Some(request.service.clone()),
             Some(request.environment.clone()),
         )
+}
+
+fn asked_lines(asked: &Identified, policy: &Policy) -> String {
+    let request = &asked.request;
+    let from = policy.counts_from(request.made_at);
+    let mut told = release_lines(asked);
+    if from > request.made_at {
+        push(&mut told, format_args!("a yes counts from {from} on"));
+    }
+    if let Some(pattern) = &policy.approval.ticket {
+        push(
+            &mut told,
+            format_args!("the notes or a yes have to name a ticket like {pattern}"),
+        );
+    }
+    told
 }
 
 /// How many of whom, by each rule.

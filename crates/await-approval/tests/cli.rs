@@ -373,6 +373,46 @@ fn whoever_starts_the_run_is_not_asked() {
 }
 
 #[test]
+fn a_yes_needs_its_time_and_its_ticket() {
+    let world = World::bare();
+    world.demand("{ quorum: 1, people: [alice], min-look: 1h }");
+    let request = world.ask("shop-1.json");
+    let output = world.answer(&request, "alice", "alice", "--yes");
+    assert_eq!(output.code, 3, "{}", output.stderr);
+    let said = Answer::to(
+        &world.request(&request),
+        name("alice"),
+        Say::Yes,
+        clock::now(),
+    );
+    world.forge(&said, "alice", "early.json");
+    let args = ["judge", "--request", &request, "--answer", "early.json"];
+    assert_eq!(reasons(&world.told(13, &args)), ["too-soon"]);
+    world.demand("{ quorum: 1, people: [alice], ticket: 'OPS-[0-9]+' }");
+    let request = world.ask("shop-1.json");
+    assert_eq!(world.answer(&request, "alice", "alice", "--yes").code, 0);
+    world.judge(13, &request);
+    let told = world.told(13, &["explain", "--request", &request]);
+    let conditions = told["detail"]["conditions"].as_array().unwrap();
+    let mut unmet = conditions.iter().filter(|one| one["met"] == false);
+    assert_eq!(unmet.next().unwrap()["condition"], "ticket");
+    let key = private("alice");
+    let again = [
+        "answer",
+        "--request",
+        &request,
+        "--person",
+        "alice",
+        "--key",
+        &key,
+        "--yes",
+    ];
+    world.told(0, &[&again[..], &["--comment", "see OPS-7"]].concat());
+    let told = world.judge(0, &request);
+    assert_eq!(told["detail"]["judgement"]["ticket"], "OPS-7");
+}
+
+#[test]
 fn asking_again_finds_the_same_request_until_somebody_says_no() {
     let world = World::configured();
     let request = world.ask("shop-1.json");

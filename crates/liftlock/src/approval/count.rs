@@ -80,6 +80,8 @@ pub enum Reason {
     SharedKey,
     /// Made before the request.
     BeforeRequest,
+    /// A yes that was made before people had time to look.
+    TooSoon,
     /// Made after the request expired.
     AfterExpiry,
     /// Made in the future.
@@ -162,6 +164,7 @@ fn judge(
     };
     fits(asked, answer)
         .and_then(|()| in_time(&asked.request, answer, now))
+        .and_then(|()| looked(policy, &asked.request, answer))
         .and_then(|()| may(policy, &asked.request, &answer.person))
         .and_then(|()| owns(policy, &answer.person, key, now))
         .map_err(|(reason, why)| NotCounted {
@@ -209,6 +212,19 @@ fn in_time(request: &Request, answer: &Answer, now: Time) -> Result<(), Refusal>
     } else {
         Err((Reason::InFuture, format!("made at {at}, in the future")))
     }
+}
+
+/// A no counts at any time.
+fn looked(policy: &Policy, request: &Request, answer: &Answer) -> Result<(), Refusal> {
+    let from = policy.counts_from(request.made_at);
+    if answer.answer == Say::No || answer.made_at >= from {
+        return Ok(());
+    }
+    let text = format!(
+        "made at {}, and a yes counts from {from}: {} has to answer again",
+        answer.made_at, answer.person
+    );
+    Err((Reason::TooSoon, text))
 }
 
 fn may(policy: &Policy, request: &Request, person: &Name) -> Result<(), Refusal> {

@@ -10,6 +10,7 @@ use super::count::{Counted, NotCounted, count};
 use super::policy::Policy;
 use super::request::{self, Request};
 use super::seats::{Overlap, Seats};
+use super::ticket::Ticket;
 use crate::name::Name;
 use crate::time::Time;
 use crate::verdict::Verdict;
@@ -45,6 +46,9 @@ pub struct Judgement {
     pub still_needed: u32,
     /// Whose yes would leave fewer missing.
     pub who_may: Vec<Name>,
+    /// The ticket, where one has to be named and was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// Who had a part in the run that asks and is nobody of `people:`, by the
     /// CI's names for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -85,6 +89,7 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
         .collect();
     let rules = tallies(&seats, &left);
     let still_needed = seats.missing();
+    let ticket = ticket(policy, evidence.asked, &counted);
     let unrecognised = policy.unrecognised(&request.actors);
     let (verdict, why) = if evidence.withdrawn {
         (Verdict::Fail, "the request was denied or withdrawn".into())
@@ -98,7 +103,10 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
         let text = format!("the request expired at {}", request.expires_at);
         (Verdict::Expired, text)
     } else if still_needed == 0 {
-        (Verdict::Pass, told(&rules))
+        match (&policy.approval.ticket, &ticket) {
+            (Some(pattern), None) => (Verdict::Pending, unnamed(pattern, &rules)),
+            (Some(_) | None, _) => (Verdict::Pass, told(&rules)),
+        }
     } else {
         (Verdict::Pending, told(&rules))
     };
@@ -111,6 +119,7 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
         rules,
         counted,
         not_counted,
+        ticket,
         unrecognised,
     }
 }
@@ -128,6 +137,22 @@ fn tallies(seats: &Seats<'_>, left: &BTreeSet<Name>) -> Vec<Tally> {
             .collect(),
     });
     rules.collect()
+}
+
+/// The ticket in the notes, or in the comment of a yes that counts.
+fn ticket(policy: &Policy, asked: &request::Identified, counted: &[Counted]) -> Option<String> {
+    let pattern = policy.approval.ticket.as_ref()?;
+    let yes = counted.iter().filter(|one| one.answer == Say::Yes);
+    let comments = yes.filter_map(|one| one.comment.as_deref());
+    let notes = asked.release.release.notes.as_deref();
+    let mut texts = notes.into_iter().chain(comments);
+    let found = texts.find_map(|text| pattern.find(text));
+    found.map(str::to_owned)
+}
+
+fn unnamed(pattern: &Ticket, rules: &[Tally]) -> String {
+    let said = told(rules);
+    format!("{said}, but neither the notes nor a yes name a ticket like `{pattern}`")
 }
 
 fn told(rules: &[Tally]) -> String {
@@ -436,6 +461,8 @@ mod tests {
             rules: rules.collect(),
             distinct: Some(distinct),
             known_actors: None,
+            min_look: None,
+            ticket: None,
             expires: None,
         };
         let mut wanted = wanted();
@@ -542,5 +569,78 @@ mod tests {
         assert_eq!(judgement.unrecognised, ["github:cron[bot]"]);
         assert_eq!(judged(stranger(), Some(true)).verdict, Fail);
         assert_eq!(judged(Vec::new(), Some(true)).verdict, Fail);
+    }
+
+    #[test]
+    fn a_yes_that_came_before_anyone_could_look_has_to_be_said_again() {
+        let mut policy = policy();
+        policy.approval.min_look = Some(crate::span::Span::seconds(1_800));
+        let asked = request();
+        let judged = |answers: &[Heard]| {
+            let evidence = Evidence {
+                asked: &asked,
+                answers,
+                withdrawn: false,
+            };
+            decide(&policy, &evidence, at("12:00"))
+        };
+        let bob = |clock: &str, say| heard(&answer("bob", say, clock), 2);
+        let early = judged(&[yes("alice", 1), bob("10:29", Say::Yes)]);
+        assert_eq!(early.verdict, Pending);
+        assert_eq!(early.not_counted[0].reason, Reason::TooSoon);
+        assert_eq!(early.who_may, [name("bob")]);
+        let again = [
+            yes("alice", 1),
+            bob("10:29", Say::Yes),
+            bob("10:30", Say::Yes),
+        ];
+        assert_eq!(judged(&again).verdict, Pass);
+        let denied = [yes("alice", 1), yes("bob", 2), bob("10:01", Say::No)];
+        assert_eq!(judged(&denied).verdict, Fail);
+    }
+
+    #[test]
+    fn a_ticket_has_to_be_named_where_one_is_demanded() {
+        let judged = |notes: Option<&str>, comment: (&str, u8, &str)| {
+            let mut wanted = wanted();
+            let mut document: serde_json::Value = serde_json::from_str(&wanted.document).unwrap();
+            document["notes"] = notes.into();
+            wanted.document = document.to_string();
+            let release = crate::release::Identified::parse(wanted.document.as_bytes());
+            wanted.release = release.unwrap().reference();
+            let asked = request::Identified::new(&wanted).unwrap();
+            let mut policy = policy();
+            policy.approval.ticket = Some("OPS-[0-9]+".to_owned().try_into().unwrap());
+            let say = |(person, fill, text): (&str, u8, &str)| {
+                let mut answer = Answer::to(&asked, name(person), Say::Yes, at("10:30"));
+                answer.comment = Some(text.to_owned());
+                heard(&answer, fill)
+            };
+            let answers = [
+                say(("alice", 1, "fine")),
+                say(("bob", 2, "fine")),
+                say(comment),
+            ];
+            let evidence = Evidence {
+                asked: &asked,
+                answers: &answers,
+                withdrawn: false,
+            };
+            decide(&policy, &evidence, at("12:00"))
+        };
+        let fine = ("alice", 1, "fine");
+        let missing = judged(None, fine);
+        assert_eq!(missing.verdict, Pending);
+        assert!(missing.why.contains("`OPS-[0-9]+`"), "{}", missing.why);
+        let named = judged(Some("see OPS-12"), fine);
+        assert_eq!(
+            (named.verdict, named.ticket.as_deref()),
+            (Pass, Some("OPS-12"))
+        );
+        // Of two answers of one moment that with the greater digest counts.
+        let twice = judged(None, ("bob", 22, "OPS-13"));
+        assert_eq!(twice.verdict, Pending, "a key that is not bob's");
+        let author = judged(None, ("carol", 3, "OPS-13"));
+        assert_eq!(author.verdict, Pending, "an author's word");
     }
 }

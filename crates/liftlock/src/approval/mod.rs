@@ -10,6 +10,7 @@ pub mod recheck;
 pub mod request;
 pub mod seats;
 pub mod signer;
+pub mod ticket;
 
 #[cfg(test)]
 mod exploration;

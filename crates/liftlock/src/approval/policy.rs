@@ -166,6 +166,12 @@ impl Policy {
             .collect()
     }
 
+    /// From when on a yes counts to what was asked at a time.
+    #[must_use]
+    pub fn counts_from(&self, asked_at: Time) -> Time {
+        asked_at.after(self.approval.min_look.unwrap_or(Span::ZERO))
+    }
+
     /// How long a request may stay open.
     #[must_use]
     pub fn longest(&self) -> Span {

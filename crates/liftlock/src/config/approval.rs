@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::tighten::{Loosened, at_least, at_most, loosened, no_less};
+use super::tighten::{Loosened, at_least, at_most, loosened, no_less, same};
 use crate::approval::DEFAULT_EXPIRY;
 use crate::approval::seats::{self, Rule as Filled};
+use crate::approval::ticket::Ticket;
 use crate::name::Name;
 use crate::span::Span;
 
@@ -27,6 +28,10 @@ pub struct Approval {
     /// Whether everybody by whom the run came about has to be known in
     /// `people:`; default false.
     pub known_actors: Option<bool>,
+    /// How long people have to look before a yes counts; default 0s.
+    pub min_look: Option<Span>,
+    /// What has to be named in the notes or by somebody who says yes.
+    pub ticket: Option<Ticket>,
     /// How long a request stays open, and its approval usable; default 24h.
     pub expires: Option<Span>,
 }
@@ -92,6 +97,14 @@ pub struct Written {
     /// `people:`; default false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_actors: Option<bool>,
+    /// How long people have to look before a yes counts; default 0s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_look: Option<Span>,
+    /// A ticket that has to be named, as a regular expression for a whole word,
+    /// in the notes of the release or in the comment of a yes that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub ticket: Option<Ticket>,
     /// How long a request stays open, and its approval usable; default 24h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Span>,
@@ -146,6 +159,8 @@ impl TryFrom<Written> for Approval {
             rules,
             distinct: written.distinct,
             known_actors: written.known_actors,
+            min_look: written.min_look,
+            ticket: written.ticket,
             expires: written.expires,
         })
     }
@@ -164,6 +179,8 @@ impl From<Approval> for Written {
             rules: Some(rules.collect()),
             distinct: approval.distinct,
             known_actors: approval.known_actors,
+            min_look: approval.min_look,
+            ticket: approval.ticket,
             expires: approval.expires,
         }
     }
@@ -198,6 +215,8 @@ impl Approval {
             rules: None,
             distinct: None,
             known_actors: None,
+            min_look: None,
+            ticket: None,
             expires: None,
         })
     }
@@ -242,6 +261,12 @@ impl Approval {
                 "has to be at least 1 and at most the number of people",
             );
         }
+        if self
+            .min_look
+            .is_some_and(|look| look >= self.expires.unwrap_or(DEFAULT_EXPIRY))
+        {
+            return fault("approval.min-look", "has to be shorter than `expires`");
+        }
         let people = self.people();
         let seats = seats::Seats::new(&rules, self.overlap(), &people);
         if seats.missing() > 0 {
@@ -276,6 +301,8 @@ pub(super) fn tighten(policy: &Approval, local: Approval) -> Result<Approval, Lo
             policy.known_actors,
             local.known_actors,
         )?,
+        min_look: at_least("approval.min-look", policy.min_look, local.min_look)?,
+        ticket: same("approval.ticket", policy.ticket.as_ref(), local.ticket)?,
         expires: at_most("approval.expires", Some(longest), local.expires)?,
     })
 }
@@ -321,6 +348,8 @@ mod tests {
             ("{ rules: [{ name: x, quorum: 0, people: [a] }] }".to_owned(), "approval.quorum"),
             ("{ rules: [{ name: x, quorum: 2, people: [a] }] }".to_owned(), "approval.quorum"),
             ("{ rules: [{ name: x, quorum: 1, people: [a] }, { name: y, quorum: 1, people: [a] }], distinct: true }".to_owned(), "approval.distinct"),
+            ("{ quorum: 1, people: [a], min-look: 1h, expires: 1h }".to_owned(), "approval.min-look"),
+            ("{ quorum: 1, people: [a], ticket: '.*' }".to_owned(), "names no ticket"),
             ("{ rules: [{ name: x, quorum: 1, people: [a], veto: true }] }".to_owned(), "veto"),
         ];
         for (approval, word) in cases {
@@ -359,6 +388,21 @@ mod tests {
             refused("{ quorum: 1, people: [a], expires: 48h }"),
             "approval.expires"
         );
+        let slow = approval("{ quorum: 1, people: [a], min-look: 15m, ticket: 'OPS-[0-9]+' }");
+        for (text, field) in [
+            (
+                "{ quorum: 1, people: [a], min-look: 1m }",
+                "approval.min-look",
+            ),
+            (
+                "{ quorum: 1, people: [a], ticket: 'X-[0-9]+' }",
+                "approval.ticket",
+            ),
+        ] {
+            assert_eq!(tighten(&slow, approval(text)).unwrap_err().field, field);
+        }
+        let kept = tighten(&slow, approval("{ quorum: 1, people: [a] }")).unwrap();
+        assert_eq!((kept.min_look, &kept.ticket), (slow.min_look, &slow.ticket));
         let merged = tighten(&policy, approval("{ quorum: 1, people: [d] }")).unwrap();
         let names: Vec<&str> = merged.rules.iter().map(|rule| rule.name.as_str()).collect();
         assert_eq!(names, ["release", "security", "approval"]);

@@ -217,7 +217,7 @@ pub(super) fn at_most<T: Copy + PartialOrd + std::fmt::Display>(
 }
 
 /// Neither side is tighter: what the policy says may be repeated, not changed.
-fn same<T: Clone + PartialEq>(
+pub(super) fn same<T: Clone + PartialEq>(
     field: &str,
     policy: Option<&T>,
     local: Option<T>,
