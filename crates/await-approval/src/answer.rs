@@ -73,6 +73,7 @@ fn said(args: &args::Answer, asked: &Identified, now: Time) -> Result<Answer, Fa
         return Err(Failure::new(Kind::Usage, message));
     }
     let mut said = Answer::to(asked, args.person.clone(), say, now);
+    said.on_behalf_of.clone_from(&args.on_behalf_of);
     said.comment.clone_from(&args.comment);
     Ok(said)
 }
@@ -85,23 +86,34 @@ fn may(
     (key, now): (&PublicKey, Time),
 ) -> Result<(), Failure> {
     let person = &args.person;
-    if !asked.request.asks(person) {
+    let place = args.on_behalf_of.as_ref().unwrap_or(person);
+    if !asked.request.asks(place) {
         let people = asked.request.people();
         let people: Vec<&str> = people.iter().map(Name::as_str).collect();
-        let message = format!("`{person}` is not asked: {} are", people.join(", "));
+        let message = format!("`{place}` is not asked: {} are", people.join(", "));
         return Err(Failure::new(Kind::Refuted, message));
     }
     let authors = &asked.release.release.authors;
     let mut excluded = authors
         .iter()
-        .any(|author| author == person.as_str())
+        .any(|author| author == person.as_str() || author == place.as_str())
         .then_some(Exclusion::Author);
+    if settings.rules.is_none() && place != person {
+        let message = "without a configuration nobody may answer in another's place";
+        return Err(Failure::new(Kind::Usage, message).with_hint("leave `--on-behalf-of` out"));
+    }
     if settings.rules.is_some() {
         let policy = settings.policy(&asked.request.environment, &args::Rule::default())?;
         if !policy.holds(person, key, now) {
             let message = format!("`{}` is not a key of `{person}` that counts", args.key);
             return Err(Failure::new(Kind::Credentials, message).with_hint(format!(
                 "have the public key written below `people: {{ {person}: … }}`"
+            )));
+        }
+        if !policy.stands_in(person, place, now) {
+            let message = format!("`{person}` is no delegate of `{place}` now");
+            return Err(Failure::new(Kind::Refuted, message).with_hint(format!(
+                "have it written below `people: {{ {place}: {{ delegates: … }} }}`"
             )));
         }
         let from = policy.counts_from(asked.request.made_at);
@@ -118,11 +130,16 @@ fn may(
         let policy = policy
             .excluding(&asked.release.release, &signers)
             .separating(&asked.request.actors);
-        excluded = excluded.or_else(|| policy.excluded.get(person).copied());
+        let mut both = [person, place].into_iter();
+        excluded = excluded.or_else(|| both.find_map(|one| policy.excluded.get(one).copied()));
     }
     let Some(why) = excluded else {
         return Ok(());
     };
-    let message = format!("`{person}` {why}, and so may not answer");
+    let message = if place == person {
+        format!("`{person}` {why}, and so may not answer")
+    } else {
+        format!("`{person}` or `{place}` {why}, and so it would not count")
+    };
     Err(Failure::new(Kind::Refuted, message).with_hint("let somebody else answer"))
 }

@@ -88,6 +88,10 @@ pub(crate) struct Answer {
     )]
     pub(crate) key: String,
 
+    /// In whose place you answer, where the policy lets you
+    #[arg(long, value_name = "NAME")]
+    pub(crate) on_behalf_of: Option<Name>,
+
     /// The release may go there
     #[arg(long)]
     pub(crate) yes: bool,

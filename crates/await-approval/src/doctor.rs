@@ -144,7 +144,20 @@ fn rule(environment: &Environment, rules: &Rules, session: &Session) -> Result<S
         })
         .collect();
     let all = all.join(", ");
-    if !required {
+    let unknown: Vec<&str> = people
+        .iter()
+        .filter(|name| {
+            let person = rules.trust.people.get(*name);
+            person.is_none_or(|person| person.accounts.is_empty())
+        })
+        .map(|name| name.as_str())
+        .collect();
+    if rule.known_actors == Some(true) && !unknown.is_empty() {
+        Err(format!(
+            "{all}, but no account is known of {}: they cannot start a run",
+            unknown.join(", ")
+        ))
+    } else if !required {
         Err(format!("{all}, but `requires` does not name `approval`"))
     } else if without.is_empty() {
         Ok(all)

@@ -147,8 +147,12 @@ fn wanted(request: &Request, who_may: &[Name]) -> String {
 pub(crate) fn answered(said: &Answer, bundle: &Digest, asked: &Identified) -> Report {
     let request = &asked.request;
     let headline = format!(
-        "{} says {} to {} in {}",
-        said.person, said.answer, request.release.id, said.environment
+        "{}{} says {} to {} in {}",
+        said.person,
+        instead(said.on_behalf_of.as_ref()),
+        said.answer,
+        request.release.id,
+        said.environment
     );
     Report::new("answer", Verdict::Pass, headline)
         .with_detail(&Answered {
@@ -215,8 +219,11 @@ fn people_lines(judged: &Judged, reference: &str) -> String {
         push(
             &mut lines,
             format_args!(
-                "{:<8}{} at {}  {comment}",
-                one.answer, one.person, one.made_at
+                "{:<8}{}{} at {}  {comment}",
+                one.answer,
+                one.person,
+                instead(one.on_behalf_of.as_ref()),
+                one.made_at
             ),
         );
     }
@@ -262,13 +269,22 @@ fn people_lines(judged: &Judged, reference: &str) -> String {
     lines
 }
 
+fn instead(place: Option<&Name>) -> String {
+    place.map_or_else(String::new, |place| format!(" for {place}"))
+}
+
 fn people_table(judged: &Judged) -> String {
     let judgement = &judged.judgement;
     let mut table = "| who | answer | counts |\n|---|---|---|\n".to_owned();
     for one in &judgement.counted {
         push(
             &mut table,
-            format_args!("| {} | {} | yes |", one.person, one.answer),
+            format_args!(
+                "| {}{} | {} | yes |",
+                one.person,
+                instead(one.on_behalf_of.as_ref()),
+                one.answer
+            ),
         );
     }
     for one in &judgement.not_counted {

@@ -413,6 +413,51 @@ fn a_yes_needs_its_time_and_its_ticket() {
 }
 
 #[test]
+fn a_delegate_answers_in_another_persons_place() {
+    let world = World::bare();
+    world.demand("{ quorum: 1, people: [alice] }");
+    let rules = fs::read_to_string(world.path("liftlock.yaml")).unwrap();
+    let with = |until: &str| {
+        let delegates = format!(
+            "  alice: {{ delegates: [{{ to: bob, from: 2026-01-01T00:00:00Z, until: {until} }}],"
+        );
+        fs::write(
+            world.path("liftlock.yaml"),
+            rules.replace("  alice: {", &delegates),
+        )
+        .unwrap();
+    };
+    let key = private("bob");
+    let answer = |request: &str, code: i32| {
+        let args = [
+            "answer",
+            "--request",
+            request,
+            "--person",
+            "bob",
+            "--key",
+            &key,
+            "--yes",
+        ];
+        world.told(code, &[&args[..], &["--on-behalf-of", "alice"]].concat())
+    };
+    with("2026-01-02T00:00:00Z");
+    let request = world.ask("shop-1.json");
+    answer(&request, 10);
+    with("9999-01-01T00:00:00Z");
+    let request = world.ask("shop-1.json");
+    assert_eq!(world.answer(&request, "bob", "bob", "--yes").code, 10);
+    let told = answer(&request, 0);
+    assert_eq!(told["detail"]["on_behalf_of"], "alice");
+    let told = world.judge(0, &request);
+    let counted = &told["detail"]["judgement"]["counted"][0];
+    assert_eq!(
+        (&counted["person"], &counted["on_behalf_of"]),
+        (&json!("bob"), &json!("alice"))
+    );
+}
+
+#[test]
 fn asking_again_finds_the_same_request_until_somebody_says_no() {
     let world = World::configured();
     let request = world.ask("shop-1.json");

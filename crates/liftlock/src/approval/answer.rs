@@ -32,6 +32,9 @@ pub struct Answer {
     pub request: Digest,
     /// Who says it: an id of `people:`.
     pub person: Name,
+    /// In whose place, where it is not their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Name>,
     /// What they say.
     pub answer: Say,
     /// The service of the release.
@@ -75,6 +78,7 @@ impl Answer {
             schema_version: SCHEMA_VERSION,
             request: asked.digest,
             person,
+            on_behalf_of: None,
             answer,
             service: asked.request.service.clone(),
             environment: asked.request.environment.clone(),
@@ -82,6 +86,12 @@ impl Answer {
             comment: None,
             made_at,
         }
+    }
+
+    /// Whose place it takes.
+    #[must_use]
+    pub fn place(&self) -> &Name {
+        self.on_behalf_of.as_ref().unwrap_or(&self.person)
     }
 
     /// The statement that the person signs: about the request and the release.
@@ -104,7 +114,7 @@ pub enum Heard {
     /// Somebody known signed it.
     Proved {
         /// What was said. Whether the key is that person's is still to be judged.
-        answer: Answer,
+        answer: Box<Answer>,
         /// Whose word it is.
         key: PublicKey,
         /// The digest of the bundle.
@@ -151,7 +161,7 @@ pub fn hear(bundle: &Bundle, keyring: &Keyring, verifier: &dyn Verifier) -> Hear
         refused("the statement is about something else than the answer in it".to_owned())
     } else {
         Heard::Proved {
-            answer,
+            answer: Box::new(answer),
             key: proved.key,
             bundle: digest,
         }

@@ -21,6 +21,9 @@ use crate::time::Time;
 pub struct Counted {
     /// Who.
     pub person: Name,
+    /// In whose place, where it is not their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Name>,
     /// What they say.
     pub answer: Say,
     /// When, by their clock.
@@ -32,6 +35,14 @@ pub struct Counted {
     /// What they say about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+}
+
+impl Counted {
+    /// Whose place it takes.
+    #[must_use]
+    pub fn place(&self) -> &Name {
+        self.on_behalf_of.as_ref().unwrap_or(&self.person)
+    }
 }
 
 /// An answer that does not count.
@@ -86,8 +97,12 @@ pub enum Reason {
     AfterExpiry,
     /// Made in the future.
     InFuture,
+    /// Not a delegate of whose place it takes, or not at that time.
+    NotDelegate,
     /// The same person said something else that counts.
     Superseded,
+    /// Somebody else counts in that place.
+    PlaceTaken,
 }
 
 type Refusal = (Reason, String);
@@ -115,6 +130,8 @@ pub(super) fn count(
         refused.extend(lost.map(|one| (one.bundle, one)));
         counted.push(kept);
     }
+    let (counted, lost) = one_a_place(counted);
+    refused.extend(lost.into_iter().map(|one| (one.bundle, one)));
     let mut refused: Vec<NotCounted> = refused.into_values().collect();
     refused.sort_by(|a, b| (&a.who, a.reason, a.bundle).cmp(&(&b.who, b.reason, b.bundle)));
     (counted, refused)
@@ -123,6 +140,38 @@ pub(super) fn count(
 /// A no over a yes, then the newer; the digest only makes the order total.
 const fn strength(one: &Counted) -> (Say, Time, Digest) {
     (one.answer, one.made_at, one.bundle)
+}
+
+/// Of several yes in one place that person's own counts, else the newest.
+fn one_a_place(answers: Vec<Counted>) -> (Vec<Counted>, Vec<NotCounted>) {
+    let own = |one: &Counted| one.place() == &one.person;
+    let weight = |one: &Counted| (own(one), one.made_at, one.bundle);
+    let yes = |one: &&Counted| one.answer == Say::Yes;
+    let mut best: BTreeMap<&Name, &Counted> = BTreeMap::new();
+    for one in answers.iter().filter(yes) {
+        let kept = best.entry(one.place()).or_insert(one);
+        if weight(one) > weight(kept) {
+            *kept = one;
+        }
+    }
+    let mut lost = Vec::new();
+    for one in answers.iter().filter(yes) {
+        let Some(kept) = best
+            .get(one.place())
+            .filter(|kept| kept.bundle != one.bundle)
+        else {
+            continue;
+        };
+        lost.push(NotCounted {
+            who: Some(one.person.clone()),
+            reason: Reason::PlaceTaken,
+            why: format!("{} counts in the place of {}", kept.person, one.place()),
+            bundle: one.bundle,
+        });
+    }
+    let mut counted = answers;
+    counted.retain(|one| lost.iter().all(|lost| lost.bundle != one.bundle));
+    (counted, lost)
 }
 
 fn superseded(kept: &Counted, lost: &Counted) -> NotCounted {
@@ -165,7 +214,7 @@ fn judge(
     fits(asked, answer)
         .and_then(|()| in_time(&asked.request, answer, now))
         .and_then(|()| looked(policy, &asked.request, answer))
-        .and_then(|()| may(policy, &asked.request, &answer.person))
+        .and_then(|()| may(policy, &asked.request, answer, now))
         .and_then(|()| owns(policy, &answer.person, key, now))
         .map_err(|(reason, why)| NotCounted {
             who: Some(answer.person.clone()),
@@ -175,6 +224,7 @@ fn judge(
         })?;
     Ok(Counted {
         person: answer.person.clone(),
+        on_behalf_of: answer.on_behalf_of.clone(),
         answer: answer.answer,
         made_at: answer.made_at,
         key: key.id(),
@@ -227,20 +277,32 @@ fn looked(policy: &Policy, request: &Request, answer: &Answer) -> Result<(), Ref
     Err((Reason::TooSoon, text))
 }
 
-fn may(policy: &Policy, request: &Request, person: &Name) -> Result<(), Refusal> {
-    match policy.excluded.get(person) {
-        Some(why) => {
-            let reason = match why {
-                Exclusion::Author => Reason::Author,
-                Exclusion::Signer => Reason::Signer,
-                Exclusion::Triggered => Reason::Triggered,
-                Exclusion::ReRan => Reason::ReRan,
-            };
-            Err((reason, format!("{person} {why}")))
-        }
-        None if policy.admits(person) && request.asks(person) => Ok(()),
-        None => Err((Reason::NotAsked, format!("{person} is not asked"))),
+/// Whoever may not answer may not be stood in for either.
+fn may(policy: &Policy, request: &Request, answer: &Answer, now: Time) -> Result<(), Refusal> {
+    let (person, place) = (&answer.person, answer.place());
+    let excluded = [person, place].map(|one| (one, policy.excluded.get(one)));
+    let excluded = excluded
+        .into_iter()
+        .find_map(|(one, why)| why.map(|why| (one, why)));
+    if let Some((one, why)) = excluded {
+        let reason = match why {
+            Exclusion::Author => Reason::Author,
+            Exclusion::Signer => Reason::Signer,
+            Exclusion::Triggered => Reason::Triggered,
+            Exclusion::ReRan => Reason::ReRan,
+        };
+        return Err((reason, format!("{one} {why}")));
     }
+    if !policy.admits(place) || !request.asks(place) {
+        return Err((Reason::NotAsked, format!("{place} is not asked")));
+    }
+    // By the answer's time, which is its maker's word, and by the judge's.
+    let may = |time| policy.stands_in(person, place, time);
+    if may(answer.made_at) && may(now) {
+        return Ok(());
+    }
+    let text = format!("{person} is no delegate of {place} at {}", answer.made_at);
+    Err((Reason::NotDelegate, text))
 }
 
 fn owns(policy: &Policy, person: &Name, key: &PublicKey, now: Time) -> Result<(), Refusal> {

@@ -1,6 +1,6 @@
 //! Judges answers: a quorum of different people by every rule, and nobody who says no.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,7 @@ pub struct Tally {
     pub name: Name,
     /// How many different people have to say yes.
     pub quorum: u32,
-    /// Who counts.
+    /// Whose places are filled; by whom is in the answers that count.
     pub counted: Vec<Name>,
     /// How many are missing.
     pub missing: u32,
@@ -80,13 +80,11 @@ pub struct Tally {
 pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement {
     let request = &evidence.asked.request;
     let (counted, not_counted) = count(policy, evidence, now);
-    let yes: BTreeSet<Name> = said(&counted, Say::Yes).cloned().collect();
+    let yes = counted.iter().filter(|one| one.answer == Say::Yes);
+    let yes: BTreeSet<Name> = yes.map(|one| one.place().clone()).collect();
     let denied_by: Vec<&str> = said(&counted, Say::No).map(Name::as_str).collect();
     let seats = Seats::new(&request.rules, request.overlap(), &yes);
-    let left = policy.eligible(now).into_iter();
-    let left: BTreeSet<Name> = left
-        .filter(|name| !counted.iter().any(|one| one.person == *name))
-        .collect();
+    let left = left(policy, &counted, &yes, now);
     let rules = tallies(&seats, &left);
     let still_needed = seats.missing();
     let ticket = ticket(policy, evidence.asked, &counted);
@@ -124,17 +122,34 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
     }
 }
 
-fn tallies(seats: &Seats<'_>, left: &BTreeSet<Name>) -> Vec<Tally> {
-    let rules = seats.rules().map(|(rule, counted, missing)| Tally {
-        name: rule.name.clone(),
-        quorum: rule.quorum,
-        counted: counted.iter().copied().cloned().collect(),
-        missing,
-        who_may: left
+/// The places that are empty, with whoever could still fill them.
+type Left = BTreeMap<Name, BTreeSet<Name>>;
+
+fn left(policy: &Policy, counted: &[Counted], yes: &BTreeSet<Name>, now: Time) -> Left {
+    let empty = policy.eligible(now).into_iter();
+    empty
+        .filter(|place| !yes.contains(place))
+        .map(|place| {
+            let mut people = policy.answerers(&place, now);
+            people.retain(|name| !counted.iter().any(|one| one.person == *name));
+            (place, people)
+        })
+        .collect()
+}
+
+fn tallies(seats: &Seats<'_>, left: &Left) -> Vec<Tally> {
+    let rules = seats.rules().map(|(rule, counted, missing)| {
+        let helping = left
             .iter()
-            .filter(|name| missing > 0 && seats.would_help(name, rule))
-            .cloned()
-            .collect(),
+            .filter(|(place, _)| missing > 0 && seats.would_help(place, rule));
+        let who_may: BTreeSet<&Name> = helping.flat_map(|(_, people)| people).collect();
+        Tally {
+            name: rule.name.clone(),
+            quorum: rule.quorum,
+            counted: counted.iter().copied().cloned().collect(),
+            missing,
+            who_may: who_may.into_iter().cloned().collect(),
+        }
     });
     rules.collect()
 }
@@ -228,6 +243,7 @@ mod tests {
     use super::*;
     use crate::ci::{Actor, Did};
     use crate::config::approval::{Approval, Group, Rule};
+    use crate::config::trust::Delegation;
     use crate::digest::Digest;
     use crate::verdict::Verdict::{Expired, Fail, Pass, Pending};
 
@@ -642,5 +658,121 @@ mod tests {
         assert_eq!(twice.verdict, Pending, "a key that is not bob's");
         let author = judged(None, ("carol", 3, "OPS-13"));
         assert_eq!(author.verdict, Pending, "an author's word");
+    }
+
+    /// Erin may answer in the place of alice, of carol and of dave until 11:00.
+    fn delegated() -> Policy {
+        let mut policy = policy();
+        for owner in ["alice", "carol", "dave"] {
+            let person = policy.keyring.people.get_mut(owner).unwrap();
+            person.delegates.push(Delegation {
+                to: name("erin"),
+                from: at("10:20"),
+                until: at("11:00"),
+            });
+        }
+        policy
+    }
+
+    fn in_place(person: &str, fill: u8, place: &str, clock: &str) -> Heard {
+        let mut one = answer(person, Say::Yes, clock);
+        one.on_behalf_of = Some(name(place));
+        heard(&one, fill)
+    }
+
+    fn judged_with(policy: &Policy, answers: &[Heard], clock: &str) -> Judgement {
+        let asked = request();
+        let evidence = Evidence {
+            asked: &asked,
+            answers,
+            withdrawn: false,
+        };
+        decide(policy, &evidence, at(clock))
+    }
+
+    #[test]
+    fn a_delegate_fills_one_place_while_it_lasts_and_none_of_the_excluded() {
+        let bob = yes("bob", 2);
+        let erin = |place: &str, clock: &str| in_place("erin", 5, place, clock);
+        let cases = [
+            ("in time", vec![erin("alice", "10:30")], Ok(Pass)),
+            (
+                "early",
+                vec![erin("alice", "10:19")],
+                Err(Reason::NotDelegate),
+            ),
+            (
+                "for an author",
+                vec![erin("carol", "10:30")],
+                Err(Reason::Author),
+            ),
+            (
+                "for a signer",
+                vec![erin("dave", "10:30")],
+                Err(Reason::Signer),
+            ),
+            (
+                "for bob",
+                vec![erin("bob", "10:30")],
+                Err(Reason::NotDelegate),
+            ),
+            (
+                "by the author",
+                vec![in_place("carol", 3, "alice", "10:30")],
+                Err(Reason::Author),
+            ),
+            ("for oneself", vec![yes("erin", 5)], Err(Reason::NotAsked)),
+            (
+                "for nobody asked",
+                vec![erin("erin", "10:30")],
+                Err(Reason::NotAsked),
+            ),
+        ];
+        for (case, mut answers, wanted) in cases {
+            answers.push(bob.clone());
+            let judgement = judged_with(&delegated(), &answers, "10:50");
+            match wanted {
+                Ok(verdict) => assert_eq!(judgement.verdict, verdict, "{case}"),
+                Err(reason) => {
+                    assert_eq!(judgement.verdict, Pending, "{case}");
+                    assert_eq!(judgement.not_counted[0].reason, reason, "{case}");
+                }
+            }
+        }
+        let late = [erin("alice", "10:30"), bob];
+        let judgement = judged_with(&delegated(), &late, "11:00");
+        assert_eq!(judgement.not_counted[0].reason, Reason::NotDelegate);
+        let waiting = judged_with(&delegated(), &late[1..], "10:50");
+        assert_eq!(waiting.who_may, ["alice", "erin"].map(name));
+    }
+
+    #[test]
+    fn nobody_is_two_and_no_place_is_filled_twice_and_no_chain_counts() {
+        let mut policy = delegated();
+        let bob = policy.keyring.people.get_mut("bob").unwrap();
+        bob.delegates.push(Delegation {
+            to: name("alice"),
+            from: at("10:00"),
+            until: at("12:00"),
+        });
+        let both = [in_place("alice", 1, "bob", "10:40"), yes("alice", 1)];
+        let judgement = judged_with(&policy, &both, "10:50");
+        assert_eq!((judgement.verdict, judgement.still_needed), (Pending, 1));
+        assert_eq!(judgement.not_counted[0].reason, Reason::Superseded);
+        let place = [in_place("erin", 5, "alice", "10:40"), yes("alice", 1)];
+        let judgement = judged_with(&policy, &place, "10:50");
+        assert_eq!(judgement.verdict, Pending);
+        assert_eq!(judgement.not_counted[0].reason, Reason::PlaceTaken);
+        assert_eq!(judgement.counted[0].person, name("alice"));
+        // Erin stands in for alice, and alice for bob: erin does not for bob.
+        let chain = [in_place("erin", 5, "bob", "10:40"), yes("alice", 1)];
+        let judgement = judged_with(&policy, &chain, "10:50");
+        assert_eq!(judgement.verdict, Pending);
+        assert_eq!(judgement.not_counted[0].reason, Reason::NotDelegate);
+        let two = [
+            in_place("erin", 5, "alice", "10:30"),
+            in_place("alice", 1, "bob", "10:30"),
+        ];
+        assert_eq!(judged_with(&policy, &two, "10:50").verdict, Pass);
     }
 }

@@ -185,19 +185,43 @@ impl Policy {
         groups.any(|members| members.contains(person)) && !self.excluded.contains_key(person)
     }
 
-    /// Those who may answer and hold a key that counts.
+    /// Whether somebody may answer in a place at a time: in their own always.
+    #[must_use]
+    pub fn stands_in(&self, person: &Name, place: &Name, time: Time) -> bool {
+        let owner = self.keyring.people.get(place);
+        person == place
+            || owner.is_some_and(|owner| owner.delegates_at(time).any(|one| one == person))
+    }
+
+    /// Those who could answer in a place now: they hold a key that counts, and
+    /// neither they nor whose place it is are excluded.
+    #[must_use]
+    pub fn answerers(&self, place: &Name, now: Time) -> BTreeSet<Name> {
+        if !self.admits(place) {
+            return BTreeSet::new();
+        }
+        let able = |name: &&Name| {
+            let person = self.keyring.people.get(*name);
+            !self.excluded.contains_key(*name)
+                && person.is_some_and(|person| {
+                    let mut keys = person.keys.iter().filter(|dated| dated.counts(now));
+                    keys.any(|dated| dated.key.is_some())
+                })
+        };
+        let people = self.keyring.people.keys();
+        people
+            .filter(able)
+            .filter(|name| self.stands_in(name, place, now))
+            .cloned()
+            .collect()
+    }
+
+    /// The places that somebody could fill.
     #[must_use]
     pub fn eligible(&self, now: Time) -> Vec<Name> {
-        let able = |name: &Name| {
-            let person = self.keyring.people.get(name);
-            person.is_some_and(|person| {
-                let mut keys = person.keys.iter().filter(|dated| dated.counts(now));
-                keys.any(|dated| dated.key.is_some())
-            })
-        };
-        let people = self.approval.people().into_iter();
-        people
-            .filter(|name| self.admits(name) && able(name))
+        let places = self.approval.people().into_iter();
+        places
+            .filter(|place| !self.answerers(place, now).is_empty())
             .collect()
     }
 

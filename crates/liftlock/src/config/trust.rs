@@ -43,6 +43,21 @@ pub struct Person {
     /// Accounts at a CI, by login or number, such as `github:583231`, so that
     /// whoever starts a run is recognised.
     pub accounts: BTreeSet<String>,
+    /// Who may answer in this person's place, and when.
+    pub delegates: Vec<Delegation>,
+}
+
+/// Somebody may answer in another's place for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Delegation {
+    /// Who may.
+    pub to: Name,
+    /// From when on.
+    pub from: Time,
+    /// Not from here on.
+    pub until: Time,
 }
 
 /// What an identity may say.
@@ -138,6 +153,12 @@ impl Keyring {
 }
 
 impl Person {
+    /// Those who may answer in this person's place at a time.
+    pub(crate) fn delegates_at(&self, time: Time) -> impl Iterator<Item = &Name> {
+        let lasting = move |one: &&Delegation| one.from <= time && time < one.until;
+        self.delegates.iter().filter(lasting).map(|one| &one.to)
+    }
+
     /// Whether an author's entry or a CI's name for somebody means this person.
     fn is(&self, id: &Name, entry: &str) -> bool {
         let entry = entry.trim();
@@ -226,7 +247,29 @@ pub(super) fn check(
     for (name, person) in people.into_iter().flatten() {
         claim(format!("people.{name}"), &person.keys)?;
     }
+    delegations(people)?;
     apart(people)
+}
+
+/// Refuses a place that is given to oneself, to a stranger or for no time.
+fn delegations(people: Option<&BTreeMap<Name, Person>>) -> Result<(), ParseError> {
+    let known = |name: &Name| people.is_some_and(|people| people.contains_key(name.as_str()));
+    for (name, person) in people.into_iter().flatten() {
+        for one in &person.delegates {
+            let why = if one.to == *name {
+                "is given to the same person"
+            } else if !known(&one.to) {
+                "is given to somebody who is not in `people`"
+            } else if one.until <= one.from {
+                "ends before it begins"
+            } else {
+                continue;
+            };
+            let field = format!("people.{name}.delegates");
+            return Err(ParseError::Invalid(field, why.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses addresses and accounts that two people have, or that are a machine's.
@@ -408,5 +451,36 @@ mod tests {
             wrong.insert("carol".parse().unwrap(), person(account));
             assert!(check(&[], Some(&wrong)).is_err(), "{account}");
         }
+    }
+
+    #[test]
+    fn a_place_is_given_to_somebody_else_who_is_known_and_for_a_while() {
+        let with = |to: &str, until: &str| {
+            let alice = Person {
+                delegates: vec![Delegation {
+                    to: to.parse().unwrap(),
+                    from: "2026-11-01T00:00:00Z".parse().unwrap(),
+                    until: until.parse().unwrap(),
+                }],
+                ..Person::default()
+            };
+            BTreeMap::from([
+                ("alice".parse::<Name>().unwrap(), alice),
+                ("bob".parse().unwrap(), Person::default()),
+            ])
+        };
+        let december = "2026-12-01T00:00:00Z";
+        check(&[], Some(&with("bob", december))).unwrap();
+        for (to, until) in [
+            ("alice", december),
+            ("carol", december),
+            ("bob", "2026-11-01T00:00:00Z"),
+        ] {
+            assert!(check(&[], Some(&with(to, until))).is_err(), "{to} {until}");
+        }
+        let people = with("bob", december);
+        let at = |time: &str| people["alice"].delegates_at(time.parse().unwrap()).count();
+        let found = ["2026-10-31T23:59:59Z", "2026-11-01T00:00:00Z", december].map(at);
+        assert_eq!(found, [0, 1, 0]);
     }
 }
