@@ -15,6 +15,8 @@ pub mod ticket;
 #[cfg(test)]
 mod exploration;
 #[cfg(test)]
+mod exploration_rules;
+#[cfg(test)]
 mod toy;
 
 use serde::{Deserialize, Serialize};
