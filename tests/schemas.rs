@@ -339,6 +339,9 @@ fn both_shapes_of_configuration_fit_and_slips_do_not() {
         "version: 1\nservices: { shop: { state: 'file:s' }, cart: {} }\n",
         "version: 1\nenvironments: { p: { requires: [signature, { canary@s: { max-age: 24h } }] } }\n",
         "version: 1\nenvironments: { p: { steps: [5%, 100%], bake: 10m, watch: 1h } }\n",
+        "version: 1\nenvironments: { p: { approval: { quorum: 1, people: [a], min-look: 15m, ticket: 'OPS-[0-9]+' } } }\n",
+        "version: 1\nenvironments: { p: { approval: { rules: [{ name: r, quorum: 1, people: [a] }], distinct: true } } }\n",
+        "version: 1\npeople: { a: { accounts: ['github:7'], delegates: [{ to: b, from: '2026-12-01T00:00:00Z', until: '2026-12-02T00:00:00Z' }] }, b: {} }\n",
         "version: 1\nenvironments: { p: { traffic: { haproxy: { socket: s, backend: b, slots: { stable: a, canary: c } } } } }\n",
         "version: 1\nenvironments: { p: { steps: [0.05, 1], slo: { availability: 0.99 } } }\n",
     ];
@@ -360,6 +363,7 @@ fn both_shapes_of_configuration_fit_and_slips_do_not() {
         "version: 1\nenvironments: { p: { bake: 10 } }\n",
         "version: 1\nenvironments: { p: { on-blind: perhaps } }\n",
         "version: 1\nenvironments: { p: { approval: { quorum: -1, people: [a] } } }\n",
+        "version: 1\nenvironments: { p: { approval: { rules: [{ name: r, quorum: 1, people: [a], veto: true }] } } }\n",
     ];
     for text in bad {
         assert!(liftlock::config::parse(text, None).is_err(), "{text}");
