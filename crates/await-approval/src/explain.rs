@@ -96,9 +96,6 @@ fn conditions(judged: &Judged, reference: &str) -> Vec<Condition> {
             fix: again,
         },
     ];
-    if policy.approval.known_actors == Some(true) {
-        conditions.push(known_actors(judged));
-    }
     conditions.extend(ticket(judged, reference));
     conditions.extend(quorums(judgement, reference));
     conditions
@@ -134,24 +131,6 @@ fn ticket(judged: &Judged, reference: &str) -> Option<Condition> {
             "await-approval answer --request {reference} --person NAME --key NAME.key --yes --comment TICKET"
         ),
     })
-}
-
-fn known_actors(judged: &Judged) -> Condition {
-    let unknown = &judged.judgement.unrecognised;
-    let nobody = judged.asked.request.actors.is_empty();
-    Condition {
-        condition: "known-actors".to_owned(),
-        met: unknown.is_empty() && !nobody,
-        wanted: "everybody by whom the run came about is known".to_owned(),
-        found: match unknown.as_slice() {
-            [] if nobody => "no CI says who".to_owned(),
-            [] => "all are".to_owned(),
-            unknown => unknown.join("; "),
-        },
-        who: "owners of the policy, or somebody who is known".to_owned(),
-        fix: "write the account below `people.NAME.accounts`, or have somebody known start the run"
-            .to_owned(),
-    }
 }
 
 fn human(conditions: &[Condition], judgement: &Judgement) -> String {

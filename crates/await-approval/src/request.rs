@@ -175,6 +175,15 @@ fn tighter(flags: &args::Rule, policy: &Policy) -> Result<Vec<Rule>, Failure> {
 /// Refuses a question that can never be answered with a yes.
 fn reachable(wanted: &Identified, policy: &Policy) -> Result<(), Failure> {
     let request = &wanted.request;
+    if let Some(why) = policy.unknown_actor(&request.actors) {
+        return Err(Failure::new(Kind::Invalid, why)
+            .with_hint("have the account written below `people: { NAME: { accounts: … } }`"));
+    }
+    let from = policy.counts_from(request.made_at);
+    if from >= request.expires_at {
+        let message = format!("a yes would count from {from}, when the request has expired");
+        return Err(Failure::new(Kind::Invalid, message).with_hint("give a longer `--expires`"));
+    }
     let able: BTreeSet<Name> = policy.eligible(request.made_at).into_iter().collect();
     let seats = Seats::new(&request.rules, request.overlap(), &able);
     let mut short = seats.rules().filter(|(_, _, missing)| *missing > 0);

@@ -88,12 +88,11 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
     let rules = tallies(&seats, &left);
     let still_needed = seats.missing();
     let ticket = ticket(policy, evidence.asked, &counted);
-    let unrecognised = policy.unrecognised(&request.actors);
     let (verdict, why) = if evidence.withdrawn {
         (Verdict::Fail, "the request was denied or withdrawn".into())
     } else if let Some(why) = unfit(policy, request, now) {
         (Verdict::Fail, why)
-    } else if let Some(why) = unknown_actor(policy, request, &unrecognised) {
+    } else if let Some(why) = policy.unknown_actor(&request.actors) {
         (Verdict::Fail, why)
     } else if !denied_by.is_empty() {
         (Verdict::Fail, format!("denied by {}", denied_by.join(", ")))
@@ -118,7 +117,7 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
         counted,
         not_counted,
         ticket,
-        unrecognised,
+        unrecognised: policy.unrecognised(&request.actors),
     }
 }
 
@@ -201,20 +200,6 @@ fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
         return None;
     };
     Some(text)
-}
-
-/// Where whoever started the run has to be known, and is not.
-fn unknown_actor(policy: &Policy, request: &Request, unrecognised: &[String]) -> Option<String> {
-    if policy.approval.known_actors != Some(true) {
-        return None;
-    }
-    if request.actors.is_empty() {
-        return Some("no CI says who started the run that asks".to_owned());
-    }
-    let unknown = unrecognised.first()?;
-    Some(format!(
-        "{unknown} had a part in the run and is nobody of `people`"
-    ))
 }
 
 /// In what the request asks for less than the policy demands, if so.

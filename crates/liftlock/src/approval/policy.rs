@@ -166,6 +166,22 @@ impl Policy {
             .collect()
     }
 
+    /// Why nothing can pass that came about by these, where all of them have to
+    /// be known.
+    #[must_use]
+    pub fn unknown_actor(&self, actors: &[Actor]) -> Option<String> {
+        if self.approval.known_actors != Some(true) {
+            return None;
+        }
+        if actors.is_empty() {
+            return Some("no CI says who started the run that asks".to_owned());
+        }
+        let unknown = self.unrecognised(actors).into_iter().next()?;
+        Some(format!(
+            "{unknown} had a part in the run that asks and is nobody of `people`"
+        ))
+    }
+
     /// From when on a yes counts to what was asked at a time.
     #[must_use]
     pub fn counts_from(&self, asked_at: Time) -> Time {
