@@ -79,6 +79,7 @@ impl Rule {
 /// How it is written: `quorum` and `people` for one rule, or `rules`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Approval"))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Written {
     /// How many different people have to say yes, where there is one rule.
@@ -113,6 +114,7 @@ pub struct Written {
 /// One of several rules as it is written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Rule"))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct WrittenRule {
     /// What people call it.
