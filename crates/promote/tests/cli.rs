@@ -152,6 +152,25 @@ fn an_approval_counts_for_one_plan_of_one_release_by_one_policy() {
 }
 
 #[test]
+fn an_approval_by_several_rules_permits_and_counts_by_no_others() {
+    let house = guarded();
+    let flat = "approval: { quorum: 2, people: [alice, bob], expires: 1h }";
+    let rules = |security: &str| {
+        format!(
+            "approval: {{ rules: [{{ name: release, quorum: 1, people: [alice, bob] }}, \
+             {{ name: security, quorum: 1, people: [{security}] }}], distinct: true, expires: 1h }}"
+        )
+    };
+    house.configure(flat, &rules("bob")).unwrap();
+    refused(&house, 10, "2", "approval: nothing");
+    house.approve("2", "production").unwrap();
+    house.configure(&rules("bob"), &rules("alice")).unwrap();
+    refused(&house, 10, "2", "decided by another policy");
+    house.configure(&rules("alice"), &rules("bob")).unwrap();
+    house.promote(0, "2").unwrap();
+}
+
+#[test]
 fn an_approval_for_another_environment_or_out_of_time_does_not_count() {
     let house = guarded();
     let rules = house.text("liftlock.yaml");
