@@ -89,6 +89,27 @@ fn part(text: &str) -> Result<Part, ParseError> {
     if !is_pattern(text) {
         return Ok(Part::Plain(text.to_owned()));
     }
+    let pieces = pieces(text, Special::Brackets);
+    let pieces = pieces.ok_or_else(|| ParseError::Class(text.to_owned()))?;
+    Ok(Part::Fits(Fits(pieces)))
+}
+
+/// What is special beside `*` and `?`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Special {
+    Nothing,
+    /// `[a-z]`
+    Brackets,
+    /// `\x`
+    Escapes,
+    /// Both.
+    All,
+}
+
+/// `None` on a class without an end and on an escape of nothing.
+fn pieces(text: &str, special: Special) -> Option<Vec<Piece>> {
+    let brackets = matches!(special, Special::Brackets | Special::All);
+    let escapes = matches!(special, Special::Escapes | Special::All);
     let letters: Vec<char> = text.chars().collect();
     let mut pieces = Vec::new();
     let mut rest = letters.as_slice();
@@ -97,16 +118,20 @@ fn part(text: &str) -> Result<Part, ParseError> {
         pieces.push(match first {
             '*' => Piece::Whatever,
             '?' => Piece::AnyOne,
-            '[' => {
-                let (class, after) =
-                    class(after).ok_or_else(|| ParseError::Class(text.to_owned()))?;
+            '[' if brackets => {
+                let (class, after) = class(after)?;
                 rest = after;
                 class
+            }
+            '\\' if escapes => {
+                let (escaped, after) = after.split_first()?;
+                rest = after;
+                Piece::One(*escaped)
             }
             letter => Piece::One(*letter),
         });
     }
-    Ok(Part::Fits(Fits(pieces)))
+    Some(pieces)
 }
 
 /// What stands between brackets; a `]` right at the beginning is a member
@@ -137,13 +162,37 @@ fn class(letters: &[char]) -> Option<(Piece, &[char])> {
 }
 
 impl Fits {
+    /// A pattern in which only `*` and `?` are special.
+    #[must_use]
+    pub fn stars(text: &str) -> Self {
+        Self(pieces(text, Special::Nothing).unwrap_or_default())
+    }
+
+    /// A pattern in which `*`, `?` and a backslash before anything are special;
+    /// nothing where a backslash ends it.
+    #[must_use]
+    pub fn escaped(text: &str) -> Option<Self> {
+        pieces(text, Special::Escapes).map(Self)
+    }
+
+    /// A pattern of fnmatch(3): as [`Fits::escaped`], with classes in brackets
+    /// as well; nothing where one has no end.
+    #[must_use]
+    pub fn fnmatch(text: &str) -> Option<Self> {
+        pieces(text, Special::All).map(Self)
+    }
+
     /// Whether a name fits. A name that begins with a dot fits only what
     /// begins with a dot, as in a shell.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        if name.starts_with('.') && self.0.first() != Some(&Piece::One('.')) {
-            return false;
-        }
+        let hidden = name.starts_with('.') && self.0.first() != Some(&Piece::One('.'));
+        !hidden && self.covers(name)
+    }
+
+    /// Whether a name fits, also where it begins with a dot.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
         let letters: Vec<char> = name.chars().collect();
         // Where the last `*` was, and how much it has taken: one step back is
         // enough, so the time is bounded by the product of both lengths.
@@ -238,6 +287,18 @@ mod tests {
         for (pattern, name, expected) in cases {
             assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn each_syntax_has_its_own_special_letters() {
+        let fits = |fits: Option<Fits>, name: &str| fits.is_some_and(|fits| fits.covers(name));
+        assert!(fits(Some(Fits::stars("[a]\\*")), "[a]\\b"));
+        assert!(fits(Fits::escaped("[a]\\*"), "[a]*"));
+        assert!(!fits(Fits::escaped("[a]\\*"), "[a]b"));
+        assert!(fits(Fits::fnmatch("[a]\\*"), "a*"));
+        assert!(fits(Fits::escaped("*"), ".hidden"));
+        assert_eq!(Fits::escaped("a\\"), None);
+        assert_eq!(Fits::fnmatch("a[b"), None);
     }
 
     #[test]

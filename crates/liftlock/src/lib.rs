@@ -14,6 +14,7 @@ pub mod canary;
 pub mod chain;
 pub mod checksums;
 pub mod ci;
+pub mod codeowners;
 pub mod config;
 pub mod crypto;
 pub mod der;
