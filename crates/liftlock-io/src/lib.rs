@@ -30,13 +30,20 @@ pub mod oci;
 pub mod owner;
 #[cfg(feature = "registry")]
 pub mod pointer;
-#[cfg(any(feature = "registry", feature = "slot", feature = "keyless"))]
+#[cfg(any(
+    feature = "registry",
+    feature = "slot",
+    feature = "keyless",
+    feature = "ssh"
+))]
 pub mod process;
 pub mod random;
 #[cfg(any(feature = "kms", feature = "telemetry"))]
 mod sigv4;
 #[cfg(feature = "slot")]
 pub mod slot;
+#[cfg(feature = "ssh")]
+pub mod ssh;
 #[cfg(any(feature = "cli", feature = "http"))]
 pub mod stop;
 pub mod store;

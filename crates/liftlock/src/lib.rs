@@ -49,6 +49,7 @@ pub mod signature;
 pub mod sigstore;
 pub mod slo;
 pub mod span;
+pub mod ssh;
 pub mod state;
 pub mod statement;
 pub mod telemetry;
