@@ -71,25 +71,48 @@ pub(crate) struct Request {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("say").required(true).args(["yes", "no"]))]
+#[command(group = clap::ArgGroup::new("say").args(["yes", "no"]).requires("person"))]
+#[command(group = clap::ArgGroup::new("with").required(true).args(["key", "ssh_key", "unsigned", "ssh_signature"]))]
 pub(crate) struct Answer {
     /// Digest of the request, or the file it was written to
     #[arg(long, value_name = "DIGEST|FILE")]
     pub(crate) request: String,
 
     /// Your id among the people of the policy
-    #[arg(long, value_name = "NAME")]
-    pub(crate) person: Name,
+    #[arg(long, value_name = "NAME", requires = "say")]
+    pub(crate) person: Option<Name>,
 
     #[arg(
         long,
         value_name = "KEY",
+        requires = "say",
         help = "Your private key: a file, or env://NAME"
     )]
-    pub(crate) key: String,
+    pub(crate) key: Option<String>,
+
+    /// Your key of OpenSSH: a private key without a passphrase, or the public half of one that the agent or a token holds
+    #[arg(long, value_name = "FILE", requires = "say")]
+    pub(crate) ssh_key: Option<PathBuf>,
+
+    /// Sign nothing, but write what is to be signed to this file, for `ssh-keygen -Y sign -n liftlock-answer@v1`
+    #[arg(long, value_name = "FILE", requires = "say", conflicts_with = "output")]
+    pub(crate) unsigned: Option<PathBuf>,
+
+    /// What `--unsigned` wrote and `--ssh-signature` signs
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "ssh_signature",
+        conflicts_with = "say"
+    )]
+    pub(crate) statement: Option<PathBuf>,
+
+    /// The signature that `ssh-keygen -Y sign` made of `--statement`
+    #[arg(long, value_name = "FILE", requires = "statement")]
+    pub(crate) ssh_signature: Option<PathBuf>,
 
     /// In whose place you answer, where the policy lets you
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "say")]
     pub(crate) on_behalf_of: Option<Name>,
 
     /// The release may go there
@@ -101,7 +124,7 @@ pub(crate) struct Answer {
     pub(crate) no: bool,
 
     /// Why
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", requires = "say")]
     pub(crate) comment: Option<String>,
 
     /// Write the signed answer to this file as well

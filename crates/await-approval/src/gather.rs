@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use liftlock::approval::answer::{Heard, hear};
 use liftlock::approval::decide::{Evidence, Judgement, decide};
+use liftlock::approval::form::Signed;
 use liftlock::approval::policy::Policy;
 use liftlock::approval::{Closed, LARGEST_ANSWER, MOST_ANSWERS, request, signer};
 use liftlock::bundle::Bundle;
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
-use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::failure::{Explain, Failure, Kind};
 use liftlock::json;
 use liftlock::predicate::ANSWER;
 use liftlock::record::{self, Actor, Id, Record};
@@ -30,7 +31,7 @@ pub(crate) struct Judged {
     pub(crate) policy: Policy,
     pub(crate) signers: Vec<PublicKey>,
     /// The answers that somebody known signed, whether they count or not.
-    pub(crate) bundles: Vec<Bundle>,
+    pub(crate) answers: Vec<Signed>,
     pub(crate) judgement: Judgement,
     /// How the request ended before, if it did.
     pub(crate) end: Option<Closed>,
@@ -47,11 +48,11 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         .excluding(&asked.release.release, &signers)
         .separating(&asked.request.actors);
     let (found, mut heard) = answers(&asked, &about.answer, settings)?;
-    let mut bundles = Vec::new();
-    for bundle in found {
-        let one = hear(&bundle, &policy.keyring, &Local);
+    let mut known = Vec::new();
+    for signed in found {
+        let one = hear(&signed, &policy.keyring, &Local);
         if matches!(one, Heard::Proved { .. }) {
-            bundles.push(bundle);
+            known.push(signed);
         }
         heard.push(one);
     }
@@ -70,7 +71,7 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         asked,
         policy,
         signers,
-        bundles,
+        answers: known,
         judgement,
         end,
         at,
@@ -82,17 +83,17 @@ fn answers(
     asked: &request::Identified,
     files: &[PathBuf],
     settings: &Settings,
-) -> Result<(Vec<Bundle>, Vec<Heard>), Failure> {
-    let (mut bundles, mut unreadable) = (Vec::new(), Vec::new());
+) -> Result<(Vec<Signed>, Vec<Heard>), Failure> {
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     for path in files {
-        bundles.push(bundle(path, LARGEST_ANSWER)?);
+        found.push(read(path, LARGEST_ANSWER, Signed::parse)?);
     }
     if let Some(store) = settings.evidence()? {
         let slug = evidence::slug(ANSWER)?;
         let items = store.list(&asked.digest)?;
         for item in items.iter().filter(|item| item.predicate_slug == slug) {
             match small(&item.bytes) {
-                Ok(bundle) => bundles.push(bundle),
+                Ok(signed) => found.push(signed),
                 Err(why) => unreadable.push(Heard::Refused {
                     claimed: None,
                     why,
@@ -101,26 +102,26 @@ fn answers(
             }
         }
     }
-    bundles.sort_by_key(Bundle::digest);
-    bundles.dedup_by_key(|bundle| bundle.digest());
-    if bundles.len() > MOST_ANSWERS {
+    found.sort_by_key(Signed::digest);
+    found.dedup_by_key(|signed| signed.digest());
+    if found.len() > MOST_ANSWERS {
         let message = format!(
             "{} answers to one request, and at most {MOST_ANSWERS} are judged",
-            bundles.len()
+            found.len()
         );
         return Err(Failure::new(Kind::Invalid, message));
     }
-    Ok((bundles, unreadable))
+    Ok((found, unreadable))
 }
 
-fn small(bytes: &[u8]) -> Result<Bundle, String> {
+fn small(bytes: &[u8]) -> Result<Signed, String> {
     if bytes.len() > LARGEST_ANSWER {
         let length = bytes.len();
         return Err(format!(
             "{length} bytes are more than the {LARGEST_ANSWER} of an answer"
         ));
     }
-    Bundle::parse(bytes).map_err(|error| Failure::from(error).lines().join(": "))
+    Signed::parse(bytes).map_err(|error| Failure::from(error).lines().join(": "))
 }
 
 /// What is known about a release and its artifacts, under which digest.
@@ -134,7 +135,7 @@ pub(crate) fn about_release(
     subjects.extend(artifacts.map(|artifact| artifact.digest));
     let mut found = Vec::new();
     for path in files {
-        let bundle = bundle(path, json::LARGEST)?;
+        let bundle = read(path, json::LARGEST, Bundle::parse)?;
         found.extend(subjects.iter().map(|subject| (*subject, bundle.clone())));
     }
     let Some(store) = settings.evidence()? else {
@@ -151,9 +152,13 @@ pub(crate) fn about_release(
     Ok(found)
 }
 
-fn bundle(path: &Path, limit: usize) -> Result<Bundle, Failure> {
+fn read<T, E: Explain>(
+    path: &Path,
+    limit: usize,
+    parse: impl FnOnce(&[u8]) -> Result<T, E>,
+) -> Result<T, Failure> {
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-    Bundle::parse(&file::read(path, limit)?).map_err(|error| {
+    parse(&file::read(path, limit)?).map_err(|error| {
         let kind = error.kind();
         let told = Failure::from(error).lines().join(": ");
         Failure::new(

@@ -83,7 +83,7 @@ fn approve(judged: &Judged, signer: &Private) -> Result<Bundle, Failure> {
     let asked = &judged.asked;
     let approval = Approval::new(
         asked,
-        judged.bundles.clone(),
+        judged.answers.clone(),
         judged.judgement.clone(),
         judged.at,
     )?;

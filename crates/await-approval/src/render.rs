@@ -4,6 +4,7 @@ use std::path::Path;
 
 use liftlock::approval::answer::Answer;
 use liftlock::approval::decide::Judgement;
+use liftlock::approval::form::NAMESPACE;
 use liftlock::approval::policy::Policy;
 use liftlock::approval::predicate::Latency;
 use liftlock::approval::request::{Identified, Request};
@@ -163,6 +164,29 @@ pub(crate) fn answered(said: &Answer, bundle: &Digest, asked: &Identified) -> Re
         .with_output("answer", said.answer.to_string())
         .with_output("bundle", bundle.to_string())
         .with_human(release_lines(asked))
+        .with_scope(
+            Some(request.service.clone()),
+            Some(request.environment.clone()),
+        )
+}
+
+pub(crate) fn to_be_signed(said: &Answer, path: &Path, asked: &Identified) -> Report {
+    let request = &asked.request;
+    let file = path.display();
+    let headline = format!(
+        "{} has to sign `{file}`, which says {} to {} in {}",
+        said.person, said.answer, request.release.id, said.environment
+    );
+    let human = format!(
+        "{}\nsign:    ssh-keygen -Y sign -n {NAMESPACE} -f KEY {file}\nanswer:  await-approval answer --request {} --statement {file} --ssh-signature {file}.sig\n",
+        release_lines(asked),
+        asked.digest
+    );
+    Report::new("answer", Verdict::Pending, headline)
+        .with_detail(said)
+        .with_output("request", asked.digest.to_string())
+        .with_output("answer", said.answer.to_string())
+        .with_human(human)
         .with_scope(
             Some(request.service.clone()),
             Some(request.environment.clone()),

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use crate::der::{self, tag};
 use crate::digest::Digest;
 use crate::pem;
+use crate::ssh;
 
 /// The label of a public key in PEM.
 const LABEL: &str = "PUBLIC KEY";
@@ -189,6 +190,24 @@ impl PublicKey {
         }
     }
 
+    /// Reads PEM as [`PublicKey::from_pem`] does, or a line of OpenSSH
+    /// ([`ssh::public`]).
+    ///
+    /// # Errors
+    ///
+    /// Fails as these two do.
+    pub fn from_text(text: &str) -> Result<Self, ParseError> {
+        let line = text.trim_start();
+        if ["ssh-", "ecdsa-", "sk-"]
+            .iter()
+            .any(|kind| line.starts_with(kind))
+        {
+            Ok(ssh::public(line)?)
+        } else {
+            Self::from_pem(text)
+        }
+    }
+
     /// The kind of key.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
@@ -225,7 +244,7 @@ impl TryFrom<String> for PublicKey {
     type Error = ParseError;
 
     fn try_from(text: String) -> Result<Self, ParseError> {
-        Self::from_pem(&text)
+        Self::from_text(&text)
     }
 }
 
@@ -248,7 +267,7 @@ impl schemars::JsonSchema for PublicKey {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^\\s*-----BEGIN PUBLIC KEY-----" })
+        schemars::json_schema!({ "type": "string", "pattern": "^\\s*(-----BEGIN PUBLIC KEY-----|ssh-|ecdsa-|sk-)" })
     }
 }
 
@@ -280,6 +299,9 @@ pub enum ParseError {
     /// The body is no `SubjectPublicKeyInfo`.
     #[error("the key is malformed")]
     Der(#[from] der::Error),
+    /// A line of OpenSSH that cannot be used.
+    #[error(transparent)]
+    Ssh(#[from] ssh::ParseError),
 }
 
 type Cause = Box<dyn Error + Send + Sync>;
@@ -383,6 +405,11 @@ mod tests {
 
     #[test]
     fn other_keys_are_refused_by_name() {
+        for text in ["ssh-dss AAAA", "sk-ssh-ed25519@openssh.com", "ecdsa-x"] {
+            let refused = PublicKey::from_text(text);
+            assert!(matches!(refused, Err(ParseError::Ssh(_))), "{refused:?}");
+        }
+        assert_eq!(PublicKey::from_text("key"), Err(ParseError::NotPem));
         let private = SAMPLE.replace("PUBLIC", "PRIVATE");
         assert_eq!(PublicKey::from_pem(&private), Err(ParseError::NotPem));
         assert_eq!(

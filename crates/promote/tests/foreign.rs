@@ -585,6 +585,10 @@ fn a_signature_that_nobody_saw_is_asked_of_now() {
 
 /// Two people are asked, and a judge signs: about the digest of the image.
 fn approve(stage: &Stage, image: &str) {
+    approve_with(stage, image, "--key alice.key");
+}
+
+fn approve_with(stage: &Stage, image: &str, key: &str) {
     let artifact = format!("api={image}");
     let program = cli::bin("await-approval");
     let run = |code: i32, line: &str, more: &[&str]| {
@@ -594,8 +598,8 @@ fn approve(stage: &Stage, image: &str) {
     };
     let line = "request --environment production --output request.json --artifact";
     run(13, line, &[&artifact]);
-    let answer = "answer --request request.json --person alice --key alice.key --yes";
-    run(0, answer, &[]);
+    let answer = format!("answer --request request.json --person alice --yes {key}");
+    run(0, &answer, &[]);
     run(0, "judge --request request.json --key judge.key", &[]);
 }
 
@@ -680,6 +684,26 @@ fn an_approval_is_of_the_image_and_the_way_back_needs_no_registry() {
         .unwrap();
     assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
     assert_eq!(live(), Some(digest(&one)));
+}
+
+#[test]
+fn a_yes_signed_with_ssh_permits_a_promotion_until_the_key_is_revoked() {
+    let Some(keygen) = peers::require("ssh-keygen") else {
+        return;
+    };
+    let Some(stage) = Stage::open() else { return };
+    let [one, two] = approved_site(&stage);
+    stage.ok(&keygen, &["-q", "-t", "ed25519", "-N", "", "-f", "id"]);
+    stage.configure("key-file: alice.pub", "key-file: id.pub");
+    stage.promote(10, "run", &one, &[]);
+    approve_with(&stage, &one, "--ssh-key id");
+    stage.promote(0, "run", &one, &[]);
+    approve_with(&stage, &two, "--ssh-key id");
+    // The rules as they were, but for whose key it is.
+    stage.ok(&keygen, &["-q", "-t", "ed25519", "-N", "", "-f", "new"]);
+    fs::copy(stage.path("new.pub"), stage.path("id.pub")).unwrap();
+    let said = stage.promote(10, "run", &two, &[]).stdout;
+    assert!(said.contains("0 of 1 said yes"), "{said}");
 }
 
 /// The one approval in the evidence store, taken out of it.

@@ -6,14 +6,15 @@ use std::time::Duration;
 use liftlock::config::effective::Rules;
 use liftlock::config::foreign::Sigstore;
 use liftlock::config::tighten::{Loosened, tighten};
-use liftlock::config::trust::DatedKey;
+use liftlock::config::trust::{DatedKey, Person};
 use liftlock::config::{ParseError, Service, parse};
 use liftlock::crypto::{self, PublicKey};
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain, Failure, Kind};
+use liftlock::name::Name;
 use liftlock::report::{Mode, PolicyOrigin};
 use liftlock::sigstore::anchors;
-use liftlock::yaml;
+use liftlock::{ssh, yaml};
 
 use super::Session;
 use crate::git::Git;
@@ -31,6 +32,9 @@ const SETTING: &str = "LIFTLOCK_POLICY";
 
 /// The most bytes of a trusted root; the public one has seven thousand.
 const LARGEST_ROOT: u64 = 1024 * 1024;
+
+/// The most bytes of a list of allowed signers: some thousand keys.
+const LARGEST_LIST: u64 = 1024 * 1024;
 
 /// Bytes of a file together with how to read those it names.
 struct Source {
@@ -215,6 +219,9 @@ fn load_keys(service: &mut Service, source: &Source) -> Result<(), Failure> {
     for dated in keys {
         load_key(dated, source)?;
     }
+    for (id, person) in service.people.iter_mut().flatten() {
+        load_signers(id, person, source)?;
+    }
     service.check_keys().map_err(|cause| Error::Parse {
         label: source.label.clone(),
         source: cause,
@@ -227,11 +234,25 @@ fn load_key(dated: &mut DatedKey, source: &Source) -> Result<(), Failure> {
         return Ok(());
     };
     let (label, text) = source.beside(&name, 64 * 1024)?;
-    let key = PublicKey::from_pem(&text).map_err(|cause| Error::Key {
+    let key = PublicKey::from_text(&text).map_err(|cause| Error::Key {
         label,
         source: cause,
     })?;
     dated.key = Some(key);
+    Ok(())
+}
+
+/// Reads the list of allowed signers beside the file that names it.
+fn load_signers(id: &Name, person: &mut Person, source: &Source) -> Result<(), Failure> {
+    let Some(name) = person.allowed_signers.take() else {
+        return Ok(());
+    };
+    let (label, text) = source.beside(&name, LARGEST_LIST)?;
+    let taken = person.take_signers(id, &text);
+    taken.map_err(|cause| Error::Signers {
+        label,
+        source: cause,
+    })?;
     Ok(())
 }
 
@@ -296,6 +317,11 @@ enum Error {
     Key {
         label: String,
         source: crypto::ParseError,
+    },
+    #[error("`{label}` is no list of allowed signers that can be used")]
+    Signers {
+        label: String,
+        source: ssh::SignersError,
     },
     #[error("`{label}` is no trusted root that can be used")]
     Root {

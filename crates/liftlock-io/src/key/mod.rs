@@ -239,7 +239,8 @@ impl Signer for Private {
     }
 }
 
-/// Opens a public key: a path, or `env://NAME` for a variable with the PEM.
+/// Opens a public key, PEM or a line of OpenSSH: a path, or `env://NAME` for a
+/// variable with its text.
 ///
 /// # Errors
 ///
@@ -251,7 +252,7 @@ pub fn public(reference: &str) -> Result<PublicKey, Error> {
             name: reference.to_owned(),
         });
     }
-    PublicKey::from_pem(&text).map_err(|source| Error::PublicKey {
+    PublicKey::from_text(&text).map_err(|source| Error::PublicKey {
         name: reference.to_owned(),
         source,
     })

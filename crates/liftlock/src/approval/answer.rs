@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::form::Signed;
 use super::request;
-use crate::attestation;
-use crate::bundle::Bundle;
+use crate::attestation::Proved;
 use crate::config::trust::Keyring;
 use crate::crypto::{PublicKey, Verifier};
 use crate::digest::Digest;
@@ -117,7 +117,7 @@ pub enum Heard {
         answer: Box<Answer>,
         /// Whose word it is.
         key: PublicKey,
-        /// The digest of the bundle.
+        /// The digest of the signed answer.
         bundle: Digest,
     },
     /// Nobody known did, or it says something else.
@@ -126,7 +126,7 @@ pub enum Heard {
         claimed: Option<Name>,
         /// Why it proves nothing.
         why: String,
-        /// The digest of the bundle.
+        /// The digest of the signed answer.
         bundle: Digest,
     },
 }
@@ -134,42 +134,52 @@ pub enum Heard {
 /// Finds out whether somebody of the keyring signed an answer. Keys that do
 /// not count any more are tried as well, so that the reason can be told.
 #[must_use]
-pub fn hear(bundle: &Bundle, keyring: &Keyring, verifier: &dyn Verifier) -> Heard {
+pub fn hear(signed: &Signed, keyring: &Keyring, verifier: &dyn Verifier) -> Heard {
     let people = keyring.people.values().flat_map(|person| &person.keys);
     let keys: Vec<PublicKey> = people.filter_map(|dated| dated.key.clone()).collect();
-    let digest = bundle.digest();
-    let refused = |why: String| Heard::Refused {
-        claimed: claimed(bundle),
-        why,
-        bundle: digest,
+    let bundle = signed.digest();
+    let read = match signed.verify(&keys, verifier) {
+        Ok(proved) => read(&proved).map(|answer| (answer, proved.key)),
+        Err(error) => Err(error.to_string()),
     };
-    let proved = match attestation::verify(bundle, &keys, verifier) {
-        Ok(proved) => proved,
-        Err(error) => return refused(error.to_string()),
-    };
-    let answer: Answer = match proved.statement.predicate_as(ANSWER) {
-        Ok(answer) => answer,
-        Err(error) => return refused(error.to_string()),
-    };
-    let about = |digest: &Digest| proved.statement.is_about(digest);
-    if answer.schema_version != SCHEMA_VERSION {
-        refused(format!(
-            "`schema_version` {} is not {SCHEMA_VERSION}",
-            answer.schema_version
-        ))
-    } else if !about(&answer.request) || !about(&answer.release) {
-        refused("the statement is about something else than the answer in it".to_owned())
-    } else {
-        Heard::Proved {
+    match read {
+        Ok((answer, key)) => Heard::Proved {
             answer: Box::new(answer),
-            key: proved.key,
-            bundle: digest,
-        }
+            key,
+            bundle,
+        },
+        Err(why) => Heard::Refused {
+            claimed: claimed(signed),
+            why,
+            bundle,
+        },
     }
 }
 
-fn claimed(bundle: &Bundle) -> Option<Name> {
-    let statement = attestation::claimed(bundle).ok()?;
-    let answer: Answer = statement.predicate_as(ANSWER).ok()?;
+/// The answer in a statement that somebody is proved to have signed.
+///
+/// # Errors
+///
+/// Fails with the reason on anything but an answer of this version about what
+/// the statement is about.
+pub fn read(proved: &Proved) -> Result<Answer, String> {
+    let statement = &proved.statement;
+    let answer: Answer = statement
+        .predicate_as(ANSWER)
+        .map_err(|error| error.to_string())?;
+    if answer.schema_version != SCHEMA_VERSION {
+        Err(format!(
+            "`schema_version` {} is not {SCHEMA_VERSION}",
+            answer.schema_version
+        ))
+    } else if statement.is_about(&answer.request) && statement.is_about(&answer.release) {
+        Ok(answer)
+    } else {
+        Err("the statement is about something else than the answer in it".to_owned())
+    }
+}
+
+fn claimed(signed: &Signed) -> Option<Name> {
+    let answer: Answer = signed.claimed()?.predicate_as(ANSWER).ok()?;
     Some(answer.person)
 }

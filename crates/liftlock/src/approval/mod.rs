@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod count;
 pub mod decide;
+pub mod form;
 pub mod policy;
 pub mod predicate;
 pub mod recheck;
@@ -36,7 +37,7 @@ pub const DEFAULT_EXPIRY: Span = Span::seconds(86_400);
 /// The most answers that are looked at for one request.
 pub const MOST_ANSWERS: usize = 1_000;
 
-/// The most bytes of one answer's bundle: ten times what a long comment needs.
+/// The most bytes of one signed answer: ten times what a long comment needs.
 pub const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// The folder of the state store that holds an environment's requests.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::decide::Judgement;
+use super::form::Signed;
 use super::request;
-use crate::bundle::Bundle;
 use crate::digest::Digest;
 use crate::predicate::{APPROVAL, Ruling};
 use crate::release;
@@ -27,8 +27,8 @@ pub struct Approval {
     pub request: Digest,
     /// The request itself; as one line of JSON it has that digest.
     pub asked: serde_json::Value,
-    /// Every answer that was looked at, as its whole bundle.
-    pub answers: Vec<Bundle>,
+    /// Every answer that was looked at, whole and signed.
+    pub answers: Vec<Signed>,
     /// Who counted, who did not, and why.
     pub judgement: Judgement,
     /// How long people took.
@@ -57,7 +57,7 @@ impl Approval {
     /// Fails never in practice: a request is JSON.
     pub fn new(
         asked: &request::Identified,
-        answers: Vec<Bundle>,
+        answers: Vec<Signed>,
         judgement: Judgement,
         now: Time,
     ) -> Result<Self, request::ParseError> {

@@ -94,9 +94,9 @@ pub fn count_again(
     let policy = Policy::new(frame.policy, rule, frame.keyring.clone())
         .excluding(&release.release, frame.signers)
         .separating(&asked.request.actors);
-    let bundles = approval.answers.iter();
-    let answers: Vec<_> = bundles
-        .map(|bundle| hear(bundle, frame.keyring, frame.verifier))
+    let signed = approval.answers.iter();
+    let answers: Vec<_> = signed
+        .map(|signed| hear(signed, frame.keyring, frame.verifier))
         .collect();
     let evidence = Evidence {
         asked: &asked,
@@ -291,8 +291,8 @@ mod tests {
     fn approval() -> Approval {
         let asked = request();
         let bundles = vec![
-            signed(&answer("alice", Say::Yes, "10:30"), 1),
-            signed(&answer("bob", Say::Yes, "10:40"), 2),
+            signed(&answer("alice", Say::Yes, "10:30"), 1).into(),
+            signed(&answer("bob", Say::Yes, "10:40"), 2).into(),
         ];
         let heard: Vec<_> = bundles
             .iter()

@@ -159,5 +159,5 @@ pub(super) fn signed(answer: &Answer, fill: u8) -> Bundle {
 }
 
 pub(super) fn heard(answer: &Answer, fill: u8) -> Heard {
-    hear(&signed(answer, fill), &keyring(), &CHECK)
+    hear(&signed(answer, fill).into(), &keyring(), &CHECK)
 }

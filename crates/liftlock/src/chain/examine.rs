@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::approval::form::Signed;
 use crate::attestation::{self, Proved};
 use crate::bundle::{Bundle, Material};
 use crate::config::standing::Standing;
@@ -11,12 +12,16 @@ use crate::crypto::{PublicKey, Verifier};
 use crate::digest::Digest;
 use crate::failure::line;
 use crate::name::Name;
+use crate::predicate;
 use crate::signature::Artifact;
 use crate::sigstore::anchors::TrustedRoot;
 use crate::sigstore::identity::Known;
 use crate::sigstore::verify::{self, Refused, Witness};
 use crate::statement::Statement;
 use crate::time::Time;
+
+/// Why an answer by itself is no evidence.
+const ANSWER: &str = "answers count only inside an approval";
 
 /// One piece of evidence after its signature was checked.
 #[derive(Clone, Debug)]
@@ -97,6 +102,9 @@ impl<'a> Examiner<'a> {
         };
         let bundle = match Bundle::parse(bytes) {
             Ok(bundle) => bundle,
+            Err(_error) if Signed::parse(bytes).is_ok() => {
+                return item(predicate::ANSWER.to_owned(), Err(ANSWER.to_owned()));
+            }
             Err(error) => return item(String::new(), Err(error.to_string())),
         };
         let claimed = match attestation::claimed(&bundle) {
@@ -106,7 +114,7 @@ impl<'a> Examiner<'a> {
         let kind = claimed.predicate_type().to_owned();
         let outcome = match Role::of_predicate(&kind) {
             Some(role) => self.said(&bundle, claimed, role),
-            None => Err("answers count only inside an approval".to_owned()),
+            None => Err(ANSWER.to_owned()),
         };
         item(kind, outcome)
     }

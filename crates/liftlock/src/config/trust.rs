@@ -1,17 +1,20 @@
 //! Who may make which link of the chain, and from when until when.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::ParseError;
 use super::validity;
 pub use super::validity::{DatedIdentity, DatedKey};
+use crate::approval::form::NAMESPACE;
 use crate::ci;
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
 use crate::name::Name;
 use crate::predicate;
+use crate::ssh;
 use crate::time::Time;
 
 /// An identity that makes statements.
@@ -45,6 +48,31 @@ pub struct Person {
     pub accounts: BTreeSet<String>,
     /// Who may answer in this person's place, and when.
     pub delegates: Vec<Delegation>,
+    /// A list of allowed signers of OpenSSH, relative to the file that says
+    /// so: its keys for this person's id or addresses are this person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_signers: Option<PathBuf>,
+}
+
+impl Person {
+    /// Adds the keys that a list of allowed signers has for this person.
+    ///
+    /// # Errors
+    ///
+    /// Fails on lines for this person that cannot be used.
+    pub fn take_signers(&mut self, id: &Name, list: &str) -> Result<(), ssh::SignersError> {
+        let emails = self.emails.iter().map(|email| email.trim());
+        let identities: Vec<&str> = std::iter::once(id.as_str()).chain(emails).collect();
+        let found = ssh::signers(list, &identities, NAMESPACE)?;
+        self.keys.extend(found.into_iter().map(|signer| DatedKey {
+            key: Some(signer.key),
+            key_file: None,
+            valid_from: signer.valid_from,
+            valid_until: signer.valid_until,
+            revoked_at: None,
+        }));
+        Ok(())
+    }
 }
 
 /// Somebody may answer in another's place for a while.

@@ -18,7 +18,7 @@ use crate::time::Time;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DatedKey {
-    /// The key itself, PEM.
+    /// The key itself: PEM, or a line of OpenSSH such as `ssh-ed25519 AAAA…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PublicKey>,
     /// Or the file that holds it, relative to the file that says so.
