@@ -5,6 +5,7 @@ mod key;
 mod oci;
 mod sigstore;
 mod slo;
+mod ssh;
 mod telemetry;
 mod text;
 mod tuf;
@@ -25,7 +26,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 27] = [
     Target {
         name: "bundle",
         run: sigstore::bundle,
@@ -50,6 +51,11 @@ pub const TARGETS: [Target; 25] = [
         name: "checksums",
         run: text::checksums_file,
         places: &["read"],
+    },
+    Target {
+        name: "codeowners",
+        run: text::codeowners,
+        places: &["github", "gitlab", "owned", "unowned"],
     },
     Target {
         name: "docker_config",
@@ -125,6 +131,11 @@ pub const TARGETS: [Target; 25] = [
         name: "slo",
         run: slo::file,
         places: &["slo", "analysis", "windows", "skipped", "invalid", "again"],
+    },
+    Target {
+        name: "ssh",
+        run: ssh::documents,
+        places: &["answer", "key", "signature", "proved", "signer"],
     },
     Target {
         name: "statement",

@@ -1,5 +1,6 @@
 //! Texts that people and other programs write.
 
+use liftlock::codeowners::{Codeowners, Dialect};
 use liftlock::dsse::Envelope;
 use liftlock::oci::reference::Reference;
 use liftlock::part::Part;
@@ -40,6 +41,25 @@ pub(super) fn checksums_file(bytes: &[u8], reach: Reach<'_>) {
         let out = line.name.split('/').any(|part| part == "..");
         assert!(!out && !line.name.starts_with('/'), "out of the folder");
         drop(line.label());
+    }
+}
+
+/// The first line is a path, the rest the file that may name its owners.
+pub(super) fn codeowners(bytes: &[u8], reach: Reach<'_>) {
+    let Some((path, rest)) = split(bytes) else {
+        return;
+    };
+    let text = String::from_utf8_lossy(rest);
+    for (dialect, place) in [(Dialect::GitHub, "github"), (Dialect::GitLab, "gitlab")] {
+        let Ok(file) = Codeowners::parse(&text, dialect) else {
+            continue;
+        };
+        reach(place);
+        if let Ok(found) = file.owners(&[path]) {
+            let owned = !found.rules.is_empty();
+            assert_ne!(owned, !found.unowned.is_empty(), "owned, and by nobody");
+            reach(if owned { "owned" } else { "unowned" });
+        }
     }
 }
 
