@@ -347,6 +347,23 @@ fn what_is_signed_for_something_else_is_not_taken() {
     fs::write(world.path("b.json"), text.replace("\"yes\"", "\"no\"")).unwrap();
     let changed = World::bring(&request, "b.json", "a.json.sig");
     world.refused(10, "not of these bytes", &changed);
+    // What a person reads is not what a parser takes.
+    let twice = text.replace("\"answer\":\"yes\"", "\"answer\":\"no\",\"answer\":\"yes\"");
+    let escaped = text.replace("\"yes\"", "\"\\u0079es\"");
+    let more = text.replace("{\"_type\"", "{\"but\":\"only on Monday\",\"_type\"");
+    for bytes in [
+        twice,
+        escaped,
+        more,
+        text.replace(',', ", "),
+        format!("{text}\n\n"),
+    ] {
+        assert_ne!(bytes, text);
+        fs::write(world.path("c.json"), bytes).unwrap();
+        world.shell("alice", NAMESPACE, "c.json");
+        let reworded = World::bring(&request, "c.json", "c.json.sig");
+        world.refused(10, "not written as", &reworded);
+    }
     let swapped = World::bring(&request, "a.json", "a.json");
     world.refused(3, "`a.json`", &swapped);
     let told = world.judge(13, &request, &[]);
@@ -427,6 +444,9 @@ fn flags_take_keys_of_ssh_as_well() {
         &[&ask[..], &rule, &["--output", "request.json"]].concat(),
     );
     world.unsigned("request.json", "alice", "a.json");
+    // As many editors leave it.
+    let text = fs::read_to_string(world.path("a.json")).unwrap();
+    fs::write(world.path("a.json"), text + "\n").unwrap();
     world.shell("alice", NAMESPACE, "a.json");
     let bring = World::bring("request.json", "a.json", "a.json.sig");
     world.refused(2, "no place", &bring);

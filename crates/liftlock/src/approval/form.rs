@@ -4,6 +4,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::LARGEST_ANSWER;
+use super::answer::Answer;
 use crate::attestation::{self, Proved};
 use crate::base64;
 use crate::bundle::{self, Bundle};
@@ -11,6 +12,7 @@ use crate::crypto::{PublicKey, Verifier};
 use crate::digest::Digest;
 use crate::failure::{Explain, Kind};
 use crate::json;
+use crate::predicate::ANSWER;
 use crate::ssh::{self, Signature};
 use crate::statement::{self, Statement};
 
@@ -84,16 +86,28 @@ impl SshSigned {
 
     /// The key in it, and what it says; only that the key said so is proved.
     ///
+    /// Whoever signs reads the bytes, not what a parser makes of them: a key
+    /// that is there twice, an escape or a field that we pass over could show
+    /// something else. So they have to be the ones that we write.
+    ///
     /// # Errors
     ///
-    /// Fails unless that is proved, and on anything but a statement.
+    /// Fails unless that is proved, and on anything but an answer as we write
+    /// it, with or without an end of line.
     pub fn proved(&self, verifier: &dyn Verifier) -> Result<Proved, Refused> {
         let key = self
             .signature
             .verify(&self.payload, NAMESPACE, verifier)?
             .clone();
         let statement = Statement::parse(&self.payload)?;
-        Ok(Proved { statement, key })
+        let answer: Answer = statement.predicate_as(ANSWER)?;
+        let written = answer.statement()?.bytes()?;
+        let read = self.payload.strip_suffix(b"\n").unwrap_or(&self.payload);
+        if read == written {
+            Ok(Proved { statement, key })
+        } else {
+            Err(Refused::Reworded)
+        }
     }
 }
 
@@ -246,15 +260,18 @@ pub enum Refused {
     #[error("none of the given keys made the SSH signature")]
     Stranger,
     /// Signed, but malformed.
-    #[error("what was signed is no statement")]
+    #[error("what was signed is no answer")]
     Statement(#[from] statement::Error),
+    /// Signed, but whoever did may have read something else in it.
+    #[error("what was signed is not written as `--unsigned` writes it")]
+    Reworded,
 }
 
 impl Explain for Refused {
     fn kind(&self) -> Kind {
         match self {
             Self::Bundle(error) => error.kind(),
-            Self::Ssh(_) | Self::Stranger => Kind::Refuted,
+            Self::Ssh(_) | Self::Stranger | Self::Reworded => Kind::Refuted,
             Self::Statement(error) => error.kind(),
         }
     }
