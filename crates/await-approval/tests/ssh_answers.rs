@@ -10,7 +10,7 @@ use liftlock::approval::form::{NAMESPACE, SshSigned};
 use liftlock::approval::{recheck, request};
 use liftlock::attestation;
 use liftlock::bundle::Bundle;
-use liftlock::config::environment::Approval as Rule;
+use liftlock::config::approval::Approval as Rule;
 use liftlock::config::trust::{DatedKey, Keyring, Person, Role, Trusted};
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
@@ -233,11 +233,8 @@ impl World {
         let judges = keyring.keys(Role::Judge, clock::now());
         let proved = attestation::verify(&bundle, &judges, &Local).unwrap();
         let (asked, production) = (self.request(request), name("production"));
-        let rule = Rule {
-            quorum: 2,
-            people: ["alice", "bob", "carol", "dave"].map(name).to_vec(),
-            expires: None,
-        };
+        let people = ["alice", "bob", "carol", "dave"].map(name);
+        let rule = Rule::of(2, people.to_vec()).unwrap();
         let frame = recheck::Frame {
             keyring,
             environment: &production,

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{Answer, Heard, Say, hear};
 use super::decide::{Evidence, decide};
+use super::form;
 use super::policy::Policy;
 use super::predicate::Approval as Signed;
 use super::recheck::{Frame, count_again};
 use super::request::Identified;
 use super::toy::{CHECK, at, dated, key, keyring, name, signed, wanted};
-use crate::bundle::Bundle;
 use crate::ci::{Actor, Did};
 use crate::config::approval::{Approval, Group, Rule};
 use crate::config::trust::{Delegation, Keyring, Person};
@@ -234,7 +234,7 @@ fn world(case: Case) -> World {
 }
 
 impl World {
-    fn bundle(&self, kind: &Kind) -> Bundle {
+    fn answer(&self, kind: &Kind) -> form::Signed {
         let asked = match kind.flaw {
             Flaw::Replayed => &self.other,
             Flaw::None | Flaw::Key | Flaw::Elsewhere | Flaw::Excluded => &self.asked,
@@ -246,7 +246,7 @@ impl World {
         if kind.flaw == Flaw::Elsewhere {
             answer.environment = name("staging");
         }
-        signed(&answer, kind.key)
+        signed(&answer, kind.key).into()
     }
 
     fn policy(&self) -> Policy {
@@ -303,7 +303,7 @@ fn no_choice_of_answers_passes_by_rules_and_delegation_unless_it_was_earned() {
         let policy = world.policy();
         let heard: Vec<Heard> = KINDS
             .iter()
-            .map(|kind| hear(&world.bundle(kind), &world.keyring, &CHECK))
+            .map(|kind| hear(&world.answer(kind), &world.keyring, &CHECK))
             .collect();
         for choice in choices(4) {
             let picked: Vec<Kind> = choice.iter().map(|one| KINDS[*one]).collect();
@@ -337,7 +337,7 @@ fn a_judge_that_claims_a_pass_is_believed_only_where_it_was_earned() {
             continue;
         }
         let world = world(case);
-        let bundles: Vec<Bundle> = KINDS.iter().map(|kind| world.bundle(kind)).collect();
+        let all: Vec<form::Signed> = KINDS.iter().map(|kind| world.answer(kind)).collect();
         let production = name("production");
         let frame = Frame {
             keyring: &world.keyring,
@@ -350,7 +350,7 @@ fn a_judge_that_claims_a_pass_is_believed_only_where_it_was_earned() {
         };
         for choice in choices(3) {
             let picked: Vec<Kind> = choice.iter().map(|one| KINDS[*one]).collect();
-            let answers = choice.iter().map(|one| bundles[*one].clone()).collect();
+            let answers = choice.iter().map(|one| all[*one].clone()).collect();
             let evidence = Evidence {
                 asked: &world.asked,
                 answers: &[],
