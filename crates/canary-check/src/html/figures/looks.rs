@@ -1,6 +1,5 @@
 //! How far planned looks were from a fail, and what they spent.
 
-use liftlock::canary::Unit;
 use liftlock::page::figure::{Layer, Panel, Spacing, Stroke, number};
 use liftlock::page::style::Ink;
 
@@ -8,12 +7,8 @@ use super::{Drawn, HIGH, LOW, limit, line};
 use crate::html::Section;
 use crate::words::Words;
 
-/// How far planned looks were from a fail; nothing when none was open, or where
-/// means are compared, which spend their risk at once.
+/// How far planned looks were from a fail; nothing when none was open.
 pub(super) fn drawn(section: &Section<'_>) -> Option<Drawn> {
-    if section.policy.unit == Unit::Mean {
-        return None;
-    }
     let last = section.points.last()?;
     let bad = Words::of(section.policy.unit).bad;
     let short = section

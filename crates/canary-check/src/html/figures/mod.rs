@@ -5,6 +5,7 @@ mod looks;
 mod odds;
 mod shares;
 
+use liftlock::canary::Unit;
 use liftlock::canary::trace::Point;
 use liftlock::page::Markup;
 use liftlock::page::figure::{Figure, Layer, Panel, draw, span};
@@ -36,11 +37,13 @@ pub(super) fn all(section: &Section<'_>, id: &str) -> Markup {
     };
     let begun = begin(first.time, section);
     let (from, to) = span(begun, last.time);
+    // Means spend their risk at once.
+    let planned = section.policy.unit != Unit::Mean;
     let drawn = [
         Some(shares::drawn(section, from)),
         evidence::drawn(section),
         odds::drawn(section),
-        looks::drawn(section),
+        planned.then(|| looks::drawn(section)).flatten(),
     ];
     let drawn = drawn.into_iter().flatten().map(|drawn| {
         let id = format!("{id}-{}", drawn.name);
