@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use liftlock::digest::Digest;
+use liftlock::failure::Failure;
 use liftlock::foreign::Image;
 use liftlock::name::Name;
 use liftlock::span::Span;
 use liftlock_io::cli::{Arguments, Globals};
+
+use crate::forge::{self, Issue};
 
 /// Ask people about a release, and turn a quorum of answers into a signed approval
 #[derive(Debug, clap::Parser)]
@@ -34,6 +37,10 @@ pub(crate) enum Command {
     Answer(Answer),
     /// Count the answers, and sign an approval when they are enough
     Judge(Judge),
+    /// Judge whenever something new is said on the forge, until there is an outcome
+    Wait(Judge),
+    /// On a pass, start the workflow that goes on
+    Resume(Resume),
     /// Tell every condition of an approval that is not met
     Explain(Explain),
     /// Check stores, people and keys, and show the YAML that is missing
@@ -61,6 +68,10 @@ pub(crate) struct Request {
     /// Digest of evidence that people should look at
     #[arg(long, value_name = "DIGEST")]
     pub(crate) evidence: Vec<Digest>,
+
+    /// Ask in a comment of this issue or pull request, and count answers there
+    #[arg(long, value_name = "OWNER/NAME#NUMBER")]
+    pub(crate) github: Option<Issue>,
 
     /// Write the request to this file as well
     #[arg(long, value_name = "FILE")]
@@ -150,6 +161,30 @@ pub(crate) struct Judge {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Resume {
+    /// Digest of the request, or the file it was written to
+    #[arg(long, value_name = "DIGEST|FILE")]
+    pub(crate) request: String,
+
+    /// Type of the `repository_dispatch` that the workflow waits for
+    #[arg(long, value_name = "TYPE", default_value = "liftlock-approved")]
+    pub(crate) event: String,
+
+    /// Start this workflow file by `workflow_dispatch` instead
+    #[arg(long, value_name = "FILE")]
+    pub(crate) workflow: Option<String>,
+
+    /// Branch that the workflow runs on
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "main",
+        requires = "workflow"
+    )]
+    pub(crate) branch: String,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) about: About,
@@ -159,8 +194,16 @@ pub(crate) struct Explain {
 #[derive(Debug, clap::Args)]
 pub(crate) struct About {
     /// Digest of the request, or the file it was written to
-    #[arg(long, value_name = "DIGEST|FILE")]
-    pub(crate) request: String,
+    #[arg(
+        long,
+        value_name = "DIGEST|FILE",
+        required_unless_present = "github_event"
+    )]
+    pub(crate) request: Option<String>,
+
+    /// The request that the new comment answers in `GITHUB_EVENT_PATH`
+    #[arg(long, conflicts_with = "request")]
+    pub(crate) github_event: bool,
 
     /// File with a signed answer, beside those in the evidence store
     #[arg(long, value_name = "FILE")]
@@ -172,6 +215,16 @@ pub(crate) struct About {
 
     #[command(flatten)]
     pub(crate) rule: Rule,
+}
+
+impl About {
+    /// What is judged, as it was given or as the event says.
+    pub(crate) fn reference(&self) -> Result<String, Failure> {
+        match &self.request {
+            Some(request) => Ok(request.clone()),
+            None => Ok(forge::of_event()?.to_string()),
+        }
+    }
 }
 
 /// The rule where no configuration has it; with a configuration these may only tighten.

@@ -1,9 +1,11 @@
 //! `doctor`: whether stores, people and keys are fit for approvals.
 
+use liftlock::approval::forge::Forge;
 use liftlock::config::effective::{Environment, Rules};
 use liftlock::config::requirement::What;
 use liftlock::config::trust::Role;
 use liftlock::failure::Failure;
+use liftlock::name::Name;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
@@ -125,10 +127,14 @@ fn rule(environment: &Environment, rules: &Rules, session: &Session) -> Result<S
         };
     };
     let keys = rules.trust.people_keys(session.started);
+    let has_account = |name: &Name| {
+        let person = rules.trust.people.get(name);
+        person.is_some_and(|person| person.has_account(Forge::Github))
+    };
     let people = rule.people();
     let without: Vec<&str> = people
         .iter()
-        .filter(|name| !keys.iter().any(|(holder, _)| holder == *name))
+        .filter(|name| !has_account(name) && !keys.iter().any(|(holder, _)| holder == *name))
         .map(|name| name.as_str())
         .collect();
     let all = rule.rules.iter();
@@ -163,7 +169,7 @@ fn rule(environment: &Environment, rules: &Rules, session: &Session) -> Result<S
         Ok(all)
     } else {
         Err(format!(
-            "{all}, but no key counts of {}",
+            "{all}, but no key or account counts of {}",
             without.join(", ")
         ))
     }

@@ -30,7 +30,7 @@ struct Detail<'a> {
 
 pub(crate) fn explain(args: &args::Explain, settings: &Settings) -> Result<Report, Failure> {
     let judged = gather::judged(&args.about, settings)?;
-    let conditions = conditions(&judged, &args.about.request);
+    let conditions = conditions(&judged, &args.about.reference()?);
     let request = &judged.asked.request;
     let detail = Detail {
         conditions: &conditions,

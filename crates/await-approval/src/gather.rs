@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use liftlock::approval::answer::{Heard, hear};
 use liftlock::approval::decide::{Evidence, Judgement, decide};
+use liftlock::approval::forge::Event;
 use liftlock::approval::form::Signed;
 use liftlock::approval::policy::Policy;
 use liftlock::approval::{Closed, LARGEST_ANSWER, MOST_ANSWERS, request, signer};
@@ -21,8 +22,8 @@ use liftlock_io::verify::Local;
 use liftlock_io::{clock, evidence, file};
 
 use crate::args::About;
-use crate::kept;
 use crate::settings::Settings;
+use crate::{forge, kept};
 
 /// Everything about one request, judged.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Judged {
     pub(crate) signers: Vec<PublicKey>,
     /// The answers that somebody known signed, whether they count or not.
     pub(crate) answers: Vec<Signed>,
+    /// The answers on a forge that were understood.
+    pub(crate) events: Vec<Event>,
     pub(crate) judgement: Judgement,
     /// How the request ended before, if it did.
     pub(crate) end: Option<Closed>,
@@ -40,19 +43,28 @@ pub(crate) struct Judged {
 
 /// Reads request, answers and signatures, and judges.
 pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failure> {
-    let asked = kept::read(&about.request, settings)?;
+    let asked = kept::read(&about.reference()?, settings)?;
     let policy = settings.policy(&asked.request.environment, &about.rule)?;
     let found = about_release(&asked.release, &about.signature, settings)?;
     let signers = signer::signers(&found, &policy.keyring, &Local);
     let policy = policy
         .excluding(&asked.release.release, &signers)
-        .separating(&asked.request.actors);
+        .separating(&asked.request.actors)
+        .asked_at(asked.request.place.as_ref());
     let (found, mut heard) = answers(&asked, &about.answer, settings)?;
     let mut known = Vec::new();
     for signed in found {
         let one = hear(&signed, &policy.keyring, &Local);
         if matches!(one, Heard::Proved { .. }) {
             known.push(signed);
+        }
+        heard.push(one);
+    }
+    let mut events = Vec::new();
+    for event in forge::events(&asked, &policy.keyring, settings)? {
+        let one = liftlock::approval::forge::hear(&event, &asked, &policy.keyring);
+        if matches!(one, Heard::Told { .. }) {
+            events.push(event);
         }
         heard.push(one);
     }
@@ -72,6 +84,7 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         policy,
         signers,
         answers: known,
+        events,
         judgement,
         end,
         at,

@@ -53,7 +53,7 @@ pub(crate) fn judge(
             (signer.as_ref(), session),
         )?;
     }
-    let report = render::judged(&judged, approval.as_ref(), &args.about.request);
+    let report = render::judged(&judged, approval.as_ref(), &args.about.reference()?);
     Ok(settings.label(report, recorded))
 }
 
@@ -86,7 +86,8 @@ fn approve(judged: &Judged, signer: &Private) -> Result<Bundle, Failure> {
         judged.answers.clone(),
         judged.judgement.clone(),
         judged.at,
-    )?;
+    )?
+    .with_events(judged.events.clone());
     let bundle = attest::attest(signer, &approval.statement(&asked.release)?)?;
     counts(&bundle, judged, signer)?;
     Ok(bundle)

@@ -4,13 +4,16 @@ mod answer;
 mod args;
 mod doctor;
 mod explain;
+mod forge;
 mod gather;
 mod judge;
 mod kept;
 mod render;
 mod request;
+mod resume;
 mod run;
 mod settings;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -24,6 +27,7 @@ pub const OUTPUTS: &[&str] = &[
     "bundle",
     "approval",
     "bad",
+    "page",
 ];
 
 /// Runs the program from its command line to its exit code.

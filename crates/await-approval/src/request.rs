@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use liftlock::approval::policy::Policy;
-use liftlock::approval::request::{Identified, Request, SCHEMA_VERSION};
+use liftlock::approval::request::{Identified, ParseError, Request, SCHEMA_VERSION};
 use liftlock::approval::seats::{Overlap, Rule, Seats};
 use liftlock::approval::{DEFAULT_EXPIRY, signer};
 use liftlock::failure::{Explain as _, Failure, Kind};
@@ -19,8 +19,9 @@ use liftlock_io::cli::Session;
 use liftlock_io::verify::Local;
 use liftlock_io::{clock, file, random};
 
+use crate::forge::Age;
 use crate::settings::{Recorded, Settings};
-use crate::{args, gather, kept, render};
+use crate::{args, forge, gather, kept, render};
 
 pub(crate) fn request(
     args: &args::Request,
@@ -40,13 +41,32 @@ pub(crate) fn request(
     let policy = settings.policy(&args.environment, &args.rule)?;
     let found = gather::about_release(&release, &[], settings)?;
     let signers = signer::signers(&found, &policy.keyring, &Local);
+    let place = args.github.as_ref();
+    let place = place
+        .map(|issue| forge::place(issue, settings))
+        .transpose()?;
     let policy = policy
         .excluding(&release.release, &signers)
-        .separating(&session.ci.actors);
-    let wanted = wanted(args, (document, &release), &policy, session)?;
+        .separating(&session.ci.actors)
+        .asked_at(place.as_ref());
+    let mut wanted = wanted(args, (document, &release), &policy, session)?;
+    if place.is_some() {
+        let request = Request {
+            place,
+            ..wanted.request
+        };
+        wanted = Identified::new(&request).map_err(contradiction)?;
+    }
     reachable(&wanted, &policy)?;
+    let new = wanted.digest;
     let asked = remember(wanted, settings, session)?;
+    let age = if asked.digest == new {
+        Age::New
+    } else {
+        Age::Old
+    };
     let mut recorded = Recorded::No;
+    let mut page = None;
     if !session.dry_run {
         if let Some(path) = &args.output {
             file::write(path, &asked.bytes)?;
@@ -61,8 +81,12 @@ pub(crate) fn request(
             ledger.append(&record)?;
             recorded = Recorded::Yes;
         }
+        page = forge::ask(&asked, age, settings)?;
     }
-    let report = render::requested(&asked, &policy, args.output.as_deref());
+    let mut report = render::requested(&asked, &policy, args.output.as_deref());
+    if let Some(page) = page {
+        report = report.with_output("page", page);
+    }
     Ok(settings.label(report, recorded))
 }
 
@@ -120,13 +144,16 @@ fn wanted(
         actors: session.ci.actors.clone(),
         requested_by: session.ci.actor.clone(),
         run_url: session.ci.url.clone(),
+        place: None,
         made_at,
         expires_at: made_at.after(expires),
     };
-    Identified::new(&request).map_err(|error| {
-        let kind = error.kind();
-        Failure::new(kind, Failure::from(error).lines().join(": "))
-    })
+    Identified::new(&request).map_err(contradiction)
+}
+
+fn contradiction(error: ParseError) -> Failure {
+    let kind = error.kind();
+    Failure::new(kind, Failure::from(error).lines().join(": "))
 }
 
 fn lifetime(flag: Option<Span>, longest: Span) -> Result<Span, Failure> {

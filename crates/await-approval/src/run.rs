@@ -6,7 +6,7 @@ use liftlock_io::cli::Session;
 
 use crate::args::{Args, Command};
 use crate::settings::Settings;
-use crate::{answer, doctor, explain, judge, request};
+use crate::{answer, doctor, explain, judge, request, resume, wait};
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session)?;
@@ -14,6 +14,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         Command::Request(args) => request::request(args, &settings, session),
         Command::Answer(args) => answer::answer(args, &settings, session),
         Command::Judge(args) => judge::judge(args, &settings, session),
+        Command::Wait(args) => wait::wait(args, &settings, session),
+        Command::Resume(args) => resume::resume(args, &settings, session),
         Command::Explain(args) => explain::explain(args, &settings),
         Command::Doctor => doctor::doctor(&settings, session),
     }

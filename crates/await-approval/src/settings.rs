@@ -11,18 +11,27 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::report::{PolicyOrigin, Report};
 use liftlock::span::Span;
+use liftlock::time::Time;
 use liftlock_io::cli::Session;
 use liftlock_io::evidence::Evidence;
+use liftlock_io::http;
 use liftlock_io::key;
 use liftlock_io::ledger::Ledger;
 use liftlock_io::store::{self, Store};
 
 use crate::args::Rule;
 
+/// How long a run may take where `--timeout` does not say: GitHub ends jobs then.
+const LONGEST: Span = Span::seconds(6 * 3_600);
+
 /// The rules around one run.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) rules: Option<Rules>,
+    /// How the network is used.
+    pub(crate) options: http::Options,
+    /// When this run has to be over.
+    pub(crate) deadline: Time,
     timeout: Duration,
 }
 
@@ -30,6 +39,13 @@ impl Settings {
     pub(crate) fn read(session: &Session) -> Result<Self, Failure> {
         Ok(Self {
             rules: session.rules()?,
+            options: http::Options {
+                ca_file: session.ca_file.clone(),
+                timeout: store::TIMEOUT,
+            },
+            deadline: session
+                .deadline
+                .unwrap_or_else(|| session.started.after(LONGEST)),
             timeout: session.remaining(store::TIMEOUT).unwrap_or_default(),
         })
     }

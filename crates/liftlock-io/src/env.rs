@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 /// Variables that hold secrets of ours whoever runs us.
-const ALWAYS: [&str; 12] = [
+const ALWAYS: [&str; 13] = [
     "COSIGN_PASSWORD",
     "LIFTLOCK_DATADOG_API_KEY",
     "LIFTLOCK_DATADOG_APP_KEY",
+    "LIFTLOCK_GITHUB_TOKEN",
     "LIFTLOCK_GRAPHITE_BASIC",
     "LIFTLOCK_GRAPHITE_TOKEN",
     "LIFTLOCK_INFLUXDB_BASIC",

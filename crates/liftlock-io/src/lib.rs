@@ -13,6 +13,8 @@ pub mod evidence;
 pub mod file;
 #[cfg(feature = "git")]
 pub mod git;
+#[cfg(feature = "github")]
+pub mod github;
 pub mod haproxy;
 #[cfg(feature = "sign")]
 pub mod hash;

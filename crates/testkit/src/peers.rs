@@ -50,13 +50,18 @@ pub fn root() -> PathBuf {
         .expect("tests run inside the repository")
 }
 
-fn folders() -> Vec<PathBuf> {
-    let own = env::var_os("LIFTLOCK_PEERS_DIR").map_or_else(
+/// Where `scripts/peers` puts what it installs: `LIFTLOCK_PEERS_DIR`, default `.peers`.
+#[must_use]
+pub fn folder() -> PathBuf {
+    env::var_os("LIFTLOCK_PEERS_DIR").map_or_else(
         || root().join(".peers"),
         |folder| root().join(PathBuf::from(folder)),
-    );
+    )
+}
+
+fn folders() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let mut folders = vec![own.join("bin")];
+    let mut folders = vec![folder().join("bin")];
     folders.extend(env::split_paths(&path));
     folders.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
     folders.extend(env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin")));

@@ -1,8 +1,11 @@
-//! Real servers on loopback, with the smallest settings that a test needs.
+//! Servers on loopback, with the smallest settings that a test needs: real
+//! ones, and stand-ins for services that cannot be run here.
 
 mod crane;
+pub mod github;
 mod haproxy;
 mod influxdb;
+mod prism;
 mod prometheus;
 mod registry;
 mod toy;
@@ -13,6 +16,7 @@ use anyhow::Result;
 pub use crane::Crane;
 pub use haproxy::{BACKEND, Haproxy, Weighted};
 pub use influxdb::InfluxDb;
+pub use prism::Prism;
 pub use prometheus::{Prometheus, Scrape};
 pub use registry::{Login, Registry};
 pub use toy::{Quirk, Toy};

@@ -120,6 +120,13 @@ pub enum Heard {
         /// The digest of the signed answer.
         bundle: Digest,
     },
+    /// Somebody said it on a forge, by the word of whoever judges.
+    Told {
+        /// What was said.
+        answer: Box<Answer>,
+        /// The digest of the event.
+        bundle: Digest,
+    },
     /// Nobody known did, or it says something else.
     Refused {
         /// Who it claims to be from, where it can be read.

@@ -28,9 +28,10 @@ pub struct Counted {
     pub answer: Say,
     /// When, by their clock.
     pub made_at: Time,
-    /// The key they signed with.
-    pub key: Digest,
-    /// The bundle it is in.
+    /// The key they signed with; nothing for an answer on a forge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Digest>,
+    /// The bundle or event it is in.
     pub bundle: Digest,
     /// What they say about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,7 +198,8 @@ fn judge(
             answer,
             key,
             bundle,
-        } => (answer, key, *bundle),
+        } => (answer, Some(key), *bundle),
+        Heard::Told { answer, bundle } => (answer, None, *bundle),
         Heard::Refused {
             claimed,
             why,
@@ -215,7 +217,7 @@ fn judge(
         .and_then(|()| in_time(&asked.request, answer, now))
         .and_then(|()| looked(policy, &asked.request, answer))
         .and_then(|()| may(policy, &asked.request, answer, now))
-        .and_then(|()| owns(policy, &answer.person, key, now))
+        .and_then(|()| key.map_or(Ok(()), |key| owns(policy, &answer.person, key, now)))
         .map_err(|(reason, why)| NotCounted {
             who: Some(answer.person.clone()),
             reason,
@@ -227,7 +229,7 @@ fn judge(
         on_behalf_of: answer.on_behalf_of.clone(),
         answer: answer.answer,
         made_at: answer.made_at,
-        key: key.id(),
+        key: key.map(PublicKey::id),
         bundle,
         comment: answer.comment.clone(),
     })
@@ -267,7 +269,9 @@ fn in_time(request: &Request, answer: &Answer, now: Time) -> Result<(), Refusal>
 /// A no counts at any time.
 fn looked(policy: &Policy, request: &Request, answer: &Answer) -> Result<(), Refusal> {
     let from = policy.counts_from(request.made_at);
-    if answer.answer == Say::No || answer.made_at >= from {
+    // Where no time is demanded, two honest clocks may still differ.
+    let at_once = from == request.made_at;
+    if at_once || answer.answer == Say::No || answer.made_at >= from {
         return Ok(());
     }
     let text = format!(

@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod count;
 pub mod decide;
+pub mod forge;
 pub mod form;
 pub mod policy;
 pub mod predicate;

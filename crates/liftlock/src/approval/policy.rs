@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::DEFAULT_EXPIRY;
+use super::forge::Forge;
+use super::request::Place;
 use crate::ci::{Actor, Did};
 use crate::config::approval::Approval;
 use crate::config::trust::{DatedKey, Keyring};
@@ -27,6 +29,8 @@ pub struct Policy {
     pub keyring: Keyring,
     /// Who of them may not, for this release, and why.
     pub excluded: BTreeMap<Name, Exclusion>,
+    /// The forge where answers count as well, if there is one.
+    pub forge: Option<Forge>,
 }
 
 /// Why somebody may not approve a release.
@@ -76,6 +80,7 @@ impl Policy {
             approval: approval.clone(),
             keyring,
             excluded: BTreeMap::new(),
+            forge: None,
         }
     }
 
@@ -114,6 +119,22 @@ impl Policy {
         // An id that has no entry in `people:` is an id all the same.
         for name in self.approval.people() {
             if release.authors.iter().any(|author| author == name.as_str()) {
+                self.excluded.insert(name, Exclusion::Author);
+            }
+        }
+        self
+    }
+
+    /// The rules for a place on a forge, where answers count as well: of nobody
+    /// who wrote the change there, by the number of the account.
+    #[must_use]
+    pub fn asked_at(mut self, place: Option<&Place>) -> Self {
+        let Some(place) = place else {
+            return self;
+        };
+        self.forge = Some(place.forge);
+        for account in &place.authors {
+            if let Some(name) = self.keyring.account(place.forge, *account).cloned() {
                 self.excluded.insert(name, Exclusion::Author);
             }
         }
@@ -209,7 +230,7 @@ impl Policy {
             || owner.is_some_and(|owner| owner.delegates_at(time).any(|one| one == person))
     }
 
-    /// Those who could answer in a place now: they hold a key that counts, and
+    /// Those who could answer in a place now: they hold a key that counts or have an account, and
     /// neither they nor whose place it is are excluded.
     #[must_use]
     pub fn answerers(&self, place: &Name, now: Time) -> BTreeSet<Name> {
@@ -221,7 +242,8 @@ impl Policy {
             !self.excluded.contains_key(*name)
                 && person.is_some_and(|person| {
                     let mut keys = person.keys.iter().filter(|dated| dated.counts(now));
-                    keys.any(|dated| dated.key.is_some())
+                    let account = self.forge.is_some_and(|forge| person.has_account(forge));
+                    account || keys.any(|dated| dated.key.is_some())
                 })
         };
         let people = self.keyring.people.keys();

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decide::Judgement;
+use super::forge::Event;
 use super::form::Signed;
 use super::request;
 use crate::digest::Digest;
@@ -29,6 +30,9 @@ pub struct Approval {
     pub asked: serde_json::Value,
     /// Every answer that was looked at, whole and signed.
     pub answers: Vec<Signed>,
+    /// Every answer on a forge, as the judge saw it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Event>,
     /// Who counted, who did not, and why.
     pub judgement: Judgement,
     /// How long people took.
@@ -77,6 +81,7 @@ impl Approval {
             request: asked.digest,
             asked: asked.value()?,
             answers,
+            events: Vec::new(),
             latency: Latency {
                 asked_at: request.made_at,
                 first_answered_at: judgement.counted.iter().map(|one| one.made_at).min(),
@@ -84,6 +89,13 @@ impl Approval {
             },
             judgement,
         })
+    }
+
+    /// The same with the answers that were given on a forge.
+    #[must_use]
+    pub fn with_events(mut self, events: Vec<Event>) -> Self {
+        self.events = events;
+        self
     }
 
     /// The statement about the release and each of its artifacts.

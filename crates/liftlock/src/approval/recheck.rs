@@ -2,6 +2,7 @@
 
 use super::answer::hear;
 use super::decide::{Evidence, decide};
+use super::forge;
 use super::policy::Policy;
 use super::predicate::{Approval, SCHEMA_VERSION};
 use super::{MOST_ANSWERS, SKEW, request};
@@ -87,17 +88,21 @@ pub fn count_again(
     }
     rules(&approval, &asked, frame)?;
     times(&approval, now)?;
-    if approval.answers.len() > MOST_ANSWERS {
-        return Err(Refused::TooMany(approval.answers.len()));
+    let count = approval.answers.len().saturating_add(approval.events.len());
+    if count > MOST_ANSWERS {
+        return Err(Refused::TooMany(count));
     }
     let rule = frame.rule.ok_or(Refused::NoRule)?;
     let policy = Policy::new(frame.policy, rule, frame.keyring.clone())
         .excluding(&release.release, frame.signers)
-        .separating(&asked.request.actors);
+        .separating(&asked.request.actors)
+        .asked_at(asked.request.place.as_ref());
     let signed = approval.answers.iter();
-    let answers: Vec<_> = signed
+    let mut answers: Vec<_> = signed
         .map(|signed| hear(signed, frame.keyring, frame.verifier))
         .collect();
+    let events = approval.events.iter();
+    answers.extend(events.map(|event| forge::hear(event, &asked, frame.keyring)));
     let evidence = Evidence {
         asked: &asked,
         answers: &answers,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::forge::Forge;
 use super::seats::{Overlap, Rule};
 use crate::ci::{self, Actor};
 use crate::config::approval::MOST_RULES;
@@ -58,10 +59,28 @@ pub struct Request {
     /// The CI run that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_url: Option<String>,
+    /// Where on a forge people are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// When it was made.
     pub made_at: Time,
     /// When it stops to be open, and its approval to be usable.
     pub expires_at: Time,
+}
+
+/// Where on a forge people are asked, and which accounts there may not answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Which forge.
+    pub forge: Forge,
+    /// The repository, as `OWNER/NAME`.
+    pub repository: String,
+    /// The number of the issue or pull request.
+    pub issue: u64,
+    /// The accounts that wrote or committed the change; from a pull request.
+    pub authors: BTreeSet<u64>,
 }
 
 impl Request {
@@ -101,6 +120,7 @@ impl Request {
             self.rules,
             self.distinct,
             self.actors,
+            self.place,
         ]);
         Digest::of(canonical.to_string().as_bytes())
     }

@@ -141,6 +141,7 @@ pub(super) fn wanted() -> Request {
         actors: Vec::new(),
         requested_by: None,
         run_url: None,
+        place: None,
         made_at: at("10:00"),
         expires_at: "2026-11-24T10:00:00Z".parse().unwrap(),
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ParseError;
 use super::validity;
 pub use super::validity::{DatedIdentity, DatedKey};
+use crate::approval::forge::Forge;
 use crate::approval::form::NAMESPACE;
 use crate::ci;
 use crate::crypto::PublicKey;
@@ -170,6 +171,16 @@ impl Keyring {
             .or_else(|| person().map(|(name, _)| name))
     }
 
+    /// The person whose account on a forge has this number.
+    #[must_use]
+    pub fn account(&self, forge: Forge, number: u64) -> Option<&Name> {
+        let found = self.people.iter().find(|(_, person)| {
+            let mut numbers = person.numbers(forge);
+            numbers.any(|own| own == number)
+        });
+        found.map(|(name, _)| name)
+    }
+
     /// Everybody whom an entry means: by id, e-mail or account, in any case,
     /// also as git writes it, `Alice <alice@example.org>`.
     #[must_use]
@@ -181,6 +192,18 @@ impl Keyring {
 }
 
 impl Person {
+    /// Whether answers on a forge can be this person's: an account counts by its
+    /// number alone, as logins change hands.
+    #[must_use]
+    pub fn has_account(&self, forge: Forge) -> bool {
+        self.numbers(forge).next().is_some()
+    }
+
+    fn numbers(&self, forge: Forge) -> impl Iterator<Item = u64> {
+        let accounts = self.accounts.iter();
+        accounts.filter_map(move |account| forge.number(account))
+    }
+
     /// Those who may answer in this person's place at a time.
     pub(crate) fn delegates_at(&self, time: Time) -> impl Iterator<Item = &Name> {
         let lasting = move |one: &&Delegation| one.from <= time && time < one.until;

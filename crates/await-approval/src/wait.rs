@@ -1,0 +1,37 @@
+//! `wait`: judges whenever something new is said on the forge, for jobs that
+//! cannot be started by an answer.
+
+use liftlock::failure::{Failure, Kind};
+use liftlock::report::Report;
+use liftlock::verdict::Verdict;
+use liftlock_io::cli::Session;
+use liftlock_io::github::{Watch, until_decided};
+
+use crate::settings::Settings;
+use crate::{args, forge, gather, judge, kept};
+
+pub(crate) fn wait(
+    args: &args::Judge,
+    settings: &Settings,
+    session: &Session,
+) -> Result<Report, Failure> {
+    let reference = args.about.reference()?;
+    let asked = kept::read(&reference, settings)?;
+    let place = forge::placed(&asked)?;
+    let github = forge::open(&place.repository, settings)?;
+    let mut watch = Watch::new(&github, place.issue, asked.request.made_at);
+    let until = settings.deadline.min(asked.request.expires_at);
+    let decided = until_decided(&mut watch, until, || {
+        let judged = gather::judged(&args.about, settings)?;
+        let open = judged.judgement.verdict == Verdict::Pending;
+        Ok::<_, Failure>((!open).then_some(()))
+    })?;
+    session.check()?;
+    if decided.is_none() && settings.deadline < asked.request.expires_at {
+        let message = "the time given by `--timeout` is over, and the answers are not enough";
+        return Err(Failure::new(Kind::Expired, message)
+            .with_hint("run the same command again: the request stays open"));
+    }
+    // Once more, whatever was seen while waiting.
+    judge::judge(args, settings, session)
+}

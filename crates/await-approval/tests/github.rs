@@ -1,0 +1,382 @@
+//! People who are asked and answer on GitHub.
+#![cfg(test)]
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use liftlock::attestation;
+use liftlock::bundle::Bundle;
+use liftlock::digest::Digest;
+use liftlock_io::clock;
+use liftlock_io::verify::Local;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::cli::{Output, Run};
+use testkit::http::Answer;
+use testkit::samples::Key;
+use testkit::servers::github::{Commit, GitHub, Token};
+
+const CONFIG: &str = "version: 1
+service: shop
+trust:
+  - { name: approvals, roles: [judge], keys: [{ key-file: judge.pub }] }
+people:
+  alice: { accounts: ['github:7'] }
+  bob: { accounts: ['github:8'] }
+  carol: { accounts: ['github:9'], emails: [carol@shop.example] }
+environments:
+  production:
+    requires: [approval]
+    approval: { quorum: 2, people: [alice, bob, carol] }
+";
+
+/// A service with its people on GitHub: alice 7, bob 8, carol 9 (an author of
+/// the release), erin 10 (not asked); all may write.
+struct World {
+    folder: TempDir,
+    github: GitHub,
+    token: String,
+    issue: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let release = json!({
+            "schema_version": 1, "id": "shop-1", "service": "shop", "version": "1",
+            "artifacts": { "api": { "digest": Digest::of(b"api"), "name": "api" } },
+            "owner": "team-shop", "created_at": "2026-11-23T08:00:00Z",
+            "authors": ["carol@shop.example"],
+        });
+        let key = Key::named("judge");
+        let files = [
+            ("release.json", release.to_string()),
+            ("liftlock.yaml", CONFIG.to_owned()),
+            ("judge.key", key.private_pem()),
+            ("judge.pub", key.public_pem()),
+        ];
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let github = GitHub::start().unwrap();
+        let (issue, token) = github.with(|state| {
+            state.set_clock(clock::now());
+            for (id, login) in [(7, "alice"), (8, "bob"), (9, "carol"), (10, "erin")] {
+                state.person(id, login, "write");
+            }
+            (state.issue(10), state.token(Token::Job))
+        });
+        Self {
+            folder,
+            github,
+            token,
+            issue,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, args: &[&str], more: &[(&str, &str)]) -> Output {
+        let mut run = Run::new(env!("CARGO_BIN_EXE_await-approval"))
+            .folder(self.folder.path())
+            .env("GITHUB_API_URL", self.github.url())
+            .env("GITHUB_TOKEN", &self.token);
+        for (name, value) in more {
+            run = run.env(name, value);
+        }
+        run.args(args.iter().copied().chain(["--format", "json"]))
+            .output()
+            .unwrap()
+    }
+
+    fn told(&self, code: i32, args: &[&str]) -> Value {
+        let output = self.run(args, &[]);
+        assert_eq!(
+            output.code, code,
+            "{args:?}\n{}{}",
+            output.stdout, output.stderr
+        );
+        if output.stdout.is_empty() {
+            Value::Null
+        } else {
+            output.json().unwrap()
+        }
+    }
+
+    fn request_at(&self, issue: u64, more: &[(&str, &str)]) -> Output {
+        let place = format!("acme/shop#{issue}");
+        let args = [
+            "request",
+            "--release",
+            "release.json",
+            "--environment",
+            "production",
+        ];
+        self.run(&[args.as_slice(), &["--github", &place]].concat(), more)
+    }
+
+    fn ask(&self) -> String {
+        let output = self.request_at(self.issue, &[]);
+        assert_eq!(output.code, 13, "{}{}", output.stdout, output.stderr);
+        output.json().unwrap()["detail"]["request"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    fn say(&self, user: u64, text: &str) -> u64 {
+        self.github
+            .with(|state| state.comment(self.issue, user, text))
+    }
+
+    fn judge(&self, code: i32, request: &str) -> Value {
+        let args = [
+            "judge",
+            "--request",
+            request,
+            "--key",
+            "judge.key",
+            "--output",
+            "approval.json",
+        ];
+        self.told(code, &args)
+    }
+
+    /// The payload that a workflow on `issue_comment` gets.
+    fn event(&self, action: &str, user: u64, body: &str) {
+        let payload = json!({
+            "action": action,
+            "comment": {
+                "id": 1, "html_url": "https://github.com/", "body": body,
+                "user": { "id": user, "login": "x", "type": "User" },
+                "created_at": "2026-11-26T12:00:00Z", "updated_at": "2026-11-26T12:00:00Z",
+            },
+        });
+        fs::write(self.path("event.json"), payload.to_string()).unwrap();
+    }
+
+    fn judge_event(&self) -> Output {
+        let args = ["judge", "--github-event", "--key", "judge.key"];
+        self.run(&args, &[("GITHUB_EVENT_PATH", "event.json")])
+    }
+}
+
+#[test]
+fn a_request_that_is_open_for_hours_costs_eight_calls_and_no_process() {
+    let world = World::new();
+    let request = world.ask();
+    let asked = world.github.with(|state| state.bodies(world.issue));
+    assert_eq!(asked.len(), 1);
+    assert!(
+        asked[0].contains(&format!("\n/approve {request}\n")),
+        "{}",
+        asked[0]
+    );
+    // No process of ours runs while hours pass; an answer starts a job.
+    world
+        .github
+        .with(|state| state.advance(Duration::from_secs(60)));
+    let yes = format!("/approve {request}\nlooks good");
+    world.say(7, &yes);
+    world.event("created", 7, &yes);
+    assert_eq!(world.judge_event().code, 13);
+    world.say(8, &yes);
+    world.event("created", 8, &yes);
+    let output = world.judge_event();
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    let told = world.told(0, &["resume", "--request", &request]);
+    assert_eq!(told["verdict"], "pass");
+    let counts = world.github.counts();
+    assert!(counts.total <= 8, "{counts:?}");
+    let sent = world.github.with(|state| state.dispatched().to_vec());
+    assert_eq!(sent[0]["event_type"], "liftlock-approved");
+    assert_eq!(sent[0]["client_payload"]["request"], request.as_str());
+}
+
+#[test]
+fn the_approval_holds_the_answers_and_is_counted_again_from_them() {
+    let world = World::new();
+    let request = world.ask();
+    let yes = format!("/approve {request}\n::error::$(touch /tmp/x)");
+    world.say(7, &yes);
+    world.say(8, &yes);
+    world.say(10, &format!("/deny {request}"));
+    let told = world.judge(0, &request);
+    let judgement = &told["detail"]["judgement"];
+    assert_eq!(judgement["counted"].as_array().unwrap().len(), 2);
+    assert_eq!(judgement["not_counted"].as_array().unwrap().len(), 1);
+    let bundle = Bundle::parse(&fs::read(world.path("approval.json")).unwrap()).unwrap();
+    let key = liftlock::crypto::PublicKey::from_pem(&Key::named("judge").public_pem()).unwrap();
+    let proved = attestation::verify(&bundle, &[key], &Local).unwrap();
+    let events = proved.statement.predicate()["events"].as_array().unwrap();
+    let accounts: Vec<u64> = events
+        .iter()
+        .filter_map(|one| one["account"].as_u64())
+        .collect();
+    assert_eq!(accounts, [7, 8]);
+    assert!(events.iter().all(|one| one["body"] == yes.as_str()));
+    // A judge who writes down what nobody said is found out by the text alone.
+    let human = Run::new(env!("CARGO_BIN_EXE_await-approval"))
+        .folder(world.folder.path())
+        .env("GITHUB_API_URL", world.github.url())
+        .env("GITHUB_TOKEN", &world.token)
+        .env("GITHUB_ACTIONS", "true")
+        .args(["judge", "--request", &request, "--key", "judge.key"])
+        .output()
+        .unwrap();
+    assert_eq!(human.code, 0, "{}", human.stderr);
+    let said = format!("{}{}", human.stdout, human.stderr);
+    assert!(
+        !said.lines().any(|line| line.starts_with("::error::$")),
+        "{said}"
+    );
+}
+
+#[test]
+fn whoever_no_longer_may_or_took_it_back_does_not_count_at_judging() {
+    let world = World::new();
+    let request = world.ask();
+    let yes = format!("/approve {request}");
+    let first = world.say(7, &yes);
+    world.say(8, &yes);
+    world.github.with(|state| state.permit(8, "read"));
+    world.judge(13, &request);
+    world.github.with(|state| {
+        state.permit(8, "write");
+        state.advance(Duration::from_secs(1));
+        state.edit(first, &yes);
+    });
+    world.judge(13, &request);
+    world.github.with(|state| state.delete(first));
+    world.judge(13, &request);
+    world.say(7, &yes);
+    world.judge(0, &request);
+}
+
+#[test]
+fn a_no_on_github_denies_for_good() {
+    let world = World::new();
+    let request = world.ask();
+    let no = world.say(7, &format!("/deny {request}\nnot on a friday"));
+    world.judge(10, &request);
+    world.github.with(|state| state.delete(no));
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    world.judge(10, &request);
+    let told = world.told(10, &["resume", "--request", &request]);
+    assert_eq!(told["verdict"], "fail");
+    assert!(world.github.with(|state| state.dispatched().is_empty()));
+}
+
+#[test]
+fn a_question_is_posted_once_also_when_the_job_was_killed() {
+    let world = World::new();
+    world.github.with(|state| state.lose("POST", "comments"));
+    let killed = world.request_at(world.issue, &[]);
+    assert_eq!(killed.code, 1, "{}", killed.stderr);
+    let first = world.ask();
+    assert_eq!(world.ask(), first);
+    let bodies = world.github.with(|state| state.bodies(world.issue));
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+}
+
+#[test]
+fn authors_on_github_and_whoever_starts_the_run_are_not_asked() {
+    let world = World::new();
+    let commit = Commit {
+        sha: "a".repeat(40),
+        author: Some(7),
+        committer: None,
+    };
+    let pull = world.github.with(|state| state.pull(10, vec![commit]));
+    let output = world.request_at(pull, &[]);
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stderr.contains("alice is an author"),
+        "{}",
+        output.stderr
+    );
+    let actor = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_ACTOR_ID", "8"),
+        ("GITHUB_ACTOR", "robert"),
+    ];
+    let output = world.request_at(world.issue, &actor);
+    assert!(
+        output.stderr.contains("bob started the run that asks"),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        world
+            .github
+            .with(|state| state.bodies(world.issue).is_empty())
+    );
+}
+
+#[test]
+fn what_github_does_not_say_is_no_approval() {
+    let world = World::new();
+    let request = world.ask();
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    let cases = [
+        ("comments", Answer::new(401), 4),
+        ("permission", Answer::new(403), 4),
+        ("comments", Answer::new(404), 3),
+        ("comments", Answer::json("[{\"id\":"), 1),
+    ];
+    for (part, answer, code) in cases {
+        world.github.with(|state| state.order(part, answer));
+        world.judge(code, &request);
+        assert!(!world.path("approval.json").exists());
+    }
+    let args = ["judge", "--request", &request, "--key", "judge.key"];
+    let output = world.run(&args, &[("GITHUB_TOKEN", "")]);
+    assert_eq!(output.code, 4, "{}", output.stderr);
+    world.judge(0, &request);
+}
+
+#[test]
+fn an_event_that_is_no_new_answer_is_told_and_judges_nothing() {
+    let world = World::new();
+    let request = world.ask();
+    let yes = format!("/approve {request}");
+    for (action, body, why) in [
+        ("edited", yes.as_str(), "not created"),
+        ("created", "hello", "something else"),
+        ("created", "/approve sha256:9d93", "64 lower-case"),
+    ] {
+        world.event(action, 7, body);
+        let output = world.judge_event();
+        assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+        assert!(output.stderr.contains(why), "{}", output.stderr);
+    }
+    // What the event claims is looked up, not believed.
+    world.event("created", 7, &yes);
+    let told = world.judge_event();
+    assert_eq!(told.code, 13);
+    assert_eq!(
+        told.json().unwrap()["detail"]["judgement"]["counted"],
+        json!([])
+    );
+}
+
+#[test]
+fn a_wait_ends_with_the_answers_or_with_its_time() {
+    let world = World::new();
+    let request = world.ask();
+    let args = ["wait", "--request", &request, "--key", "judge.key"];
+    let output = world.run(&[args.as_slice(), &["--timeout", "5s"]].concat(), &[]);
+    assert_eq!(output.code, 15, "{}{}", output.stdout, output.stderr);
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    let told = world.told(0, &args);
+    assert_eq!(told["verdict"], "pass");
+}

@@ -1,0 +1,344 @@
+//! GitHub's REST API (2022-11-28), as far as people answer there.
+//!
+//! Every call has a limit in bytes, pages and time. Reading is tried again
+//! when the connection or the service fails; writing only when it surely did
+//! not happen. Times to wait that GitHub names are obeyed up to the deadline.
+
+mod error;
+mod page;
+#[cfg(test)]
+mod tests;
+mod watch;
+mod wire;
+
+use std::collections::BTreeMap;
+
+use liftlock::approval::forge::github::{self, Account, Comment, Commit, Issue, Rights, Run};
+use liftlock::approval::forge::{Event, Forge, Permission, Said, said};
+use liftlock::approval::request::Identified;
+use liftlock::approval::{MOST_ANSWERS, SKEW};
+use liftlock::config::trust::Keyring;
+use liftlock::span::Span;
+use liftlock::time::Time;
+use serde_json::{Value, json};
+
+pub use error::Error;
+pub use watch::{Watch, until_decided};
+pub use wire::{Pace, Wire};
+
+use crate::env;
+use crate::http::{Method, Options};
+
+/// The variables that hold the token; the first that is set is used.
+const TOKENS: [&str; 2] = ["LIFTLOCK_GITHUB_TOKEN", "GITHUB_TOKEN"];
+
+/// Where GitHub's own API is.
+const PUBLIC: &str = "https://api.github.com";
+
+/// One repository on GitHub.
+#[derive(Debug)]
+pub struct GitHub {
+    wire: Wire,
+    owner: String,
+    name: String,
+}
+
+impl GitHub {
+    /// The repository `OWNER/NAME`, at `GITHUB_API_URL` with the token in
+    /// `LIFTLOCK_GITHUB_TOKEN` or `GITHUB_TOKEN`.
+    ///
+    /// # Errors
+    ///
+    /// Fails without a token, on a malformed repository or address, and on
+    /// an address without TLS that is not this machine's.
+    pub fn from_environment(
+        repository: &str,
+        options: &Options,
+        deadline: Time,
+    ) -> Result<Self, Error> {
+        let base = env::var("GITHUB_API_URL").unwrap_or_else(|| PUBLIC.to_owned());
+        let token = TOKENS.iter().find_map(|name| env::secret(name));
+        let token = token.ok_or(Error::NoToken)?;
+        let wire = Wire::new((&base, &token), options, (deadline, Pace::real()))?;
+        Self::new(wire, repository)
+    }
+
+    /// The repository `OWNER/NAME` at the other end of a wire.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a malformed repository.
+    pub fn new(wire: Wire, repository: &str) -> Result<Self, Error> {
+        let plain = |text: &str| {
+            let known = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+            !text.is_empty() && !text.starts_with('.') && text.chars().all(known)
+        };
+        match repository.split_once('/') {
+            Some((owner, name)) if plain(owner) && plain(name) => Ok(Self {
+                wire,
+                owner: owner.to_owned(),
+                name: name.to_owned(),
+            }),
+            Some(_) | None => Err(Error::Repository(repository.to_owned())),
+        }
+    }
+
+    pub(super) const fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// The path of something in the repository.
+    pub(super) fn path<'a>(&'a self, rest: &[&'a str]) -> Vec<&'a str> {
+        let mut path = vec!["repos", self.owner.as_str(), self.name.as_str()];
+        path.extend(rest);
+        path
+    }
+
+    /// The comments of an issue that were written or changed since a moment,
+    /// all of them, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they cannot be read to the end: a part of them is never
+    /// taken for all.
+    pub fn comments(&self, issue: u64, since: Time) -> Result<Vec<Comment>, Error> {
+        let number = issue.to_string();
+        let path = self.path(&["issues", &number, "comments"]);
+        page::all(&self.wire, &path, &[("since", seconds(since))])
+    }
+
+    /// One comment, as it is now; nothing when it is gone.
+    ///
+    /// # Errors
+    ///
+    /// Fails when GitHub does not say.
+    pub fn comment(&self, id: u64) -> Result<Option<Comment>, Error> {
+        let id = id.to_string();
+        self.maybe(&self.path(&["issues", "comments", &id]))
+    }
+
+    /// Writes a comment.
+    ///
+    /// # Errors
+    ///
+    /// Fails when GitHub refuses it. When the connection breaks nobody knows
+    /// whether it was written.
+    pub fn write(&self, issue: u64, body: &str) -> Result<Comment, Error> {
+        let number = issue.to_string();
+        let path = self.path(&["issues", &number, "comments"]);
+        let answer = self
+            .wire
+            .send(Method::Post, &path, &json!({ "body": body }))?;
+        Ok(github::parse(&answer)?)
+    }
+
+    /// Who opened an issue or pull request.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such issue.
+    pub fn issue(&self, issue: u64) -> Result<Issue, Error> {
+        let number = issue.to_string();
+        let path = self.path(&["issues", &number]);
+        Ok(github::parse(&self.wire.get(&path)?)?)
+    }
+
+    /// The accounts that wrote a pull request or committed to it; of an
+    /// issue nobody.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they cannot be read to the end, and when the pull request
+    /// has 250 commits: GitHub lists no more, and the rest may be anybody's.
+    pub fn authors(&self, issue: u64) -> Result<Vec<u64>, Error> {
+        const LISTED: usize = 250;
+        let found = self.issue(issue)?;
+        if found.pull_request.is_none() {
+            return Ok(Vec::new());
+        }
+        let number = issue.to_string();
+        let path = self.path(&["pulls", &number, "commits"]);
+        let commits: Vec<Commit> = page::all(&self.wire, &path, &[])?;
+        if commits.len() >= LISTED {
+            return Err(Error::TooMany("commits", commits.len()));
+        }
+        let mut accounts: Vec<u64> = commits.iter().flat_map(Commit::accounts).collect();
+        accounts.extend(found.user.map(|user| user.id));
+        accounts.sort_unstable();
+        accounts.dedup();
+        Ok(accounts)
+    }
+
+    /// The accounts that started a workflow run, or started it again.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such run.
+    pub fn starters(&self, run: u64) -> Result<Vec<u64>, Error> {
+        let id = run.to_string();
+        let path = self.path(&["actions", "runs", &id]);
+        let run: Run = github::parse(&self.wire.get(&path)?)?;
+        Ok(run.accounts().collect())
+    }
+
+    /// What an account may do in the repository now: asked by the login that
+    /// it has now, as the one it had may be somebody else's.
+    ///
+    /// # Errors
+    ///
+    /// Fails when GitHub does not say.
+    pub fn permission(&self, account: u64, login: &str) -> Result<Permission, Error> {
+        if let Some(rights) = self.rights(login)?
+            && rights.account == account
+        {
+            return Ok(rights.permission);
+        }
+        let id = account.to_string();
+        let Some(now) = self.maybe::<Account>(&["user", &id])? else {
+            return Ok(Permission::None);
+        };
+        match self.rights(&now.login)? {
+            Some(rights) if rights.account == account => Ok(rights.permission),
+            Some(_) => Err(Error::Moved(account)),
+            None => Ok(Permission::None),
+        }
+    }
+
+    /// The account that has a login now.
+    ///
+    /// # Errors
+    ///
+    /// Fails when GitHub does not say.
+    pub fn account(&self, login: &str) -> Result<Option<Account>, Error> {
+        self.maybe(&["users", login])
+    }
+
+    fn rights(&self, login: &str) -> Result<Option<Rights>, Error> {
+        let path = self.path(&["collaborators", login, "permission"]);
+        match self.wire.get(&path) {
+            Ok(body) => Ok(Some(github::rights(&body)?)),
+            Err(Error::Unknown { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether somebody is an active member of a team.
+    ///
+    /// # Errors
+    ///
+    /// Fails when GitHub does not say: a job's `GITHUB_TOKEN` sees no teams.
+    /// A team that the token does not see looks as if it had no members.
+    pub fn is_member(&self, (org, team): (&str, &str), login: &str) -> Result<bool, Error> {
+        let path = ["orgs", org, "teams", team, "memberships", login];
+        let found: Option<Value> = self.maybe(&path)?;
+        let state = found.as_ref().and_then(|found| found.get("state"));
+        Ok(state.and_then(Value::as_str) == Some("active"))
+    }
+
+    /// Starts the workflows that wait for `repository_dispatch` of this type.
+    ///
+    /// # Errors
+    ///
+    /// Fails when GitHub refuses: it needs `contents: write`.
+    pub fn dispatch(&self, kind: &str, payload: &Value) -> Result<(), Error> {
+        let body = json!({ "event_type": kind, "client_payload": payload });
+        self.wire
+            .send(Method::Post, &self.path(&["dispatches"]), &body)
+            .map(drop)
+    }
+
+    /// Starts one workflow by its file, on a branch or tag.
+    ///
+    /// # Errors
+    ///
+    /// Fails when GitHub refuses: it needs `actions: write`, and the workflow
+    /// `on: workflow_dispatch` with these inputs.
+    pub fn dispatch_workflow(
+        &self,
+        (file, branch): (&str, &str),
+        inputs: &Value,
+    ) -> Result<(), Error> {
+        let path = self.path(&["actions", "workflows", file, "dispatches"]);
+        let body = json!({ "ref": branch, "inputs": inputs });
+        self.wire.send(Method::Post, &path, &body).map(drop)
+    }
+
+    /// Every comment that answers a request, or tries to, with what its
+    /// author may do now. Nobody is asked about whose comment counts in no case.
+    ///
+    /// # Errors
+    ///
+    /// Fails when anything of that is not known.
+    pub fn events(
+        &self,
+        issue: u64,
+        asked: &Identified,
+        keyring: &Keyring,
+    ) -> Result<Vec<Event>, Error> {
+        let since = earlier(asked.request.made_at, SKEW);
+        let seen_at = self.wire.now();
+        let mut known: BTreeMap<u64, Permission> = BTreeMap::new();
+        let mut events = Vec::new();
+        for comment in self.comments(issue, since)? {
+            let body = comment.body.as_deref().unwrap_or_default();
+            let said = said(body);
+            let Some(user) = comment.user.as_ref().filter(|_| said != Said::Nothing) else {
+                continue;
+            };
+            let ours = matches!(&said, Said::Answer { request, .. } if *request == asked.digest);
+            let person = keyring.account(Forge::Github, user.id);
+            let mut permission = Permission::None;
+            if ours && person.is_some() {
+                permission = match known.get(&user.id) {
+                    Some(known) => *known,
+                    None => self.permission(user.id, &user.login)?,
+                };
+                known.insert(user.id, permission);
+            }
+            events.extend(comment.event(permission, seen_at));
+        }
+        if events.len() > MOST_ANSWERS {
+            return Err(Error::TooMany("answers", events.len()));
+        }
+        Ok(events)
+    }
+
+    /// Asks a request's question in an issue, once: a comment with exactly
+    /// this text that is there already is the one.
+    ///
+    /// # Errors
+    ///
+    /// Fails as reading and writing comments do.
+    pub fn ask(&self, issue: u64, asked: &Identified, body: &str) -> Result<Comment, Error> {
+        let since = earlier(asked.request.made_at, SKEW);
+        let same = |comment: &Comment| {
+            let found = comment.body.as_deref().unwrap_or_default();
+            found.trim().replace("\r\n", "\n") == body.trim()
+        };
+        let comments = self.comments(issue, since)?;
+        match comments.into_iter().find(same) {
+            Some(comment) => Ok(comment),
+            None => self.write(issue, body),
+        }
+    }
+
+    fn maybe<T: serde::de::DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>, Error> {
+        match self.wire.get(path) {
+            Ok(body) => Ok(Some(github::parse(&body)?)),
+            Err(Error::Unknown { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A moment as GitHub wants it, without the part of a second.
+fn seconds(time: Time) -> String {
+    let millis = time.unix_millis();
+    let whole = Time::from_unix_millis(millis - millis.rem_euclid(1_000));
+    whole.unwrap_or(Time::EPOCH).to_string()
+}
+
+fn earlier(time: Time, by: Span) -> Time {
+    let by = i64::try_from(by.millis()).unwrap_or_default();
+    Time::from_unix_millis(time.unix_millis().saturating_sub(by)).unwrap_or(Time::EPOCH)
+}

@@ -1,0 +1,547 @@
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use liftlock::approval::answer::Heard;
+use liftlock::approval::forge::hear;
+use liftlock::approval::request::{Place, Request, SCHEMA_VERSION};
+use liftlock::approval::seats::Rule;
+use liftlock::config::trust::Person;
+use liftlock::digest::Digest;
+use liftlock::failure::Explain as _;
+use liftlock::failure::Kind;
+use liftlock::name::Name;
+use liftlock::release;
+use testkit::http::{Answer, Ending};
+use testkit::servers::Prism;
+use testkit::servers::github::{Commit as MadeCommit, GitHub as Fake, Token};
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// GitHub with alice (7), bob (8), who may write, eve (9), who may not, and an
+/// issue; its clock is the only one.
+struct World {
+    fake: Rc<Fake>,
+    issue: u64,
+    token: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let fake = Rc::new(Fake::start().unwrap());
+        let (issue, token) = fake.with(|state| {
+            state.person(7, "alice", "write");
+            state.person(8, "bob", "maintain");
+            state.person(9, "eve", "read");
+            (state.issue(9), state.token(Token::Job))
+        });
+        Self { fake, issue, token }
+    }
+
+    fn github(&self) -> GitHub {
+        self.at(&self.fake.url(), &self.token)
+    }
+
+    fn at(&self, base: &str, token: &str) -> GitHub {
+        let (clock, hands) = (Rc::clone(&self.fake), Rc::clone(&self.fake));
+        let pace = Pace {
+            now: Box::new(move || clock.with(|state| state.now())),
+            wait: Box::new(move |length| {
+                let whole = length.as_millis().div_ceil(1_000);
+                let whole = Duration::from_secs(u64::try_from(whole).unwrap());
+                hands.with(|state| state.advance(whole));
+            }),
+        };
+        let deadline = wire::later(self.now(), HOUR * 6);
+        let wire = Wire::new((base, token), &Options::default(), (deadline, pace)).unwrap();
+        GitHub::new(wire, "acme/shop").unwrap()
+    }
+
+    fn now(&self) -> Time {
+        self.fake.with(|state| state.now())
+    }
+
+    fn say(&self, user: u64, body: &str) -> u64 {
+        self.fake
+            .with(|state| state.comment(self.issue, user, body))
+    }
+
+    fn asked(&self) -> Identified {
+        let document = serde_json::json!({
+            "schema_version": 1, "id": "shop-1", "service": "shop", "version": "1",
+            "artifacts": { "api": { "digest": Digest::of(b"a"), "name": "api" } },
+            "owner": "team-shop", "created_at": "2026-11-23T08:00:00Z", "authors": [],
+        })
+        .to_string();
+        let read = release::Identified::parse(document.as_bytes()).unwrap();
+        let request = Request {
+            schema_version: SCHEMA_VERSION,
+            id: "1".to_owned(),
+            nonce: "n".to_owned(),
+            service: name("shop"),
+            environment: name("production"),
+            release: read.reference(),
+            document,
+            policy: Digest::of(b"policy"),
+            evidence: Vec::new(),
+            rules: vec![Rule {
+                name: name("people"),
+                quorum: 2,
+                people: [name("alice"), name("bob")].into(),
+            }],
+            distinct: false,
+            actors: Vec::new(),
+            requested_by: None,
+            run_url: None,
+            place: Some(Place {
+                forge: Forge::Github,
+                repository: "acme/shop".to_owned(),
+                issue: self.issue,
+                authors: [].into(),
+            }),
+            made_at: self.now(),
+            expires_at: wire::later(self.now(), HOUR * 6),
+        };
+        Identified::new(&request).unwrap()
+    }
+
+    /// The people whose answers count now.
+    fn heard(&self, github: &GitHub, asked: &Identified) -> Result<Vec<String>, Error> {
+        let keyring = keyring();
+        let events = github.events(self.issue, asked, &keyring)?;
+        let heard = events.iter().map(|event| hear(event, asked, &keyring));
+        let heard = heard.filter_map(|heard| match heard {
+            Heard::Told { answer, .. } if answer.request == asked.digest => {
+                Some(format!("{} {}", answer.person, answer.answer))
+            }
+            Heard::Proved { .. } | Heard::Told { .. } | Heard::Refused { .. } => None,
+        });
+        Ok(heard.collect())
+    }
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn keyring() -> Keyring {
+    let person = |account: u64| Person {
+        accounts: [format!("github:{account}")].into(),
+        ..Person::default()
+    };
+    Keyring {
+        trusted: Vec::new(),
+        people: [
+            (name("alice"), person(7)),
+            (name("bob"), person(8)),
+            (name("eve"), person(9)),
+        ]
+        .into(),
+    }
+}
+
+fn yes(asked: &Identified) -> String {
+    format!("/approve {}", asked.digest)
+}
+
+#[test]
+fn an_answer_counts_on_whatever_page_it_is() {
+    for before in [0, 30, 31, 100, 101, 250] {
+        let world = World::new();
+        let asked = world.asked();
+        for _ in 0..before {
+            world.say(9, "talk");
+        }
+        world.say(7, &yes(&asked));
+        world.say(8, &format!("/deny {}", asked.digest));
+        let found = world.heard(&world.github(), &asked).unwrap();
+        assert_eq!(found, ["alice yes", "bob no"], "{before}");
+    }
+}
+
+#[test]
+fn ten_thousand_comments_are_read_to_the_end_and_more_are_no_answer() {
+    let world = World::new();
+    let asked = world.asked();
+    for _ in 0..9_999 {
+        world.say(9, "talk");
+    }
+    world.say(7, &yes(&asked));
+    let github = world.github();
+    assert_eq!(world.heard(&github, &asked).unwrap(), ["alice yes"]);
+    for _ in 0..1_001 {
+        world.say(9, "talk");
+    }
+    let error = world.heard(&github, &asked).unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid, "{error}");
+}
+
+#[test]
+fn what_was_edited_deleted_or_taken_from_people_does_not_count() {
+    let world = World::new();
+    let asked = world.asked();
+    let github = world.github();
+    let first = world.say(7, "hello");
+    let second = world.say(8, &yes(&asked));
+    world.say(9, &yes(&asked));
+    world.fake.with(|state| {
+        state.comment_by_app(world.issue, 7, &yes(&asked));
+        state.bot(10, "helper[bot]");
+        state.comment(world.issue, 10, &yes(&asked));
+        state.advance(Duration::from_secs(1));
+        state.edit(first, &yes(&asked));
+    });
+    assert_eq!(world.heard(&github, &asked).unwrap(), ["bob yes"]);
+    world.fake.with(|state| state.permit(8, "triage"));
+    assert_eq!(world.heard(&github, &asked).unwrap(), [""; 0]);
+    world.fake.with(|state| state.permit(8, "admin"));
+    assert_eq!(world.heard(&github, &asked).unwrap(), ["bob yes"]);
+    world.fake.with(|state| state.delete(second));
+    assert_eq!(world.heard(&github, &asked).unwrap(), [""; 0]);
+}
+
+#[test]
+fn the_number_counts_and_not_the_login() {
+    let world = World::new();
+    let asked = world.asked();
+    world.say(7, &yes(&asked));
+    let comment = world
+        .github()
+        .comments(world.issue, asked.request.made_at)
+        .unwrap();
+    assert_eq!(comment[0].user.as_ref().unwrap().login, "alice");
+    // Alice is renamed, and an admin takes the old login.
+    world.fake.with(|state| {
+        state.rename(7, "alicia");
+        state.person(11, "alice", "admin");
+        state.permit(7, "read");
+    });
+    let github = world.github();
+    assert_eq!(github.permission(7, "alice").unwrap(), Permission::Read);
+    assert_eq!(world.heard(&github, &asked).unwrap(), [""; 0]);
+    world.fake.with(|state| state.permit(7, "write"));
+    assert_eq!(github.permission(7, "alice").unwrap(), Permission::Write);
+    world.fake.with(|state| state.forget(7));
+    assert_eq!(github.permission(7, "alice").unwrap(), Permission::None);
+}
+
+#[test]
+fn a_failure_is_never_an_answer() {
+    let limited = || Answer::new(403).header("retry-after", "99999");
+    let cases: [(&str, Vec<Answer>, Kind); 11] = [
+        ("comments", vec![Answer::new(401)], Kind::Credentials),
+        ("comments", vec![Answer::new(403)], Kind::Credentials),
+        ("permission", vec![Answer::new(403)], Kind::Credentials),
+        ("comments", vec![Answer::new(404)], Kind::Invalid),
+        ("comments", vec![Answer::new(409)], Kind::Invalid),
+        ("comments", vec![Answer::new(422)], Kind::Invalid),
+        ("comments", vec![limited()], Kind::Upstream),
+        ("comments", vec![Answer::new(502); 3], Kind::Upstream),
+        ("permission", vec![Answer::new(500); 3], Kind::Upstream),
+        (
+            "comments",
+            vec![Answer::json("[{\"id\": 1}]")],
+            Kind::Upstream,
+        ),
+        (
+            "permission",
+            vec![Answer::json(r#"{"permission": "owner"}"#)],
+            Kind::Upstream,
+        ),
+    ];
+    for (part, answers, kind) in cases {
+        let world = World::new();
+        let asked = world.asked();
+        world.say(7, &yes(&asked));
+        let told = format!("{answers:?}");
+        world.fake.with(|state| {
+            for answer in answers {
+                state.order(part, answer);
+            }
+        });
+        let github = world.github();
+        let error = world.heard(&github, &asked).unwrap_err();
+        assert_eq!(error.kind(), kind, "{told}: {error}");
+        assert_eq!(
+            world.heard(&github, &asked).unwrap(),
+            ["alice yes"],
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_passing_failure_and_a_limit_are_waited_out() {
+    let cut = || Answer::json("[{\"id\": 1, \"html_url\"").ending(Ending::CloseAfter(5));
+    let cases = [
+        vec![Answer::new(502), Answer::new(503)],
+        vec![cut(), Answer::new(500).ending(Ending::CloseAtOnce)],
+        vec![Answer::new(429).header("retry-after", "5")],
+        vec![Answer::new(403).header("retry-after", "5")],
+        vec![Answer::new(403).body(r#"{"message": "You have exceeded a secondary rate limit."}"#)],
+        vec![
+            Answer::new(403)
+                .header("x-ratelimit-remaining", "0")
+                .header("x-ratelimit-reset", "1795694700"),
+        ],
+    ];
+    for answers in cases {
+        let world = World::new();
+        let asked = world.asked();
+        world.say(7, &yes(&asked));
+        let told = format!("{answers:?}");
+        world.fake.with(|state| {
+            for answer in answers {
+                state.order("comments", answer);
+            }
+        });
+        assert_eq!(
+            world.heard(&world.github(), &asked).unwrap(),
+            ["alice yes"],
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_limit_is_waited_for_as_long_as_github_says() {
+    let world = World::new();
+    let github = world.github();
+    let reset = wire::later(world.now(), Duration::from_secs(300));
+    let answer = Answer::new(403)
+        .header("x-ratelimit-remaining", "0")
+        .header(
+            "x-ratelimit-reset",
+            &(reset.unix_millis() / 1_000).to_string(),
+        );
+    world.fake.with(|state| state.order("/user/7", answer));
+    github.permission(7, "nobody").unwrap();
+    assert!(world.now() >= reset);
+}
+
+#[test]
+fn a_list_that_shifts_while_it_is_read_is_read_anew() {
+    let world = World::new();
+    let asked = world.asked();
+    let ids: Vec<u64> = (0..100).map(|_| world.say(9, "talk")).collect();
+    world.say(7, &format!("/deny {}", asked.digest));
+    world.say(9, "talk");
+    let github = world.github();
+    // The second page as it is once the first comment is gone: the denial
+    // slipped to the first page, which was read before.
+    let path = github.path(&["issues", "1", "comments"]);
+    let all: Vec<Comment> = page::all(github.wire(), &path, &[]).unwrap();
+    assert_eq!(all.len(), 102);
+    let last = world
+        .fake
+        .requests()
+        .iter()
+        .rev()
+        .find(|one| one.target.contains("page=2"))
+        .cloned();
+    assert!(last.is_some());
+    let shifted = serde_json::json!([{
+        "id": all[101].id, "html_url": "x", "body": "talk", "user": null,
+        "created_at": all[101].created_at, "updated_at": all[101].updated_at,
+    }]);
+    world.fake.with(|state| {
+        state.delete(ids[0]);
+        // The first page is still the old one when it is read.
+        state.order("page=2", Answer::json(shifted.to_string()));
+        state.comment(world.issue, 9, "more");
+    });
+    assert_eq!(world.heard(&github, &asked).unwrap(), ["alice no"]);
+}
+
+#[test]
+fn nobody_waits_six_hours_with_more_than_four_hundred_calls() {
+    let world = World::new();
+    let asked = world.asked();
+    let github = world.github();
+    let mut watch = Watch::new(&github, world.issue, asked.request.made_at);
+    let (judged, started) = (Cell::new(0), world.now());
+    let outcome = until_decided(&mut watch, asked.request.expires_at, || {
+        judged.set(judged.get() + 1);
+        let found = world.heard(&github, &asked)?;
+        Ok::<_, Error>((found.len() == 2).then_some(found))
+    });
+    assert_eq!(outcome.unwrap(), None);
+    let waited = world.now().millis_since(started);
+    assert!(waited > 6 * 3_600_000 - 150_000, "{waited}");
+    let counts = world.fake.counts();
+    assert!(counts.total <= 400, "{counts:?}");
+    // Only the first look and the judging after it were new.
+    assert_eq!(counts.total - counts.not_modified, 2, "{counts:?}");
+    assert_eq!(judged.get(), 1);
+}
+
+#[test]
+fn a_wait_ends_with_the_answers_through_failures_and_a_limit() {
+    let world = World::new();
+    let asked = world.asked();
+    let github = world.github();
+    world.fake.with(|state| {
+        for _ in 0..4 {
+            state.order("since", Answer::new(502));
+        }
+        state.order("since", Answer::new(403).header("retry-after", "61"));
+        state.order("since", Answer::json("[").ending(Ending::CloseAfter(1)));
+    });
+    world.say(7, &yes(&asked));
+    let looks = Cell::new(0);
+    let mut watch = Watch::new(&github, world.issue, asked.request.made_at);
+    let outcome = until_decided(&mut watch, asked.request.expires_at, || {
+        looks.set(looks.get() + 1);
+        if looks.get() == 2 {
+            world.say(8, &yes(&asked));
+        }
+        let found = world.heard(&github, &asked)?;
+        if looks.get() == 1 {
+            world.say(9, "talk");
+        }
+        Ok::<_, Error>((found.len() == 2).then_some(found))
+    });
+    assert_eq!(outcome.unwrap().unwrap(), ["alice yes", "bob yes"]);
+}
+
+#[test]
+fn a_token_that_ends_in_mid_wait_is_told() {
+    let world = World::new();
+    let asked = world.asked();
+    let app = world.fake.with(|state| state.token(Token::App));
+    let github = world.at(&world.fake.url(), &app);
+    let mut watch = Watch::new(&github, world.issue, asked.request.made_at);
+    let outcome = until_decided(&mut watch, asked.request.expires_at, || {
+        Ok::<Option<()>, Error>(None)
+    });
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), Kind::Credentials);
+    assert!(error.hint().unwrap().contains("after an hour"));
+    assert!(!format!("{error:?} {github:?}").contains(&app));
+}
+
+#[test]
+fn a_question_is_asked_once_however_often_the_job_runs() {
+    let world = World::new();
+    let asked = world.asked();
+    let github = world.github();
+    let body = format!("Approve?\n\n<!-- {} -->\n", asked.digest);
+    let first = github.ask(world.issue, &asked, &body).unwrap();
+    let again = github.ask(world.issue, &asked, &body).unwrap();
+    assert_eq!(first.id, again.id);
+    // Somebody else's look-alike with the mark in it is not the question.
+    let other = format!("{body} 2");
+    world.say(9, &format!("{other} and more"));
+    // The answer to a write that was done gets lost: nobody writes it again.
+    world.fake.with(|state| state.lose("POST", "comments"));
+    assert!(github.ask(world.issue, &asked, &other).is_err());
+    let found = github.ask(world.issue, &asked, &other).unwrap();
+    assert_eq!(found.body.as_deref(), Some(other.as_str()));
+    assert_eq!(world.fake.with(|state| state.bodies(world.issue)).len(), 3);
+}
+
+#[test]
+fn every_call_and_answer_is_one_that_github_describes() {
+    let world = World::new();
+    let Some(prism) = Prism::before(&world.fake.url()).unwrap() else {
+        return;
+    };
+    let asked = world.asked();
+    let commit = MadeCommit {
+        sha: "a".repeat(40),
+        author: Some(9),
+        committer: None,
+    };
+    let (pull, run, app) = world.fake.with(|state| {
+        state.behind(prism.url());
+        state.workflow("promote.yml");
+        state.team("release", &[7]);
+        (
+            state.pull(8, vec![commit]),
+            state.run(7, 9),
+            state.token(Token::App),
+        )
+    });
+    for _ in 0..150 {
+        world.say(9, "talk");
+    }
+    world.say(7, &yes(&asked));
+    let github = world.at(prism.url(), &app);
+    assert_eq!(world.heard(&github, &asked).unwrap(), ["alice yes"]);
+    let written = github.ask(world.issue, &asked, "Approve?").unwrap();
+    assert!(github.comment(written.id).unwrap().is_some());
+    assert!(github.comment(999).unwrap().is_none());
+    assert_eq!(github.authors(pull).unwrap(), [8, 9]);
+    assert_eq!(github.authors(world.issue).unwrap(), [0; 0]);
+    assert_eq!(github.starters(run).unwrap(), [7, 9]);
+    assert_eq!(
+        github.permission(7, "no-such-login").unwrap(),
+        Permission::Write
+    );
+    assert!(github.is_member(("acme", "release"), "alice").unwrap());
+    assert!(!github.is_member(("acme", "release"), "bob").unwrap());
+    let payload = json!({ "request": asked.digest });
+    github.dispatch("liftlock-approved", &payload).unwrap();
+    github
+        .dispatch_workflow(("promote.yml", "main"), &payload)
+        .unwrap();
+    let mut watch = Watch::new(&github, world.issue, asked.request.made_at);
+    assert!(watch.changed().unwrap());
+    assert_eq!(prism.violations(), [""; 0]);
+    assert_eq!(world.fake.with(|state| state.dispatched().len()), 2);
+}
+
+#[test]
+fn a_token_never_goes_to_where_a_link_leads_or_without_tls() {
+    let world = World::new();
+    let elsewhere = World::new();
+    let link = format!("<{}/x?page=2>; rel=\"next\"", elsewhere.fake.url());
+    let page = Answer::json("[]")
+        .header("link", &link)
+        .header("etag", "\"1\"");
+    world.fake.with(|state| state.order("comments", page));
+    drop(world.github().comments(world.issue, world.now()));
+    assert_eq!(elsewhere.fake.counts().total, 0);
+    let pace = Pace::real();
+    let clear = Wire::new(
+        ("http://github.example", "secret"),
+        &Options::default(),
+        (Time::EPOCH, pace),
+    );
+    assert!(matches!(clear, Err(Error::Clear(_))));
+    for wrong in [
+        "acme",
+        "acme/",
+        "/shop",
+        "acme/shop/x",
+        "acme/..",
+        "a b/c",
+        "acme/shop?x",
+    ] {
+        let wire = Wire::new(
+            ("https://api.github.com", "secret"),
+            &Options::default(),
+            (Time::EPOCH, Pace::real()),
+        );
+        assert!(GitHub::new(wire.unwrap(), wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_job_cannot_read_teams_and_is_told_so() {
+    let world = World::new();
+    world.fake.with(|state| state.team("release", &[7]));
+    let error = world
+        .github()
+        .is_member(("acme", "release"), "alice")
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Credentials);
+    assert!(error.hint().unwrap().contains("App's token"));
+    let app = world.fake.with(|state| state.token(Token::App));
+    let github = world.at(&world.fake.url(), &app);
+    assert!(github.is_member(("acme", "release"), "alice").unwrap());
+    world.fake.with(|state| state.hide_team("release"));
+    assert!(!github.is_member(("acme", "release"), "alice").unwrap());
+}

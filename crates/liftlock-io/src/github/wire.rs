@@ -1,0 +1,273 @@
+//! Exchanges with GitHub: who we are, how long we wait, what refusals mean.
+
+use std::fmt;
+use std::time::Duration;
+
+use liftlock::span::Span;
+use liftlock::time::Time;
+use serde_json::Value;
+use url::{Host, Url};
+
+use super::Error;
+use crate::http::{self, Client, Limits, Method, Options, Request, Response};
+use crate::{clock, stop};
+
+/// Of one exchange: a page of the longest comments that GitHub takes.
+const LIMITS: Limits = Limits {
+    bytes: 32 * 1024 * 1024,
+    timeout: Duration::from_secs(30),
+};
+
+/// Between attempts to read.
+const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
+
+/// How long to wait where GitHub says that it is too much, but not until when.
+const UNSAID: Duration = Duration::from_secs(60);
+
+/// The most characters of what GitHub says that are shown.
+const SHOWN: usize = 300;
+
+/// How time passes: the machine's, or a test's.
+pub struct Pace {
+    /// The present moment.
+    pub now: Box<dyn Fn() -> Time>,
+    /// Lets time pass.
+    pub wait: Box<dyn Fn(Duration)>,
+}
+
+impl Pace {
+    /// The machine's time; a wait ends early when a signal comes.
+    #[must_use]
+    pub fn real() -> Self {
+        const SLICE: Duration = Duration::from_millis(100);
+        let wait = |length: Duration| {
+            let mut left = length;
+            while !left.is_zero() && !stop::asked() {
+                let slice = left.min(SLICE);
+                clock::wait(slice);
+                left = left.saturating_sub(slice);
+            }
+        };
+        Self {
+            now: Box::new(clock::now),
+            wait: Box::new(wait),
+        }
+    }
+}
+
+impl fmt::Debug for Pace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Pace").finish_non_exhaustive()
+    }
+}
+
+/// The way to an API. Its `Debug` form does not show the token.
+pub struct Wire {
+    client: Client,
+    base: Url,
+    token: String,
+    deadline: Time,
+    pace: Pace,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Wire")
+            .field("base", &self.base.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Wire {
+    /// The way to the API at `base`, with a token, until a deadline: no wait
+    /// that GitHub asks for goes beyond it.
+    ///
+    /// # Errors
+    ///
+    /// Fails on an address that is none, and on one that would get the token
+    /// without TLS.
+    pub fn new(
+        (base, token): (&str, &str),
+        options: &Options,
+        (deadline, pace): (Time, Pace),
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            base: address(base)?,
+            client: Client::new(options)?,
+            token: token.to_owned(),
+            deadline,
+            pace,
+        })
+    }
+
+    pub(super) fn now(&self) -> Time {
+        (self.pace.now)()
+    }
+
+    pub(super) fn wait(&self, length: Duration) {
+        (self.pace.wait)(length);
+    }
+
+    /// Reads one thing.
+    pub(super) fn get(&self, path: &[&str]) -> Result<Vec<u8>, Error> {
+        let response = self.exchange(&self.request(Method::Get, self.url(path)?))?;
+        Ok(good(response, path)?.body)
+    }
+
+    /// Reads one thing unless it is still what is known: then nothing.
+    pub(super) fn newer(&self, url: Url, etag: Option<&str>) -> Result<Option<Response>, Error> {
+        let path = url.path().to_owned();
+        let mut request = self.request(Method::Get, url);
+        if let Some(etag) = etag {
+            request = request.with_header("if-none-match", etag);
+        }
+        let response = self.exchange(&request)?;
+        if etag.is_some() && response.status == 304 {
+            return Ok(None);
+        }
+        good(response, &[path.trim_start_matches('/')]).map(Some)
+    }
+
+    /// Writes.
+    pub(super) fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: &Value,
+    ) -> Result<Vec<u8>, Error> {
+        let request = self.request(method, self.url(path)?);
+        let request = request.with_body("application/json", body.to_string().into_bytes());
+        Ok(good(self.exchange(&request)?, path)?.body)
+    }
+
+    /// The address of a path, whatever letters its parts have.
+    pub(super) fn url(&self, path: &[&str]) -> Result<Url, Error> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| Error::Address(self.base.to_string()))?
+            .pop_if_empty()
+            .extend(path);
+        Ok(url)
+    }
+
+    fn request(&self, method: Method, url: Url) -> Request {
+        Request::new(method, url)
+            .with_header("authorization", format!("Bearer {}", self.token))
+            .with_header("accept", "application/vnd.github+json")
+            .with_header("x-github-api-version", "2022-11-28")
+    }
+
+    /// One answer that is not about too many calls. Reading is tried again
+    /// when it fails; writing only when GitHub says that it did not happen.
+    fn exchange(&self, request: &Request) -> Result<Response, Error> {
+        let reads = request.method == Method::Get;
+        let mut pauses = PAUSES.into_iter().filter(|_| reads);
+        loop {
+            let answer = self.client.send(request.clone(), LIMITS);
+            let again = match &answer {
+                Ok(response) => match self.limited(response) {
+                    Some(until) if until > self.deadline || stop::asked() => {
+                        return Err(Error::Limited(until));
+                    }
+                    Some(until) => {
+                        self.wait(between(self.now(), until));
+                        continue;
+                    }
+                    None => matches!(response.status, 500..=599),
+                },
+                Err(
+                    http::Error::Connect { .. }
+                    | http::Error::Broken { .. }
+                    | http::Error::Timeout { .. },
+                ) => true,
+                Err(_) => false,
+            };
+            match pauses.next().filter(|_| again && !stop::asked()) {
+                Some(pause) => self.wait(pause),
+                None => return Ok(answer?),
+            }
+        }
+    }
+
+    /// Until when GitHub wants no more calls, if it says so.
+    fn limited(&self, response: &Response) -> Option<Time> {
+        let number = |name: &str| response.header(name)?.parse::<u64>().ok();
+        let after = number("retry-after");
+        let spent = number("x-ratelimit-remaining") == Some(0);
+        let secondary = said(&response.body).contains("secondary rate limit");
+        let is_limit = match response.status {
+            429 => true,
+            403 => after.is_some() || spent || secondary,
+            _ => false,
+        };
+        if !is_limit {
+            return None;
+        }
+        let now = self.now();
+        let reset = number("x-ratelimit-reset").filter(|_| spent);
+        let reset = reset.and_then(|at| i64::try_from(at).ok()?.checked_mul(1_000));
+        let until = match (after, reset) {
+            (Some(seconds), _) => later(now, Duration::from_secs(seconds)),
+            (None, Some(millis)) => Time::from_unix_millis(millis).unwrap_or(Time::EPOCH),
+            (None, None) => later(now, UNSAID),
+        };
+        // At least a second, so that a reset in the past is no busy loop.
+        Some(until.max(later(now, Duration::from_secs(1))))
+    }
+}
+
+/// A moment that is so much later; far beyond any deadline when it is too much.
+pub(super) fn later(time: Time, by: Duration) -> Time {
+    let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+    time.after(Span::from_millis(millis))
+}
+
+/// How long it is until a moment.
+pub(super) fn between(now: Time, until: Time) -> Duration {
+    let millis = u64::try_from(until.millis_since(now)).unwrap_or_default();
+    Duration::from_millis(millis)
+}
+
+fn good(response: Response, path: &[&str]) -> Result<Response, Error> {
+    if response.is_success() {
+        return Ok(response);
+    }
+    let (path, said) = (path.join("/"), said(&response.body));
+    Err(match response.status {
+        401 => Error::Token(said),
+        403 => Error::Forbidden { path, said },
+        404 | 410 => Error::Unknown { path },
+        status @ 400..=499 => Error::Refused { path, status, said },
+        status => Error::Failed { path, status },
+    })
+}
+
+/// What GitHub says, short, on one line, and unable to move a cursor.
+fn said(body: &[u8]) -> String {
+    let found: Option<Value> = serde_json::from_slice(body).ok();
+    let message = found.as_ref().and_then(|found| found.get("message"));
+    let message = message.and_then(Value::as_str).unwrap_or("no message");
+    let plain = message
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter });
+    plain.take(SHOWN).collect()
+}
+
+/// An address that may get a token: TLS, or this machine.
+fn address(text: &str) -> Result<Url, Error> {
+    let wrong = || Error::Address(text.to_owned());
+    let url = Url::parse(text).map_err(|_not_one| wrong())?;
+    let near = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err(wrong()),
+    };
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if near => Ok(url),
+        "http" => Err(Error::Clear(text.to_owned())),
+        _ => Err(wrong()),
+    }
+}

@@ -1,0 +1,274 @@
+//! Understands what GitHub's REST API (2022-11-28) answers. Fields that are
+//! not read may come and go; those that are read have to be there.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::{AccountKind, Event, Forge, Kind, Permission, SCHEMA_VERSION};
+use crate::failure::{self, Explain};
+use crate::json;
+use crate::time::Time;
+
+/// An account in short.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Account {
+    /// Its number, which never changes.
+    pub id: u64,
+    /// Its name, which does.
+    pub login: String,
+    /// `User`, `Bot`, `Organization`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// A comment of an issue or a pull request.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Comment {
+    /// Its number.
+    pub id: u64,
+    /// Its page.
+    pub html_url: String,
+    /// Its text, as it is now.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// Who wrote it; nobody once the account is gone.
+    pub user: Option<Account>,
+    /// When it was written.
+    pub created_at: Time,
+    /// When it was last changed.
+    pub updated_at: Time,
+    /// The App that wrote it in somebody's name.
+    #[serde(default)]
+    pub performed_via_github_app: Option<IgnoredAny>,
+}
+
+/// The event that starts a workflow on `issue_comment`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Payload {
+    /// `created`, `edited` or `deleted`.
+    pub action: String,
+    /// The comment.
+    pub comment: Comment,
+}
+
+/// What an account may do in a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// The account that was asked about.
+    pub account: u64,
+    /// What it may do.
+    pub permission: Permission,
+}
+
+/// The account that opened an issue or a pull request.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Issue {
+    /// Who.
+    pub user: Option<Account>,
+    /// There for a pull request.
+    #[serde(default)]
+    pub pull_request: Option<IgnoredAny>,
+}
+
+/// A commit of a pull request.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Commit {
+    /// The account of its author's address; nothing where that is nobody's.
+    #[serde(default)]
+    pub author: Option<Contributor>,
+    /// The same of its committer.
+    #[serde(default)]
+    pub committer: Option<Contributor>,
+}
+
+/// An account as commits show it; an empty object where there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Contributor {
+    /// Its number.
+    #[serde(default)]
+    pub id: Option<u64>,
+}
+
+/// Who started a run, and who started it again.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Run {
+    /// Who caused it.
+    #[serde(default)]
+    pub actor: Option<Account>,
+    /// Who started this attempt.
+    #[serde(default)]
+    pub triggering_actor: Option<Account>,
+}
+
+#[derive(Deserialize)]
+struct Collaborator {
+    permission: String,
+    user: Option<Account>,
+}
+
+/// The answer is not as GitHub documents it.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// Not the JSON that it should be, or a part of it.
+    #[error("GitHub's answer is not as documented")]
+    Json(#[from] json::ParseError),
+    /// A word that could mean anything.
+    #[error("GitHub answers with the permission `{0}`, which this version does not know")]
+    Permission(String),
+    /// About nobody.
+    #[error("GitHub answers with the permission of nobody")]
+    Nobody,
+}
+
+impl Explain for ParseError {
+    fn kind(&self) -> failure::Kind {
+        failure::Kind::Upstream
+    }
+}
+
+/// Reads one answer.
+///
+/// # Errors
+///
+/// Fails on anything but such an object or list, whole.
+pub fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ParseError> {
+    Ok(json::parse(body)?)
+}
+
+/// Reads the body of `GET …/collaborators/{login}/permission`.
+///
+/// # Errors
+///
+/// Fails on a permission that is not known: it never stands for another one.
+pub fn rights(body: &[u8]) -> Result<Rights, ParseError> {
+    let found: Collaborator = json::parse(body)?;
+    let permission = match found.permission.as_str() {
+        "admin" => Permission::Admin,
+        "write" => Permission::Write,
+        "read" => Permission::Read,
+        "none" => Permission::None,
+        other => return Err(ParseError::Permission(other.to_owned())),
+    };
+    let account = found.user.ok_or(ParseError::Nobody)?.id;
+    Ok(Rights {
+        account,
+        permission,
+    })
+}
+
+impl Commit {
+    /// The accounts that wrote it.
+    pub fn accounts(&self) -> impl Iterator<Item = u64> {
+        let both = [&self.author, &self.committer];
+        both.into_iter().flatten().filter_map(|one| one.id)
+    }
+}
+
+impl Run {
+    /// The accounts that started it.
+    pub fn accounts(&self) -> impl Iterator<Item = u64> {
+        let both = [&self.actor, &self.triggering_actor];
+        both.into_iter().flatten().map(|one| one.id)
+    }
+}
+
+impl Comment {
+    /// The comment as an event; nothing when its author's account is gone.
+    #[must_use]
+    pub fn event(&self, permission: Permission, seen_at: Time) -> Option<Event> {
+        let user = self.user.as_ref()?;
+        let account_kind = match user.kind.as_str() {
+            "User" => AccountKind::User,
+            _ => AccountKind::Other,
+        };
+        Some(Event {
+            schema_version: SCHEMA_VERSION,
+            forge: Forge::Github,
+            kind: Kind::Comment,
+            id: self.id,
+            url: self.html_url.clone(),
+            account: user.id,
+            login: user.login.clone(),
+            account_kind,
+            by_app: self.performed_via_github_app.is_some(),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            body: self.body.clone().unwrap_or_default(),
+            permission,
+            seen_at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMENT: &str = r#"{
+        "id": 1, "html_url": "https://github.com/acme/shop/issues/7#issuecomment-1",
+        "body": "hello", "created_at": "2026-11-26T12:00:00Z",
+        "updated_at": "2026-11-26T12:00:00Z", "author_association": "OWNER",
+        "user": { "login": "alice", "id": 583231, "type": "User", "site_admin": false }
+    }"#;
+
+    #[test]
+    fn a_comment_is_read_and_a_part_of_one_is_not() {
+        let comment: Comment = parse(COMMENT.as_bytes()).unwrap();
+        let event = comment.event(Permission::Write, Time::EPOCH).unwrap();
+        assert_eq!((event.account, event.login.as_str()), (583_231, "alice"));
+        assert_eq!(
+            (event.account_kind, event.by_app),
+            (AccountKind::User, false)
+        );
+        for field in ["\"id\": 1,", "\"updated_at\": \"2026-11-26T12:00:00Z\","] {
+            let without = COMMENT.replacen(field, "", 1);
+            assert_ne!(without, COMMENT);
+            assert!(parse::<Comment>(without.as_bytes()).is_err(), "{field}");
+        }
+        assert!(parse::<Comment>(&COMMENT.as_bytes()[..200]).is_err());
+        assert!(parse::<Vec<Comment>>(b"[").is_err());
+    }
+
+    #[test]
+    fn programs_and_deleted_accounts_are_no_people() {
+        let with = |words: &str, others: &str| {
+            let changed = COMMENT.replace(words, others);
+            assert_ne!(changed, COMMENT);
+            let comment: Comment = parse(changed.as_bytes()).unwrap();
+            comment.event(Permission::Admin, Time::EPOCH)
+        };
+        let bot = with("\"User\"", "\"Bot\"").unwrap();
+        assert_eq!(bot.account_kind, AccountKind::Other);
+        let mannequin = with("\"User\"", "\"Mannequin\"").unwrap();
+        assert_eq!(mannequin.account_kind, AccountKind::Other);
+        let body = "\"body\": \"hello\"";
+        let app = with(
+            body,
+            &format!("{body}, \"performed_via_github_app\": {{\"id\": 1}}"),
+        );
+        assert!(app.unwrap().by_app);
+        let start = COMMENT.find("{ \"login\"").unwrap();
+        let user = &COMMENT[start..COMMENT.len() - 6];
+        assert_eq!(with(user, "null"), None);
+    }
+
+    #[test]
+    fn an_unknown_permission_is_none_of_those_known() {
+        let body = |word: &str| {
+            format!(r#"{{"permission":"{word}","user":{{"login":"a","id":7,"type":"User"}}}}"#)
+        };
+        for (word, permission) in [
+            ("admin", Permission::Admin),
+            ("write", Permission::Write),
+            ("read", Permission::Read),
+            ("none", Permission::None),
+        ] {
+            let found = rights(body(word).as_bytes()).unwrap();
+            assert_eq!((found.account, found.permission), (7, permission));
+        }
+        for word in ["", "owner", "WRITE", "maintain"] {
+            assert!(rights(body(word).as_bytes()).is_err(), "{word}");
+        }
+        assert!(rights(br#"{"permission":"admin","user":null}"#).is_err());
+    }
+}

@@ -1,0 +1,197 @@
+//! Answers that people give on a forge: whoever judges vouches for what the
+//! forge showed, and everything else is counted again from the text itself.
+
+pub mod github;
+mod said;
+
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Answer, Heard, LONGEST_COMMENT};
+use super::request;
+use crate::config::trust::Keyring;
+use crate::digest::Digest;
+use crate::json;
+use crate::name::Name;
+use crate::time::Time;
+
+pub use said::{Said, said};
+
+/// The version of the format that this code writes and reads.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The longest comment that is read as an answer, in bytes: a reason and the
+/// line with the request's digest.
+pub const LONGEST_BODY: usize = LONGEST_COMMENT + 128;
+
+/// What an account has to be allowed for its answers to count.
+pub const LEAST: Permission = Permission::Write;
+
+/// Where people answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Forge {
+    /// GitHub, also a company's own.
+    Github,
+}
+
+impl Forge {
+    /// The number in an account such as `github:583231`; nothing for a login, as
+    /// GitHub has logins of digits as well, which nobody can tell from a number
+    /// once zeros lead.
+    #[must_use]
+    pub fn number(self, account: &str) -> Option<u64> {
+        let system = match self {
+            Self::Github => "github",
+        };
+        let (found, number) = account.split_once(':')?;
+        let digits = !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
+        (found == system && digits).then(|| number.parse().ok())?
+    }
+}
+
+/// In which way they answer there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A comment below an issue or a pull request.
+    Comment,
+}
+
+/// What somebody may do in a repository; ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Permission {
+    /// Nothing, or only what everybody may.
+    None,
+    /// Look at it.
+    Read,
+    /// Change it.
+    Write,
+    /// Decide who may.
+    Admin,
+}
+
+/// What an account is, by the forge's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountKind {
+    /// A human's.
+    User,
+    /// A program's, or of a kind that this version does not know.
+    Other,
+}
+
+/// What a forge showed of one answer, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// Version of this format.
+    pub schema_version: u32,
+    /// Which forge.
+    pub forge: Forge,
+    /// In which way it was said.
+    pub kind: Kind,
+    /// The number that the forge knows it by.
+    pub id: u64,
+    /// Where people can look at it.
+    pub url: String,
+    /// The number of the account; it stays when the login changes.
+    pub account: u64,
+    /// The login at that time, for people.
+    pub login: String,
+    /// What the account is.
+    pub account_kind: AccountKind,
+    /// Whether a program wrote it in the account's name.
+    pub by_app: bool,
+    /// When it was written.
+    pub created_at: Time,
+    /// When it was last changed, by anybody who may.
+    pub updated_at: Time,
+    /// Every byte of it.
+    pub body: String,
+    /// What the account may do in the repository, asked at `seen_at`.
+    pub permission: Permission,
+    /// When the forge was asked.
+    pub seen_at: Time,
+}
+
+impl Event {
+    /// What it is known by: the SHA-256 of its one line of JSON.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        // An event is strings and numbers, which always are JSON.
+        Digest::of(&json::line(self).unwrap_or_default())
+    }
+}
+
+/// Finds out whether an event is somebody's answer. It is when a human's
+/// account that `people:` names wrote it, with at least [`LEAST`], and nobody
+/// changed it since; otherwise it is refused with the reason.
+#[must_use]
+pub fn hear(event: &Event, asked: &request::Identified, keyring: &Keyring) -> Heard {
+    let claimed = keyring.account(event.forge, event.account).cloned();
+    let bundle = event.digest();
+    match understood(event, asked, claimed.as_ref()) {
+        Ok(answer) => Heard::Told {
+            answer: Box::new(answer),
+            bundle,
+        },
+        Err(why) => Heard::Refused {
+            claimed,
+            why,
+            bundle,
+        },
+    }
+}
+
+fn understood(
+    event: &Event,
+    asked: &request::Identified,
+    person: Option<&Name>,
+) -> Result<Answer, String> {
+    if event.schema_version != SCHEMA_VERSION {
+        let found = event.schema_version;
+        return Err(format!("`schema_version` {found} is not {SCHEMA_VERSION}"));
+    }
+    let place = asked.request.place.as_ref();
+    if place.is_none_or(|place| place.forge != event.forge) {
+        return Err("the request was not made on this forge".to_owned());
+    }
+    if event.account_kind != AccountKind::User || event.by_app {
+        return Err("a program wrote it".to_owned());
+    }
+    if event.updated_at != event.created_at {
+        let at = event.updated_at;
+        return Err(format!(
+            "it was edited, at {at}: whoever may edit it is not its author"
+        ));
+    }
+    let (say, request, comment) = match said(&event.body) {
+        Said::Answer {
+            say,
+            request,
+            comment,
+        } => (say, request, comment),
+        Said::Unclear(why) => return Err(why),
+        Said::Nothing => return Err("it is no answer".to_owned()),
+    };
+    let Some(person) = person else {
+        let account = event.account;
+        return Err(format!("account {account} is nobody's in `people:`"));
+    };
+    if event.permission < LEAST {
+        return Err(format!("{person} may no longer write to the repository"));
+    }
+    let mut answer = Answer::to(asked, person.clone(), say, event.created_at);
+    answer.request = request;
+    answer.comment = comment;
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests;

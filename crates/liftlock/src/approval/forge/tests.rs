@@ -1,0 +1,254 @@
+use super::super::count::Reason;
+use super::super::decide::{Evidence, decide};
+use super::super::policy::Policy;
+use super::super::predicate::Approval;
+use super::super::request::{Identified, Place};
+use super::super::toy::{CHECK, at, key, name, policy, rule, wanted};
+use super::super::{MOST_ANSWERS, recheck};
+use super::*;
+use crate::approval::answer::Say;
+use crate::ci::{Actor, Did};
+use crate::verdict::Verdict;
+
+type Edit = fn(&mut Event);
+
+/// The accounts: alice 101, bob 102, carol 103 (an author by e-mail), erin 105
+/// (not asked).
+fn ruled() -> Policy {
+    let mut policy = policy();
+    for (who, account) in [("alice", 101), ("bob", 102), ("carol", 103), ("erin", 105)] {
+        let person = policy.keyring.people.get_mut(who).unwrap();
+        person.accounts.insert(format!("github:{account}"));
+    }
+    policy
+}
+
+/// The question, asked in an issue by nobody who could answer it.
+fn request() -> Identified {
+    let mut wanted = wanted();
+    wanted.place = Some(place([]));
+    Identified::new(&wanted).unwrap()
+}
+
+fn place<const A: usize>(authors: [u64; A]) -> Place {
+    Place {
+        forge: Forge::Github,
+        repository: "acme/shop".to_owned(),
+        issue: 7,
+        authors: authors.into(),
+    }
+}
+
+fn event(account: u64, body: &str, asked: &Identified) -> Event {
+    Event {
+        schema_version: SCHEMA_VERSION,
+        forge: Forge::Github,
+        kind: Kind::Comment,
+        id: account * 10,
+        url: "https://github.com/acme/shop/issues/7#issuecomment-1".to_owned(),
+        account,
+        login: "somebody".to_owned(),
+        account_kind: AccountKind::User,
+        by_app: false,
+        created_at: at("10:30"),
+        updated_at: at("10:30"),
+        body: body.replace("{}", &asked.digest.to_string()),
+        permission: Permission::Write,
+        seen_at: at("10:31"),
+    }
+}
+
+fn judged(
+    events: &[Event],
+    asked: &Identified,
+    policy: &Policy,
+) -> super::super::decide::Judgement {
+    let answers: Vec<Heard> = events
+        .iter()
+        .map(|event| hear(event, asked, &policy.keyring))
+        .collect();
+    let evidence = Evidence {
+        asked,
+        answers: &answers,
+        withdrawn: false,
+    };
+    decide(policy, &evidence, at("12:00"))
+}
+
+#[test]
+fn two_people_who_say_yes_on_the_forge_are_enough_and_a_no_denies() {
+    let (asked, policy) = (request(), ruled());
+    let yes = [101, 102].map(|account| event(account, "/approve {}", &asked));
+    let judgement = judged(&yes, &asked, &policy);
+    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert_eq!(judgement.counted[0].key, None);
+    assert_eq!(judgement.counted[0].bundle, yes[0].digest());
+    let mut no = event(101, "/deny {}\ntoo early", &asked);
+    no.id = 1;
+    let [first, second] = yes;
+    let judgement = judged(&[first, second, no], &asked, &policy);
+    assert_eq!(judgement.verdict, Verdict::Fail);
+    let denial = judgement.counted.iter().find(|one| one.answer == Say::No);
+    assert_eq!(denial.unwrap().comment.as_deref(), Some("too early"));
+}
+
+#[test]
+fn one_person_with_a_key_and_an_account_is_one_person() {
+    let (asked, policy) = (request(), ruled());
+    let mut answer = super::super::toy::answer("alice", Say::Yes, "10:40");
+    answer.request = asked.digest;
+    let told = hear(&event(101, "/approve {}", &asked), &asked, &policy.keyring);
+    let signed = super::super::toy::heard(&answer, 1);
+    let evidence = Evidence {
+        asked: &asked,
+        answers: &[told, signed],
+        withdrawn: false,
+    };
+    let judgement = decide(&policy, &evidence, at("12:00"));
+    assert_eq!(judgement.verdict, Verdict::Pending);
+    assert_eq!(judgement.not_counted[0].reason, Reason::Superseded);
+}
+
+#[test]
+fn what_does_not_count_says_why() {
+    let (asked, policy) = (request(), ruled());
+    let cases: [(Edit, &str); 15] = [
+        (|one| one.updated_at = at("10:31"), "edited"),
+        (|one| one.updated_at = at("10:29"), "edited"),
+        (|one| one.account_kind = AccountKind::Other, "a program"),
+        (|one| one.by_app = true, "a program"),
+        (|one| one.permission = Permission::Read, "no longer write"),
+        (|one| one.permission = Permission::None, "no longer write"),
+        (|one| one.account = 999, "nobody's"),
+        (|one| one.account = 103, "author"),
+        (|one| one.account = 105, "not asked"),
+        (|one| one.body = "yes".to_owned(), "no answer"),
+        (
+            |one| one.body = format!("/approve {}", Digest::of(b"other")),
+            "answers request",
+        ),
+        (|one| one.body.insert_str(0, "> "), "quote"),
+        (|one| one.body.truncate(30), "64 lower-case digits"),
+        (
+            |one| (one.created_at, one.updated_at) = (at("09:00"), at("09:00")),
+            "before the request",
+        ),
+        (|one| one.schema_version = 2, "schema_version"),
+    ];
+    for (change, why) in cases {
+        let mut changed = event(102, "/approve {}", &asked);
+        change(&mut changed);
+        let events = [event(101, "/approve {}", &asked), changed];
+        let judgement = judged(&events, &asked, &policy);
+        assert_eq!(judgement.verdict, Verdict::Pending, "{why}");
+        let told = &judgement.not_counted[0].why;
+        assert!(told.contains(why), "{told}");
+    }
+}
+
+#[test]
+fn who_wrote_the_change_or_started_the_run_is_told_by_the_account() {
+    let mut wanted = wanted();
+    wanted.place = Some(place([101]));
+    let asked = Identified::new(&wanted).unwrap();
+    let place = wanted.place.as_ref().unwrap();
+    let actor = Actor {
+        did: Did::Triggered,
+        known_as: ["github:102".to_owned()].into(),
+    };
+    let policy = ruled().asked_at(Some(place)).separating(&[actor]);
+    let yes = [101, 102].map(|account| event(account, "/approve {}", &asked));
+    let judgement = judged(&yes, &asked, &policy);
+    assert_eq!(judgement.verdict, Verdict::Pending);
+    let reasons: Vec<Reason> = judgement.not_counted.iter().map(|one| one.reason).collect();
+    assert_eq!(reasons, [Reason::Author, Reason::Triggered]);
+    // The same holds for an answer that they sign with a key.
+    assert!(policy.excluded.contains_key(&name("alice")));
+    assert!(!policy.holds(&name("bob"), &key(9), at("12:00")));
+}
+
+#[test]
+fn a_request_that_was_not_made_on_a_forge_is_not_answered_there() {
+    let (asked, policy) = (super::super::toy::request(), ruled());
+    let events = [101, 102].map(|account| event(account, "/approve {}", &asked));
+    let judgement = judged(&events, &asked, &policy);
+    assert_eq!(judgement.verdict, Verdict::Pending);
+    assert!(
+        judgement.not_counted[0]
+            .why
+            .contains("not made on this forge")
+    );
+    // Nobody waits for whoever could answer only there.
+    let mut without = policy;
+    without.keyring.people.get_mut("bob").unwrap().keys.clear();
+    assert_eq!(judged(&[], &asked, &without).who_may, [name("alice")]);
+    let placed = without.asked_at(Some(&place([])));
+    assert_eq!(
+        judged(&[], &request(), &placed).who_may,
+        [name("alice"), name("bob")]
+    );
+}
+
+#[test]
+fn an_event_is_known_by_every_field() {
+    let asked = request();
+    let one = event(101, "/approve {}", &asked);
+    let mut other = one.clone();
+    other.seen_at = at("10:32");
+    assert_ne!(one.digest(), other.digest());
+    let line = json::line(&one).unwrap();
+    assert_eq!(json::parse::<Event>(&line).unwrap(), one);
+    let more = String::from_utf8(line)
+        .unwrap()
+        .replacen('{', "{\"more\":1,", 1);
+    assert!(json::parse::<Event>(more.as_bytes()).is_err());
+}
+
+#[test]
+fn an_approval_is_counted_again_from_what_the_forge_showed() {
+    let (asked, policy) = (request(), ruled());
+    let counts = |keyring: &Keyring, change: fn(&mut Vec<Event>)| {
+        let mut events = [101, 102]
+            .map(|account| event(account, "/approve {}", &asked))
+            .to_vec();
+        let judgement = judged(&events, &asked, &policy);
+        // The judge writes down that it passed, whatever the events say.
+        change(&mut events);
+        let approval = Approval::new(&asked, Vec::new(), judgement, at("12:00")).unwrap();
+        let approval = approval.with_events(events);
+        let statement = approval.statement(&asked.release).unwrap();
+        let frame = recheck::Frame {
+            keyring,
+            environment: &asked.request.environment,
+            rule: Some(&rule()),
+            policy: policy.digest,
+            release: &asked.release,
+            signers: &[key(4)],
+            verifier: &CHECK,
+        };
+        recheck::count_again(&statement, &frame, at("12:30")).map_err(|error| error.to_string())
+    };
+    assert!(counts(&policy.keyring, |_| ()).is_ok());
+    let lies: [fn(&mut Vec<Event>); 6] = [
+        |events| drop(events.pop()),
+        |events| events[1] = events[0].clone(),
+        |events| events[1].account = 101,
+        |events| events[1].body.push('0'),
+        |events| events[1].updated_at = at("10:45"),
+        |events| events[1].permission = Permission::Read,
+    ];
+    for lie in lies {
+        let why = counts(&policy.keyring, lie).unwrap_err();
+        assert!(why.contains("1 of 2"), "{why}");
+    }
+    let many: fn(&mut Vec<Event>) = |events| events.resize(MOST_ANSWERS + 1, events[0].clone());
+    assert!(
+        counts(&policy.keyring, many)
+            .unwrap_err()
+            .contains("at most")
+    );
+    // Whoever is taken out of `people:` approved nothing.
+    let mut without = policy.keyring.clone();
+    without.people.get_mut("bob").unwrap().accounts.clear();
+    assert!(counts(&without, |_| ()).is_err());
+}

@@ -1,0 +1,184 @@
+//! What accounts, issues, comments and runs look like in GitHub's JSON.
+
+use serde_json::{Map, Value, json};
+
+use super::state::{Comment, Run, State, time};
+use super::{OWNER, REPOSITORY};
+
+/// The links of an account below its own URL.
+const OF_USER: [&str; 8] = [
+    "events",
+    "followers",
+    "following",
+    "gists",
+    "organizations",
+    "received_events",
+    "repos",
+    "starred",
+];
+
+/// The links of a repository below its own URL.
+const OF_REPOSITORY: [&str; 36] = [
+    "archive",
+    "assignees",
+    "blobs",
+    "branches",
+    "collaborators",
+    "comments",
+    "commits",
+    "compare",
+    "contents",
+    "contributors",
+    "deployments",
+    "downloads",
+    "events",
+    "forks",
+    "git_commits",
+    "git_refs",
+    "git_tags",
+    "hooks",
+    "issue_comment",
+    "issue_events",
+    "issues",
+    "keys",
+    "labels",
+    "languages",
+    "merges",
+    "milestones",
+    "notifications",
+    "pulls",
+    "releases",
+    "stargazers",
+    "statuses",
+    "subscribers",
+    "subscription",
+    "tags",
+    "teams",
+    "trees",
+];
+
+/// An account in short; `null` for one that is deleted.
+pub(super) fn user(state: &State, id: Option<u64>) -> Value {
+    let found = id.and_then(|id| Some((id, state.users.get(&id)?)));
+    let Some((id, user)) = found else {
+        return Value::Null;
+    };
+    let login = &user.login;
+    let url = format!(
+        "{}/users/{}",
+        state.base,
+        login.replace('[', "%5B").replace(']', "%5D")
+    );
+    let mut fields = json!({
+        "login": login, "id": id, "node_id": format!("U_{id}"), "gravatar_id": "",
+        "avatar_url": format!("https://avatars.githubusercontent.com/u/{id}"),
+        "html_url": format!("https://github.com/{id}"), "url": url,
+        "subscriptions_url": format!("{url}/subscriptions"),
+        "type": user.kind, "site_admin": false,
+    });
+    links(&mut fields, &url, &OF_USER);
+    fields
+}
+
+/// An account at length.
+pub(super) fn account(state: &State, id: u64) -> Value {
+    let mut fields = user(state, Some(id));
+    let more = json!({
+        "name": null, "company": null, "blog": null, "location": null, "email": null,
+        "hireable": null, "bio": null, "public_repos": 0, "public_gists": 0, "followers": 0,
+        "following": 0, "created_at": "2011-01-25T18:44:36Z", "updated_at": "2026-01-25T18:44:36Z",
+    });
+    if let (Some(fields), Value::Object(more)) = (fields.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    fields
+}
+
+fn links(fields: &mut Value, url: &str, names: &[&str]) {
+    if let Some(fields) = fields.as_object_mut() {
+        let new = names
+            .iter()
+            .map(|name| (format!("{name}_url"), format!("{url}/{name}").into()));
+        fields.extend(new.collect::<Map<String, Value>>());
+    }
+}
+
+pub(super) fn issue(state: &State, number: u64) -> Value {
+    let Some(issue) = state.issues.get(&number) else {
+        return Value::Null;
+    };
+    let repository = format!("{}/repos/{OWNER}/{REPOSITORY}", state.base);
+    let url = format!("{repository}/issues/{number}");
+    let page = format!("https://github.com/{OWNER}/{REPOSITORY}/issues/{number}");
+    let comments = state.comments.values().filter(|one| one.issue == number);
+    let mut fields = json!({
+        "id": number, "node_id": format!("I_{number}"), "number": number, "title": "Release",
+        "url": url, "repository_url": repository, "html_url": page, "state": "open",
+        "labels_url": format!("{url}/labels"), "comments_url": format!("{url}/comments"),
+        "events_url": format!("{url}/events"), "user": user(state, Some(issue.user)),
+        "labels": [], "assignee": null, "assignees": [], "milestone": null, "locked": issue.locked,
+        "comments": comments.count(), "created_at": time(issue.created),
+        "updated_at": time(issue.updated), "closed_at": null, "author_association": "MEMBER",
+        "body": "",
+    });
+    if let (Some(fields), Some(_)) = (fields.as_object_mut(), &issue.pull) {
+        let pull = format!("{repository}/pulls/{number}");
+        let pull = json!({ "url": pull, "html_url": page, "diff_url": page, "patch_url": page });
+        fields.insert("pull_request".to_owned(), pull);
+    }
+    fields
+}
+
+pub(super) fn comment(state: &State, id: u64, comment: &Comment) -> Value {
+    let repository = format!("{}/repos/{OWNER}/{REPOSITORY}", state.base);
+    let number = comment.issue;
+    let app = comment.by_app.then(|| app(state));
+    json!({
+        "id": id, "node_id": format!("IC_{id}"), "url": format!("{repository}/issues/comments/{id}"),
+        "html_url": format!("https://github.com/{OWNER}/{REPOSITORY}/issues/{number}#issuecomment-{id}"),
+        "issue_url": format!("{repository}/issues/{number}"), "user": user(state, comment.user),
+        "body": comment.body, "created_at": time(comment.created),
+        "updated_at": time(comment.updated), "author_association": "MEMBER",
+        "performed_via_github_app": app,
+    })
+}
+
+fn app(state: &State) -> Value {
+    let owner = user(state, state.users.keys().next().copied());
+    json!({
+        "id": 15_368, "node_id": "A_15368", "slug": "github-actions", "name": "GitHub Actions",
+        "owner": owner, "description": "", "external_url": "https://help.github.com/en/actions",
+        "html_url": "https://github.com/apps/github-actions", "created_at": "2018-07-30T09:30:17Z",
+        "updated_at": "2024-04-10T20:33:16Z", "permissions": {}, "events": [],
+    })
+}
+
+pub(super) fn run(state: &State, id: u64, run: &Run) -> Value {
+    let repository = format!("{}/repos/{OWNER}/{REPOSITORY}", state.base);
+    let url = format!("{repository}/actions/runs/{id}");
+    let mut home = json!({
+        "id": 1, "node_id": "R_1", "name": REPOSITORY, "full_name": format!("{OWNER}/{REPOSITORY}"),
+        "owner": user(state, Some(run.actor)), "private": true, "fork": false, "description": null,
+        "html_url": format!("https://github.com/{OWNER}/{REPOSITORY}"), "url": repository,
+    });
+    links(&mut home, &repository, &OF_REPOSITORY);
+    let mut fields = json!({
+        "id": id, "node_id": format!("WFR_{id}"), "head_branch": "main", "run_number": 1,
+        "display_title": "Release", "event": "push", "status": "waiting", "conclusion": null,
+        "head_sha": "c".repeat(40), "path": ".github/workflows/release.yml", "workflow_id": 1,
+        "url": url, "html_url": url, "created_at": time(state.now), "updated_at": time(state.now),
+        "actor": user(state, Some(run.actor)), "triggering_actor": user(state, Some(run.again_by)),
+        "head_commit": null, "head_repository": home, "repository": home, "pull_requests": [],
+    });
+    let below = [
+        "jobs",
+        "logs",
+        "check_suite",
+        "cancel",
+        "rerun",
+        "artifacts",
+        "workflow",
+    ];
+    links(&mut fields, &url, &below);
+    fields
+}
