@@ -194,7 +194,13 @@ fn said(args: &args::Answer, asked: &Identified, now: Time) -> Result<Answer, Fa
     let mut said = Answer::to(asked, person.clone(), say, now);
     said.on_behalf_of.clone_from(&args.on_behalf_of);
     said.comment.clone_from(&args.comment);
-    Ok(said)
+    match said.is_plain() {
+        true => Ok(said),
+        false => Err(Failure::new(
+            Kind::Usage,
+            "`--comment` holds letters that cannot be seen",
+        )),
+    }
 }
 
 /// Refuses an answer of somebody who is not asked or may not, as far as is

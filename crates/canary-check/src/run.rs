@@ -110,7 +110,10 @@ fn judge(args: &Judge, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session, args.about.environment.as_ref())?;
     let policy = settings.policy(&args.proof, None)?;
     let judged = match (&args.values, args.most) {
-        (Some(path), Some(most)) => values::judge(path, most, policy)?,
+        (Some(path), Some(most)) => {
+            settings.refuse_values()?;
+            values::judge(path, most, policy)?
+        }
         (None, _) | (_, None) => {
             let path = settings.counts(args.counts.as_ref())?;
             recorded(&path, &args.proof, policy)?

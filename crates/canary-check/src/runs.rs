@@ -124,6 +124,8 @@ impl Candidate {
             .map(attest::read_release)
             .transpose()?;
         let digests = match &release {
+            // What one of several artifacts did says nothing about the others.
+            Some(release) if release.release.artifacts.len() > 1 => vec![release.digest],
             Some(release) => attest::subjects(release),
             None => args.digests.clone(),
         };
@@ -279,7 +281,7 @@ impl Settings {
             ("max-staleness", policy.max_staleness > staleness),
             ("trusted-key", !args.trusted_keys.is_empty()),
         ];
-        if environment.metrics.is_some() {
+        if environment.metrics.is_some() || environment.slots.is_some() {
             let message = "the policy has this environment judged by its traffic, not by runs";
             return Err(Failure::new(Kind::Invalid, message).with_hint("use `run` or `judge`"));
         }

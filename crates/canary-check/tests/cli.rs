@@ -624,6 +624,8 @@ fn an_environment_of_the_configuration_is_enough_and_the_policy_cannot_be_loosen
         ["--warm-up", "1h"],
         ["--metrics", "metrics.yaml"],
         ["--resume", "state"],
+        ["--probe-within=1h", "--probe=http://127.0.0.1:1/"],
+        ["--probe-count=9", "--probe=http://127.0.0.1:1/"],
     ];
     for flags in loose {
         let output = command(folder.path(), &[&run[..], &flags].concat())
@@ -631,16 +633,25 @@ fn an_environment_of_the_configuration_is_enough_and_the_policy_cannot_be_loosen
             .output()
             .unwrap();
         assert_eq!(code(&output), 3, "{flags:?}");
-        let message = format!("`{}` would loosen the policy", flags[0]);
+        let (flag, _) = flags[0].split_once('=').unwrap_or((flags[0], ""));
+        let message = format!("`{flag}` would loosen the policy");
         assert!(stderr(&output).contains(&message), "{}", stderr(&output));
     }
-    let counts = ["judge", "--environment", "production", "--counts", "a.csv"];
-    let output = command(folder.path(), &counts)
-        .env("LIFTLOCK_POLICY", "file:policy.yaml")
-        .output()
-        .unwrap();
-    assert_eq!(code(&output), 3);
-    assert!(stderr(&output).contains("`--counts` would loosen the policy"));
+    for flag in ["--counts", "--values"] {
+        let judge = ["judge", "--environment", "production", flag, "a.csv"];
+        let most: &[&str] = if flag == "--values" {
+            &["--most", "1"]
+        } else {
+            &[]
+        };
+        let output = command(folder.path(), &[&judge[..], most].concat())
+            .env("LIFTLOCK_POLICY", "file:policy.yaml")
+            .output()
+            .unwrap();
+        assert_eq!(code(&output), 3);
+        let message = format!("`{flag}` would loosen the policy");
+        assert!(stderr(&output).contains(&message), "{}", stderr(&output));
+    }
     let unknown = ["run", "--environment", "nowhere"];
     assert_eq!(code(&check(folder.path(), &unknown)), 3);
 }

@@ -135,9 +135,12 @@ impl PublicKey {
             (EC, Some(P256)) if point(bits, 65) => Algorithm::P256,
             (EC, Some(P384)) if point(bits, 97) => Algorithm::P384,
             (ED25519, None) if parameters.is_none() && bits.len() == 32 => Algorithm::Ed25519,
-            (RSA, None) => Algorithm::Rsa {
-                bits: modulus(bits)?,
-            },
+            // One key has one form (RFC 3279 §2.3.1).
+            (RSA, None) if parameters.is_some_and(|one| one.whole == [tag::NULL, 0]) => {
+                Algorithm::Rsa {
+                    bits: modulus(bits)?,
+                }
+            }
             _ => return Err(ParseError::Unsupported),
         };
         Ok(Self {

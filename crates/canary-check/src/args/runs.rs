@@ -12,7 +12,7 @@ use super::About;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Runs {
     /// CSV `time,digest,outcome,id`, or JSON lines with these fields; an outcome is passed, warned, unknown or failed
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "results")]
     pub(crate) runs: Option<PathBuf>,
 
     /// Signed in-toto test result: a run each

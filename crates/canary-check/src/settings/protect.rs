@@ -9,6 +9,9 @@ use liftlock::percent::Percent;
 use super::{Settings, loosens, origin};
 use crate::args::{Place, Proof, Run};
 
+/// The most bad requests of a probe under a protected policy: the default.
+const MOST_PROBES: u16 = 3;
+
 impl Settings {
     pub(super) fn refuse_looser(&self, policy: &Policy, proof: &Proof) -> Result<(), Failure> {
         let Some(environment) = self.protected() else {
@@ -107,9 +110,24 @@ impl Settings {
 
     /// Each probe leaves some rows out, and one a look could leave out all.
     pub(crate) fn refuse_repeated_probe(&self, args: &Run) -> Result<(), Failure> {
-        let repeated = args.resume.is_some() && args.probing.probe.is_some();
-        match self.protected().filter(|_| repeated) {
-            Some(_) => Err(loosens("probe")),
+        let probing = &args.probing;
+        let looser = [
+            ("probe", args.resume.is_some() && probing.probe.is_some()),
+            // As many bad requests, and as much time, are left out.
+            ("probe-count", probing.probe_count > MOST_PROBES),
+            ("probe-within", probing.probe_within.is_some()),
+        ];
+        let looser = looser.into_iter().find(|(_, looser)| *looser);
+        match (self.protected(), looser) {
+            (Some(_), Some((flag, _))) => Err(loosens(flag)),
+            (None, _) | (_, None) => Ok(()),
+        }
+    }
+
+    /// Values of anything would stand in for what the policy has counted.
+    pub(crate) fn refuse_values(&self) -> Result<(), Failure> {
+        match self.protected() {
+            Some(_) => Err(loosens("values")),
             None => Ok(()),
         }
     }

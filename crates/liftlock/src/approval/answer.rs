@@ -94,6 +94,18 @@ impl Answer {
         self.on_behalf_of.as_ref().unwrap_or(&self.person)
     }
 
+    /// Whether its comment is short, and shows to everybody as what it is: no
+    /// terminal or page takes a part of it for a command or turns it around.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let plain = |letter: char| {
+            let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            !turns && (!letter.is_control() || matches!(letter, '\n' | '\r' | '\t'))
+        };
+        let short = |text: &str| text.len() <= LONGEST_COMMENT && text.chars().all(plain);
+        self.comment.as_deref().is_none_or(short)
+    }
+
     /// The statement that the person signs: about the request and the release.
     ///
     /// # Errors

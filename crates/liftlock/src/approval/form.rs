@@ -103,7 +103,7 @@ impl SshSigned {
         let answer: Answer = statement.predicate_as(ANSWER)?;
         let written = answer.statement()?.bytes()?;
         let read = self.payload.strip_suffix(b"\n").unwrap_or(&self.payload);
-        if read == written {
+        if read == written && answer.is_plain() {
             Ok(Proved { statement, key })
         } else {
             Err(Refused::Reworded)

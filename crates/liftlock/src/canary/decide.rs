@@ -162,7 +162,7 @@ impl Panel {
             }
             Some(blind) => Progress::Blind(Judgement::blind(&self, blind)),
             None => {
-                let sampled = is_sampled(self.policy(), tallies, step);
+                let sampled = is_sampled(self.policy(), tallies, step) && self.is_tested();
                 let reached = match (sampled, self.passed()) {
                     (true, _) => Reached::Yes,
                     (false, Some(_)) => Reached::Proved,

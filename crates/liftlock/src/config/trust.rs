@@ -217,7 +217,7 @@ impl Person {
             .strip_suffix('>')
             .and_then(|rest| rest.rsplit_once('<'));
         let entry = address.map_or(entry, |(_, address)| address.trim());
-        let same = |known: &str| known.eq_ignore_ascii_case(entry);
+        let same = |known: &str| known.trim().eq_ignore_ascii_case(entry);
         let login = entry.split_once(':').map(|(_, login)| login);
         // An id that is somebody's login is taken for theirs: that only takes
         // a right away.

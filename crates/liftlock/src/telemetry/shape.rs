@@ -58,7 +58,7 @@ impl Counter {
 
     pub(super) fn spacing(&self) -> Option<Span> {
         match self {
-            Self::Raw(answer) => spacing(&answer.series),
+            Self::Raw(answer) => spacing(&answer.series.iter().collect::<Vec<_>>()),
             // A look comes every interval, give or take how long one takes.
             Self::Polled(_) | Self::Increments(_) => None,
         }
@@ -87,7 +87,7 @@ fn newest(series: &[Series]) -> Option<Time> {
 }
 
 /// The median time between two samples of the series that has the most.
-fn spacing(series: &[Series]) -> Option<Span> {
+pub(super) fn spacing(series: &[&Series]) -> Option<Span> {
     let most = series.iter().max_by_key(|one| one.samples.len())?;
     let mut gaps: Vec<i64> = most
         .samples

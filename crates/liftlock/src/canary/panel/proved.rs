@@ -27,14 +27,20 @@ impl Panel {
         names.collect()
     }
 
-    /// Whether the planned sample was seen, and in no decisive histogram all
-    /// edges that could tell were left untested.
+    /// Whether the planned sample was seen, in no decisive histogram all edges
+    /// that could tell were left untested, and decisive means were compared.
     pub(in crate::canary) fn is_sampled(&self) -> bool {
         let sampled = |lead: &Strand| lead.state.is_sampled();
+        self.lead().is_some_and(sampled) && self.is_tested()
+    }
+
+    /// Whether no decisive metric was left out of the tests.
+    pub(in crate::canary) fn is_tested(&self) -> bool {
         let same = |a: &&Strand, b: &&Strand| a.metric == b.metric;
         let decisive: Vec<&Strand> = self.decisive().collect();
         let mut metrics = decisive.chunk_by(same);
-        self.lead().is_some_and(sampled)
+        let untold = |strand: &&&Strand| strand.most.is_some() && !strand.state.has_told();
+        !decisive.iter().any(|strand| untold(&strand))
             && metrics.all(|metric| {
                 let judged = metric.iter().any(|strand| strand.is_judged());
                 let pilots = || metric.iter().filter_map(|strand| strand.pilot);

@@ -141,7 +141,7 @@ fn read(
             }
         }
         for metric in scope.metrics {
-            times.extend(metric.times());
+            times.extend(metric.times().filter(|time| *time > 0));
             for (selector, found) in wanted.iter().zip(found.iter_mut()) {
                 pick(&metric, selector, (&common, &resource, found))?;
             }

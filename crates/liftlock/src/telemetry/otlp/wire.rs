@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::Labels;
 use super::stream::{Point, Temporality};
 
+/// The most bounds of one histogram; libraries make a dozen.
+const MOST_BOUNDS: usize = 1_000;
+
 /// `FLAGS`: the point says that there is no value any more.
 const NO_RECORDED_VALUE: u64 = 1;
 
@@ -206,6 +209,9 @@ impl Number {
         name: &str,
         temporality: Option<Temporality>,
     ) -> Result<Vec<Counted>, String> {
+        if self.explicit_bounds.len() > MOST_BOUNDS {
+            return Err(format!("`{name}` has more than {MOST_BOUNDS} bounds"));
+        }
         let inside: Vec<f64> = self
             .bucket_counts
             .iter()

@@ -10,6 +10,7 @@ use crate::canary::{Most, Reason};
 use crate::telemetry::invalid::Invalid;
 use crate::telemetry::matcher::Matcher;
 use crate::telemetry::series::{Answer, Series};
+use crate::telemetry::shape::spacing;
 use crate::telemetry::window::Window;
 use crate::time::Time;
 
@@ -97,7 +98,11 @@ impl Wanted {
         let side = |slot: &str| -> Result<Side, Missing> {
             let slot = values.about(slot)?;
             let ours: Vec<&Series> = all().filter(|one| slot.fits(&one.labels)).collect();
-            Ok(Side::of(window, most, &ours))
+            let (interval, spacing) = (window.interval, spacing(&ours));
+            match spacing.filter(|spacing| *spacing > interval) {
+                Some(spacing) => Err(Invalid::Interval { interval, spacing }.into()),
+                None => Ok(Side::of(window, most, &ours)),
+            }
         };
         let canary = side(slots.canary)?;
         let baseline = slots.baseline.map(side).transpose()?.unwrap_or_default();
@@ -244,6 +249,30 @@ mod tests {
         }];
         let refused = wanted.gather(&wanted.metric, (window, SLOTS), &answers);
         assert!(matches!(refused, Err(Missing::Counts(Invalid::Both(_)))));
+    }
+
+    #[test]
+    fn a_gauge_that_is_told_less_often_than_rows_end_is_refused() {
+        let file = r#"metrics: [{name: memory, gauge: 'm{v="{slot}"}', most: 8}]"#;
+        let wanted = super::super::parse(file, PLAIN).unwrap().remove(0);
+        let window = Window {
+            from: at(0),
+            to: at(400),
+            interval: Span::seconds(20),
+        };
+        let sparse = |first: i64| [0, 80, 160, 240].map(|later| (first + later, 1.0));
+        let answers = [Answer {
+            series: vec![
+                series("v1", "a", &sparse(5)),
+                series("v2", "b", &sparse(45)),
+            ],
+            ..Answer::default()
+        }];
+        let refused = wanted.gather(&wanted.metric, (window, SLOTS), &answers);
+        let Err(Missing::Counts(Invalid::Interval { spacing, .. })) = refused else {
+            panic!("rows that hold one slot compare nothing");
+        };
+        assert_eq!(spacing, Span::seconds(80));
     }
 
     #[test]

@@ -186,8 +186,9 @@ impl Wanted {
         let mut arms = |part: &dyn Fn(&str) -> Result<Arms, Error>| -> Result<Gathered, Missing> {
             let baseline = slots.baseline.map(part).transpose()?;
             let canary = part(slots.canary)?;
-            let unseen = baseline.as_ref().is_none_or(|arms| arms.bad.is_empty());
-            silent = silent && unseen && canary.bad.is_empty();
+            // Of the known version: all of it bad, nothing would be worse.
+            let known = baseline.as_ref().unwrap_or(&canary);
+            silent = silent && known.bad.is_empty();
             Ok(count(rules, baseline.as_ref(), &canary)?)
         };
         let counts = match &self.counts {
@@ -292,7 +293,10 @@ fn hole(answers: &[Answer], slot: &super::matcher::Wanted, edges: &[Edge]) -> Op
         let bound = one.labels.get(BOUND).map_or("", String::as_str);
         let edge = match bound {
             ALL => None,
-            bound => Some(bound.parse().ok()?),
+            bound => match bound.parse() {
+                Ok(edge) => Some(edge),
+                Err(_) => continue,
+            },
         };
         found.entry(target.collect()).or_default().insert(edge);
     }
@@ -678,6 +682,12 @@ mod tests {
             (window(), SLOTS),
             std::slice::from_ref(&answer),
         );
+        assert_eq!(found.unwrap().faults[0].reason, Reason::Partial);
+        // Beside a version of which all seems bad, nothing would be worse.
+        let labels = [("__name__", "m"), ("v", "v.2"), ("ok", "yes")];
+        let mut only = answer.clone();
+        only.series.push(series(&labels, 10));
+        let found = good.gather(&good.metric, (window(), SLOTS), &[only]);
         assert_eq!(found.unwrap().faults[0].reason, Reason::Partial);
         assert_eq!(bad.queries(SLOTS, Span::seconds(1)).len(), 2);
         let some = Answer {
