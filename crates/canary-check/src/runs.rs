@@ -274,12 +274,18 @@ impl Settings {
         let Some(environment) = self.protected() else {
             return Ok(());
         };
+        let fewer = match args.at_most {
+            Some(_) => "at-most",
+            None => "successes",
+        };
         let looser = [
             ("risk", policy.beta > Policy::default().beta),
-            ("at-most", policy.sample.requests < floor),
+            (fewer, policy.sample.requests < floor),
             ("count-failures", args.count_failures),
             ("max-staleness", policy.max_staleness > staleness),
             ("trusted-key", !args.trusted_keys.is_empty()),
+            // Nobody signed a log.
+            ("runs", args.runs.is_some()),
         ];
         if environment.metrics.is_some() || environment.slots.is_some() {
             let message = "the policy has this environment judged by its traffic, not by runs";

@@ -216,13 +216,15 @@ fn results_that_nobody_saw_signed_are_as_old_as_the_release() {
     assert_eq!(run(folder.path(), &untrusted).status.code(), Some(2));
 }
 
+const PROTECTED: &str = "file:policy.yaml";
+
 #[test]
 fn a_protected_policy_lets_nobody_ask_for_fewer_runs_or_for_runs_in_the_place_of_traffic() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path(), "2026-01-01T00:00:00Z");
     let digest = job().to_string();
     log(folder.path(), 59, "passed");
-    let ask = |environment: &str, more: &[&str]| {
+    let ask = |policy: &str, environment: &str, more: &[&str]| {
         let metrics = "metrics: { counts: counts.csv }";
         let rules = format!(
             "version: 1\nservice: shop\nenvironments:\n  batch: {{}}\n  long: {{ bake: 2h }}\n  traffic: {{ {metrics} }}\n"
@@ -231,7 +233,7 @@ fn a_protected_policy_lets_nobody_ask_for_fewer_runs_or_for_runs_in_the_place_of
         std::fs::write(folder.path().join("liftlock.yaml"), &rules).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_canary-check"))
             .env_clear()
-            .env("LIFTLOCK_POLICY", "file:policy.yaml")
+            .env("LIFTLOCK_POLICY", policy)
             .current_dir(folder.path())
             .args([
                 "runs", "--format", "json", "--runs", "runs.csv", "--digest", &digest,
@@ -250,17 +252,21 @@ fn a_protected_policy_lets_nobody_ask_for_fewer_runs_or_for_runs_in_the_place_of
         ["--max-staleness", "3d"],
         ["--count-failures", "--at-most=5%"],
     ] {
-        let (code, stderr) = ask("batch", &more);
+        let (code, stderr) = ask(PROTECTED, "batch", &more);
         assert_eq!(code, Some(3), "{more:?} {stderr}");
-        assert!(stderr.contains("would loosen the policy"), "{stderr}");
+        let told = format!("`{}` would loosen the policy", more[0]);
+        assert!(stderr.contains(&told), "{stderr}");
     }
-    let (code, stderr) = ask("traffic", &[]);
+    let (code, stderr) = ask(PROTECTED, "batch", &[]);
+    assert_eq!(code, Some(3), "nobody signed the log: {stderr}");
+    assert!(stderr.contains("`--runs` would loosen"), "{stderr}");
+    let (code, stderr) = ask(PROTECTED, "traffic", &[]);
     assert_eq!(code, Some(3), "{stderr}");
     assert!(stderr.contains("by its traffic"), "{stderr}");
-    assert_eq!(ask("batch", &[]).0, Some(0));
-    assert_eq!(ask("batch", &["--at-most", "1%"]).0, Some(11));
+    assert_eq!(ask("", "batch", &[]).0, Some(0));
+    assert_eq!(ask("", "batch", &["--at-most", "1%"]).0, Some(11));
     // The runs span an hour of the two.
-    assert_eq!(ask("long", &[]).0, Some(11));
+    assert_eq!(ask("", "long", &[]).0, Some(11));
 }
 
 #[test]

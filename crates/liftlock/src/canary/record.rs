@@ -14,12 +14,14 @@ use super::notes::Notes;
 use super::panel::Panel;
 use super::policy::{ALGORITHM, Invalid, Policy};
 use super::probe::Probe;
+use super::reason::Reason;
 use super::sight::{Blind, Shift, Sight};
 use crate::digest::Digest;
 use crate::failure::{Explain, Kind};
 use crate::json;
 use crate::name::Name;
 use crate::time::Time;
+use crate::verdict::Verdict;
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -201,7 +203,9 @@ pub fn replay(bytes: &[u8]) -> Result<Replayed, ParseError> {
                     });
                 }
                 replayed = Some(entry.judge(&mut panel, &head.shifts));
-                tallies.extend(entry.tallies);
+                let used = panel.last();
+                let taken = entry.tallies.into_iter();
+                tallies.extend(taken.filter(|tally| Some(tally.time) <= used));
                 asked.extend(entry.asked);
                 for note in &entry.notes {
                     notes.take(note);
@@ -225,7 +229,9 @@ pub fn replay(bytes: &[u8]) -> Result<Replayed, ParseError> {
 }
 
 impl Entry {
-    /// Judges as this look did.
+    /// Judges as this look did. Half an answer may lack the bad requests
+    /// alone: it can fail the canary, but its rows are not taken, so that the
+    /// next look asks for them again.
     #[must_use]
     pub fn judge(&self, panel: &mut Panel, shifts: &[Shift]) -> Judgement {
         let sight = Sight {
@@ -233,7 +239,16 @@ impl Entry {
             changing: Vec::new(),
             faults: self.faults.clone(),
         };
-        panel.decide(&self.tallies, &sight, self.at)
+        let half = |fault: &Blind| fault.reason == Reason::Partial;
+        if !self.faults.iter().any(half) {
+            return panel.decide(&self.tallies, &sight, self.at);
+        }
+        let mut all = panel.clone();
+        let found = all.decide(&self.tallies, &sight, self.at);
+        if found.verdict == Verdict::Fail {
+            *panel = all;
+        }
+        found
     }
 }
 
@@ -316,10 +331,9 @@ impl Explain for ParseError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canary::Standing;
     use crate::canary::counts::Pair;
     use crate::canary::metric::{Edge, Role};
-    use crate::canary::{Reason, Standing};
-    use crate::verdict::Verdict;
 
     fn minute(number: i64) -> Time {
         Time::from_unix_millis(1_795_435_200_000 + 60_000 * number).unwrap()
@@ -390,6 +404,37 @@ mod tests {
         let line = |judgement: &Judgement| json::line(judgement).unwrap();
         assert_eq!(line(&again.judgement), line(&judgement));
         assert_eq!(again.claimed, Some(again.judgement));
+    }
+
+    #[test]
+    fn half_an_answer_is_asked_for_again_and_passes_nothing() {
+        let head = Head::new(&Policy::default(), &[]);
+        let row = |at: i64, bad: u64| Tally {
+            time: minute(at),
+            counts: vec![Pair::from([600, 12, 600, bad])],
+        };
+        let look = |at: i64, faults: Vec<Blind>, tallies: Vec<Tally>| Entry {
+            faults,
+            tallies,
+            ..looks(at).remove(usize::try_from(at - 1).unwrap())
+        };
+        let half = || vec![Blind::new(Reason::Partial, "the source warns")];
+        // Without the series of the canary's errors nothing seems bad.
+        let missing = look(20, half(), (1..=20).map(|at| row(at, 0)).collect());
+        let mut panel = head.panel().unwrap();
+        assert_eq!(missing.judge(&mut panel, &[]).verdict, Verdict::Blind);
+        assert_eq!(panel.last(), None, "no row of it is taken");
+        let whole = look(21, Vec::new(), (1..=21).map(|at| row(at, 16)).collect());
+        let found = whole.judge(&mut panel, &[]);
+        assert_ne!(found.verdict, Verdict::Pass, "{found:?}");
+        assert_eq!(panel.last(), Some(minute(21)));
+        // What half an answer shows to be worse is so all the more.
+        let mut panel = head.panel().unwrap();
+        let worse = look(20, half(), (1..=20).map(|at| row(at, 60)).collect());
+        assert_eq!(worse.judge(&mut panel, &[]).verdict, Verdict::Fail);
+        assert!(panel.last().is_some());
+        let (bytes, _) = written(&head, &[missing, whole]);
+        assert_eq!(replay(&bytes).unwrap().tallies.len(), 21);
     }
 
     #[test]

@@ -119,7 +119,10 @@ pub fn judge(policy: &Policy, runs: &[Run], (failures, now): (Failures, Time)) -
         return Judgement::blind(&panel, Blind::new(Reason::Unreadable, detail));
     }
     match failures {
-        Failures::Counted => counted(panel.judge(&tallies, &Sight::default(), now)),
+        Failures::Counted => {
+            let found = panel.judge(&tallies, &Sight::default(), now);
+            counted(found, within(policy, &runs))
+        }
         Failures::Fail => {
             let failed = runs.iter().find(|run| run.outcome == Outcome::Failed);
             let last = failed.map(|run| run.time);
@@ -182,7 +185,7 @@ fn undecided(
     runs: &[Run],
     (passed, open, now): (u64, u64, Time),
 ) -> Option<(Reason, String)> {
-    let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
+    let Some(last) = runs.last() else {
         return Some((
             Reason::NoRows,
             "no run of the candidate is known".to_owned(),
@@ -204,19 +207,32 @@ fn undecided(
         let detail = format!("{passed} of {all} runs passed and none failed, {open} more runs");
         return Some((Reason::RunsTooFew, detail));
     }
-    let lasted = Span::from_millis(span(first.time, last.time));
-    (lasted < policy.sample.time).then(|| {
-        let wanted = policy.sample.time;
-        let detail =
-            format!("{passed} runs passed within {lasted}, of the {wanted} that are wanted");
+    within(policy, runs).map(|within| {
+        let detail = format!("{passed} runs passed {within}");
         (Reason::RunsTooFew, detail)
     })
 }
 
+/// In how little time all runs were, where more is wanted.
+fn within(policy: &Policy, runs: &[Run]) -> Option<String> {
+    let (first, last) = (runs.first()?, runs.last()?);
+    let lasted = u64::try_from(last.time.millis_since(first.time)).unwrap_or(0);
+    let (lasted, wanted) = (Span::from_millis(lasted), policy.sample.time);
+    (lasted < wanted).then(|| format!("within {lasted}, of the {wanted} that are wanted"))
+}
+
 /// A verdict over requests, said of runs.
-fn counted(found: Judgement) -> Judgement {
+fn counted(found: Judgement, short: Option<String>) -> Judgement {
     let Arm { total, bad } = found.canary;
     let runs = format!("{bad} of {total} runs did not pass");
+    if let (Verdict::Pass, Some(within)) = (found.verdict, short) {
+        return Judgement {
+            verdict: Verdict::Inconclusive,
+            reason: Reason::RunsTooFew,
+            detail: Some(format!("{runs}, {within}")),
+            ..found
+        };
+    }
     let said = if found.verdict == Verdict::Fail {
         Some((
             Reason::RunsFailed,

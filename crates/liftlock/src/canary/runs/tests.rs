@@ -174,6 +174,14 @@ fn counted_failures_fail_only_when_they_are_proved_to_be_too_many() {
         (Verdict::Pass, Reason::RunsPassed)
     );
     assert_eq!(of(40, 400).verdict, Verdict::Inconclusive);
+    // A proof in less time than is wanted waits for it.
+    let mut longer = policy("10%");
+    longer.sample.time = Span::seconds(86_400);
+    let found = judge(&longer, &passed(400), (Failures::Counted, at(400)));
+    assert_eq!(
+        (found.verdict, found.reason),
+        (Verdict::Inconclusive, Reason::RunsTooFew)
+    );
     // What is not known to have passed counts as failed.
     let mut lost = passed(40);
     for run in &mut lost[10..30] {
