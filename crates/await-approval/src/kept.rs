@@ -5,12 +5,12 @@ use std::path::Path;
 use liftlock::approval::request::Identified;
 use liftlock::approval::{Asked, Closed, closed_key, question_key, request_key};
 use liftlock::digest::Digest;
-use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::failure::{Failure, Kind};
 use liftlock::json;
 use liftlock::state::Document;
 use liftlock::time::Time;
-use liftlock_io::file;
 use liftlock_io::store::{Put, Store, Swap};
+use liftlock_io::{asked, file};
 
 use crate::settings::Settings;
 
@@ -29,7 +29,7 @@ pub(crate) fn read(reference: &str, settings: &Settings) -> Result<Identified, F
         Err(_) => {
             let limit = u64::try_from(json::LARGEST).unwrap_or(u64::MAX);
             let bytes = file::read(Path::new(reference), limit)?;
-            understood(&bytes, reference)?
+            asked::understood(&bytes, reference)?
         }
     };
     settings.check_service(&asked.request.service, "the request")?;
@@ -37,34 +37,14 @@ pub(crate) fn read(reference: &str, settings: &Settings) -> Result<Identified, F
 }
 
 fn by_digest(digest: &Digest, settings: &Settings) -> Result<Identified, Failure> {
-    let (Some(rules), Some(state)) = (&settings.rules, settings.state()?) else {
-        let message = "without a configuration there is no store to find the request in";
-        return Err(Failure::new(Kind::Usage, message)
-            .with_hint("give the file that `await-approval request --output` wrote"));
-    };
-    for environment in rules.environments.keys() {
-        let key = request_key(&rules.service, environment, digest);
-        let Some(stored) = state.get(&key)? else {
-            continue;
-        };
-        let asked = understood(&stored.bytes, &key)?;
-        return if asked.digest == *digest {
-            Ok(asked)
-        } else {
-            let message = format!("`{key}` in the state store was altered");
-            Err(Failure::new(Kind::Refuted, message))
-        };
+    match (&settings.rules, settings.state()?) {
+        (Some(rules), Some(state)) => asked::find(rules, state.as_ref(), digest),
+        (_, _) => {
+            let message = "without a configuration there is no store to find the request in";
+            Err(Failure::new(Kind::Usage, message)
+                .with_hint("give the file that `await-approval request --output` wrote"))
+        }
     }
-    let message = format!("there is no request {digest} in `{}`", rules.state);
-    Err(Failure::new(Kind::Invalid, message))
-}
-
-fn understood(bytes: &[u8], name: &str) -> Result<Identified, Failure> {
-    Identified::parse(bytes).map_err(|error| {
-        let kind = error.kind();
-        let told = Failure::from(error).lines().join(": ");
-        Failure::new(kind, format!("cannot understand `{name}`: {told}"))
-    })
 }
 
 /// The request that asks the question of `wanted`: one that is open already,
@@ -132,7 +112,7 @@ fn still_asked(
     })?;
     let key = request_key(service, environment, &pointer.request);
     let stored = state.get(&key)?.ok_or_else(|| altered(&key))?;
-    let asked = understood(&stored.bytes, &key)?;
+    let asked = asked::understood(&stored.bytes, &key)?;
     if asked.digest != pointer.request || asked.request.question() != wanted.request.question() {
         return Err(altered(&key));
     }

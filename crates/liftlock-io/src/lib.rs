@@ -3,6 +3,7 @@
 //! Nothing in this crate decides: bytes come in, bytes go out, and what they
 //! mean is asked of `liftlock`.
 
+pub mod asked;
 #[cfg(feature = "sign")]
 pub mod attest;
 #[cfg(feature = "cli")]

@@ -64,6 +64,21 @@ pub fn of_images(service: &Name, images: &[Image]) -> Result<Identified, ParseEr
     identified(service, artifacts).ok_or(ParseError::Nothing)
 }
 
+/// The images that a release is; none where a `release.json` tells of it.
+///
+/// # Errors
+///
+/// Fails when it does not tell where one of them is.
+pub fn images(release: &Identified) -> Result<Vec<Image>, ParseError> {
+    if !release.reference().is_foreign() {
+        return Ok(Vec::new());
+    }
+    let artifacts = release.release.artifacts.iter();
+    artifacts
+        .map(|(name, artifact)| format!("{name}={}@{}", artifact.name, artifact.digest).parse())
+        .collect()
+}
+
 /// The release that a reference tells of; nothing where a `release.json` does.
 #[must_use]
 pub fn of_reference(service: &Name, reference: &Reference) -> Option<Identified> {
@@ -215,6 +230,8 @@ mod tests {
         );
         assert_eq!(two.digest, Digest::of(list.as_bytes()));
         assert!(one.reference().is_foreign() && two.reference().is_foreign());
+        let found = images(&two).unwrap();
+        assert_eq!(of_images(&shop(), &found).unwrap(), two);
         let known = of_reference(&shop(), &two.reference()).unwrap();
         assert_eq!(known.reference(), two.reference());
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use liftlock::digest::Digest;
 use liftlock::foreign::Image;
 use liftlock::name::Name;
 use liftlock_io::cli::{Arguments, Globals};
@@ -66,13 +67,16 @@ pub(crate) struct Wanted {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Chosen {
     /// The release: a `release.json`
-    #[arg(long, value_name = "FILE", required_unless_present = "artifact")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["artifact", "request"])]
     pub(crate) release: Option<PathBuf>,
     /// Without a `release.json`: an image by its digest, as NAME=IMAGE@sha256:DIGEST; repeatable
     #[arg(long, value_name = "ARTIFACT", conflicts_with = "release")]
     pub(crate) artifact: Vec<Image>,
+    /// The release that people were asked about by this request
+    #[arg(long, value_name = "DIGEST", conflicts_with_all = ["release", "artifact"])]
+    pub(crate) request: Option<Digest>,
     /// With `--artifact`: what people call the release
-    #[arg(long, value_name = "TEXT", conflicts_with = "release")]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["release", "request"])]
     pub(crate) id: Option<String>,
     /// A bundle, or several one a line, that is evidence too; repeatable
     #[arg(long, value_name = "FILE")]

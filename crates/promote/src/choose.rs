@@ -1,19 +1,34 @@
 //! The release that the flags choose, with the evidence that comes along.
 
+use liftlock::config::effective::Rules;
 use liftlock::failure::{Failure, Kind};
 use liftlock::foreign;
 use liftlock::name::Name;
 use liftlock::release::Identified;
 use liftlock_engine::{World, open};
+use liftlock_io::asked;
 use liftlock_io::cli::Session;
+use liftlock_io::store::Store;
 
 use crate::args::Chosen;
 
 impl Chosen {
-    /// The release: from its file, or from the images that it is.
-    pub(crate) fn read(&self, service: &Name) -> Result<Identified, Failure> {
+    /// The release: from its file, from a request, or from the images that it is.
+    pub(crate) fn read(&self, rules: &Rules, state: &dyn Store) -> Result<Identified, Failure> {
+        if let Some(digest) = &self.request {
+            return Ok(asked::find(rules, state, digest)?.release);
+        }
+        self.at_hand(&rules.service)
+    }
+
+    /// As [`Self::read`], where there are no rules and so no requests.
+    pub(crate) fn at_hand(&self, service: &Name) -> Result<Identified, Failure> {
         if let Some(path) = &self.release {
             return open::release(path);
+        }
+        if self.request.is_some() {
+            let message = "without a configuration there is no store to find the request in";
+            return Err(Failure::new(Kind::Usage, message).with_hint("give `--release FILE`"));
         }
         let release = foreign::of_images(service, &self.artifact)?;
         match &self.id {
@@ -26,7 +41,7 @@ impl Chosen {
 
     /// Brings the evidence that is attached to the images or in files.
     pub(crate) fn bring(&self, world: &mut World, release: &Identified) -> Result<(), Failure> {
-        world.bring(release, &self.artifact)?;
+        world.bring(release, &foreign::images(release)?)?;
         world.bring_files(&release.reference(), &self.bundle)
     }
 
@@ -37,7 +52,7 @@ impl Chosen {
         environment: &Name,
     ) -> Result<(World, Identified), Failure> {
         let mut world = open::world(session, environment)?;
-        let release = self.read(&world.rules.service)?;
+        let release = self.read(&world.rules, world.state.as_ref())?;
         open::fits(&world, &release)?;
         self.bring(&mut world, &release)?;
         Ok((world, release))

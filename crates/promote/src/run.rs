@@ -82,7 +82,7 @@ fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
         Some(rules) => {
             let origin = rules.origin;
             let mut world = open::within(session, rules, &wanted.environment)?;
-            let release = wanted.release.read(&world.rules.service)?;
+            let release = wanted.release.read(&world.rules, world.state.as_ref())?;
             open::fits(&world, &release)?;
             wanted.release.bring(&mut world, &release)?;
             (world, release, origin)
@@ -115,7 +115,7 @@ fn without_rules(session: &Session, wanted: &Wanted) -> Result<(World, Identifie
             return Err(Failure::new(Kind::Usage, message).with_hint("add `--service NAME`"));
         }
     };
-    let release = wanted.release.read(&named)?;
+    let release = wanted.release.at_hand(&named)?;
     let mut world = open::from_targets(session, &named, &wanted.environment, &wanted.target)?;
     wanted.release.bring(&mut world, &release)?;
     Ok((world, release))
@@ -123,7 +123,7 @@ fn without_rules(session: &Session, wanted: &Wanted) -> Result<(World, Identifie
 
 fn promote(session: &Session, moved: &Moved) -> Result<Report, Failure> {
     let mut world = open::world(session, &moved.environment)?;
-    let release = moved.release.read(&world.rules.service)?;
+    let release = moved.release.read(&world.rules, world.state.as_ref())?;
     let reference = release.reference();
     let taken = open::fits(&world, &release)
         .and_then(|()| moved.release.bring(&mut world, &release))

@@ -1,0 +1,68 @@
+//! A release that is known by the request about it alone.
+#![cfg(test)]
+
+use std::fs;
+
+use liftlock::digest::Digest;
+use testkit::house::House;
+
+/// Version 1 is live, and version 2 was approved.
+fn approved() -> (House, String) {
+    let mut house = House::new().unwrap();
+    house.open().unwrap();
+    house.release("1").unwrap();
+    house.promote(0, "1").unwrap();
+    house.release("2").unwrap();
+    house
+        .configure("requires: [signature]", "requires: [signature, approval]")
+        .unwrap();
+    house.approve("2", "production").unwrap();
+    let request = Digest::of(house.text("request-2.json").as_bytes()).to_string();
+    (house, request)
+}
+
+const RUN: [&str; 4] = ["run", "--environment", "production", "--request"];
+
+#[test]
+fn a_request_that_nobody_knows_or_that_was_altered_moves_nothing() {
+    let (house, request) = approved();
+    let other = Digest::of(b"other").to_string();
+    let unknown = house.run("promote", &[&RUN[..], &[&other]].concat());
+    let output = unknown.output().unwrap();
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stderr.contains("there is no request"),
+        "{}",
+        output.stderr
+    );
+    let name = format!(
+        ".liftlock/state/approvals/shop/production/{}.json",
+        request.trim_start_matches("sha256:")
+    );
+    let text = house.text(&name);
+    assert!(text.contains("production"), "{text}");
+    fs::write(
+        house.path(&name),
+        text.replacen(r#""id":""#, r#""id":"x"#, 1),
+    )
+    .unwrap();
+    let output = house.run("promote", &[&RUN[..], &[&request]].concat());
+    let output = output.output().unwrap();
+    assert_eq!(output.code, 10, "{}{}", output.stdout, output.stderr);
+    assert!(output.stderr.contains("was altered"), "{}", output.stderr);
+    assert_eq!(house.state()["live"]["release"]["id"], "shop-1");
+    let bare = ["plan", "--no-config", "--service", "shop"];
+    let bare = [&bare[..], &RUN[1..], &[&request]].concat();
+    let output = house.run("promote", &bare).output().unwrap();
+    assert_eq!(output.code, 2, "{}", output.stderr);
+}
+
+#[test]
+fn what_was_approved_is_promoted_by_the_request_without_its_file() {
+    let (house, request) = approved();
+    fs::remove_file(house.path("release-2.json")).unwrap();
+    let args = [&RUN[..], &[&request]].concat();
+    let told = house.expect(0, "promote", &args).unwrap().json().unwrap();
+    assert_eq!(told["verdict"], "pass", "{told}");
+    assert_ne!(house.state()["live"]["release"]["id"], "shop-1");
+}
