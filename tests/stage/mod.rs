@@ -183,10 +183,7 @@ pub(crate) fn binaries() -> PathBuf {
 pub(crate) fn set() -> TempDir {
     let stage = tempfile::tempdir().unwrap();
     let folder = stage.path();
-    for name in ["actions", "templates", "scripts"] {
-        copy(&root().join(name), &folder.join(name));
-    }
-    fs::copy(root().join("action.yml"), folder.join("action.yml")).unwrap();
+    product(folder);
     counts(folder, "calm.csv", (60, 3));
     counts(folder, "burning.csv", (60, 60));
     counts(folder, "few.csv", (1, 0));
@@ -211,6 +208,14 @@ pub(crate) fn set() -> TempDir {
     fs::write(&entry, text.replace("one", "own")).unwrap();
     commit(folder);
     stage
+}
+
+/// Copies what users refer to: actions, components and workflows.
+pub(crate) fn product(folder: &Path) {
+    for name in ["actions", "templates", "scripts", ".github/workflows"] {
+        copy(&root().join(name), &folder.join(name));
+    }
+    fs::copy(root().join("action.yml"), folder.join("action.yml")).unwrap();
 }
 
 /// Commits everything, on a branch whose remote is known but not there.

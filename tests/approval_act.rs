@@ -1,0 +1,255 @@
+//! Asking, judging and going on, by the workflows that users call.
+
+#![cfg(test)]
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::cli::{Output, Run};
+use testkit::git;
+use testkit::house::House;
+use testkit::peers::{self, root};
+use testkit::samples::Key;
+use testkit::servers::github::{GitHub, Token};
+
+#[allow(dead_code, reason = "only the parts that every runner needs are used")]
+mod stage;
+
+/// What the page tells users to write, with the version of this workspace.
+fn page() -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join("docs/workflows.md")).unwrap();
+    let version = concat!("@v", env!("CARGO_PKG_VERSION"));
+    let blocks = text.split("```yaml\n# ").skip(1);
+    blocks
+        .map(|block| {
+            let (name, rest) = block.split_once('\n').unwrap();
+            let (yaml, _) = rest.split_once("```").unwrap();
+            let yaml = yaml.replace("actions/checkout@<commit>", "actions/checkout@v4");
+            (name.to_owned(), yaml.replace("@<commit>", version))
+        })
+        .collect()
+}
+
+/// A service whose people are on GitHub: alice 7 and bob 8 of two, erin 10 is
+/// not asked. The registry and the stores are outside its repository.
+struct World {
+    house: House,
+    stores: TempDir,
+    repository: TempDir,
+    product: TempDir,
+    github: GitHub,
+    token: String,
+    issue: u64,
+}
+
+fn config(house: &House, stores: &Path) -> String {
+    let store = format!("git+file://{}", stores.display());
+    let house = house.path("");
+    let house = house.display().to_string();
+    let house = house.trim_end_matches('/');
+    format!(
+        "version: 1
+service: shop
+state: {store}#refs/liftlock/state
+ledger: {store}#refs/liftlock/ledger
+evidence: file:{house}/.liftlock/evidence
+environments:
+  production:
+    requires: [signature, approval]
+    approval: {{ quorum: 2, people: [alice, bob] }}
+    targets: [{{ registry: {{ image: \"oci-layout:{house}/site\", tag: live }}, artifact: image }}]
+trust:
+  - {{ name: ci-builder, roles: [builder], keys: [{{ key-file: keys/builder.pub }}] }}
+  - {{ name: ci-judge, roles: [judge], keys: [{{ key-file: keys/judge.pub }}] }}
+people:
+  alice: {{ accounts: ['github:7'] }}
+  bob: {{ accounts: ['github:8'] }}
+"
+    )
+}
+
+impl World {
+    fn new() -> Self {
+        let house = House::new().unwrap();
+        house.release("2").unwrap();
+        let stores = tempfile::tempdir().unwrap();
+        git::bare(stores.path()).unwrap();
+        let repository = tempfile::tempdir().unwrap();
+        let folder = repository.path();
+        fs::create_dir_all(folder.join(".github/workflows")).unwrap();
+        fs::create_dir_all(folder.join("keys")).unwrap();
+        for (name, yaml) in page() {
+            fs::write(folder.join(name), yaml).unwrap();
+        }
+        for holder in ["builder", "judge"] {
+            let name = format!("keys/{holder}.pub");
+            fs::copy(house.path(&name), folder.join(&name)).unwrap();
+        }
+        fs::copy(house.path("release-2.json"), folder.join("release.json")).unwrap();
+        fs::write(folder.join("liftlock.yaml"), config(&house, stores.path())).unwrap();
+        stage::commit(folder);
+        let product = tempfile::tempdir().unwrap();
+        stage::product(product.path());
+        stage::commit(product.path());
+        let github = GitHub::start().unwrap();
+        let (issue, token) = github.with(|state| {
+            state.set_clock(liftlock_io::clock::now());
+            for (id, login) in [(7, "alice"), (8, "bob"), (10, "erin")] {
+                state.person(id, login, "write");
+            }
+            (state.issue(10), state.token(Token::Job))
+        });
+        assert_eq!(issue, 1, "the page asks in issue 1");
+        Self {
+            house,
+            stores,
+            repository,
+            product,
+            github,
+            token,
+            issue,
+        }
+    }
+
+    /// Has the workflows run that wait for an event.
+    fn act(&self, event: &str, payload: &Value) -> Output {
+        let act = peers::find("act").unwrap();
+        let file = self.stores.path().join("event.json");
+        fs::write(&file, payload.to_string()).unwrap();
+        let product = format!(
+            "liftlock/liftlock@v{}={}",
+            env!("CARGO_PKG_VERSION"),
+            self.product.path().display()
+        );
+        Run::new(act)
+            .args([event, "--eventpath"])
+            .args([file])
+            .args(["-P", "ubuntu-24.04=-self-hosted", "--no-cache-server"])
+            .args(["--local-repository", &product, "--actor", "erin"])
+            .args(["-s", "GITHUB_TOKEN", "-s", "JUDGE_KEY"])
+            .args(["--env", "GITHUB_REPOSITORY=acme/shop"])
+            .args([
+                "--env".to_owned(),
+                format!("GITHUB_API_URL={}", self.github.url()),
+            ])
+            .args(["--env".to_owned()])
+            .args([format!("LIFTLOCK_BIN_DIR={}", stage::binaries().display())])
+            .env("GITHUB_TOKEN", &self.token)
+            .env("JUDGE_KEY", Key::named("judge").private_pem())
+            .folder(self.repository.path())
+            .limit(Duration::from_secs(180))
+            .output()
+            .unwrap()
+    }
+
+    /// Somebody comments, and the workflow on comments runs.
+    fn say(&self, user: u64, body: &str) -> Output {
+        self.github
+            .with(|state| state.comment(self.issue, user, body));
+        let at = "2026-11-26T12:00:00Z";
+        self.act(
+            "issue_comment",
+            &json!({
+                "action": "created",
+                "issue": { "number": self.issue },
+                "comment": {
+                    "id": 1, "html_url": "https://github.com/", "body": body,
+                    "user": { "id": user, "login": "x", "type": "User" },
+                    "created_at": at, "updated_at": at,
+                },
+            }),
+        )
+    }
+
+    fn dispatch(&self, request: &str) -> Output {
+        self.act(
+            "repository_dispatch",
+            &json!({ "action": "liftlock-approved", "client_payload": { "request": request } }),
+        )
+    }
+
+    /// The digest that the tag points to, if it is there.
+    fn live(&self) -> Option<String> {
+        let index: Value = serde_json::from_str(&self.house.text("site/index.json")).unwrap();
+        let tag = "/annotations/org.opencontainers.image.ref.name";
+        let mut manifests = index["manifests"].as_array().unwrap().iter();
+        let found = manifests.find(|one| one.pointer(tag).and_then(Value::as_str) == Some("live"));
+        Some(found?["digest"].as_str().unwrap().to_owned())
+    }
+}
+
+/// Runs the workflow that asks; the digest of the request, which is asked once.
+fn ask(world: &World) -> String {
+    let asked = world.act("push", &json!({}));
+    assert_eq!(asked.code, 0, "{}{}", asked.stdout, asked.stderr);
+    let bodies = world.github.with(|state| state.bodies(world.issue));
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    let line = bodies[0].lines().find(|line| line.starts_with("/approve "));
+    line.unwrap().trim_start_matches("/approve ").to_owned()
+}
+
+#[test]
+fn a_release_is_asked_about_judged_and_promoted_by_workflows_alone() {
+    if peers::require("act").is_none() {
+        return;
+    }
+    let world = World::new();
+    let request = ask(&world);
+    assert_eq!(ask(&world), request, "asked twice");
+    // Nobody has approved, whatever a dispatch says.
+    let forged = world.dispatch(&request);
+    assert_ne!(forged.code, 0, "{}", forged.stdout);
+    assert_eq!(world.live(), None);
+    let yes = format!("/approve {request}\n`$(touch owned)`; ${{{{ github.token }}}}");
+    let first = world.say(7, &yes);
+    assert_eq!(first.code, 0, "{}{}", first.stdout, first.stderr);
+    let sent = || world.github.with(|state| state.dispatched().to_vec());
+    assert_eq!(sent(), [json!(null); 0], "one of two started it");
+    let second = world.say(8, &yes);
+    assert_eq!(second.code, 0, "{}{}", second.stdout, second.stderr);
+    let sent = sent();
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert_eq!(sent[0]["client_payload"]["request"], request.as_str());
+    for output in [&first, &second] {
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert!(!said.contains(&world.token), "the token was shown");
+        assert!(!said.contains("PRIVATE KEY"), "the key was shown");
+    }
+    let payload = json!({
+        "action": sent[0]["event_type"], "client_payload": sent[0]["client_payload"],
+    });
+    for _ in 0..2 {
+        // The second dispatch finds it done.
+        let promoted = world.act("repository_dispatch", &payload);
+        assert_eq!(promoted.code, 0, "{}{}", promoted.stdout, promoted.stderr);
+        let release: Value = serde_json::from_str(&world.house.text("release-2.json")).unwrap();
+        let image = &release["artifacts"]["image"]["digest"];
+        assert_eq!(world.live().as_deref(), image.as_str());
+    }
+}
+
+#[test]
+fn a_denial_ends_the_workflow_red_and_starts_nothing() {
+    if peers::require("act").is_none() {
+        return;
+    }
+    let world = World::new();
+    let request = ask(&world);
+    let chat = world.say(7, "looks good to me");
+    assert_eq!(chat.code, 0, "{}{}", chat.stdout, chat.stderr);
+    assert!(!chat.stdout.contains("liftlock/actions"), "{}", chat.stdout);
+    let denied = world.say(7, &format!("/deny {request}"));
+    assert_ne!(denied.code, 0, "{}{}", denied.stdout, denied.stderr);
+    for user in [7, 8] {
+        let late = world.say(user, &format!("/approve {request}"));
+        assert_ne!(late.code, 0, "{}{}", late.stdout, late.stderr);
+    }
+    assert_eq!(world.github.with(|state| state.dispatched().len()), 0);
+    let forged = world.dispatch(&request);
+    assert_ne!(forged.code, 0, "{}", forged.stdout);
+    assert_eq!(world.live(), None);
+}
