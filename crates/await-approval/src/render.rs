@@ -57,7 +57,12 @@ struct Outcome<'a> {
     latency: Latency,
 }
 
-pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Path>) -> Report {
+/// The result of asking: to this file as well, and on this page of a forge.
+pub(crate) fn requested(
+    asked: &Identified,
+    policy: &Policy,
+    (output, page): (Option<&Path>, Option<String>),
+) -> Report {
     let request = &asked.request;
     let reference = match output {
         Some(path) => path.display().to_string(),
@@ -80,12 +85,12 @@ pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Pat
         request.expires_at
     );
     let told = asked_lines(asked, policy);
-    let human = format!("{told}\nanswer:  {answer_with}\njudge:   {judge_with}\n");
-    let summary = format!(
-        "{}\n\n```\n{answer_with}\n```\n\nRequest `{}`\n",
-        escape_markdown(&headline),
-        asked.digest
-    );
+    let here = page.as_ref().map(|page| format!("answer:  {page}\n"));
+    let here = here.unwrap_or_default();
+    let human = format!("{told}\n{here}answer:  {answer_with}\njudge:   {judge_with}\n");
+    let here = page.as_ref().map(|page| answer_link(page));
+    let here = here.unwrap_or_else(|| format!("```\n{answer_with}\n```\n"));
+    let summary = format!("{here}\nRequest `{}`\n", asked.digest);
     let quorums = request.rules.iter().map(|rule| rule.quorum);
     let quorums = quorums.fold(0, u32::saturating_add);
     let detail = Requested {
@@ -101,7 +106,12 @@ pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Pat
         answer_with: &answer_with,
         judge_with: &judge_with,
     };
-    Report::new("request", Verdict::Pending, headline)
+    let report = Report::new("request", Verdict::Pending, headline);
+    let report = match page {
+        Some(page) => report.with_output("page", page),
+        None => report,
+    };
+    report
         .with_detail(&detail)
         .with_output("request", asked.digest.to_string())
         .with_output("expires-at", request.expires_at.to_string())
@@ -113,6 +123,16 @@ pub(crate) fn requested(asked: &Identified, policy: &Policy, output: Option<&Pat
             Some(request.service.clone()),
             Some(request.environment.clone()),
         )
+}
+
+/// A link, where the address is a plain one.
+fn answer_link(page: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~:/?#=%&".contains(letter);
+    if page.starts_with("https://") && page.chars().all(plain) {
+        format!("[Answer here]({page})\n")
+    } else {
+        format!("{}\n", escape_markdown(page))
+    }
 }
 
 fn asked_lines(asked: &Identified, policy: &Policy) -> String {

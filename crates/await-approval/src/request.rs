@@ -83,10 +83,7 @@ pub(crate) fn request(
         }
         page = forge::ask(&asked, age, settings)?;
     }
-    let mut report = render::requested(&asked, &policy, args.output.as_deref());
-    if let Some(page) = page {
-        report = report.with_output("page", page);
-    }
+    let report = render::requested(&asked, &policy, (args.output.as_deref(), page));
     Ok(settings.label(report, recorded))
 }
 
