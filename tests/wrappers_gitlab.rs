@@ -2,14 +2,11 @@
 
 #![cfg(test)]
 
-use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::cli::{Output, Run};
 use testkit::peers;
 
 mod stage;
@@ -33,29 +30,6 @@ fn include(case: &Case, more: &[(&str, Value)]) -> String {
         writeln!(yaml, "      {name}: {value}").unwrap();
     }
     yaml
-}
-
-fn run(folder: &Path, pipeline: &str) -> Output {
-    let program = peers::find("gitlab-ci-local").unwrap();
-    fs::write(folder.join(".gitlab-ci.yml"), pipeline).unwrap();
-    stage::commit(folder);
-    let path = env::join_paths(
-        program
-            .parent()
-            .map(Path::to_path_buf)
-            .into_iter()
-            .chain(env::split_paths(&env::var_os("PATH").unwrap())),
-    )
-    .unwrap();
-    Run::new(program)
-        .args(["--force-shell-executor", "--shell-isolation", "--no-color"])
-        .args(["--variable", "GITLAB_CI=true", "--variable"])
-        .args([format!("COSIGN_PASSWORD={PASSWORD}")])
-        .env("PATH", path)
-        .folder(folder)
-        .limit(Duration::from_secs(180))
-        .output()
-        .unwrap()
 }
 
 /// Where a job's artifacts are put.
@@ -116,7 +90,8 @@ fn every_component_passes_and_refuses_as_its_binary_does() {
     // What a job told reaches the next one, and is no flag there.
     pipeline += "next:\n  stage: test\n  needs: [calm]\n  script:\n    \
                  - test \"$LIFTLOCK_OUT_CANARY_CHECK_VERDICT\" = pass\n    - echo reached\n";
-    let output = run(folder, &pipeline);
+    let password = format!("COSIGN_PASSWORD={PASSWORD}");
+    let output = stage::gitlab(folder, &pipeline, &[&password]);
     let said = format!("{}{}", output.stdout, output.stderr);
     assert!(said.contains("> reached"), "{said}");
     assert!(ended(&said, "few", "FAIL 11"), "{said}");

@@ -1,12 +1,16 @@
 //! A repository in which every wrapper has something to pass and to refuse.
 
+#![allow(dead_code, reason = "no test uses all of it")]
+
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
-use testkit::cli::{Run, bin};
+use testkit::cli::{Output, Run, bin};
 use testkit::git;
-use testkit::peers::root;
+use testkit::peers::{self, root};
 
 /// The password of the keys on the stage.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -318,4 +322,29 @@ fn layout(folder: &Path) {
              targets: [{ registry: { image: \"oci-layout:layout\", tag: production }, artifact: api }]\n",
     )
     .unwrap();
+}
+
+/// Runs a pipeline of GitLab in a folder, with variables.
+pub(crate) fn gitlab(folder: &Path, pipeline: &str, variables: &[&str]) -> Output {
+    let program = peers::find("gitlab-ci-local").unwrap();
+    fs::write(folder.join(".gitlab-ci.yml"), pipeline).unwrap();
+    commit(folder);
+    let path = env::join_paths(
+        program
+            .parent()
+            .map(Path::to_path_buf)
+            .into_iter()
+            .chain(env::split_paths(&env::var_os("PATH").unwrap())),
+    )
+    .unwrap();
+    let variables = variables.iter().flat_map(|one| ["--variable", one]);
+    Run::new(program)
+        .args(["--force-shell-executor", "--shell-isolation", "--no-color"])
+        .args(["--variable", "GITLAB_CI=true"])
+        .args(variables)
+        .env("PATH", path)
+        .folder(folder)
+        .limit(Duration::from_secs(180))
+        .output()
+        .unwrap()
 }
