@@ -16,7 +16,7 @@ use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::key::Private;
 use liftlock_io::verify::Local;
-use liftlock_io::{attest, file};
+use liftlock_io::{attest, evidence, file};
 
 use crate::gather::{self, Judged};
 use crate::settings::{Recorded, Settings};
@@ -94,20 +94,26 @@ fn approve(judged: &Judged, signer: &Private) -> Result<Bundle, Failure> {
 }
 
 /// The approval of an earlier run, where it still counts: one pass, one
-/// approval, however often the job is run again.
+/// approval, however often the job is run again and wherever it was killed.
 fn earlier(
     judged: &Judged,
     signer: &Private,
     settings: &Settings,
 ) -> Result<Option<Bundle>, Failure> {
-    let known = judged.end.as_ref().and_then(|end| end.approval);
-    let (Some(known), Some(store)) = (known, settings.evidence()?) else {
+    let Some(store) = settings.evidence()? else {
         return Ok(None);
     };
+    let slug = evidence::slug(APPROVAL)?;
     let found = store.list(&judged.asked.request.release.digest)?;
-    let found = found.iter().find(|item| item.digest == known);
-    let bundle = found.and_then(|item| Bundle::parse(&item.bytes).ok());
-    Ok(bundle.filter(|bundle| counts(bundle, judged, signer).is_ok()))
+    let found = found.iter().filter(|item| item.predicate_slug == slug);
+    let mut counting: Vec<Bundle> = found
+        .filter_map(|item| Bundle::parse(&item.bytes).ok())
+        .filter(|bundle| counts(bundle, judged, signer).is_ok())
+        .collect();
+    // What the end names goes before what a lost race left behind.
+    let known = judged.end.as_ref().and_then(|end| end.approval);
+    counting.sort_by_key(|bundle| (Some(bundle.digest()) != known, bundle.digest()));
+    Ok(counting.into_iter().next())
 }
 
 /// Checks an approval as `promote` will.
@@ -125,8 +131,13 @@ fn counts(bundle: &Bundle, judged: &Judged, signer: &Private) -> Result<(), Fail
         signers: &judged.signers,
         verifier: &Local,
     };
-    recheck::count_again(&proved.statement, &frame, judged.at)?;
-    Ok(())
+    let again = recheck::count_again(&proved.statement, &frame, judged.at)?;
+    if again.request == asked.digest {
+        Ok(())
+    } else {
+        let message = format!("it approves by request {}", again.request);
+        Err(Failure::new(Kind::Refuted, message))
+    }
 }
 
 /// Puts the approval where `promote` looks for it, and closes the request.
@@ -195,11 +206,33 @@ fn note(
     let mut record = gather::record(kind, &judged.asked, judged.at, actor);
     record.verdict = Some(judgement.verdict);
     record.run_url.clone_from(&session.ci.url);
-    record.evidence = approval.map(Bundle::digest).into_iter().collect();
-    let counted = judgement.counted.iter().map(|one| one.bundle);
-    record.evidence.extend(counted);
+    // An approval holds the answers; seen again, those on a forge have other digests.
+    record.evidence = match approval {
+        Some(approval) => vec![approval.digest()],
+        None => judgement.counted.iter().map(|one| one.bundle).collect(),
+    };
     let why = judgement.why.clone();
     record.detail.insert("why".to_owned(), why.into());
-    ledger.append(&gather::identified(record))?;
+    record.id = outcome(judged, approval);
+    ledger.append(&record)?;
     Ok(Recorded::Yes)
+}
+
+/// What tells one outcome of a request from another, whoever judges and when.
+fn outcome(judged: &Judged, approval: Option<&Bundle>) -> record::Id {
+    let judgement = &judged.judgement;
+    let mut parts = vec![
+        record::Kind::ApprovalJudged.word().to_owned(),
+        judged.asked.digest.to_string(),
+        judgement.verdict.word().to_owned(),
+    ];
+    match approval {
+        Some(approval) => parts.push(approval.digest().to_string()),
+        None => parts.extend(judgement.counted.iter().map(|one| {
+            let (person, place) = (&one.person, one.place());
+            format!("{person} for {place} {:?} {}", one.answer, one.made_at)
+        })),
+    }
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    record::Id::derived(&parts)
 }
