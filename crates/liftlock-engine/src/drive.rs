@@ -166,7 +166,10 @@ impl<'a> Engine<'a> {
         loop {
             let run = self.run()?;
             match next(&run.plan, &run.journal) {
-                Next::Up(step) => self.up(&step)?,
+                Next::Up(step) => match self.recalled()? {
+                    Some(why) => self.turn(Verdict::Fail, &why)?,
+                    None => self.up(&step)?,
+                },
                 Next::Back(_) => self.back()?,
                 Next::Done(verdict) => return self.finish(verdict),
             }

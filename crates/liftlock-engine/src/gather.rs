@@ -181,23 +181,28 @@ impl World {
             Who::Identity(_) => count_again(&said.statement, &frame, moment.as_of),
         }
         .map_err(|refused| told(Failure::from(refused)))?;
-        if self.is_denied(&approval.request).map_err(told)? {
-            return Err("the request was denied or withdrawn since".to_owned());
+        match self.recalled(&approval.request).map_err(told)? {
+            Some(why) => Err(why),
+            None => Ok(approval.request),
         }
-        Ok(approval.request)
     }
 
-    /// Whether a request was closed with anything but a pass.
-    fn is_denied(&self, request: &Digest) -> Result<bool, Failure> {
+    /// How a request was denied or taken back, if it was, whatever was approved
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the state cannot be read or understood.
+    pub fn recalled(&self, request: &Digest) -> Result<Option<String>, Failure> {
         let key = closed_key(&self.rules.service, &self.environment.name, request);
         let Some(stored) = self.state.get(&key)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let closed: Closed = json::parse(&stored.bytes).map_err(|error| {
             let message = format!("cannot understand the state `{key}`");
             Failure::because(Kind::Invalid, message, error)
         })?;
-        Ok(closed.denies())
+        Ok(closed.denies().then(|| closed.told()))
     }
 }
 

@@ -7,6 +7,7 @@ use liftlock::name::Name;
 use liftlock::plan::judge::{Decision, Look, Wait, decide};
 use liftlock::plan::{Action, Kind as PlanKind, Step};
 use liftlock::time::Time;
+use liftlock::verdict::Verdict;
 
 use crate::drive::{Engine, under_way};
 use crate::look::{Beside, Question, Seen};
@@ -37,6 +38,10 @@ impl Engine<'_> {
             };
             if self.state.is_aging(now.after(length)) {
                 self.renew(length.duration())?;
+                // Not the step's own verdict: the canary may be well.
+                if let Some(why) = self.recalled()? {
+                    return self.turn(Verdict::Fail, &why);
+                }
             }
             self.pace.wait(length.duration())?;
         }

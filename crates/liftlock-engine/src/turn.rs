@@ -40,6 +40,20 @@ impl Engine<'_> {
         }
     }
 
+    /// Whether what the plan rests on was taken back since: asked before each
+    /// step upwards and while one ripens.
+    pub(crate) fn recalled(&mut self) -> Result<Option<String>, Failure> {
+        let plan = &self.run()?.plan;
+        let Some(request) = plan.approval else {
+            return Ok(None);
+        };
+        match self.attempt(Duration::ZERO, &|engine| engine.world.recalled(&request)) {
+            Ok(why) => Ok(why),
+            Err(failure) if ends_run(&failure) => Err(failure),
+            Err(failure) => Ok(Some(failure.lines().join(": "))),
+        }
+    }
+
     /// What of the chain does not hold any more, by the evidence there is now.
     pub(crate) fn unmet(&self) -> Result<Option<String>, Failure> {
         let run = self.run()?;

@@ -5,6 +5,8 @@
 mod attack;
 mod crash;
 mod metrics;
+mod people;
 mod proxy;
 mod stage;
 mod store;
+mod withdrawal;

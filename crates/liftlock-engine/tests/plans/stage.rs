@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use liftlock::chain::Chain;
 use liftlock::config::effective::Rules;
 use liftlock::digest::Digest;
 use liftlock::failure::Failure;
@@ -22,6 +23,7 @@ use liftlock::state::{Document, Owner};
 use liftlock::statement::{Statement, Subject};
 use liftlock::time::Time;
 use liftlock_engine::foreign::Brought;
+use liftlock_engine::gather::Moment;
 use liftlock_engine::{Engine, Opening, Outcome, Pace, World};
 use liftlock_io::evidence::Evidence;
 use liftlock_io::ledger::Ledger;
@@ -120,6 +122,8 @@ pub(crate) struct Stage {
     pub(crate) evidence: Disk,
     /// What counts in place of a file.
     pub(crate) metrics: Option<Value>,
+    /// Fields of the environment beside or in place of the usual ones.
+    pub(crate) also: Value,
 }
 
 impl Stage {
@@ -157,6 +161,7 @@ impl Stage {
             ledger: Disk::default(),
             evidence: Disk::default(),
             metrics: None,
+            also: json!({}),
         };
         stage.clock.pass(30);
         stage
@@ -166,10 +171,18 @@ impl Stage {
         let at = |name: &str| self.root.join(name).display().to_string();
         let recorded = json!({ "counts": at("counts.csv") });
         let metrics = self.metrics.clone().unwrap_or(recorded);
-        let document = json!({
+        let key = |name: &str| json!({ "keys": [{ "key": Key::named(name).public_pem() }] });
+        let trusted = |name: &str, role: &str| {
+            let mut entry = key(name);
+            entry["name"] = name.into();
+            entry["roles"] = json!([role]);
+            entry
+        };
+        let mut document = json!({
             "version": 1, "service": "shop",
-            "trust": [{ "name": "ci", "roles": ["builder"],
-                        "keys": [{ "key": Key::named("builder").public_pem() }] }],
+            "trust": [trusted("builder", "builder"), trusted("judge", "judge"),
+                      trusted("canary", "canary")],
+            "people": { "alice": key("alice"), "bob": key("bob"), "carol": key("carol") },
             "environments": { "production": {
                 "requires": ["signature"],
                 "place": { "command": ["sh", at("place.sh"), at(""), "{slot}"] },
@@ -183,6 +196,9 @@ impl Stage {
                 "metrics": metrics,
             } },
         });
+        for (field, value) in self.also.as_object().unwrap() {
+            document["environments"]["production"][field] = value.clone();
+        }
         let service = liftlock::config::parse(&document.to_string(), None).unwrap();
         Rules::new(service, Digest::of(b"policy"), PolicyOrigin::Local).unwrap()
     }
@@ -226,9 +242,10 @@ impl Stage {
         let api = format!("api {version}");
         let made = Release::new("shop", version)
             .artifact("api", api.as_bytes())
-            .artifact("image", image.as_bytes())
-            .identified()
-            .unwrap();
+            .artifact("image", image.as_bytes());
+        let document = self.root.join(format!("shop-{version}.json"));
+        fs::write(document, made.bytes()).unwrap();
+        let made = made.identified().unwrap();
         let folder = self.root.join("builds").join(&made.release.id);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("api"), api).unwrap();
@@ -265,13 +282,26 @@ impl Stage {
             release: &release.reference(),
             pointers: &pointers,
             policy: world.rules.policy,
-            approval: None,
+            approval: self.chain(world, release).approval,
             now: self.clock.now(),
         };
         match down {
             Way::Up => promotion(&inputs).unwrap(),
             Way::Down => rollback(&inputs).unwrap(),
         }
+    }
+
+    /// What there is about a release, and what is missing.
+    pub(crate) fn chain(&self, world: &World, release: &Identified) -> Chain {
+        let (reference, now) = (release.reference(), self.clock.now());
+        let gathered = world.gather(&reference, now).unwrap();
+        let moment = Moment {
+            now,
+            as_of: now,
+            plan: None,
+        };
+        let found = world.chain(&reference, &gathered, &self.document(), moment);
+        found.unwrap()
     }
 
     /// Starts a plan in a process of its own, or goes on with it.

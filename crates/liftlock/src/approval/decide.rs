@@ -88,7 +88,7 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
     let rules = tallies(&seats, &left);
     let still_needed = seats.missing();
     let ticket = ticket(policy, evidence.asked, &counted);
-    let (verdict, why) = if evidence.withdrawn {
+    let (verdict, why) = if evidence.withdrawn && denied_by.is_empty() {
         (Verdict::Fail, "the request was denied or withdrawn".into())
     } else if let Some(why) = unfit(policy, request, now) {
         (Verdict::Fail, why)

@@ -23,6 +23,7 @@ mod toy;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ci;
 use crate::digest::Digest;
 use crate::name::Name;
 use crate::span::Span;
@@ -93,6 +94,24 @@ pub struct Closed {
     /// The bundle of the approval, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Digest>,
+    /// Who denied it or took it back, where somebody did by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Withdrawn>,
+}
+
+/// A request that was denied or taken back before anybody judged that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Withdrawn {
+    /// The person of `people:` or the judge of `trust:`.
+    pub by: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The signed no; a judge signs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Digest>,
 }
 
 impl Closed {
@@ -100,5 +119,20 @@ impl Closed {
     #[must_use]
     pub fn denies(&self) -> bool {
         self.verdict != Verdict::Pass
+    }
+
+    /// How it ended, for people.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let at = self.at;
+        match &self.withdrawn {
+            _ if !self.denies() => format!("the request was approved at {at}"),
+            Some(Withdrawn { by, reason, .. }) => {
+                let reason = reason.as_deref().map(|reason| format!(": {}", ci::line(reason)));
+                let reason = reason.unwrap_or_default();
+                format!("the request was withdrawn by {by} at {at}{reason}")
+            }
+            None => format!("the request was denied at {at}"),
+        }
     }
 }

@@ -155,7 +155,9 @@ impl Record {
             Kind::Signed => Some("dev.cdevents.artifact.signed"),
             Kind::ApprovalRequested => Some("dev.cdevents.approval.created"),
             Kind::ApprovalAnswered => Some("dev.cdevents.approval.updated"),
-            Kind::ApprovalJudged => Some("dev.cdevents.approval.closed"),
+            Kind::ApprovalJudged | Kind::ApprovalWithdrawn => {
+                Some("dev.cdevents.approval.closed")
+            }
             Kind::PromotionFinished if passed && self.previous.is_none() => {
                 Some("dev.cdevents.service.deployed")
             }
@@ -203,6 +205,8 @@ pub enum Kind {
     ApprovalAnswered,
     /// The answers were judged.
     ApprovalJudged,
+    /// A request or its approval was taken back.
+    ApprovalWithdrawn,
     /// A promotion began.
     PromotionStarted,
     /// One of its steps ended.
@@ -229,13 +233,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind that this version knows.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ReleaseCreated,
         Self::Signed,
         Self::CanaryJudged,
         Self::ApprovalRequested,
         Self::ApprovalAnswered,
         Self::ApprovalJudged,
+        Self::ApprovalWithdrawn,
         Self::PromotionStarted,
         Self::StepDone,
         Self::PromotionFinished,
@@ -258,6 +263,7 @@ impl Kind {
             Self::ApprovalRequested => "approval-requested",
             Self::ApprovalAnswered => "approval-answered",
             Self::ApprovalJudged => "approval-judged",
+            Self::ApprovalWithdrawn => "approval-withdrawn",
             Self::PromotionStarted => "promotion-started",
             Self::StepDone => "step-done",
             Self::PromotionFinished => "promotion-finished",

@@ -207,6 +207,7 @@ fn is_movement(kind: &Kind) -> bool {
         | Kind::ApprovalRequested
         | Kind::ApprovalAnswered
         | Kind::ApprovalJudged
+        | Kind::ApprovalWithdrawn
         | Kind::StepDone
         | Kind::HoldPlaced
         | Kind::HoldLifted
