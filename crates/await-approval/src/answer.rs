@@ -21,12 +21,12 @@ use liftlock_io::verify::Local;
 use liftlock_io::{attest, clock, file, ssh};
 
 use crate::settings::{Recorded, Settings};
-use crate::{args, gather, kept, render};
+use crate::{args, gather, kept, render, withdraw};
 
 /// An answer on its way to the store.
-struct Given {
-    said: Answer,
-    signed: Signed,
+pub(crate) struct Given {
+    pub(crate) said: Answer,
+    pub(crate) signed: Signed,
     key: PublicKey,
     /// What the key is called in a message.
     name: String,
@@ -60,7 +60,13 @@ pub(crate) fn answer(
     let recorded = if session.dry_run {
         Recorded::No
     } else {
-        keep(args, &given, &asked, settings, (session, now))?
+        let recorded = keep(args, &given, &asked, settings, (session, now))?;
+        if given.said.answer == Say::No
+            && let Some(state) = settings.state()?
+        {
+            kept::close(&asked, &withdraw::by(&given, now), state.as_ref())?;
+        }
+        recorded
     };
     let report = render::answered(&given.said, &given.signed.digest(), &asked);
     Ok(settings.label(report, recorded))
@@ -88,8 +94,17 @@ fn given(args: &args::Answer, asked: &Identified, now: Time) -> Result<Given, Fa
         return brought(statement, signature, asked);
     }
     let said = said(args, asked, now)?;
+    sign(said, args.key.as_deref(), args.ssh_key.as_deref())
+}
+
+/// Signs what somebody says, with one key or the other.
+pub(crate) fn sign(
+    said: Answer,
+    key: Option<&str>,
+    ssh_key: Option<&Path>,
+) -> Result<Given, Failure> {
     let statement = said.statement()?;
-    match (&args.key, &args.ssh_key) {
+    match (key, ssh_key) {
         (Some(reference), _) => {
             let signer = Private::open(reference)?;
             let bundle = attest::attest(&signer, &statement)?;
@@ -97,7 +112,7 @@ fn given(args: &args::Answer, asked: &Identified, now: Time) -> Result<Given, Fa
                 said,
                 signed: Signed::Bundle(bundle),
                 key: signer.public_key().clone(),
-                name: reference.clone(),
+                name: reference.to_owned(),
             })
         }
         (None, Some(path)) => {
@@ -231,7 +246,8 @@ fn may(said: &Answer, asked: &Identified, settings: &Settings) -> Result<Option<
         let signers = liftlock::approval::signer::signers(&found, &policy.keyring, &Local);
         let policy = policy
             .excluding(&asked.release.release, &signers)
-            .separating(&asked.request.actors);
+            .separating(&asked.request.actors)
+            .asked_at(asked.request.place.as_ref());
         let mut both = [person, place].into_iter();
         excluded = excluded.or_else(|| both.find_map(|one| policy.excluded.get(one).copied()));
         known = Some(policy);
@@ -265,7 +281,7 @@ fn admits(said: &Answer, place: &Name, asked: &Identified, policy: &Policy) -> R
 }
 
 /// Refuses a key that is not this person's or does not count.
-fn holds(given: &Given, policy: &Policy, now: Time) -> Result<(), Failure> {
+pub(crate) fn holds(given: &Given, policy: &Policy, now: Time) -> Result<(), Failure> {
     let (person, name) = (&given.said.person, &given.name);
     if policy.holds(person, &given.key, now) {
         return Ok(());

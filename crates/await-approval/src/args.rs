@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Request(Request),
     /// Say yes or no with your own key
     Answer(Answer),
+    /// Take back a request, or the approval that it led to
+    Withdraw(Withdraw),
     /// Count the answers, and sign an approval when they are enough
     Judge(Judge),
     /// Judge whenever something new is said on the forge, until there is an outcome
@@ -141,6 +143,33 @@ pub(crate) struct Answer {
     /// Write the signed answer to this file as well
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("by").required(true).args(["key", "ssh_key"]))]
+pub(crate) struct Withdraw {
+    /// Digest of the request, or the file it was written to
+    #[arg(long, value_name = "DIGEST|FILE")]
+    pub(crate) request: String,
+
+    /// Your id among the people of the policy; without it the key has to be a judge's
+    #[arg(long, value_name = "NAME", required_unless_present = "key")]
+    pub(crate) person: Option<Name>,
+
+    #[arg(
+        long,
+        value_name = "KEY",
+        help = "Your private key, or a judge's: a file, or env://NAME"
+    )]
+    pub(crate) key: Option<String>,
+
+    /// Your key of OpenSSH: a private key without a passphrase, or the public half of one that the agent or a token holds
+    #[arg(long, value_name = "FILE", requires = "person")]
+    pub(crate) ssh_key: Option<PathBuf>,
+
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, clap::Args)]

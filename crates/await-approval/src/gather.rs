@@ -78,7 +78,12 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         answers: &heard,
         withdrawn: end.as_ref().is_some_and(Closed::denies),
     };
-    let judgement = decide(&policy, &evidence, at);
+    let mut judgement = decide(&policy, &evidence, at);
+    if let Some(end) = end.as_ref().filter(|end| end.denies())
+        && !judgement.is_denied()
+    {
+        judgement.why = end.told();
+    }
     Ok(Judged {
         asked,
         policy,

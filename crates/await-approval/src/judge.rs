@@ -1,6 +1,5 @@
 //! `judge`: counts the answers, and signs an approval when they are enough.
 
-use liftlock::approval::answer::Say;
 use liftlock::approval::predicate::Approval;
 use liftlock::approval::{Closed, recheck};
 use liftlock::attestation;
@@ -159,8 +158,7 @@ fn keep(
             file::write(path, bundle.bytes())?;
         }
     }
-    let mut counted = judged.judgement.counted.iter();
-    let denied = counted.any(|one| one.answer == Say::No);
+    let denied = judged.judgement.is_denied();
     let verdict = match judged.judgement.verdict {
         Verdict::Pass => Verdict::Pass,
         Verdict::Fail if denied => Verdict::Fail,
@@ -176,6 +174,7 @@ fn keep(
         verdict,
         at: judged.at,
         approval: approval.map(Bundle::digest),
+        withdrawn: None,
     };
     match settings.state()? {
         Some(state) => kept::close(asked, &end, state.as_ref()),

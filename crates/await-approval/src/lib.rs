@@ -14,6 +14,7 @@ mod resume;
 mod run;
 mod settings;
 mod wait;
+mod withdraw;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use liftlock::approval::Closed;
 use liftlock::approval::answer::Answer;
 use liftlock::approval::decide::Judgement;
 use liftlock::approval::form::NAMESPACE;
@@ -20,6 +21,7 @@ use liftlock::verdict::Verdict;
 use serde::Serialize;
 
 use crate::gather::Judged;
+use crate::withdraw::Use;
 
 /// The result of `request`.
 #[derive(Serialize)]
@@ -183,6 +185,30 @@ pub(crate) fn answered(said: &Answer, bundle: &Digest, asked: &Identified) -> Re
         .with_output("request", asked.digest.to_string())
         .with_output("answer", said.answer.to_string())
         .with_output("bundle", bundle.to_string())
+        .with_human(release_lines(asked))
+        .with_scope(
+            Some(request.service.clone()),
+            Some(request.environment.clone()),
+        )
+}
+
+/// A request that was taken back, and what a promotion made of it before.
+pub(crate) fn withdrawn(asked: &Identified, end: &Closed, used: Use) -> Report {
+    let request = &asked.request;
+    let next = match used {
+        Use::None => "it can be used no more; `await-approval request` asks again",
+        Use::UnderWay => "the promotion that uses it goes back before its next step",
+        Use::Over => "the promotion that used it is over: `rollback run` undoes it",
+    };
+    let headline = format!(
+        "{} to {}: {}; {next}",
+        request.release.id,
+        request.environment,
+        end.told()
+    );
+    Report::new("withdraw", Verdict::Pass, headline)
+        .with_detail(&serde_json::json!({ "request": asked.digest, "closed": end }))
+        .with_output("request", asked.digest.to_string())
         .with_human(release_lines(asked))
         .with_scope(
             Some(request.service.clone()),

@@ -6,13 +6,14 @@ use liftlock_io::cli::Session;
 
 use crate::args::{Args, Command};
 use crate::settings::Settings;
-use crate::{answer, doctor, explain, judge, request, resume, wait};
+use crate::{answer, doctor, explain, judge, request, resume, wait, withdraw};
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session)?;
     match &args.command {
         Command::Request(args) => request::request(args, &settings, session),
         Command::Answer(args) => answer::answer(args, &settings, session),
+        Command::Withdraw(args) => withdraw::withdraw(args, &settings, session),
         Command::Judge(args) => judge::judge(args, &settings, session),
         Command::Wait(args) => wait::wait(args, &settings, session),
         Command::Resume(args) => resume::resume(args, &settings, session),

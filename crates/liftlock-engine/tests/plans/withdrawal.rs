@@ -72,7 +72,9 @@ fn a_withdrawal_during_any_step_stops_the_plan_before_its_next_one() {
             continue;
         };
         let turned = outcome.turned.as_ref();
-        let reason = &turned.unwrap_or_else(|| panic!("{step}: it went on")).reason;
+        let reason = &turned
+            .unwrap_or_else(|| panic!("{step}: it went on"))
+            .reason;
         assert!(reason.contains("withdrawn by bob"), "{step}: {reason}");
         assert_eq!(outcome.verdict, Verdict::Fail, "{step}");
         assert!(outcome.restored, "{step}");
@@ -117,11 +119,8 @@ fn a_withdrawal_while_nobody_runs_turns_the_plan_back_when_it_is_resumed() {
 fn an_end_of_a_request_that_cannot_be_understood_stops_the_plan() {
     let scene = scene();
     let (world, request) = (scene.stage.sound(), scene.request);
-    let key = liftlock::approval::closed_key(
-        &world.rules.service,
-        &world.environment.name,
-        &request,
-    );
+    let key =
+        liftlock::approval::closed_key(&world.rules.service, &world.environment.name, &request);
     let incident = move || drop(world.state.put_if_absent(&key, b"{\"verdict\":\"maybe\"}"));
     scene.stage.clock.when("03-", incident);
     let (outcome, _) = scene.stage.drive(&scene.plan, Way::Up, Death::Never);

@@ -72,6 +72,14 @@ pub struct Tally {
     pub who_may: Vec<Name>,
 }
 
+impl Judgement {
+    /// Whether somebody whose answer counts says no.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.counted.iter().any(|one| one.answer == Say::No)
+    }
+}
+
 /// Judges the answers at a moment.
 ///
 /// A `no` denies for good: a later yes of the same person does not undo it, as

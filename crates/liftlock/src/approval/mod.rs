@@ -128,7 +128,9 @@ impl Closed {
         match &self.withdrawn {
             _ if !self.denies() => format!("the request was approved at {at}"),
             Some(Withdrawn { by, reason, .. }) => {
-                let reason = reason.as_deref().map(|reason| format!(": {}", ci::line(reason)));
+                let reason = reason
+                    .as_deref()
+                    .map(|reason| format!(": {}", ci::line(reason)));
                 let reason = reason.unwrap_or_default();
                 format!("the request was withdrawn by {by} at {at}{reason}")
             }

@@ -155,9 +155,7 @@ impl Record {
             Kind::Signed => Some("dev.cdevents.artifact.signed"),
             Kind::ApprovalRequested => Some("dev.cdevents.approval.created"),
             Kind::ApprovalAnswered => Some("dev.cdevents.approval.updated"),
-            Kind::ApprovalJudged | Kind::ApprovalWithdrawn => {
-                Some("dev.cdevents.approval.closed")
-            }
+            Kind::ApprovalJudged | Kind::ApprovalWithdrawn => Some("dev.cdevents.approval.closed"),
             Kind::PromotionFinished if passed && self.previous.is_none() => {
                 Some("dev.cdevents.service.deployed")
             }
