@@ -5,7 +5,7 @@ use std::path::Path;
 
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, ParseError, Request, SCHEMA_VERSION};
-use liftlock::approval::seats::{Overlap, Rule, Seats};
+use liftlock::approval::seats::{Overlap, Seats};
 use liftlock::approval::{DEFAULT_EXPIRY, signer};
 use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::foreign;
@@ -121,7 +121,6 @@ fn wanted(
     policy: &Policy,
     session: &Session,
 ) -> Result<Identified, Failure> {
-    let rules = tighter(&args.rule, policy)?;
     let expires = lifetime(args.expires, policy.longest())?;
     let made_at = clock::now();
     let nonce = random::token()?;
@@ -136,7 +135,7 @@ fn wanted(
         document,
         policy: policy.digest,
         evidence: args.evidence.clone(),
-        rules,
+        rules: policy.rules.clone(),
         distinct: policy.approval.overlap() == Overlap::Distinct,
         actors: session.ci.actors.clone(),
         requested_by: session.ci.actor.clone(),
@@ -163,37 +162,6 @@ fn lifetime(flag: Option<Span>, longest: Span) -> Result<Span, Failure> {
         Some(flag) => Ok(flag),
         None => Ok(DEFAULT_EXPIRY.min(longest)),
     }
-}
-
-/// Flags may ask for more people, and fewer may be asked; never the reverse.
-fn tighter(flags: &args::Rule, policy: &Policy) -> Result<Vec<Rule>, Failure> {
-    let refused =
-        |kind, message: String| Err(Failure::new(kind, message).with_hint("leave the flag out"));
-    let loosens = |flag: &str| {
-        let message = format!("`--{flag}` would loosen the policy");
-        refused(Kind::Invalid, message)
-    };
-    let mut rules = policy.approval.filled();
-    if let Some(quorum) = flags.quorum {
-        let [only] = rules.as_mut_slice() else {
-            let message = format!("`--quorum` fits none of {} rules", rules.len());
-            return refused(Kind::Usage, message);
-        };
-        if quorum < only.quorum {
-            return loosens("quorum");
-        }
-        only.quorum = quorum;
-    }
-    let people: BTreeSet<Name> = flags.person.iter().cloned().collect();
-    if !people.is_subset(&policy.approval.people()) {
-        return loosens("person");
-    }
-    if !people.is_empty() {
-        for rule in &mut rules {
-            rule.people.retain(|name| people.contains(name));
-        }
-    }
-    Ok(rules)
 }
 
 /// Refuses a question that can never be answered with a yes.

@@ -69,7 +69,9 @@ impl Settings {
                 "write `approval: { quorum: 2, people: [alice, bob] }` below the environment",
             ));
         };
-        Ok(Policy::new(rules.policy, rule, rules.trust.clone()))
+        let policy = Policy::new(rules.policy, rule, rules.trust.clone());
+        let people = flags.person.iter().cloned().collect();
+        Ok(policy.tighter(flags.quorum, &people)?)
     }
 
     /// The store of requests, where there is one.

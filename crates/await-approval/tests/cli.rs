@@ -963,6 +963,39 @@ fn a_question_that_nobody_could_answer_is_not_asked() {
 }
 
 #[test]
+fn flags_beside_a_configuration_hold_also_when_answers_are_judged() {
+    let world = World::configured();
+    let request = world.ask("shop-1.json");
+    for person in ["alice", "bob"] {
+        assert_eq!(world.answer(&request, person, person, "--yes").code, 0);
+    }
+    let key = private("judge");
+    let judge = ["judge", "--request", &request, "--key", &key];
+    let explain = ["explain", "--request", &request];
+    for verb in [judge.as_slice(), &explain] {
+        let with = |flags: &[&'static str]| [verb, flags].concat();
+        world.refused(3, "loosen", &with(&["--quorum", "1"]));
+        world.refused(3, "loosen", &with(&["--person", "mallory"]));
+        let told = world.told(10, &with(&["--quorum", "3"]));
+        let why = told["headline"].as_str().unwrap().to_owned();
+        assert!(why.contains("asks for fewer people"), "{why}");
+        let told = world.told(10, &with(&["--person", "alice", "--person", "bob"]));
+        let why = told["headline"].as_str().unwrap().to_owned();
+        assert!(why.contains("asks people whom"), "{why}");
+    }
+    // A request that was as tight meets them, and the approval is no looser.
+    let ask = ["request", "--release", "shop-2.json", "--environment"];
+    let two = ["--person", "alice", "--person", "bob"];
+    let told = world.told(13, &[ask.as_slice(), &["production"], &two].concat());
+    let request = told["detail"]["request"].as_str().unwrap().to_owned();
+    for person in ["alice", "bob"] {
+        assert_eq!(world.answer(&request, person, person, "--yes").code, 0);
+    }
+    let judge = ["judge", "--request", &request, "--key", &key];
+    world.told(0, &[judge.as_slice(), &two].concat());
+}
+
+#[test]
 fn explain_tells_every_unmet_condition_with_the_command_that_fixes_it() {
     let world = World::configured();
     let request = world.ask("shop-1.json");

@@ -212,7 +212,7 @@ fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
 
 /// In what the request asks for less than the policy demands, if so.
 fn looser(policy: &Policy, request: &Request) -> Option<String> {
-    for demanded in policy.approval.filled() {
+    for demanded in &policy.rules {
         let Some(asked) = request.rules.iter().find(|one| one.name == demanded.name) else {
             return Some(format!("the request leaves out the rule {}", demanded.name));
         };
@@ -478,6 +478,7 @@ mod tests {
         wanted.rules = approval.filled();
         wanted.distinct = distinct;
         let mut policy = policy();
+        policy.rules = approval.filled();
         policy.approval = approval;
         (policy, request::Identified::new(&wanted).unwrap())
     }

@@ -8,11 +8,13 @@ use serde::Serialize;
 use super::DEFAULT_EXPIRY;
 use super::forge::Forge;
 use super::request::Place;
+use super::seats::Rule;
 use crate::ci::{Actor, Did};
 use crate::config::approval::Approval;
 use crate::config::trust::{DatedKey, Keyring};
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
+use crate::failure::{Explain, Kind};
 use crate::name::Name;
 use crate::release::Release;
 use crate::span::Span;
@@ -25,6 +27,8 @@ pub struct Policy {
     pub digest: Digest,
     /// What the environment demands.
     pub approval: Approval,
+    /// Its rules with the people of their groups, as tight as flags make them.
+    pub rules: Vec<Rule>,
     /// Whose key is whose.
     pub keyring: Keyring,
     /// Who of them may not, for this release, and why.
@@ -77,6 +81,7 @@ impl Policy {
     pub fn new(digest: Digest, approval: &Approval, keyring: Keyring) -> Self {
         Self {
             digest,
+            rules: approval.filled(),
             approval: approval.clone(),
             keyring,
             excluded: BTreeMap::new(),
@@ -95,13 +100,52 @@ impl Policy {
             .map(|(name, person)| (name, ids(&person.keys)))
             .collect();
         let canonical = serde_json::json!({
-            "rules": unnamed.approval.filled(),
+            "rules": unnamed.rules,
             "keys": keys,
         });
         Self {
             digest: Digest::of(canonical.to_string().as_bytes()),
             ..unnamed
         }
+    }
+
+    /// The same rules, tighter: more people where there is one rule, and of all
+    /// of them only these, unless none are named.
+    ///
+    /// # Errors
+    ///
+    /// Fails where that would be looser, and on a quorum for several rules.
+    pub fn tighter(
+        mut self,
+        quorum: Option<u32>,
+        people: &BTreeSet<Name>,
+    ) -> Result<Self, NotTighter> {
+        if let Some(quorum) = quorum {
+            let count = self.rules.len();
+            let [only] = self.rules.as_mut_slice() else {
+                return Err(NotTighter::Rules(count));
+            };
+            if quorum < only.quorum {
+                return Err(NotTighter::Quorum);
+            }
+            only.quorum = quorum;
+        }
+        if !people.is_subset(&self.people()) {
+            return Err(NotTighter::People);
+        }
+        if !people.is_empty() {
+            for rule in &mut self.rules {
+                rule.people.retain(|name| people.contains(name));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Everybody who may answer by some rule.
+    #[must_use]
+    pub fn people(&self) -> BTreeSet<Name> {
+        let groups = self.rules.iter().map(|rule| &rule.people);
+        groups.flatten().cloned().collect()
     }
 
     /// The rules for one release: neither its authors nor its signers.
@@ -117,7 +161,7 @@ impl Policy {
             self.excluded.insert(name, Exclusion::Author);
         }
         // An id that has no entry in `people:` is an id all the same.
-        for name in self.approval.people() {
+        for name in self.people() {
             if release.authors.iter().any(|author| author == name.as_str()) {
                 self.excluded.insert(name, Exclusion::Author);
             }
@@ -151,7 +195,7 @@ impl Policy {
             };
             let mut names = self.recognised(actor);
             // An id that has no entry in `people:` is an id all the same.
-            let unlisted = self.approval.people().into_iter();
+            let unlisted = self.people().into_iter();
             names.extend(unlisted.filter(|name| {
                 let mut accounts = actor.known_as.iter();
                 accounts.any(|account| {
@@ -218,7 +262,7 @@ impl Policy {
     /// Whether the policy asks somebody who is not excluded.
     #[must_use]
     pub fn admits(&self, person: &Name) -> bool {
-        let mut groups = self.approval.rules.iter().map(|rule| rule.group.members());
+        let mut groups = self.rules.iter().map(|rule| &rule.people);
         groups.any(|members| members.contains(person)) && !self.excluded.contains_key(person)
     }
 
@@ -257,7 +301,7 @@ impl Policy {
     /// The places that somebody could fill.
     #[must_use]
     pub fn eligible(&self, now: Time) -> Vec<Name> {
-        let places = self.approval.people().into_iter();
+        let places = self.people().into_iter();
         places
             .filter(|place| !self.answerers(place, now).is_empty())
             .collect()
@@ -309,4 +353,31 @@ fn has(keys: &[DatedKey], key: &PublicKey) -> bool {
 fn ids(keys: &[DatedKey]) -> BTreeSet<Digest> {
     let keys = keys.iter().filter_map(|dated| dated.key.as_ref());
     keys.map(PublicKey::id).collect()
+}
+
+/// What was given would not only tighten the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTighter {
+    /// Fewer people would be enough.
+    #[error("`--quorum` would loosen the policy")]
+    Quorum,
+    /// Others would be asked.
+    #[error("`--person` would loosen the policy")]
+    People,
+    /// Nobody can tell which rule is meant.
+    #[error("`--quorum` fits none of {0} rules")]
+    Rules(usize),
+}
+
+impl Explain for NotTighter {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Quorum | Self::People => Kind::Invalid,
+            Self::Rules(_) => Kind::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("leave the flag out".to_owned())
+    }
 }
