@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use liftlock::approval::forge::{Event, Forge, Said, github, said};
-use liftlock::approval::request::{Identified, Place};
+use liftlock::approval::request::{Identified, Place, Spot};
 use liftlock::ci::github::escape_markdown;
 use liftlock::config::trust::Keyring;
 use liftlock::digest::Digest;
@@ -43,7 +43,9 @@ pub(crate) fn place(issue: &Issue, settings: &Settings) -> Result<Place, Failure
     Ok(Place {
         forge: Forge::Github,
         repository: issue.repository.clone(),
-        issue: issue.number,
+        at: Spot::Comments {
+            issue: issue.number,
+        },
         authors: github.authors(issue.number)?.into_iter().collect(),
     })
 }
@@ -77,8 +79,8 @@ pub(crate) fn ask(
     let github = open(&place.repository, settings)?;
     let text = question(asked);
     let comment = match age {
-        Age::New => github.write(place.issue, &text)?,
-        Age::Old => github.ask(place.issue, asked, &text)?,
+        Age::New => github.write(place.at.issue(), &text)?,
+        Age::Old => github.ask(place.at.issue(), asked, &text)?,
     };
     Ok(Some(comment.html_url))
 }
@@ -93,7 +95,7 @@ pub(crate) fn events(
         return Ok(Vec::new());
     };
     let github = open(&place.repository, settings)?;
-    Ok(github.events(place.issue, asked, keyring)?)
+    Ok(github.events(place.at.issue(), asked, keyring)?)
 }
 
 pub(crate) fn open(repository: &str, settings: &Settings) -> Result<GitHub, Failure> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use liftlock::approval::answer::Heard;
 use liftlock::approval::forge::hear;
-use liftlock::approval::request::{Place, Request, SCHEMA_VERSION};
+use liftlock::approval::request::{Place, Request, SCHEMA_VERSION, Spot};
 use liftlock::approval::seats::Rule;
 use liftlock::config::trust::Person;
 use liftlock::digest::Digest;
@@ -98,7 +98,7 @@ impl World {
             place: Some(Place {
                 forge: Forge::Github,
                 repository: "acme/shop".to_owned(),
-                issue: self.issue,
+                at: Spot::Comments { issue: self.issue },
                 authors: [].into(),
             }),
             made_at: self.now(),

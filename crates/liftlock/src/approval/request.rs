@@ -77,10 +77,32 @@ pub struct Place {
     pub forge: Forge,
     /// The repository, as `OWNER/NAME`.
     pub repository: String,
-    /// The number of the issue or pull request.
-    pub issue: u64,
+    /// Where in it.
+    pub at: Spot,
     /// The accounts that wrote or committed the change; from a pull request.
     pub authors: BTreeSet<u64>,
+}
+
+/// Where in a repository people answer, and in which way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Spot {
+    /// In comments of an issue or a pull request.
+    Comments {
+        /// Its number.
+        issue: u64,
+    },
+}
+
+impl Spot {
+    /// The number of the issue or pull request below which the question stands.
+    #[must_use]
+    pub const fn issue(&self) -> u64 {
+        match self {
+            Self::Comments { issue } => *issue,
+        }
+    }
 }
 
 impl Request {

@@ -2,7 +2,7 @@ use super::super::count::Reason;
 use super::super::decide::{Evidence, decide};
 use super::super::policy::Policy;
 use super::super::predicate::Approval;
-use super::super::request::{Identified, Place};
+use super::super::request::{Identified, Place, Spot};
 use super::super::toy::{CHECK, at, key, name, policy, rule, wanted};
 use super::super::{MOST_ANSWERS, recheck};
 use super::*;
@@ -34,7 +34,7 @@ fn place<const A: usize>(authors: [u64; A]) -> Place {
     Place {
         forge: Forge::Github,
         repository: "acme/shop".to_owned(),
-        issue: 7,
+        at: Spot::Comments { issue: 7 },
         authors: authors.into(),
     }
 }
