@@ -59,7 +59,7 @@ evidence: file:{house}/.liftlock/evidence
 environments:
   production:
     requires: [signature, approval]
-    approval: {{ quorum: 2, people: [alice, bob] }}
+    approval: {{ quorum: 2, people: [alice, bob], at: ['github:acme/shop'] }}
     targets: [{{ registry: {{ image: \"oci-layout:{house}/site\", tag: live }}, artifact: image }}]
 trust:
   - {{ name: ci-builder, roles: [builder], keys: [{{ key-file: keys/builder.pub }}] }}

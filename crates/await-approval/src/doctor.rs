@@ -128,6 +128,9 @@ fn rule(environment: &Environment, rules: &Rules, session: &Session) -> Result<S
     };
     let keys = rules.trust.people_keys(session.started);
     let has_account = |name: &Name| {
+        if rule.at.is_none() {
+            return false;
+        }
         let person = rules.trust.people.get(name);
         person.is_some_and(|person| person.has_account(Forge::Github))
     };

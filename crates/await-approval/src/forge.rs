@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use liftlock::approval::forge::{Event, Forge, Said, github, said};
+use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Place, Spot};
 use liftlock::ci::github::escape_markdown;
 use liftlock::config::trust::Keyring;
@@ -38,7 +39,12 @@ impl FromStr for Issue {
 }
 
 /// Where people are asked, and who may not answer there.
-pub(crate) fn place(issue: &Issue, settings: &Settings) -> Result<Place, Failure> {
+pub(crate) fn place(issue: &Issue, policy: &Policy, settings: &Settings) -> Result<Place, Failure> {
+    if let Some(why) = policy.misplaced(Forge::Github, &issue.repository) {
+        return Err(Failure::new(Kind::Invalid, why).with_hint(
+            "have it written in the environment's rule: `approval: { at: ['github:OWNER/NAME'] }`",
+        ));
+    }
     let github = open(&issue.repository, settings)?;
     Ok(Place {
         forge: Forge::Github,

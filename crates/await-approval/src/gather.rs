@@ -62,7 +62,7 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
     }
     let mut events = Vec::new();
     for event in forge::events(&asked, &policy.keyring, settings)? {
-        let one = liftlock::approval::forge::hear(&event, &asked, &policy.keyring);
+        let one = liftlock::approval::forge::hear(&event, &asked, &policy);
         if matches!(one, Heard::Told { .. }) {
             events.push(event);
         }

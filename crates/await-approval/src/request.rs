@@ -43,7 +43,7 @@ pub(crate) fn request(
     let signers = signer::signers(&found, &policy.keyring, &Local);
     let place = args.github.as_ref();
     let place = place
-        .map(|issue| forge::place(issue, settings))
+        .map(|issue| forge::place(issue, &policy, settings))
         .transpose()?;
     let policy = policy
         .excluding(&release.release, &signers)

@@ -28,7 +28,7 @@ people:
 environments:
   production:
     requires: [approval]
-    approval: { quorum: 2, people: [alice, bob, carol] }
+    approval: { quorum: 2, people: [alice, bob, carol], at: ['github:acme/shop'] }
 ";
 
 /// A service with its people on GitHub: alice 7, bob 8, carol 9 (an author of
@@ -282,6 +282,37 @@ fn a_question_is_posted_once_also_when_the_job_was_killed() {
     assert_eq!(world.ask(), first);
     let bodies = world.github.with(|state| state.bodies(world.issue));
     assert_eq!(bodies.len(), 1, "{bodies:?}");
+}
+
+#[test]
+fn nobody_is_asked_in_a_repository_that_the_policy_does_not_name() {
+    let world = World::new();
+    let args = [
+        "request",
+        "--release",
+        "release.json",
+        "--environment",
+        "production",
+        "--github",
+    ];
+    let output = world.run(&[args.as_slice(), &["mallory/shop#1"]].concat(), &[]);
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stderr.contains("asked in github:mallory/shop"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(world.github.counts().total, 0);
+    // A request that was made under another policy counts nowhere.
+    let request = world.ask();
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    let moved = CONFIG.replace("github:acme/shop", "github:acme/other");
+    fs::write(world.path("liftlock.yaml"), moved).unwrap();
+    world.judge(10, &request);
+    fs::write(world.path("liftlock.yaml"), CONFIG).unwrap();
+    world.judge(0, &request);
 }
 
 #[test]

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use liftlock::approval::answer::Heard;
 use liftlock::approval::forge::hear;
+use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Place, Request, SCHEMA_VERSION, Spot};
 use liftlock::approval::seats::Rule;
+use liftlock::config::approval::Approval;
 use liftlock::config::trust::Person;
 use liftlock::digest::Digest;
 use liftlock::failure::Explain as _;
@@ -109,9 +111,9 @@ impl World {
 
     /// The people whose answers count now.
     fn heard(&self, github: &GitHub, asked: &Identified) -> Result<Vec<String>, Error> {
-        let keyring = keyring();
-        let events = github.events(self.issue, asked, &keyring)?;
-        let heard = events.iter().map(|event| hear(event, asked, &keyring));
+        let policy = policy();
+        let events = github.events(self.issue, asked, &policy.keyring)?;
+        let heard = events.iter().map(|event| hear(event, asked, &policy));
         let heard = heard.filter_map(|heard| match heard {
             Heard::Told { answer, .. } if answer.request == asked.digest => {
                 Some(format!("{} {}", answer.person, answer.answer))
@@ -124,6 +126,13 @@ impl World {
 
 fn name(text: &str) -> Name {
     text.parse().unwrap()
+}
+
+fn policy() -> Policy {
+    let people = [name("alice"), name("bob")].to_vec();
+    let mut approval = Approval::of(2, people).unwrap();
+    approval.at = Some(["github:acme/shop".parse().unwrap()].into());
+    Policy::new(Digest::of(b"policy"), &approval, keyring())
 }
 
 fn keyring() -> Keyring {

@@ -195,11 +195,15 @@ fn said(counted: &[Counted], what: Say) -> impl Iterator<Item = &Name> {
 
 /// Why the request itself cannot be judged by this policy, if so.
 fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
+    let place = request.place.as_ref();
+    let misplaced = place.and_then(|place| policy.misplaced(place.forge, &place.repository));
     let longest = request.made_at.after(policy.longest());
     let text = if request.policy != policy.digest {
         "the policy changed since people were asked".to_owned()
     } else if let Some(looser) = looser(policy, request) {
         looser
+    } else if let Some(misplaced) = misplaced {
+        misplaced
     } else if request.expires_at > longest {
         "the request stays open for longer than the policy allows".to_owned()
     } else if request.made_at > now.after(SKEW) {
@@ -472,6 +476,8 @@ mod tests {
             known_actors: None,
             min_look: None,
             ticket: None,
+            at: None,
+            permission: None,
             expires: None,
         };
         let mut wanted = wanted();

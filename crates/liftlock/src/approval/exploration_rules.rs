@@ -210,6 +210,8 @@ fn world(case: Case) -> World {
         rules: rules.collect(),
         distinct: Some(case.distinct),
         known_actors: None,
+        at: None,
+        permission: None,
         min_look: Some(Span::seconds(60 * case.look)),
         ticket: None,
         expires: None,

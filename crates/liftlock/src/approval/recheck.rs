@@ -102,7 +102,7 @@ pub fn count_again(
         .map(|signed| hear(signed, frame.keyring, frame.verifier))
         .collect();
     let events = approval.events.iter();
-    answers.extend(events.map(|event| forge::hear(event, &asked, frame.keyring)));
+    answers.extend(events.map(|event| forge::hear(event, &asked, &policy)));
     let evidence = Evidence {
         asked: &asked,
         answers: &answers,

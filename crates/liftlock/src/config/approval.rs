@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::place::Repository;
 use super::tighten::{Loosened, at_least, at_most, loosened, no_less, same};
 use crate::approval::DEFAULT_EXPIRY;
+use crate::approval::forge::{LEAST, Permission};
 use crate::approval::seats::{self, Rule as Filled};
 use crate::approval::ticket::Ticket;
 use crate::name::Name;
@@ -32,6 +34,11 @@ pub struct Approval {
     pub min_look: Option<Span>,
     /// What has to be named in the notes or by somebody who says yes.
     pub ticket: Option<Ticket>,
+    /// In which repositories people may be asked on a forge; default none.
+    pub at: Option<BTreeSet<Repository>>,
+    /// What an account has to be allowed there for its answers to count;
+    /// default `write`.
+    pub permission: Option<Permission>,
     /// How long a request stays open, and its approval usable; default 24h.
     pub expires: Option<Span>,
 }
@@ -106,6 +113,15 @@ pub struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub ticket: Option<Ticket>,
+    /// The repositories in which people may be asked on a forge, like
+    /// `github:acme/shop`; default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<String>>"))]
+    pub at: Option<BTreeSet<Repository>>,
+    /// What an account has to be allowed there for its answers to count:
+    /// `write`, `maintain` or `admin`; default `write`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission: Option<Permission>,
     /// How long a request stays open, and its approval usable; default 24h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Span>,
@@ -163,6 +179,8 @@ impl TryFrom<Written> for Approval {
             known_actors: written.known_actors,
             min_look: written.min_look,
             ticket: written.ticket,
+            at: written.at,
+            permission: written.permission,
             expires: written.expires,
         })
     }
@@ -183,6 +201,8 @@ impl From<Approval> for Written {
             known_actors: approval.known_actors,
             min_look: approval.min_look,
             ticket: approval.ticket,
+            at: approval.at,
+            permission: approval.permission,
             expires: approval.expires,
         }
     }
@@ -219,6 +239,8 @@ impl Approval {
             known_actors: None,
             min_look: None,
             ticket: None,
+            at: None,
+            permission: None,
             expires: None,
         })
     }
@@ -234,6 +256,19 @@ impl Approval {
     pub fn people(&self) -> BTreeSet<Name> {
         let groups = self.rules.iter().map(|rule| rule.group.members());
         groups.flatten().cloned().collect()
+    }
+
+    /// What an account has to be allowed for its answers to count.
+    #[must_use]
+    pub fn least(&self) -> Permission {
+        self.permission.unwrap_or(LEAST)
+    }
+
+    /// Whether people may be asked in a repository on a forge.
+    #[must_use]
+    pub fn admits(&self, repository: &Repository) -> bool {
+        let named = self.at.as_ref();
+        named.is_some_and(|named| named.contains(repository))
     }
 
     /// Whether nobody may count in two rules.
@@ -268,6 +303,12 @@ impl Approval {
             .is_some_and(|look| look >= self.expires.unwrap_or(DEFAULT_EXPIRY))
         {
             return fault("approval.min-look", "has to be shorter than `expires`");
+        }
+        if self.least() < LEAST {
+            return fault(
+                "approval.permission",
+                "has to be `write`, `maintain` or `admin`",
+            );
         }
         let people = self.people();
         let seats = seats::Seats::new(&rules, self.overlap(), &people);
@@ -305,8 +346,33 @@ pub(super) fn tighten(policy: &Approval, local: Approval) -> Result<Approval, Lo
         )?,
         min_look: at_least("approval.min-look", policy.min_look, local.min_look)?,
         ticket: same("approval.ticket", policy.ticket.as_ref(), local.ticket)?,
+        at: fewer(policy.at.as_ref(), local.at)?,
+        permission: at_least(
+            "approval.permission",
+            Some(policy.least()),
+            local.permission,
+        )?,
         expires: at_most("approval.expires", Some(longest), local.expires)?,
     })
+}
+
+/// Where the policy names no repository, the file may name none either.
+fn fewer(
+    policy: Option<&BTreeSet<Repository>>,
+    local: Option<BTreeSet<Repository>>,
+) -> Result<Option<BTreeSet<Repository>>, Loosened> {
+    let Some(local) = local else {
+        return Ok(policy.cloned());
+    };
+    let known = |one: &&Repository| policy.is_some_and(|policy| policy.contains(*one));
+    match local.iter().find(|one| !known(one)) {
+        Some(other) => Err(loosened(
+            "approval.at",
+            "without it",
+            format!("with {other}"),
+        )),
+        None => Ok(Some(local)),
+    }
 }
 
 fn tighter(policy: &Rule, local: Rule, of: usize) -> Result<Rule, Loosened> {
@@ -351,6 +417,9 @@ mod tests {
             ("{ rules: [{ name: x, quorum: 2, people: [a] }] }".to_owned(), "approval.quorum"),
             ("{ rules: [{ name: x, quorum: 1, people: [a] }, { name: y, quorum: 1, people: [a] }], distinct: true }".to_owned(), "approval.distinct"),
             ("{ quorum: 1, people: [a], min-look: 1h, expires: 1h }".to_owned(), "approval.min-look"),
+            ("{ quorum: 1, people: [a], permission: read }".to_owned(), "approval.permission"),
+            ("{ quorum: 1, people: [a], permission: owner }".to_owned(), "owner"),
+            ("{ quorum: 1, people: [a], at: [acme/shop] }".to_owned(), "no repository like"),
             ("{ quorum: 1, people: [a], ticket: '.*' }".to_owned(), "names no ticket"),
             ("{ rules: [{ name: x, quorum: 1, people: [a], veto: true }] }".to_owned(), "veto"),
         ];
@@ -400,6 +469,10 @@ mod tests {
                 "{ quorum: 1, people: [a], ticket: 'X-[0-9]+' }",
                 "approval.ticket",
             ),
+            (
+                "{ quorum: 1, people: [a], at: ['github:acme/shop'] }",
+                "approval.at",
+            ),
         ] {
             assert_eq!(tighten(&slow, approval(text)).unwrap_err().field, field);
         }
@@ -412,5 +485,30 @@ mod tests {
         let merged = tighten(&policy, approval(&one("release, quorum: 1, people: [b]")));
         let rules = merged.unwrap().filled();
         assert_eq!((rules.len(), rules[0].people.len()), (2, 1));
+    }
+
+    #[test]
+    fn a_file_may_name_fewer_repositories_and_ask_for_more_rights() {
+        let approval = |text: &str| {
+            let service = read(text).unwrap();
+            service.environments["p"].approval.clone().unwrap()
+        };
+        let placed = approval(
+            "{ quorum: 1, people: [a], permission: maintain, \
+             at: ['github:acme/shop', 'github:acme/ops'] }",
+        );
+        for (text, field) in [
+            ("at: ['github:mallory/shop']", "approval.at"),
+            ("permission: write", "approval.permission"),
+        ] {
+            let text = format!("{{ quorum: 1, people: [a], {text} }}");
+            let loosened = tighten(&placed, approval(&text)).unwrap_err();
+            assert_eq!(loosened.field, field);
+        }
+        let kept = tighten(&placed, approval("{ quorum: 1, people: [a] }")).unwrap();
+        assert_eq!((&kept.at, kept.least()), (&placed.at, Permission::Maintain));
+        let text = "{ quorum: 1, people: [a], permission: admin, at: ['github:Acme/Ops'] }";
+        let kept = tighten(&placed, approval(text)).unwrap();
+        assert_eq!(kept.at.unwrap().len(), 1);
     }
 }

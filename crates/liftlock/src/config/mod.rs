@@ -6,6 +6,7 @@ pub mod effective;
 pub mod environment;
 pub mod foreign;
 pub mod metrics;
+pub mod place;
 pub mod requirement;
 pub mod standing;
 pub mod target;

@@ -103,6 +103,9 @@ pub struct Run {
 #[derive(Deserialize)]
 struct Collaborator {
     permission: String,
+    /// The role by its own name; GitHub tells `maintain` from `write` only here.
+    #[serde(default)]
+    role_name: Option<String>,
     user: Option<Account>,
 }
 
@@ -144,6 +147,8 @@ pub fn rights(body: &[u8]) -> Result<Rights, ParseError> {
     let found: Collaborator = json::parse(body)?;
     let permission = match found.permission.as_str() {
         "admin" => Permission::Admin,
+        "write" if found.role_name.as_deref() == Some("maintain") => Permission::Maintain,
+        // A role of the organisation's own counts as what it is built on.
         "write" => Permission::Write,
         "read" => Permission::Read,
         "none" => Permission::None,
@@ -266,6 +271,15 @@ mod tests {
             let found = rights(body(word).as_bytes()).unwrap();
             assert_eq!((found.account, found.permission), (7, permission));
         }
+        let role = |permission: &str, role: &str| {
+            let user = r#"{"login":"a","id":7,"type":"User"}"#;
+            let body =
+                format!(r#"{{"permission":"{permission}","role_name":"{role}","user":{user}}}"#);
+            rights(body.as_bytes()).unwrap().permission
+        };
+        assert_eq!(role("write", "maintain"), Permission::Maintain);
+        assert_eq!(role("write", "release-captain"), Permission::Write);
+        assert_eq!(role("read", "maintain"), Permission::Read);
         for word in ["", "owner", "WRITE", "maintain"] {
             assert!(rights(body(word).as_bytes()).is_err(), "{word}");
         }

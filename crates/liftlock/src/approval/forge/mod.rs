@@ -4,11 +4,13 @@
 pub mod github;
 mod said;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Heard, LONGEST_COMMENT};
+use super::policy::Policy;
 use super::request;
-use crate::config::trust::Keyring;
 use crate::digest::Digest;
 use crate::json;
 use crate::name::Name;
@@ -23,7 +25,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// line with the request's digest.
 pub const LONGEST_BODY: usize = LONGEST_COMMENT + 128;
 
-/// What an account has to be allowed for its answers to count.
+/// What an account has to be allowed for its answers to count, where the policy
+/// does not say more.
 pub const LEAST: Permission = Permission::Write;
 
 /// Where people answer.
@@ -36,17 +39,36 @@ pub enum Forge {
 }
 
 impl Forge {
+    /// The word that accounts and repositories there begin with.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Github => "github",
+        }
+    }
+
+    /// The forge with this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Github].into_iter().find(|one| one.word() == word)
+    }
+
+    /// Whether names of repositories there can have so many parts.
+    #[must_use]
+    pub const fn has_depth(self, parts: usize) -> bool {
+        match self {
+            Self::Github => parts == 2,
+        }
+    }
+
     /// The number in an account such as `github:583231`; nothing for a login, as
     /// GitHub has logins of digits as well, which nobody can tell from a number
     /// once zeros lead.
     #[must_use]
     pub fn number(self, account: &str) -> Option<u64> {
-        let system = match self {
-            Self::Github => "github",
-        };
         let (found, number) = account.split_once(':')?;
         let digits = !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
-        (found == system && digits).then(|| number.parse().ok())?
+        (found == self.word() && digits).then(|| number.parse().ok())?
     }
 }
 
@@ -70,8 +92,22 @@ pub enum Permission {
     Read,
     /// Change it.
     Write,
+    /// Change its settings as well.
+    Maintain,
     /// Decide who may.
     Admin,
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::None => "none",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Maintain => "maintain",
+            Self::Admin => "admin",
+        })
+    }
 }
 
 /// What an account is, by the forge's word.
@@ -130,13 +166,14 @@ impl Event {
 }
 
 /// Finds out whether an event is somebody's answer. It is when a human's
-/// account that `people:` names wrote it, with at least [`LEAST`], and nobody
+/// account that `people:` names wrote it, with the least
+/// permission of the policy, and nobody
 /// changed it since; otherwise it is refused with the reason.
 #[must_use]
-pub fn hear(event: &Event, asked: &request::Identified, keyring: &Keyring) -> Heard {
-    let claimed = keyring.account(event.forge, event.account).cloned();
+pub fn hear(event: &Event, asked: &request::Identified, policy: &Policy) -> Heard {
+    let claimed = policy.keyring.account(event.forge, event.account).cloned();
     let bundle = event.digest();
-    match understood(event, asked, claimed.as_ref()) {
+    match understood(event, asked, (claimed.as_ref(), policy.approval.least())) {
         Ok(answer) => Heard::Told {
             answer: Box::new(answer),
             bundle,
@@ -152,7 +189,7 @@ pub fn hear(event: &Event, asked: &request::Identified, keyring: &Keyring) -> He
 fn understood(
     event: &Event,
     asked: &request::Identified,
-    person: Option<&Name>,
+    (person, least): (Option<&Name>, Permission),
 ) -> Result<Answer, String> {
     if event.schema_version != SCHEMA_VERSION {
         let found = event.schema_version;
@@ -184,8 +221,11 @@ fn understood(
         let account = event.account;
         return Err(format!("account {account} is nobody's in `people:`"));
     };
-    if event.permission < LEAST {
-        return Err(format!("{person} may no longer write to the repository"));
+    if event.permission < least {
+        let permission = event.permission;
+        return Err(format!(
+            "{person} has the permission `{permission}` in the repository, and `{least}` is needed"
+        ));
     }
     let mut answer = Answer::to(asked, person.clone(), say, event.created_at);
     answer.request = request;

@@ -1,13 +1,14 @@
 use super::super::count::Reason;
 use super::super::decide::{Evidence, decide};
-use super::super::policy::Policy;
-use super::super::predicate::Approval;
+use super::super::predicate::Approval as Signed;
 use super::super::request::{Identified, Place, Spot};
 use super::super::toy::{CHECK, at, key, name, policy, rule, wanted};
 use super::super::{MOST_ANSWERS, recheck};
 use super::*;
 use crate::approval::answer::Say;
 use crate::ci::{Actor, Did};
+use crate::config::approval::Approval;
+use crate::config::trust::Keyring;
 use crate::verdict::Verdict;
 
 type Edit = fn(&mut Event);
@@ -16,11 +17,18 @@ type Edit = fn(&mut Event);
 /// (not asked).
 fn ruled() -> Policy {
     let mut policy = policy();
+    policy.approval = ruled_approval();
     for (who, account) in [("alice", 101), ("bob", 102), ("carol", 103), ("erin", 105)] {
         let person = policy.keyring.people.get_mut(who).unwrap();
         person.accounts.insert(format!("github:{account}"));
     }
     policy
+}
+
+fn ruled_approval() -> Approval {
+    let mut approval = rule();
+    approval.at = Some(["github:acme/shop".parse().unwrap()].into());
+    approval
 }
 
 /// The question, asked in an issue by nobody who could answer it.
@@ -65,7 +73,7 @@ fn judged(
 ) -> super::super::decide::Judgement {
     let answers: Vec<Heard> = events
         .iter()
-        .map(|event| hear(event, asked, &policy.keyring))
+        .map(|event| hear(event, asked, policy))
         .collect();
     let evidence = Evidence {
         asked,
@@ -97,7 +105,7 @@ fn one_person_with_a_key_and_an_account_is_one_person() {
     let (asked, policy) = (request(), ruled());
     let mut answer = super::super::toy::answer("alice", Say::Yes, "10:40");
     answer.request = asked.digest;
-    let told = hear(&event(101, "/approve {}", &asked), &asked, &policy.keyring);
+    let told = hear(&event(101, "/approve {}", &asked), &asked, &policy);
     let signed = super::super::toy::heard(&answer, 1);
     let evidence = Evidence {
         asked: &asked,
@@ -117,8 +125,8 @@ fn what_does_not_count_says_why() {
         (|one| one.updated_at = at("10:29"), "edited"),
         (|one| one.account_kind = AccountKind::Other, "a program"),
         (|one| one.by_app = true, "a program"),
-        (|one| one.permission = Permission::Read, "no longer write"),
-        (|one| one.permission = Permission::None, "no longer write"),
+        (|one| one.permission = Permission::Read, "`write` is needed"),
+        (|one| one.permission = Permission::None, "`write` is needed"),
         (|one| one.account = 999, "nobody's"),
         (|one| one.account = 103, "author"),
         (|one| one.account = 105, "not asked"),
@@ -190,6 +198,51 @@ fn a_request_that_was_not_made_on_a_forge_is_not_answered_there() {
 }
 
 #[test]
+fn a_request_that_is_asked_elsewhere_than_the_policy_says_fails() {
+    let policy = ruled();
+    let judged_at = |repository: &str, policy: &Policy| {
+        let mut wanted = wanted();
+        let mut place = place([]);
+        place.repository = repository.to_owned();
+        wanted.place = Some(place);
+        let asked = Identified::new(&wanted).unwrap();
+        let yes = [101, 102].map(|account| event(account, "/approve {}", &asked));
+        judged(&yes, &asked, policy)
+    };
+    assert_eq!(judged_at("Acme/Shop", &policy).verdict, Verdict::Pass);
+    for repository in ["mallory/shop", "acme/shop2", "acme/shop/x", "acme"] {
+        let judgement = judged_at(repository, &policy);
+        assert_eq!(judgement.verdict, Verdict::Fail, "{repository}");
+        assert!(judgement.why.contains("asked in"), "{}", judgement.why);
+    }
+    // A policy that names no repository lets nobody be asked on a forge.
+    let mut nowhere = policy;
+    nowhere.approval.at = None;
+    assert_eq!(judged_at("acme/shop", &nowhere).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_policy_may_ask_for_more_than_to_write() {
+    let (asked, mut policy) = (request(), ruled());
+    policy.approval.permission = Some(Permission::Maintain);
+    let yes = |permission: Permission| {
+        let yes = [101, 102].map(|account| Event {
+            permission,
+            ..event(account, "/approve {}", &asked)
+        });
+        judged(&yes, &asked, &policy)
+    };
+    for permission in [Permission::Write, Permission::Read] {
+        let judgement = yes(permission);
+        assert_eq!(judgement.verdict, Verdict::Pending);
+        let why = &judgement.not_counted[0].why;
+        assert!(why.contains("`maintain` is needed"), "{why}");
+    }
+    assert_eq!(yes(Permission::Maintain).verdict, Verdict::Pass);
+    assert_eq!(yes(Permission::Admin).verdict, Verdict::Pass);
+}
+
+#[test]
 fn an_event_is_known_by_every_field() {
     let asked = request();
     let one = event(101, "/approve {}", &asked);
@@ -214,13 +267,13 @@ fn an_approval_is_counted_again_from_what_the_forge_showed() {
         let judgement = judged(&events, &asked, &policy);
         // The judge writes down that it passed, whatever the events say.
         change(&mut events);
-        let approval = Approval::new(&asked, Vec::new(), judgement, at("12:00")).unwrap();
+        let approval = Signed::new(&asked, Vec::new(), judgement, at("12:00")).unwrap();
         let approval = approval.with_events(events);
         let statement = approval.statement(&asked.release).unwrap();
         let frame = recheck::Frame {
             keyring,
             environment: &asked.request.environment,
-            rule: Some(&rule()),
+            rule: Some(&ruled_approval()),
             policy: policy.digest,
             release: &asked.release,
             signers: &[key(4)],

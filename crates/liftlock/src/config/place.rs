@@ -1,0 +1,96 @@
+//! Repositories on a forge, as a policy names them: `github:acme/shop`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::approval::forge::Forge;
+
+/// A repository on a forge. Forges take names in any case, so two that differ
+/// only in it are one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Repository {
+    forge: Forge,
+    path: String,
+}
+
+impl Repository {
+    /// The one at a path, whether or not there can be such a one.
+    #[must_use]
+    pub fn on(forge: Forge, path: &str) -> Self {
+        let path = path.to_ascii_lowercase();
+        Self { forge, path }
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.forge.word(), self.path)
+    }
+}
+
+impl From<Repository> for String {
+    fn from(repository: Repository) -> Self {
+        repository.to_string()
+    }
+}
+
+impl TryFrom<String> for Repository {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
+impl FromStr for Repository {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let wrong = || ParseError(text.to_owned());
+        let (forge, path) = text.split_once(':').ok_or_else(wrong)?;
+        let forge = Forge::named(forge).ok_or_else(wrong)?;
+        let plain = |part: &str| {
+            let known = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+            !part.is_empty() && !part.starts_with('.') && part.chars().all(known)
+        };
+        let parts = path.split('/');
+        if parts.clone().all(plain) && forge.has_depth(parts.count()) {
+            Ok(Self::on(forge, path))
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+/// No repository on a forge.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no repository like `github:OWNER/NAME`")]
+pub struct ParseError(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_named_whole_and_in_any_case() {
+        let one: Repository = "github:Acme/Shop".parse().unwrap();
+        assert_eq!(one.to_string(), "github:acme/shop");
+        assert_eq!(one, "github:acme/shop".parse().unwrap());
+        for wrong in [
+            "",
+            "acme/shop",
+            "github:acme",
+            "github:acme/shop/x",
+            "github:acme/",
+            "github:acme/..",
+            "github:acme/sh\u{43e}p",
+            "github:*/*",
+            "gitea:acme/shop",
+        ] {
+            assert!(wrong.parse::<Repository>().is_err(), "{wrong}");
+        }
+    }
+}
