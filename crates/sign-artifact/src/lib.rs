@@ -18,7 +18,6 @@ mod layer;
 mod pen;
 mod policy_from;
 mod predicate;
-mod privacy;
 mod proof;
 mod public_key;
 mod release;

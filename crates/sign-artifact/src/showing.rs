@@ -10,6 +10,7 @@ use liftlock::sigstore::verify::{self, Unlogged};
 use liftlock::span::Span;
 use liftlock_io::cli::Session;
 use liftlock_io::keyless::instance::Instance;
+use liftlock_io::keyless::privacy::{self, PublicLog};
 use liftlock_io::keyless::token::Source;
 use liftlock_io::keyless::{self, Missing, Patience, Services, Who};
 use liftlock_io::verify::Local;
@@ -17,7 +18,6 @@ use liftlock_io::{clock, http};
 
 use crate::args::signing::{self as args, OnOutage};
 use crate::pen::Made;
-use crate::privacy::{self, PublicLog};
 use crate::target::options;
 
 /// How long the services are asked where nobody wants to wait for them.

@@ -7,6 +7,8 @@ mod globals;
 mod output;
 mod rules;
 mod session;
+#[cfg(feature = "keyless")]
+pub mod signing;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ mod error;
 pub mod instance;
 mod moment;
 mod origin;
+pub mod privacy;
 pub mod token;
 pub mod tuf;
 mod witness;

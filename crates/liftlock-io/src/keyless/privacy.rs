@@ -1,13 +1,13 @@
 //! Keeps private names out of the public log.
 
+use super::instance::{Error, Files, Instance};
+use super::token::Source;
+use crate::{clock, http};
 use liftlock::failure::{Failure, Kind};
-use liftlock_io::keyless::instance::{Error, Files, Instance};
-use liftlock_io::keyless::token::Source;
-use liftlock_io::{clock, http};
 
 /// Whether the name of a repository that is not public may go there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PublicLog {
+pub enum PublicLog {
     /// Somebody said so.
     Meant,
     /// Nobody did.
@@ -17,7 +17,11 @@ pub(crate) enum PublicLog {
 /// The instance to sign at, up to date, unless that would tell the world a
 /// private name. What is at hand is judged before a mirror is asked, and an
 /// update of a private repository again: it may name the public hosts.
-pub(crate) fn instance(
+///
+/// # Errors
+///
+/// Fails when it would, and when no instance or no token can be had.
+pub fn instance(
     files: Files<'_>,
     who: (&Source, PublicLog),
     client: &http::Client,
