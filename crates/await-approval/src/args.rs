@@ -50,6 +50,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("place").args(["github", "github_reviews", "github_run"]))]
 pub(crate) struct Request {
     /// release.json of the release that people are asked about
     #[arg(long, value_name = "FILE", required_unless_present = "artifact")]
@@ -74,6 +75,14 @@ pub(crate) struct Request {
     /// Ask in a comment of this issue or pull request, and count answers there
     #[arg(long, value_name = "OWNER/NAME#NUMBER")]
     pub(crate) github: Option<Issue>,
+
+    /// Ask in a comment of this pull request, and count its reviews
+    #[arg(long, value_name = "OWNER/NAME#NUMBER")]
+    pub(crate) github_reviews: Option<Issue>,
+
+    /// Count the reviews of environments that this workflow run waits for
+    #[arg(long, value_name = "OWNER/NAME#RUN")]
+    pub(crate) github_run: Option<Issue>,
 
     /// Write the request to this file as well
     #[arg(long, value_name = "FILE")]
@@ -230,7 +239,7 @@ pub(crate) struct About {
     )]
     pub(crate) request: Option<String>,
 
-    /// The request that the new comment answers in `GITHUB_EVENT_PATH`
+    /// The request that the new comment or review answers in `GITHUB_EVENT_PATH`
     #[arg(long, conflicts_with = "request")]
     pub(crate) github_event: bool,
 

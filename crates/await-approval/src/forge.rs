@@ -6,13 +6,17 @@ use liftlock::approval::forge::{Event, Forge, Said, github, said};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Place, Spot};
 use liftlock::ci::github::escape_markdown;
+use liftlock::ci::{self, Actor, Did, System};
 use liftlock::config::trust::Keyring;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
+use liftlock::release::Release;
+use liftlock_io::cli::Session;
 use liftlock_io::github::GitHub;
 use liftlock_io::{env, file};
 
+use crate::args;
 use crate::settings::Settings;
 
 /// The most bytes of an event that started a workflow: GitHub's own limit is 25 MB.
@@ -39,21 +43,110 @@ impl FromStr for Issue {
 }
 
 /// Where people are asked, and who may not answer there.
-pub(crate) fn place(issue: &Issue, policy: &Policy, settings: &Settings) -> Result<Place, Failure> {
+#[derive(Debug, Default)]
+pub(crate) struct Asking {
+    pub(crate) place: Option<Place>,
+    /// By whom the run came about whose environments they let it into.
+    pub(crate) actors: Vec<Actor>,
+}
+
+/// Finds out about the place that the flags name.
+pub(crate) fn place(
+    args: &args::Request,
+    release: &Release,
+    (policy, settings): (&Policy, &Settings),
+) -> Result<Asking, Failure> {
+    let named = [&args.github, &args.github_reviews, &args.github_run];
+    let Some(issue) = named.into_iter().flatten().next() else {
+        return Ok(Asking::default());
+    };
     if let Some(why) = policy.misplaced(Forge::Github, &issue.repository) {
         return Err(Failure::new(Kind::Invalid, why).with_hint(
             "have it written in the environment's rule: `approval: { at: ['github:OWNER/NAME'] }`",
         ));
     }
     let github = open(&issue.repository, settings)?;
-    Ok(Place {
+    let number = issue.number;
+    let (at, authors, actors) = if args.github_run.is_some() {
+        let run = github.run(number)?;
+        let authors = github.commit_authors(&run.head_sha)?;
+        let spot = Spot::Gates {
+            run: run.id,
+            attempt: run.run_attempt,
+            commit: run.head_sha.clone(),
+        };
+        (spot, authors, run.actors())
+    } else if args.github_reviews.is_some() {
+        let (commit, authors) = reviewed(&github, number, release)?;
+        let pull = number;
+        (Spot::Reviews { pull, commit }, authors, Vec::new())
+    } else {
+        let authors = github.authors(number)?;
+        (Spot::Comments { issue: number }, authors, Vec::new())
+    };
+    let place = Place {
         forge: Forge::Github,
         repository: issue.repository.clone(),
-        at: Spot::Comments {
-            issue: issue.number,
-        },
-        authors: github.authors(issue.number)?.into_iter().collect(),
-    })
+        at,
+        authors: authors.into_iter().collect(),
+    };
+    let place = Some(place);
+    Ok(Asking { place, actors })
+}
+
+/// The commit that has to be reviewed: the newest one of the pull request, and
+/// the release has to come from it.
+fn reviewed(
+    github: &GitHub,
+    number: u64,
+    release: &Release,
+) -> Result<(String, Vec<u64>), Failure> {
+    let pull = github.pull(number)?;
+    let head = pull.head.sha;
+    if let Some(commit) = &release.commit {
+        let merged = pull.merge_commit_sha.as_deref();
+        if *commit != head && merged != Some(commit) {
+            let message = format!(
+                "the release is of commit {commit}, which is neither the newest of pull request {number} nor what it is merged as"
+            );
+            return Err(Failure::new(Kind::Invalid, message)
+                .with_hint("name the pull request that the release comes from"));
+        }
+    }
+    let opened = pull.user.map(|user| user.id);
+    Ok((head, github.authors_of(number, opened)?))
+}
+
+/// The actors as the CI names them, with more about the same people. GitHub
+/// tells of whoever started a run once more the login alone, which may be
+/// somebody else's by now; the run itself tells the number. A token that may
+/// not read runs leaves them as they are: unrecognised, and told so.
+pub(crate) fn actors(
+    session: &Session,
+    more: Vec<Actor>,
+    settings: &Settings,
+) -> Result<Vec<Actor>, Failure> {
+    let actors = ci::merged(session.ci.actors.clone(), more);
+    let numbered = |actor: &Actor| {
+        let mut names = actor.known_as.iter();
+        names.any(|name| Forge::Github.number(name).is_some())
+    };
+    let again = |actor: &&Actor| actor.did == Did::ReRan && !numbered(actor);
+    if session.ci.system != System::GitHub || actors.iter().find(again).is_none() {
+        return Ok(actors);
+    }
+    let named = env::var("GITHUB_REPOSITORY").zip(env::var("GITHUB_RUN_ID"));
+    let run = named.and_then(|(repository, id)| Some((repository, id.parse().ok()?)));
+    let Some((repository, id)) = run else {
+        return Ok(actors);
+    };
+    let found = GitHub::from_environment(&repository, &settings.options, settings.deadline)
+        .and_then(|github| github.run(id));
+    match found {
+        Ok(run) => Ok(ci::merged(actors, run.actors())),
+        Err(error) if error.passes() => Err(error.into()),
+        Err(_no_rights) => Ok(actors),
+    }
 }
 
 /// The place of a request that has to have one.
@@ -83,10 +176,13 @@ pub(crate) fn ask(
         return Ok(None);
     };
     let github = open(&place.repository, settings)?;
-    let text = question(asked);
+    let Some(issue) = place.at.issue() else {
+        return Ok(asked.request.run_url.clone());
+    };
+    let text = question(asked, &place.at);
     let comment = match age {
-        Age::New => github.write(place.at.issue(), &text)?,
-        Age::Old => github.ask(place.at.issue(), asked, &text)?,
+        Age::New => github.write(issue, &text)?,
+        Age::Old => github.ask(issue, asked, &text)?,
     };
     Ok(Some(comment.html_url))
 }
@@ -101,7 +197,7 @@ pub(crate) fn events(
         return Ok(Vec::new());
     };
     let github = open(&place.repository, settings)?;
-    Ok(github.events(place.at.issue(), asked, keyring)?)
+    Ok(github.events(&place.at, asked, keyring)?)
 }
 
 pub(crate) fn open(repository: &str, settings: &Settings) -> Result<GitHub, Failure> {
@@ -111,7 +207,19 @@ pub(crate) fn open(repository: &str, settings: &Settings) -> Result<GitHub, Fail
 
 /// The text that people see. It is the same for the same request, so that it
 /// is found again, and holds nothing of others that is not escaped.
-fn question(asked: &Identified) -> String {
+fn question(asked: &Identified, spot: &Spot) -> String {
+    let how = match spot {
+        Spot::Comments { .. } | Spot::Gates { .. } => {
+            "Answer with a comment whose first line is exactly one of these; a reason may stand below. \
+             An edited comment does not count."
+                .to_owned()
+        }
+        Spot::Reviews { commit, .. } => format!(
+            "Answer with a review of `{commit}` that approves, or requests changes, and whose first \
+             line is exactly one of these; a reason may stand below. A review that was edited or \
+             dismissed does not count."
+        ),
+    };
     let (request, digest) = (&asked.request, asked.digest);
     let artifacts = request.release.artifacts.iter();
     let artifacts: String = artifacts
@@ -125,8 +233,7 @@ fn question(asked: &Identified) -> String {
     format!(
         "**May {} go to {}?** {rules}, until {}.\n\n\
          | artifact | digest |\n|---|---|\n| release | `{}` |\n{artifacts}\n\
-         Answer with a comment whose first line is exactly one of these; a reason may stand below. \
-         An edited comment does not count.\n\n\
+         {how}\n\n\
          ```\n/approve {digest}\n```\n```\n/deny {digest}\n```\n\n\
          <!-- liftlock-request: {digest} -->",
         escape_markdown(&request.release.id),
@@ -151,12 +258,16 @@ pub(crate) fn of_event() -> Result<Digest, Failure> {
              startsWith(github.event.comment.body, '/deny ')`",
         )
     };
-    if payload.action != "created" {
-        return Err(no_answer("the comment was not created by it"));
-    }
-    match said(payload.comment.body.as_deref().unwrap_or_default()) {
+    let body = match (&payload.comment, &payload.review, payload.action.as_str()) {
+        (Some(comment), None, "created") => &comment.body,
+        (None, Some(review), "submitted") => &review.body,
+        (Some(_), None, _) => return Err(no_answer("the comment was not created by it")),
+        (None, Some(_), _) => return Err(no_answer("the review was not submitted by it")),
+        (_, _, _) => return Err(no_answer("it has neither a comment nor a review")),
+    };
+    match said(body.as_deref().unwrap_or_default()) {
         Said::Answer { request, .. } => Ok(request),
         Said::Unclear(why) => Err(no_answer(&why)),
-        Said::Nothing => Err(no_answer("the comment says something else")),
+        Said::Nothing => Err(no_answer("its text says something else")),
     }
 }

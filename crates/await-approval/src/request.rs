@@ -28,36 +28,12 @@ pub(crate) fn request(
     settings: &Settings,
     session: &Session,
 ) -> Result<Report, Failure> {
-    let (document, release) = match &args.release {
-        Some(path) => read_release(path)?,
-        None => of_images(args, settings, session)?,
-    };
-    settings.check_service(&release.release.service, "the release")?;
     if settings.rules.is_none() && args.output.is_none() {
         let message = "there is no place for the request";
         return Err(Failure::new(Kind::Usage, message)
             .with_hint("give `--output FILE`, or write a liftlock.yaml"));
     }
-    let policy = settings.policy(&args.environment, &args.rule)?;
-    let found = gather::about_release(&release, &[], settings)?;
-    let signers = signer::signers(&found, &policy.keyring, &Local);
-    let place = args.github.as_ref();
-    let place = place
-        .map(|issue| forge::place(issue, &policy, settings))
-        .transpose()?;
-    let policy = policy
-        .excluding(&release.release, &signers)
-        .separating(&session.ci.actors)
-        .asked_at(place.as_ref());
-    let mut wanted = wanted(args, (document, &release), &policy, session)?;
-    if place.is_some() {
-        let request = Request {
-            place,
-            ..wanted.request
-        };
-        wanted = Identified::new(&request).map_err(contradiction)?;
-    }
-    reachable(&wanted, &policy)?;
+    let (wanted, policy) = about(args, settings, session)?;
     let new = wanted.digest;
     let asked = remember(wanted, settings, session)?;
     let age = if asked.digest == new {
@@ -85,6 +61,37 @@ pub(crate) fn request(
     }
     let report = render::requested(&asked, &policy, (args.output.as_deref(), page));
     Ok(settings.label(report, recorded))
+}
+
+/// What people are to be asked, and by which rules, if anybody can answer.
+fn about(
+    args: &args::Request,
+    settings: &Settings,
+    session: &Session,
+) -> Result<(Identified, Policy), Failure> {
+    let (document, release) = match &args.release {
+        Some(path) => read_release(path)?,
+        None => of_images(args, settings, session)?,
+    };
+    settings.check_service(&release.release.service, "the release")?;
+    let policy = settings.policy(&args.environment, &args.rule)?;
+    let found = gather::about_release(&release, &[], settings)?;
+    let signers = signer::signers(&found, &policy.keyring, &Local);
+    let asking = forge::place(args, &release.release, (&policy, settings))?;
+    let actors = forge::actors(session, asking.actors, settings)?;
+    let policy = policy
+        .excluding(&release.release, &signers)
+        .separating(&actors)
+        .asked_at(asking.place.as_ref());
+    let wanted = wanted(args, (document, &release), &policy, session)?;
+    let request = Request {
+        place: asking.place,
+        actors,
+        ..wanted.request
+    };
+    let wanted = Identified::new(&request).map_err(contradiction)?;
+    reachable(&wanted, &policy)?;
+    Ok((wanted, policy))
 }
 
 /// What stands in for a `release.json` where the images are the release.
@@ -170,6 +177,12 @@ fn reachable(wanted: &Identified, policy: &Policy) -> Result<(), Failure> {
     if let Some(why) = policy.unknown_actor(&request.actors) {
         return Err(Failure::new(Kind::Invalid, why)
             .with_hint("have the account written below `people: { NAME: { accounts: … } }`"));
+    }
+    let place = request.place.as_ref();
+    if policy.approval.min_look.is_some() && place.is_some_and(|place| !place.at.tells_when()) {
+        let message = "GitHub does not say when environments were reviewed, and `min-look` is set";
+        return Err(Failure::new(Kind::Invalid, message)
+            .with_hint("ask in comments or reviews of a pull request"));
     }
     let from = policy.counts_from(request.made_at);
     if from >= request.expires_at {

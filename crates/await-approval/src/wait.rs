@@ -19,7 +19,7 @@ pub(crate) fn wait(
     let asked = kept::read(&reference, settings)?;
     let place = forge::placed(&asked)?;
     let github = forge::open(&place.repository, settings)?;
-    let mut watch = Watch::new(&github, place.at.issue(), asked.request.made_at);
+    let mut watch = Watch::new(&github, &place.at, asked.request.made_at);
     let until = settings.deadline.min(asked.request.expires_at);
     let decided = until_decided(&mut watch, until, || {
         let judged = gather::judged(&args.about, settings)?;

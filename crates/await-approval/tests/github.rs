@@ -107,7 +107,11 @@ impl World {
     }
 
     fn request_at(&self, issue: u64, more: &[(&str, &str)]) -> Output {
-        let place = format!("acme/shop#{issue}");
+        self.request_by("--github", issue, more)
+    }
+
+    fn request_by(&self, flag: &str, number: u64, more: &[(&str, &str)]) -> Output {
+        let place = format!("acme/shop#{number}");
         let args = [
             "request",
             "--release",
@@ -115,11 +119,15 @@ impl World {
             "--environment",
             "production",
         ];
-        self.run(&[args.as_slice(), &["--github", &place]].concat(), more)
+        self.run(&[args.as_slice(), &[flag, &place]].concat(), more)
     }
 
     fn ask(&self) -> String {
-        let output = self.request_at(self.issue, &[]);
+        self.ask_by("--github", self.issue)
+    }
+
+    fn ask_by(&self, flag: &str, number: u64) -> String {
+        let output = self.request_by(flag, number, &[]);
         assert_eq!(output.code, 13, "{}{}", output.stdout, output.stderr);
         output.json().unwrap()["detail"]["request"]
             .as_str()
@@ -147,15 +155,28 @@ impl World {
 
     /// The payload that a workflow on `issue_comment` gets.
     fn event(&self, action: &str, user: u64, body: &str) {
+        self.event_of("comment", action, (user, body));
+    }
+
+    fn event_of(&self, what: &str, action: &str, (user, body): (u64, &str)) {
         let payload = json!({
             "action": action,
-            "comment": {
+            what: {
                 "id": 1, "html_url": "https://github.com/", "body": body,
                 "user": { "id": user, "login": "x", "type": "User" },
                 "created_at": "2026-11-26T12:00:00Z", "updated_at": "2026-11-26T12:00:00Z",
             },
         });
         fs::write(self.path("event.json"), payload.to_string()).unwrap();
+    }
+
+    /// What the approval embeds of GitHub, once its signature is verified.
+    fn events(&self) -> Vec<Value> {
+        let bundle = Bundle::parse(&fs::read(self.path("approval.json")).unwrap()).unwrap();
+        let key = liftlock::crypto::PublicKey::from_pem(&Key::named("judge").public_pem()).unwrap();
+        let proved = attestation::verify(&bundle, &[key], &Local).unwrap();
+        let events = proved.statement.predicate()["events"].as_array();
+        events.unwrap().clone()
     }
 
     fn judge_event(&self) -> Output {
@@ -208,10 +229,7 @@ fn the_approval_holds_the_answers_and_is_counted_again_from_them() {
     let judgement = &told["detail"]["judgement"];
     assert_eq!(judgement["counted"].as_array().unwrap().len(), 2);
     assert_eq!(judgement["not_counted"].as_array().unwrap().len(), 1);
-    let bundle = Bundle::parse(&fs::read(world.path("approval.json")).unwrap()).unwrap();
-    let key = liftlock::crypto::PublicKey::from_pem(&Key::named("judge").public_pem()).unwrap();
-    let proved = attestation::verify(&bundle, &[key], &Local).unwrap();
-    let events = proved.statement.predicate()["events"].as_array().unwrap();
+    let events = world.events();
     let accounts: Vec<u64> = events
         .iter()
         .filter_map(|one| one["account"].as_u64())
@@ -410,4 +428,183 @@ fn a_wait_ends_with_the_answers_or_with_its_time() {
     }
     let told = world.told(0, &args);
     assert_eq!(told["verdict"], "pass");
+}
+
+fn commit(author: u64) -> Commit {
+    Commit {
+        sha: "a".repeat(40),
+        author: Some(author),
+        committer: None,
+    }
+}
+
+#[test]
+fn reviews_of_a_pull_request_are_answers_that_the_approval_proves() {
+    let world = World::new();
+    let pull = world.github.with(|state| state.pull(10, vec![commit(10)]));
+    let request = world.ask_by("--github-reviews", pull);
+    let asked = world.github.with(|state| state.bodies(pull));
+    assert!(asked[0].contains(&"a".repeat(40)), "{}", asked[0]);
+    assert!(asked[0].contains("a review of"), "{}", asked[0]);
+    let yes = format!("/approve {request}");
+    // A comment below the same pull request is no review.
+    world.github.with(|state| {
+        state.comment(pull, 7, &yes);
+        state.comment(pull, 8, &yes);
+        state.review(pull, 9, "APPROVED", &yes);
+    });
+    world.event_of("review", "submitted", (7, &yes));
+    assert_eq!(world.judge_event().code, 13);
+    world.event_of("review", "dismissed", (7, &yes));
+    assert_eq!(world.judge_event().code, 3);
+    let first = world.github.with(|state| {
+        state.review(pull, 8, "APPROVED", &yes);
+        state.review(pull, 7, "APPROVED", &yes)
+    });
+    world
+        .github
+        .with(|state| state.edit_review(pull, first, &yes));
+    world.judge(13, &request);
+    world
+        .github
+        .with(|state| state.review(pull, 7, "APPROVED", &yes));
+    world.judge(0, &request);
+    let events = world.events();
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[0]["kind"]["review"]["stance"], "approved");
+    assert_eq!(events[0]["kind"]["review"]["commit"], "a".repeat(40));
+}
+
+#[test]
+fn the_release_has_to_come_from_the_pull_request_that_is_reviewed() {
+    let world = World::new();
+    let pull = world.github.with(|state| state.pull(10, vec![commit(10)]));
+    let release = fs::read_to_string(world.path("release.json")).unwrap();
+    let of = |sha: &str| {
+        let mut release: Value = serde_json::from_str(&release).unwrap();
+        release["commit"] = sha.into();
+        fs::write(world.path("release.json"), release.to_string()).unwrap();
+        world.request_by("--github-reviews", pull, &[])
+    };
+    let output = of(&"b".repeat(40));
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stderr.contains("neither the newest"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(of(&"a".repeat(40)).code, 13);
+    // Whoever wrote a part of it is not asked.
+    let own = world.github.with(|state| state.pull(7, vec![commit(8)]));
+    let output = world.request_by("--github-reviews", own, &[]);
+    assert!(
+        output.stderr.contains("bob is an author"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn people_who_let_a_run_on_with_the_line_make_a_quorum() {
+    let world = World::new();
+    let run = world.github.with(|state| {
+        let run = state.run(10, 10);
+        state.on_commit(run, commit(10));
+        state.protect(run, "production-1", &[7, 8]);
+        state.protect(run, "production-2", &[7, 8]);
+        run
+    });
+    let request = world.ask_by("--github-run", run);
+    let yes = format!("/approve {request}");
+    let say = |user: u64, environment: &str, verdict: &str, text: &str| {
+        world
+            .github
+            .with(|state| state.review_gate(run, user, (environment, verdict), text));
+    };
+    say(7, "production-1", "approved", &yes);
+    say(7, "production-2", "approved", &yes);
+    say(8, "production-2", "approved", "ship it");
+    let told = world.judge(13, &request);
+    assert_eq!(told["detail"]["judgement"]["still_needed"], 1);
+    say(8, "production-2", "approved", &yes);
+    let told = world.judge(0, &request);
+    assert!(told["detail"]["latency"]["first_answered_at"].is_null());
+    assert_eq!(world.events()[0]["kind"]["gate"]["attempt"], 1);
+    let counts = world.github.counts();
+    assert!(counts.total <= 2 + 4 + 4, "{counts:?}");
+    // Once more: the same words let no other attempt through.
+    world.github.with(|state| state.rerun(run, 10));
+    let again = world.ask_by("--github-run", run);
+    assert_ne!(again, request);
+    world.judge(13, &again);
+}
+
+#[test]
+fn whoever_started_a_run_or_wrote_its_commit_does_not_let_it_on() {
+    let world = World::new();
+    let run = world.github.with(|state| {
+        let run = state.run(7, 7);
+        state.on_commit(run, commit(8));
+        run
+    });
+    let output = world.request_by("--github-run", run, &[]);
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+    for why in ["alice started the run", "bob is an author"] {
+        assert!(output.stderr.contains(why), "{}", output.stderr);
+    }
+    // GitHub does not tell when a gate was opened.
+    let slow = CONFIG.replace("quorum: 2", "min-look: 5m, quorum: 2");
+    fs::write(world.path("liftlock.yaml"), slow).unwrap();
+    let run = world.github.with(|state| state.run(10, 10));
+    let output = world.request_by("--github-run", run, &[]);
+    assert_eq!(output.code, 3, "{}", output.stderr);
+    assert!(
+        output.stderr.contains("does not say when"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn whoever_starts_a_run_once_more_is_known_by_number() {
+    let world = World::new();
+    let run = world.github.with(|state| state.run(10, 8));
+    let id = run.to_string();
+    let again = |more: &[(&str, &str)]| {
+        let ci = [
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_ACTOR", "erin"),
+            ("GITHUB_ACTOR_ID", "10"),
+            ("GITHUB_TRIGGERING_ACTOR", "bob"),
+            ("GITHUB_REPOSITORY", "acme/shop"),
+            ("GITHUB_RUN_ID", id.as_str()),
+        ];
+        world.request_at(world.issue, &[ci.as_slice(), more].concat())
+    };
+    // In `people:` bob goes by another name than his login.
+    let robert = CONFIG.replace("bob", "robert");
+    fs::write(world.path("liftlock.yaml"), robert).unwrap();
+    let output = again(&[]);
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+    assert!(
+        output
+            .stderr
+            .contains("robert started the run that asks once more"),
+        "{}",
+        output.stderr
+    );
+    // A token that may not read runs leaves him unknown, and that is told.
+    let hidden = Answer::new(403).body(r#"{"message": "Resource not accessible"}"#);
+    world
+        .github
+        .with(|state| state.order("/actions/runs", hidden));
+    let output = again(&[]);
+    assert_eq!(output.code, 13, "{}{}", output.stdout, output.stderr);
+    // When GitHub is down nobody knows.
+    world.github.with(|state| {
+        for _ in 0..3 {
+            state.order("/actions/runs", Answer::new(502));
+        }
+    });
+    assert_eq!(again(&[]).code, 1);
 }

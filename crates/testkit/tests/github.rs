@@ -248,6 +248,91 @@ fn no_app_passes_a_gate_for_people_and_no_person_one_for_apps() {
 }
 
 #[test]
+fn an_edited_review_is_told_by_graphql_alone() {
+    let github = github();
+    let job = token(&github, Token::Job);
+    let commit = Commit {
+        sha: "a".repeat(40),
+        author: Some(8),
+        committer: None,
+    };
+    let (pull, review) = github.with(|state| {
+        let pull = state.pull(8, vec![commit]);
+        (pull, state.review(pull, 7, "APPROVED", "fine"))
+    });
+    let path = format!("{R}/pulls/{pull}/reviews");
+    let rest = || body(&get(&github, &job, &path))[0].clone();
+    let ask = |fields: &str| {
+        let query = format!(
+            "query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on PullRequestReview {{ {fields} }} }} }}"
+        );
+        let question = json!({ "query": query, "variables": { "ids": [format!("PRR_{review}")] } });
+        body(&call(
+            &github.url(),
+            &job,
+            ("POST", "/graphql"),
+            Some(&question),
+        ))
+    };
+    let before = rest();
+    let told = ask("id lastEditedAt");
+    assert_eq!(told["data"]["nodes"][0]["lastEditedAt"], Value::Null);
+    github.with(|state| state.edit_review(pull, review, "fine"));
+    assert_eq!(rest(), before);
+    let told = ask("id lastEditedAt includesCreatedEdit");
+    assert_eq!(told["data"]["nodes"][0]["includesCreatedEdit"], true);
+    assert!(told["data"]["nodes"][0]["lastEditedAt"].is_string());
+    assert!(
+        ask("id editedAt")["errors"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("'editedAt'")
+    );
+    github.with(|state| state.dismiss(pull, review));
+    assert_eq!(rest()["state"], "DISMISSED");
+    let refused = call(
+        &github.url(),
+        "guessed",
+        ("POST", "/graphql"),
+        Some(&json!({})),
+    );
+    assert_eq!(refused.status, 401);
+}
+
+#[test]
+fn a_deployment_that_would_merge_or_is_malformed_is_refused() {
+    let github = github();
+    let [job, reader] = [Token::Job, Token::ReadOnly].map(|kind| token(&github, kind));
+    let commit = "c".repeat(40);
+    github.with(|state| state.run(7, 7));
+    let path = format!("{R}/deployments");
+    let make =
+        |token: &str, body: Value| call(&github.url(), token, ("POST", &path), Some(&body)).status;
+    let good =
+        json!({ "ref": commit, "auto_merge": false, "required_contexts": [], "payload": {} });
+    let with = |name: &str, value: Value| {
+        let mut changed = good.clone();
+        changed[name] = value;
+        changed
+    };
+    assert_eq!(make(&reader, good.clone()), 403);
+    assert_eq!(make(&job, with("auto_merge", json!(true))), 409);
+    assert_eq!(make(&job, with("payload", json!([1]))), 422);
+    assert_eq!(make(&job, with("required_contexts", json!("ci"))), 422);
+    assert_eq!(make(&job, with("ref", json!("nowhere"))), 422);
+    assert_eq!(make(&job, good.clone()), 201);
+    let made = github.with(|state| state.deployments())[0];
+    let path = format!("{path}/{made}/statuses");
+    let long = json!({ "state": "success", "description": "x".repeat(141) });
+    for (body, status) in [(json!({ "state": "done" }), 422), (long, 422)] {
+        assert_eq!(
+            call(&github.url(), &job, ("POST", &path), Some(&body)).status,
+            status
+        );
+    }
+}
+
+#[test]
 fn ordered_faults_come_once() {
     let github = github();
     let job = token(&github, Token::Job);
@@ -308,6 +393,8 @@ fn talk(state: &mut State) -> Vec<Step> {
             200,
         ),
         ("DELETE", format!("{R}/issues/comments/{gone}"), None, 204),
+        get_of(format!("{R}/pulls/{pull}")),
+        get_of(format!("{R}/commits/{}", "a".repeat(40))),
         get_of(format!("{R}/pulls/{pull}/commits")),
         get_of(format!("{R}/pulls/{pull}/reviews")),
     ]
@@ -330,6 +417,7 @@ fn work(state: &mut State) -> Vec<Step> {
         ),
         get_of(format!("{R}/actions/runs/{run}/approvals")),
         post(format!("{R}/deployments"), deployment, 201),
+        get_of(format!("{R}/deployments?task=deploy&ref=main")),
         post(
             format!("{R}/dispatches"),
             json!({ "event_type": "approved" }),

@@ -32,6 +32,9 @@ pub enum Error {
         /// What GitHub said.
         said: String,
     },
+    /// Only an App whose own rule it is may say this.
+    #[error("GitHub lets only the App whose rule it is decide about a run: {0}")]
+    NotTheApp(String),
     /// There is no such thing, or the token does not see it.
     #[error("GitHub knows no `{path}`, or does not show it to this token")]
     Unknown {
@@ -94,6 +97,7 @@ impl Error {
             | Self::Clear(_)
             | Self::Token(_)
             | Self::Forbidden { .. }
+            | Self::NotTheApp(_)
             | Self::Unknown { .. }
             | Self::Refused { .. }
             | Self::Limited(_)
@@ -105,9 +109,11 @@ impl Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoToken | Self::Clear(_) | Self::Token(_) | Self::Forbidden { .. } => {
-                Kind::Credentials
-            }
+            Self::NoToken
+            | Self::Clear(_)
+            | Self::Token(_)
+            | Self::Forbidden { .. }
+            | Self::NotTheApp(_) => Kind::Credentials,
             Self::Repository(_)
             | Self::Address(_)
             | Self::Unknown { .. }
@@ -129,7 +135,10 @@ impl Explain for Error {
                 "give a fresh token: an App's ends after an hour and a job's with its job"
             }
             Self::Forbidden { .. } => {
-                "give the job `permissions: { issues: write }`; teams need an App's token or a person's"
+                "give the job the permission that docs/await-approval.md names, such as `issues: write`; teams need an App's token or a person's"
+            }
+            Self::NotTheApp(_) => {
+                "give the App's installation token, with `deployments: write` and `actions: read`"
             }
             Self::Unknown { .. } => "check the number, and that the token sees the repository",
             Self::Limited(_) => "run again then, or give a longer `--timeout`",

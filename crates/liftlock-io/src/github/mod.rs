@@ -6,6 +6,8 @@
 
 mod error;
 mod page;
+mod reviews;
+mod run;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -13,9 +15,9 @@ mod wire;
 
 use std::collections::BTreeMap;
 
-use liftlock::approval::forge::github::{self, Account, Comment, Commit, Issue, Rights, Run};
+use liftlock::approval::forge::github::{self, Account, Comment, Commit, Issue, Rights};
 use liftlock::approval::forge::{Event, Forge, Permission, Said, said};
-use liftlock::approval::request::Identified;
+use liftlock::approval::request::{Identified, Spot};
 use liftlock::approval::{MOST_ANSWERS, SKEW};
 use liftlock::config::trust::Keyring;
 use liftlock::span::Span;
@@ -23,6 +25,7 @@ use liftlock::time::Time;
 use serde_json::{Value, json};
 
 pub use error::Error;
+pub use run::Rule;
 pub use watch::{Watch, until_decided};
 pub use wire::{Pace, Wire};
 
@@ -151,34 +154,31 @@ impl GitHub {
     /// Fails when they cannot be read to the end, and when the pull request
     /// has 250 commits: GitHub lists no more, and the rest may be anybody's.
     pub fn authors(&self, issue: u64) -> Result<Vec<u64>, Error> {
-        const LISTED: usize = 250;
         let found = self.issue(issue)?;
         if found.pull_request.is_none() {
             return Ok(Vec::new());
         }
-        let number = issue.to_string();
+        self.authors_of(issue, found.user.map(|user| user.id))
+    }
+
+    /// As [`GitHub::authors`], of what is known to be a pull request, and by whom.
+    ///
+    /// # Errors
+    ///
+    /// As [`GitHub::authors`].
+    pub fn authors_of(&self, pull: u64, opened: Option<u64>) -> Result<Vec<u64>, Error> {
+        const LISTED: usize = 250;
+        let number = pull.to_string();
         let path = self.path(&["pulls", &number, "commits"]);
         let commits: Vec<Commit> = page::all(&self.wire, &path, &[])?;
         if commits.len() >= LISTED {
             return Err(Error::TooMany("commits", commits.len()));
         }
         let mut accounts: Vec<u64> = commits.iter().flat_map(Commit::accounts).collect();
-        accounts.extend(found.user.map(|user| user.id));
+        accounts.extend(opened);
         accounts.sort_unstable();
         accounts.dedup();
         Ok(accounts)
-    }
-
-    /// The accounts that started a workflow run, or started it again.
-    ///
-    /// # Errors
-    ///
-    /// Fails when there is no such run.
-    pub fn starters(&self, run: u64) -> Result<Vec<u64>, Error> {
-        let id = run.to_string();
-        let path = self.path(&["actions", "runs", &id]);
-        let run: Run = github::parse(&self.wire.get(&path)?)?;
-        Ok(run.accounts().collect())
     }
 
     /// What an account may do in the repository now: asked by the login that
@@ -235,72 +235,44 @@ impl GitHub {
         Ok(state.and_then(Value::as_str) == Some("active"))
     }
 
-    /// Starts the workflows that wait for `repository_dispatch` of this type.
-    ///
-    /// # Errors
-    ///
-    /// Fails when GitHub refuses: it needs `contents: write`.
-    pub fn dispatch(&self, kind: &str, payload: &Value) -> Result<(), Error> {
-        let body = json!({ "event_type": kind, "client_payload": payload });
-        self.wire
-            .send(Method::Post, &self.path(&["dispatches"]), &body)
-            .map(drop)
-    }
-
-    /// Starts one workflow by its file, on a branch or tag.
-    ///
-    /// # Errors
-    ///
-    /// Fails when GitHub refuses: it needs `actions: write`, and the workflow
-    /// `on: workflow_dispatch` with these inputs.
-    pub fn dispatch_workflow(
-        &self,
-        (file, branch): (&str, &str),
-        inputs: &Value,
-    ) -> Result<(), Error> {
-        let path = self.path(&["actions", "workflows", file, "dispatches"]);
-        let body = json!({ "ref": branch, "inputs": inputs });
-        self.wire.send(Method::Post, &path, &body).map(drop)
-    }
-
-    /// Every comment that answers a request, or tries to, with what its
-    /// author may do now. Nobody is asked about whose comment counts in no case.
+    /// Everything that answers a request, or tries to, in the way that is asked
+    /// for, with what its author may do now. Nobody is asked about whose answer
+    /// counts in no case.
     ///
     /// # Errors
     ///
     /// Fails when anything of that is not known.
     pub fn events(
         &self,
+        spot: &Spot,
+        asked: &Identified,
+        keyring: &Keyring,
+    ) -> Result<Vec<Event>, Error> {
+        match spot {
+            Spot::Comments { issue } => self.comment_events(*issue, asked, keyring),
+            Spot::Reviews { pull, .. } => self.review_events(*pull, asked, keyring),
+            Spot::Gates { run, .. } => self.gate_events(*run, asked, keyring),
+        }
+    }
+
+    fn comment_events(
+        &self,
         issue: u64,
         asked: &Identified,
         keyring: &Keyring,
     ) -> Result<Vec<Event>, Error> {
         let since = earlier(asked.request.made_at, SKEW);
-        let seen_at = self.wire.now();
-        let mut known: BTreeMap<u64, Permission> = BTreeMap::new();
+        let mut known = Known::new(self, asked, keyring);
         let mut events = Vec::new();
         for comment in self.comments(issue, since)? {
-            let body = comment.body.as_deref().unwrap_or_default();
-            let said = said(body);
+            let said = said(comment.body.as_deref().unwrap_or_default());
             let Some(user) = comment.user.as_ref().filter(|_| said != Said::Nothing) else {
                 continue;
             };
-            let ours = matches!(&said, Said::Answer { request, .. } if *request == asked.digest);
-            let person = keyring.account(Forge::Github, user.id);
-            let mut permission = Permission::None;
-            if ours && person.is_some() {
-                permission = match known.get(&user.id) {
-                    Some(known) => *known,
-                    None => self.permission(user.id, &user.login)?,
-                };
-                known.insert(user.id, permission);
-            }
-            events.extend(comment.event(permission, seen_at));
+            let permission = known.permission(user, &said)?;
+            events.extend(comment.event(permission, known.seen_at));
         }
-        if events.len() > MOST_ANSWERS {
-            return Err(Error::TooMany("answers", events.len()));
-        }
-        Ok(events)
+        few(events)
     }
 
     /// Asks a request's question in an issue, once: a comment with exactly
@@ -329,6 +301,55 @@ impl GitHub {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What accounts may do, each asked about once.
+struct Known<'a> {
+    github: &'a GitHub,
+    asked: &'a Identified,
+    keyring: &'a Keyring,
+    permissions: BTreeMap<u64, Permission>,
+    /// When the asking began.
+    seen_at: Time,
+}
+
+impl<'a> Known<'a> {
+    fn new(github: &'a GitHub, asked: &'a Identified, keyring: &'a Keyring) -> Self {
+        Self {
+            github,
+            asked,
+            keyring,
+            permissions: BTreeMap::new(),
+            seen_at: github.wire.now(),
+        }
+    }
+
+    /// Whether an answer is to this request and by somebody known: any other
+    /// counts in no case.
+    fn matters(&self, user: &Account, said: &Said) -> bool {
+        let ours = matches!(said, Said::Answer { request, .. } if *request == self.asked.digest);
+        ours && self.keyring.account(Forge::Github, user.id).is_some()
+    }
+
+    /// What its author may do; nothing for an answer that does not matter.
+    fn permission(&mut self, user: &Account, said: &Said) -> Result<Permission, Error> {
+        if !self.matters(user, said) {
+            return Ok(Permission::None);
+        }
+        if let Some(known) = self.permissions.get(&user.id) {
+            return Ok(*known);
+        }
+        let permission = self.github.permission(user.id, &user.login)?;
+        self.permissions.insert(user.id, permission);
+        Ok(permission)
+    }
+}
+
+fn few(events: Vec<Event>) -> Result<Vec<Event>, Error> {
+    if events.len() > MOST_ANSWERS {
+        return Err(Error::TooMany("answers", events.len()));
+    }
+    Ok(events)
 }
 
 /// A moment as GitHub wants it, without the part of a second.

@@ -10,7 +10,7 @@ use crate::http::Response;
 
 /// The most pages of 100 that are read: twice what the longest issue that we
 /// know of needs.
-const MOST_PAGES: usize = 110;
+pub(super) const MOST_PAGES: usize = 110;
 
 /// The most bytes of all pages.
 const MOST_BYTES: usize = 256 * 1024 * 1024;

@@ -1,3 +1,5 @@
+mod reviews;
+
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -70,7 +72,15 @@ impl World {
             .with(|state| state.comment(self.issue, user, body))
     }
 
+    fn spot(&self, asked: &Identified) -> Spot {
+        asked.request.place.as_ref().unwrap().at.clone()
+    }
+
     fn asked(&self) -> Identified {
+        self.asked_at(Spot::Comments { issue: self.issue })
+    }
+
+    fn asked_at(&self, at: Spot) -> Identified {
         let document = serde_json::json!({
             "schema_version": 1, "id": "shop-1", "service": "shop", "version": "1",
             "artifacts": { "api": { "digest": Digest::of(b"a"), "name": "api" } },
@@ -100,7 +110,7 @@ impl World {
             place: Some(Place {
                 forge: Forge::Github,
                 repository: "acme/shop".to_owned(),
-                at: Spot::Comments { issue: self.issue },
+                at,
                 authors: [].into(),
             }),
             made_at: self.now(),
@@ -112,7 +122,7 @@ impl World {
     /// The people whose answers count now.
     fn heard(&self, github: &GitHub, asked: &Identified) -> Result<Vec<String>, Error> {
         let policy = policy();
-        let events = github.events(self.issue, asked, &policy.keyring)?;
+        let events = github.events(&self.spot(asked), asked, &policy.keyring)?;
         let heard = events.iter().map(|event| hear(event, asked, &policy));
         let heard = heard.filter_map(|heard| match heard {
             Heard::Told { answer, .. } if answer.request == asked.digest => {
@@ -369,7 +379,7 @@ fn nobody_waits_six_hours_with_more_than_four_hundred_calls() {
     let world = World::new();
     let asked = world.asked();
     let github = world.github();
-    let mut watch = Watch::new(&github, world.issue, asked.request.made_at);
+    let mut watch = Watch::new(&github, &world.spot(&asked), asked.request.made_at);
     let (judged, started) = (Cell::new(0), world.now());
     let outcome = until_decided(&mut watch, asked.request.expires_at, || {
         judged.set(judged.get() + 1);
@@ -400,7 +410,7 @@ fn a_wait_ends_with_the_answers_through_failures_and_a_limit() {
     });
     world.say(7, &yes(&asked));
     let looks = Cell::new(0);
-    let mut watch = Watch::new(&github, world.issue, asked.request.made_at);
+    let mut watch = Watch::new(&github, &world.spot(&asked), asked.request.made_at);
     let outcome = until_decided(&mut watch, asked.request.expires_at, || {
         looks.set(looks.get() + 1);
         if looks.get() == 2 {
@@ -421,7 +431,7 @@ fn a_token_that_ends_in_mid_wait_is_told() {
     let asked = world.asked();
     let app = world.fake.with(|state| state.token(Token::App));
     let github = world.at(&world.fake.url(), &app);
-    let mut watch = Watch::new(&github, world.issue, asked.request.made_at);
+    let mut watch = Watch::new(&github, &world.spot(&asked), asked.request.made_at);
     let outcome = until_decided(&mut watch, asked.request.expires_at, || {
         Ok::<Option<()>, Error>(None)
     });
@@ -484,7 +494,10 @@ fn every_call_and_answer_is_one_that_github_describes() {
     assert!(github.comment(999).unwrap().is_none());
     assert_eq!(github.authors(pull).unwrap(), [8, 9]);
     assert_eq!(github.authors(world.issue).unwrap(), [0; 0]);
-    assert_eq!(github.starters(run).unwrap(), [7, 9]);
+    let read = github.run(run).unwrap();
+    let actors = read.actors();
+    assert!(actors[0].known_as.contains("github:7") && actors[1].known_as.contains("github:9"));
+    assert_eq!(github.commit_authors(&read.head_sha).unwrap(), [0; 0]);
     assert_eq!(
         github.permission(7, "no-such-login").unwrap(),
         Permission::Write
@@ -496,7 +509,7 @@ fn every_call_and_answer_is_one_that_github_describes() {
     github
         .dispatch_workflow(("promote.yml", "main"), &payload)
         .unwrap();
-    let mut watch = Watch::new(&github, world.issue, asked.request.made_at);
+    let mut watch = Watch::new(&github, &world.spot(&asked), asked.request.made_at);
     assert!(watch.changed().unwrap());
     assert_eq!(prism.violations(), [""; 0]);
     assert_eq!(world.fake.with(|state| state.dispatched().len()), 2);

@@ -61,6 +61,13 @@ impl fmt::Debug for Pace {
     }
 }
 
+/// What a request does there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    Reads,
+    Writes,
+}
+
 /// The way to an API. Its `Debug` form does not show the token.
 pub struct Wire {
     client: Client,
@@ -111,8 +118,27 @@ impl Wire {
 
     /// Reads one thing.
     pub(super) fn get(&self, path: &[&str]) -> Result<Vec<u8>, Error> {
-        let response = self.exchange(&self.request(Method::Get, self.url(path)?))?;
+        let response = self.exchange(&self.request(Method::Get, self.url(path)?), Effect::Reads)?;
         Ok(good(response, path)?.body)
+    }
+
+    /// Asks GraphQL. It reads, though it is posted.
+    pub(super) fn ask(&self, query: &str, variables: &Value) -> Result<Vec<u8>, Error> {
+        let body = serde_json::json!({ "query": query, "variables": variables });
+        let request = self.request(Method::Post, self.graphql()?);
+        let request = request.with_body("application/json", body.to_string().into_bytes());
+        let response = self.exchange(&request, Effect::Reads)?;
+        Ok(good(response, &["graphql"])?.body)
+    }
+
+    /// Where GraphQL is: below the API, and on a company's own GitHub beside it.
+    pub(super) fn graphql(&self) -> Result<Url, Error> {
+        let path = self.base.path().trim_end_matches('/');
+        let mut url = self.url(&["graphql"])?;
+        if let Some(above) = path.strip_suffix("/v3") {
+            url.set_path(&format!("{above}/graphql"));
+        }
+        Ok(url)
     }
 
     /// Reads one thing unless it is still what is known: then nothing.
@@ -122,7 +148,7 @@ impl Wire {
         if let Some(etag) = etag {
             request = request.with_header("if-none-match", etag);
         }
-        let response = self.exchange(&request)?;
+        let response = self.exchange(&request, Effect::Reads)?;
         if etag.is_some() && response.status == 304 {
             return Ok(None);
         }
@@ -138,7 +164,7 @@ impl Wire {
     ) -> Result<Vec<u8>, Error> {
         let request = self.request(method, self.url(path)?);
         let request = request.with_body("application/json", body.to_string().into_bytes());
-        Ok(good(self.exchange(&request)?, path)?.body)
+        Ok(good(self.exchange(&request, Effect::Writes)?, path)?.body)
     }
 
     /// The address of a path, whatever letters its parts have.
@@ -160,8 +186,8 @@ impl Wire {
 
     /// One answer that is not about too many calls. Reading is tried again
     /// when it fails; writing only when GitHub says that it did not happen.
-    fn exchange(&self, request: &Request) -> Result<Response, Error> {
-        let reads = request.method == Method::Get;
+    fn exchange(&self, request: &Request, effect: Effect) -> Result<Response, Error> {
+        let reads = effect == Effect::Reads;
         let mut pauses = PAUSES.into_iter().filter(|_| reads);
         loop {
             let answer = self.client.send(request.clone(), LIMITS);

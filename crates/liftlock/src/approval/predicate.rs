@@ -46,7 +46,8 @@ pub struct Approval {
 pub struct Latency {
     /// When they were asked.
     pub asked_at: Time,
-    /// When the first answer that counts was made, by that person's clock.
+    /// When the first answer that counts was made, by that person's clock;
+    /// absent where nobody says when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_answered_at: Option<Time>,
     /// When the answers were judged.
@@ -66,6 +67,10 @@ impl Approval {
         now: Time,
     ) -> Result<Self, request::ParseError> {
         let request = &asked.request;
+        let answered = judgement.counted.iter().map(|one| one.made_at);
+        // Where a forge does not say when, the request's own time stands in.
+        let known = answered.filter(|at| *at != request.made_at);
+        let first_answered_at = known.min();
         Ok(Self {
             schema_version: SCHEMA_VERSION,
             ruling: Ruling {
@@ -84,7 +89,7 @@ impl Approval {
             events: Vec::new(),
             latency: Latency {
                 asked_at: request.made_at,
-                first_answered_at: judgement.counted.iter().map(|one| one.made_at).min(),
+                first_answered_at,
                 decided_at: now,
             },
             judgement,

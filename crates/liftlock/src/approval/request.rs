@@ -93,14 +93,43 @@ pub enum Spot {
         /// Its number.
         issue: u64,
     },
+    /// In reviews of a pull request.
+    Reviews {
+        /// Its number.
+        pull: u64,
+        /// The commit that has to be reviewed.
+        commit: String,
+    },
+    /// In reviews of the environments that a run waits for.
+    Gates {
+        /// The number of the run.
+        run: u64,
+        /// Which attempt of it: people who are asked in one did not answer in
+        /// another.
+        attempt: u64,
+        /// The commit it runs on.
+        commit: String,
+    },
 }
 
 impl Spot {
-    /// The number of the issue or pull request below which the question stands.
+    /// The issue or pull request below which the question is written.
     #[must_use]
-    pub const fn issue(&self) -> u64 {
+    pub const fn issue(&self) -> Option<u64> {
         match self {
-            Self::Comments { issue } => *issue,
+            Self::Comments { issue } => Some(*issue),
+            Self::Reviews { pull, .. } => Some(*pull),
+            Self::Gates { .. } => None,
+        }
+    }
+
+    /// Whether the forge says when people answered there. Where it does not,
+    /// nobody can tell how long they looked.
+    #[must_use]
+    pub const fn tells_when(&self) -> bool {
+        match self {
+            Self::Comments { .. } | Self::Reviews { .. } => true,
+            Self::Gates { .. } => false,
         }
     }
 }

@@ -68,6 +68,28 @@ pub enum Did {
     ReRan,
 }
 
+/// What two sources say about who had a part in a run: who did the same under
+/// a name that both know is one.
+#[must_use]
+pub fn merged(mut actors: Vec<Actor>, more: Vec<Actor>) -> Vec<Actor> {
+    for one in more {
+        let same = |actor: &&mut Actor| {
+            let mut names = actor.known_as.iter();
+            actor.did == one.did
+                && names.any(|name| {
+                    one.known_as
+                        .iter()
+                        .any(|own| own.eq_ignore_ascii_case(name))
+                })
+        };
+        match actors.iter_mut().find(same) {
+            Some(actor) => actor.known_as.extend(one.known_as),
+            None => actors.push(one),
+        }
+    }
+    actors
+}
+
 /// What the environment tells about the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {

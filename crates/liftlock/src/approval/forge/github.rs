@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{AccountKind, Event, Forge, Kind, Permission, SCHEMA_VERSION};
+use crate::ci::{Actor, Did};
 use crate::failure::{self, Explain};
 use crate::json;
 use crate::time::Time;
@@ -42,13 +43,25 @@ pub struct Comment {
     pub performed_via_github_app: Option<IgnoredAny>,
 }
 
-/// The event that starts a workflow on `issue_comment`.
+/// The event that starts a workflow on `issue_comment` or `pull_request_review`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Payload {
-    /// `created`, `edited` or `deleted`.
+    /// `created`, `edited` or `deleted`; `submitted`, `edited` or `dismissed`.
     pub action: String,
-    /// The comment.
-    pub comment: Comment,
+    /// The comment, where it is about one.
+    #[serde(default)]
+    pub comment: Option<Text>,
+    /// The review, where it is about one.
+    #[serde(default)]
+    pub review: Option<Text>,
+}
+
+/// What somebody wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Text {
+    /// Its text; empty where there is none.
+    #[serde(default)]
+    pub body: Option<String>,
 }
 
 /// What an account may do in a repository.
@@ -89,9 +102,17 @@ pub struct Contributor {
     pub id: Option<u64>,
 }
 
-/// Who started a run, and who started it again.
+/// A workflow run, who started it, and who started it again.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Run {
+    /// Its number; each attempt has the same.
+    pub id: u64,
+    /// Which attempt it is; the first is 1.
+    pub run_attempt: u64,
+    /// The commit it runs on.
+    pub head_sha: String,
+    /// Its page.
+    pub html_url: String,
     /// Who caused it.
     #[serde(default)]
     pub actor: Option<Account>,
@@ -115,6 +136,12 @@ pub enum ParseError {
     /// Not the JSON that it should be, or a part of it.
     #[error("GitHub's answer is not as documented")]
     Json(#[from] json::ParseError),
+    /// A state that could mean anything.
+    #[error("GitHub answers with the state `{0}`, which this version does not know")]
+    State(String),
+    /// What GraphQL says instead of an answer.
+    #[error("GitHub does not say whether anybody edited a review: {0}")]
+    Graph(String),
     /// A word that could mean anything.
     #[error("GitHub answers with the permission `{0}`, which this version does not know")]
     Permission(String),
@@ -161,6 +188,17 @@ pub fn rights(body: &[u8]) -> Result<Rights, ParseError> {
     })
 }
 
+impl Account {
+    /// What it is; a human's only by the one word for that.
+    #[must_use]
+    pub fn account_kind(&self) -> AccountKind {
+        match self.kind.as_str() {
+            "User" => AccountKind::User,
+            _ => AccountKind::Other,
+        }
+    }
+}
+
 impl Commit {
     /// The accounts that wrote it.
     pub fn accounts(&self) -> impl Iterator<Item = u64> {
@@ -170,10 +208,20 @@ impl Commit {
 }
 
 impl Run {
-    /// The accounts that started it.
-    pub fn accounts(&self) -> impl Iterator<Item = u64> {
-        let both = [&self.actor, &self.triggering_actor];
-        both.into_iter().flatten().map(|one| one.id)
+    /// By whom it came about, by numbers and logins.
+    #[must_use]
+    pub fn actors(&self) -> Vec<Actor> {
+        let of = |did: Did, account: &Account| {
+            let (id, login) = (account.id, &account.login);
+            let known_as = [format!("github:{id}"), format!("github:{login}")].into();
+            Actor { did, known_as }
+        };
+        let first = self.actor.as_ref();
+        let again = self.triggering_actor.as_ref();
+        let again = again.filter(|again| first.is_none_or(|first| first.id != again.id));
+        let first = first.map(|account| of(Did::Triggered, account));
+        let again = again.map(|account| of(Did::ReRan, account));
+        first.into_iter().chain(again).collect()
     }
 }
 
@@ -182,10 +230,6 @@ impl Comment {
     #[must_use]
     pub fn event(&self, permission: Permission, seen_at: Time) -> Option<Event> {
         let user = self.user.as_ref()?;
-        let account_kind = match user.kind.as_str() {
-            "User" => AccountKind::User,
-            _ => AccountKind::Other,
-        };
         Some(Event {
             schema_version: SCHEMA_VERSION,
             forge: Forge::Github,
@@ -194,7 +238,7 @@ impl Comment {
             url: self.html_url.clone(),
             account: user.id,
             login: user.login.clone(),
-            account_kind,
+            account_kind: user.account_kind(),
             by_app: self.performed_via_github_app.is_some(),
             created_at: self.created_at,
             updated_at: self.updated_at,

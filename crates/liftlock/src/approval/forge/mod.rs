@@ -2,15 +2,17 @@
 //! forge showed, and everything else is counted again from the text itself.
 
 pub mod github;
+pub mod review;
 mod said;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Answer, Heard, LONGEST_COMMENT};
+use super::answer::{Answer, Heard, LONGEST_COMMENT, Say};
 use super::policy::Policy;
-use super::request;
+use super::request::{self, Spot};
+use crate::ci::line;
 use crate::digest::Digest;
 use crate::json;
 use crate::name::Name;
@@ -73,12 +75,50 @@ impl Forge {
 }
 
 /// In which way they answer there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A comment below an issue or a pull request.
     Comment,
+    /// A review of a pull request.
+    Review {
+        /// What it stands for.
+        stance: Stance,
+        /// The commit that was reviewed; empty where nobody knows it any more.
+        commit: String,
+        /// When its text was last edited, by anybody; absent if never.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        edited_at: Option<Time>,
+    },
+    /// A review of environments that a run waits for.
+    Gate {
+        /// What it stands for.
+        stance: Stance,
+        /// The number of the run.
+        run: u64,
+        /// Which attempt of it was there at `seen_at`.
+        attempt: u64,
+        /// The commit it runs on.
+        commit: String,
+        /// The environments that were let in, or not.
+        environments: Vec<String>,
+    },
+}
+
+/// What a review stands for, beside its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Stance {
+    /// It may go on.
+    Approved,
+    /// It may not.
+    Rejected,
+    /// Nothing of that.
+    Neither,
+    /// Somebody took it back, not always its author.
+    Dismissed,
 }
 
 /// What somebody may do in a repository; ordered.
@@ -132,7 +172,8 @@ pub struct Event {
     pub forge: Forge,
     /// In which way it was said.
     pub kind: Kind,
-    /// The number that the forge knows it by.
+    /// The number that the forge knows it by, or that of its run where it has
+    /// none of its own.
     pub id: u64,
     /// Where people can look at it.
     pub url: String,
@@ -144,7 +185,8 @@ pub struct Event {
     pub account_kind: AccountKind,
     /// Whether a program wrote it in the account's name.
     pub by_app: bool,
-    /// When it was written.
+    /// When it was written; when the request was made, where the forge does not
+    /// say more: what names the request is not older.
     pub created_at: Time,
     /// When it was last changed, by anybody who may.
     pub updated_at: Time,
@@ -196,17 +238,14 @@ fn understood(
         return Err(format!("`schema_version` {found} is not {SCHEMA_VERSION}"));
     }
     let place = asked.request.place.as_ref();
-    if place.is_none_or(|place| place.forge != event.forge) {
+    let Some(place) = place.filter(|place| place.forge == event.forge) else {
         return Err("the request was not made on this forge".to_owned());
-    }
+    };
     if event.account_kind != AccountKind::User || event.by_app {
         return Err("a program wrote it".to_owned());
     }
     if event.updated_at != event.created_at {
-        let at = event.updated_at;
-        return Err(format!(
-            "it was edited, at {at}: whoever may edit it is not its author"
-        ));
+        return Err(edited(event.updated_at));
     }
     let (say, request, comment) = match said(&event.body) {
         Said::Answer {
@@ -217,6 +256,20 @@ fn understood(
         Said::Unclear(why) => return Err(why),
         Said::Nothing => return Err("it is no answer".to_owned()),
     };
+    let stance = stance(event, (&place.at, asked.request.made_at))?;
+    let wanted = match say {
+        Say::Yes => Stance::Approved,
+        Say::No => Stance::Rejected,
+    };
+    if let Some(stance) = stance.filter(|stance| *stance != wanted) {
+        let why = match stance {
+            Stance::Approved => "it approves, and its text says no",
+            Stance::Rejected => "it rejects, and its text says yes",
+            Stance::Neither => "it neither approves nor rejects",
+            Stance::Dismissed => "it was dismissed",
+        };
+        return Err(why.to_owned());
+    }
     let Some(person) = person else {
         let account = event.account;
         return Err(format!("account {account} is nobody's in `people:`"));
@@ -231,6 +284,72 @@ fn understood(
     answer.request = request;
     answer.comment = comment;
     Ok(answer)
+}
+
+/// What the forge has an event as, beside its text, where it was given in the
+/// way that the request asks for.
+fn stance(event: &Event, (spot, made_at): (&Spot, Time)) -> Result<Option<Stance>, String> {
+    let other = |found: &str, wanted: &str| {
+        Err(format!(
+            "it is about commit `{}`, and `{}` was asked about",
+            line(found),
+            line(wanted)
+        ))
+    };
+    match (spot, &event.kind) {
+        (Spot::Comments { .. }, Kind::Comment) => Ok(None),
+        (
+            Spot::Reviews { commit: wanted, .. },
+            Kind::Review {
+                stance,
+                commit,
+                edited_at,
+            },
+        ) => {
+            if let Some(at) = edited_at {
+                return Err(edited(*at));
+            }
+            if commit != wanted {
+                return other(commit, wanted);
+            }
+            Ok(Some(*stance))
+        }
+        (
+            Spot::Gates {
+                run,
+                attempt,
+                commit: wanted,
+            },
+            Kind::Gate {
+                stance,
+                run: found,
+                attempt: later,
+                commit,
+                ..
+            },
+        ) => {
+            if found != run || later != attempt {
+                return Err(format!(
+                    "run {run} was asked about in attempt {attempt}, and it is attempt {later} of run {found}"
+                ));
+            }
+            if commit != wanted {
+                return other(commit, wanted);
+            }
+            if event.created_at != made_at {
+                return Err("the forge does not say when it was made".to_owned());
+            }
+            Ok(Some(*stance))
+        }
+        (
+            Spot::Comments { .. } | Spot::Reviews { .. } | Spot::Gates { .. },
+            Kind::Comment | Kind::Review { .. } | Kind::Gate { .. },
+        ) => Err("the request is not answered in this way".to_owned()),
+    }
+}
+
+fn edited(at: Time) -> String {
+    format!("it was edited, at {at}: whoever may edit it is not its author")
 }
 
 #[cfg(test)]

@@ -305,3 +305,197 @@ fn an_approval_is_counted_again_from_what_the_forge_showed() {
     without.people.get_mut("bob").unwrap().accounts.clear();
     assert!(counts(&without, |_| ()).is_err());
 }
+
+/// The question, asked somewhere else than in comments.
+fn request_at(spot: Spot) -> Identified {
+    let mut wanted = wanted();
+    wanted.place = Some(Place {
+        at: spot,
+        ..place([])
+    });
+    Identified::new(&wanted).unwrap()
+}
+
+fn reviewed(stance: Stance, commit: &str, edited_at: Option<Time>) -> Kind {
+    let commit = commit.to_owned();
+    Kind::Review {
+        stance,
+        commit,
+        edited_at,
+    }
+}
+
+fn gate(stance: Stance, (run, attempt): (u64, u64), commit: &str) -> Kind {
+    Kind::Gate {
+        stance,
+        run,
+        attempt,
+        commit: commit.to_owned(),
+        environments: vec!["production-1".to_owned()],
+    }
+}
+
+#[test]
+fn a_review_counts_for_its_commit_with_the_line_and_the_state_that_fits() {
+    let (pull, commit) = (7, "aaaa".to_owned());
+    let (asked, policy) = (request_at(Spot::Reviews { pull, commit }), ruled());
+    let of = |kind: Kind, body: &str| Event {
+        kind,
+        ..event(102, body, &asked)
+    };
+    let first = Event {
+        kind: reviewed(Stance::Approved, "aaaa", None),
+        ..event(101, "/approve {}", &asked)
+    };
+    let judged_with = |second: Event| judged(&[first.clone(), second], &asked, &policy);
+    let yes = of(reviewed(Stance::Approved, "aaaa", None), "/approve {}");
+    assert_eq!(judged_with(yes).verdict, Verdict::Pass);
+    let no = of(reviewed(Stance::Rejected, "aaaa", None), "/deny {}");
+    assert_eq!(judged_with(no).verdict, Verdict::Fail);
+    let later = Some(at("10:45"));
+    let cases = [
+        (
+            Stance::Approved,
+            "bbbb",
+            None,
+            "/approve {}",
+            "commit `bbbb`",
+        ),
+        (Stance::Approved, "", None, "/approve {}", "commit ``"),
+        (Stance::Approved, "aaaa", later, "/approve {}", "edited"),
+        (
+            Stance::Approved,
+            "aaaa",
+            Some(at("10:30")),
+            "/approve {}",
+            "edited",
+        ),
+        (Stance::Dismissed, "aaaa", None, "/approve {}", "dismissed"),
+        (Stance::Neither, "aaaa", None, "/approve {}", "neither"),
+        (Stance::Rejected, "aaaa", None, "/approve {}", "rejects"),
+        (Stance::Approved, "aaaa", None, "/deny {}", "says no"),
+        (Stance::Approved, "aaaa", None, "LGTM", "no answer"),
+        (Stance::Approved, "aaaa", None, "> /approve {}", "quote"),
+    ];
+    for (stance, commit, edited_at, body, why) in cases {
+        let judgement = judged_with(of(reviewed(stance, commit, edited_at), body));
+        assert_eq!(judgement.verdict, Verdict::Pending, "{why}");
+        let told = &judgement.not_counted[0].why;
+        assert!(told.contains(why), "{told}");
+    }
+}
+
+#[test]
+fn a_gate_counts_for_its_run_and_attempt_and_for_nothing_else() {
+    let commit = "aaaa".to_owned();
+    let spot = Spot::Gates {
+        run: 9,
+        attempt: 1,
+        commit,
+    };
+    let (asked, policy) = (request_at(spot), ruled());
+    let of = |account: u64, kind: Kind, body: &str| Event {
+        kind,
+        created_at: asked.request.made_at,
+        updated_at: asked.request.made_at,
+        ..event(account, body, &asked)
+    };
+    let yes = |account: u64| {
+        of(
+            account,
+            gate(Stance::Approved, (9, 1), "aaaa"),
+            "/approve {}",
+        )
+    };
+    let judgement = judged(&[yes(101), yes(102)], &asked, &policy);
+    assert_eq!(judgement.verdict, Verdict::Pass);
+    // Nobody knows when they answered, so nobody is told a time.
+    let approval = Signed::new(&asked, Vec::new(), judgement, at("12:00")).unwrap();
+    assert_eq!(approval.latency.first_answered_at, None);
+    let mut dated = yes(102);
+    (dated.created_at, dated.updated_at) = (at("11:00"), at("11:00"));
+    let cases = [
+        (
+            of(102, gate(Stance::Approved, (9, 2), "aaaa"), "/approve {}"),
+            "attempt 2",
+        ),
+        (
+            of(102, gate(Stance::Approved, (8, 1), "aaaa"), "/approve {}"),
+            "run 8",
+        ),
+        (
+            of(102, gate(Stance::Approved, (9, 1), "bbbb"), "/approve {}"),
+            "commit `bbbb`",
+        ),
+        (
+            of(102, gate(Stance::Rejected, (9, 1), "aaaa"), "/approve {}"),
+            "rejects",
+        ),
+        (
+            of(102, gate(Stance::Neither, (9, 1), "aaaa"), "/approve {}"),
+            "neither",
+        ),
+        (
+            of(102, gate(Stance::Approved, (9, 1), "aaaa"), "ok"),
+            "no answer",
+        ),
+        (
+            of(102, Kind::Comment, "/approve {}"),
+            "not answered in this way",
+        ),
+        (dated, "does not say when"),
+        (yes(101), "counts once"),
+    ];
+    for (second, why) in cases {
+        let judgement = judged(&[yes(101), second], &asked, &policy);
+        assert_eq!(judgement.verdict, Verdict::Pending, "{why}");
+        let told = judgement.not_counted.iter().map(|one| &one.why);
+        let told: Vec<&String> = told.collect();
+        assert!(
+            told.iter().all(|told| told.contains(why)),
+            "{why}: {told:?}"
+        );
+    }
+    // Where people have to look for a while, a yes at no known time is none.
+    let mut slow = policy;
+    slow.approval.min_look = Some(crate::span::Span::seconds(60));
+    let judgement = judged(&[yes(101), yes(102)], &asked, &slow);
+    assert_eq!(judgement.verdict, Verdict::Pending);
+    assert_eq!(judgement.not_counted[0].reason, Reason::TooSoon);
+}
+
+#[test]
+fn an_answer_in_another_way_than_asked_for_is_none() {
+    let (pull, commit) = (7, "aaaa".to_owned());
+    let policy = ruled();
+    let kinds = [
+        Kind::Comment,
+        reviewed(Stance::Approved, "aaaa", None),
+        gate(Stance::Approved, (9, 1), "aaaa"),
+    ];
+    let spots = [
+        Spot::Comments { issue: 7 },
+        Spot::Reviews {
+            pull,
+            commit: commit.clone(),
+        },
+        Spot::Gates {
+            run: 9,
+            attempt: 1,
+            commit,
+        },
+    ];
+    for (place, spot) in spots.into_iter().enumerate() {
+        let asked = request_at(spot);
+        for (way, kind) in kinds.iter().enumerate() {
+            let yes = [101, 102].map(|account| Event {
+                kind: kind.clone(),
+                created_at: asked.request.made_at,
+                updated_at: asked.request.made_at,
+                ..event(account, "/approve {}", &asked)
+            });
+            let found = judged(&yes, &asked, &policy).verdict == Verdict::Pass;
+            assert_eq!(found, place == way, "{place} {way}");
+        }
+    }
+}

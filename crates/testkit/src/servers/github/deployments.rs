@@ -6,6 +6,9 @@ use super::call::{Call, Reply};
 use super::state::{ACTIONS_BOT, State};
 use super::{OWNER, REPOSITORY, render};
 
+/// The longest description of a status, in characters.
+const DESCRIPTION: usize = 140;
+
 const STATES: [&str; 7] = [
     "error",
     "failure",
@@ -16,10 +19,38 @@ const STATES: [&str; 7] = [
     "success",
 ];
 
+/// The newest first, as GitHub lists them; each part of the query is a filter.
+pub(super) fn list(state: &State, call: &Call) -> Reply {
+    const FILTERS: [&str; 4] = ["sha", "ref", "task", "environment"];
+    let fits = |one: &&Value| {
+        let mut filters = FILTERS.iter();
+        filters.all(|name| {
+            let wanted = call.query.get(*name);
+            wanted.is_none_or(|wanted| one.get(*name).and_then(Value::as_str) == Some(wanted))
+        })
+    };
+    let items: Vec<&Value> = state.deployments.values().rev().filter(fits).collect();
+    Reply::page(call, &state.base, items, Clone::clone)
+}
+
 pub(super) fn create(state: &mut State, call: &Call) -> Reply {
+    let of = |name: &str, fits: fn(&Value) -> bool| call.body.get(name).is_none_or(fits);
+    let valid = of("auto_merge", Value::is_boolean)
+        && of("required_contexts", Value::is_array)
+        && of("task", Value::is_string)
+        && of("payload", |payload| {
+            payload.is_object() || payload.is_string()
+        });
+    if !valid {
+        return Reply::problem(422, "Validation Failed");
+    }
     let branch = call.text("ref").unwrap_or_default().to_owned();
-    if !state.branches.contains(&branch) {
+    if !state.branches.contains(&branch) && !state.commits.contains_key(&branch) {
         return Reply::problem(422, &format!("No ref found for: {branch}"));
+    }
+    let merges = call.body.get("auto_merge") != Some(&Value::Bool(false));
+    if merges && state.commits.contains_key(&branch) {
+        return Reply::problem(409, "Conflict merging main into the ref");
     }
     let environment = call.text("environment").unwrap_or("production").to_owned();
     let payload = call
@@ -27,7 +58,14 @@ pub(super) fn create(state: &mut State, call: &Call) -> Reply {
         .get("payload")
         .cloned()
         .unwrap_or_else(|| json!({}));
-    Reply::json(201, made(state, (&environment, &branch), &payload))
+    let made = made(state, (&environment, &branch), &payload);
+    let id = made.get("id").and_then(Value::as_u64).unwrap_or_default();
+    let task = call.text("task").unwrap_or("deploy");
+    let kept = state.deployments.entry(id).or_insert(made);
+    if let Some(fields) = kept.as_object_mut() {
+        fields.insert("task".to_owned(), task.into());
+    }
+    Reply::json(201, kept.clone())
 }
 
 pub(super) fn made(
@@ -50,6 +88,17 @@ pub(super) fn made(
     deployment
 }
 
+impl State {
+    /// A deployment as it was made, and the states that it went through.
+    #[must_use]
+    pub fn deployment(&self, id: u64) -> (Value, Vec<String>) {
+        let made = self.deployments.get(&id).cloned().unwrap_or_default();
+        let statuses = self.statuses.get(&id).into_iter().flatten();
+        let words = statuses.filter_map(|one| one.get("state").and_then(Value::as_str));
+        (made, words.map(str::to_owned).collect())
+    }
+}
+
 pub(super) fn read(state: &State, id: &str) -> Reply {
     let id: u64 = id.parse().unwrap_or_default();
     let found = state.deployments.get(&id).cloned();
@@ -62,7 +111,8 @@ pub(super) fn set(state: &mut State, call: &Call, id: &str) -> Reply {
     if !state.deployments.contains_key(&number) {
         return Reply::not_found();
     }
-    if !STATES.contains(&word) {
+    let description = call.text("description").unwrap_or_default();
+    if !STATES.contains(&word) || description.chars().count() > DESCRIPTION {
         return Reply::problem(422, "Validation Failed");
     }
     let repository = format!("{}/repos/{OWNER}/{REPOSITORY}", state.base);

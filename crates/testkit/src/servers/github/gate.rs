@@ -89,7 +89,9 @@ pub(super) fn admit(state: &mut State, request: &Request) -> Answer {
         state.counts.limited += 1;
         return refusal;
     }
-    let reply = if request.method == "GET" {
+    // A question of GraphQL is posted, and writes nothing.
+    let reads = request.method == "GET" || request.target == "/graphql";
+    let reply = if reads {
         reply(state, request, token)
     } else {
         state.counts.writes += 1;
@@ -157,6 +159,7 @@ fn write(state: &mut State, request: &Request, token: Token) -> Reply {
 fn route(state: &mut State, call: &Call) -> Reply {
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
+        ("POST", ["graphql"]) => pulls::graph(state, call),
         ("GET", ["user", id]) => people::by_id(state, id),
         ("GET", ["users", login]) => people::by_login(state, login),
         ("GET", ["orgs", org, "teams", slug, "memberships", login]) => {
@@ -183,6 +186,8 @@ fn inside(state: &mut State, call: &Call, method: &str, path: &[&str]) -> Reply 
         ("GET", ["issues", "comments", id]) => issues::comment(state, id),
         ("PATCH", ["issues", "comments", id]) => issues::edit(state, call, id),
         ("DELETE", ["issues", "comments", id]) => issues::delete(state, id),
+        ("GET", ["pulls", number]) => pulls::read(state, number),
+        ("GET", ["commits", sha]) => pulls::one(state, sha),
         ("GET", ["pulls", number, "commits"]) => pulls::commits(state, call, number),
         ("GET", ["pulls", number, "reviews"]) => pulls::reviews(state, call, number),
         ("GET", ["actions", "runs", id]) => runs::read(state, id),
@@ -194,6 +199,7 @@ fn inside(state: &mut State, call: &Call, method: &str, path: &[&str]) -> Reply 
         }
         ("POST", ["actions", "workflows", id, "dispatches"]) => runs::workflow(state, call, id),
         ("POST", ["dispatches"]) => runs::dispatch(state, call),
+        ("GET", ["deployments"]) => deployments::list(state, call),
         ("POST", ["deployments"]) => deployments::create(state, call),
         ("GET", ["deployments", id]) => deployments::read(state, id),
         ("POST", ["deployments", id, "statuses"]) => deployments::set(state, call, id),

@@ -1,10 +1,153 @@
-//! Pull requests: their commits and reviews.
+//! Pull requests: their commits and reviews, and what GraphQL says of these.
 
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply};
 use super::state::{Commit, Pull, Review, State, time};
 use super::{OWNER, REPOSITORY, render};
+
+/// What GraphQL knows of a review, as far as anybody asks.
+const FIELDS: [&str; 6] = [
+    "id",
+    "body",
+    "state",
+    "includesCreatedEdit",
+    "lastEditedAt",
+    "submittedAt",
+];
+
+/// The most ids that one question may name.
+const A_QUESTION: usize = 100;
+
+impl State {
+    /// A review of the newest commit of a pull request: `APPROVED`,
+    /// `CHANGES_REQUESTED`, `COMMENTED`.
+    pub fn review(&mut self, number: u64, user: u64, state: &str, body: &str) -> u64 {
+        let (id, at) = (self.id(), self.now);
+        if let Some(pull) = self.pull_mut(number) {
+            let head = pull.commits.last().map(|commit| commit.sha.clone());
+            pull.reviews.push(Review {
+                id,
+                user,
+                state: state.to_owned(),
+                body: body.to_owned(),
+                commit: head.unwrap_or_default(),
+                at,
+                edited: None,
+            });
+        }
+        id
+    }
+
+    /// Somebody with the right to, not always its author, changes a review's text.
+    pub fn edit_review(&mut self, number: u64, id: u64, body: &str) {
+        let now = self.now;
+        if let Some(review) = self.review_mut(number, id) {
+            body.clone_into(&mut review.body);
+            review.edited = Some(now);
+        }
+    }
+
+    /// Somebody who may write takes a review's effect away.
+    pub fn dismiss(&mut self, number: u64, id: u64) {
+        if let Some(review) = self.review_mut(number, id) {
+            "DISMISSED".clone_into(&mut review.state);
+        }
+    }
+
+    /// Somebody pushes another commit.
+    pub fn push(&mut self, number: u64, commit: Commit) {
+        if let Some(pull) = self.pull_mut(number) {
+            pull.commits.push(commit);
+        }
+    }
+
+    fn pull_mut(&mut self, number: u64) -> Option<&mut Pull> {
+        self.issues.get_mut(&number)?.pull.as_mut()
+    }
+
+    fn review_mut(&mut self, number: u64, id: u64) -> Option<&mut Review> {
+        let mut reviews = self.pull_mut(number)?.reviews.iter_mut();
+        reviews.find(|one| one.id == id)
+    }
+}
+
+pub(super) fn read(state: &State, number: &str) -> Reply {
+    let Some((number, pull)) = found(state, number) else {
+        return Reply::not_found();
+    };
+    Reply::json(200, render::pull(state, number, pull))
+}
+
+/// A commit of the repository, in a pull request or not.
+pub(super) fn one(state: &State, sha: &str) -> Reply {
+    let pulls = state
+        .issues
+        .values()
+        .filter_map(|issue| issue.pull.as_ref());
+    let mut known = pulls
+        .flat_map(|pull| &pull.commits)
+        .chain(state.commits.values());
+    let found = known.find(|one| one.sha == sha);
+    found.map_or_else(
+        || Reply::problem(422, &format!("No commit found for SHA: {sha}")),
+        |found| Reply::json(200, commit(state, found)),
+    )
+}
+
+/// The one question of GraphQL that is understood: fields of reviews, by their
+/// ids. As on GitHub, what is wrong with it is told with 200.
+pub(super) fn graph(state: &State, call: &Call) -> Reply {
+    let problem = |message: String| Reply::json(200, json!({ "errors": [{ "message": message }] }));
+    let query = call.text("query").unwrap_or_default();
+    let inner = query.split_once("... on PullRequestReview {");
+    let Some((_, inner)) = inner.filter(|_| query.contains("nodes(ids: $ids)")) else {
+        return problem("A query attribute must be specified and must be a string.".to_owned());
+    };
+    let fields: Vec<&str> = inner
+        .split_whitespace()
+        .take_while(|one| *one != "}")
+        .collect();
+    if let Some(other) = fields.iter().find(|one| !FIELDS.contains(one)) {
+        return problem(format!(
+            "Field '{other}' doesn't exist on type 'PullRequestReview'"
+        ));
+    }
+    let ids = call
+        .body
+        .pointer("/variables/ids")
+        .and_then(Value::as_array);
+    let Some(ids) = ids.filter(|ids| ids.len() <= A_QUESTION) else {
+        return problem("Variable $ids of type [ID!]! was provided invalid value".to_owned());
+    };
+    let nodes = ids
+        .iter()
+        .map(|id| node(state, id.as_str().unwrap_or_default(), &fields));
+    Reply::json(
+        200,
+        json!({ "data": { "nodes": nodes.collect::<Vec<Value>>() } }),
+    )
+}
+
+fn node(state: &State, id: &str, fields: &[&str]) -> Value {
+    let pulls = state
+        .issues
+        .values()
+        .filter_map(|issue| issue.pull.as_ref());
+    let mut reviews = pulls.flat_map(|pull| &pull.reviews);
+    let Some(review) = reviews.find(|one| format!("PRR_{}", one.id) == id) else {
+        return Value::Null;
+    };
+    let all = json!({
+        "id": id, "body": review.body, "state": review.state, "submittedAt": time(review.at),
+        "includesCreatedEdit": review.edited.is_some(),
+        "lastEditedAt": review.edited.map(time),
+    });
+    let asked = fields
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), all.get(*name)?.clone())));
+    Value::Object(asked.collect())
+}
 
 pub(super) fn commits(state: &State, call: &Call, number: &str) -> Reply {
     let Some((_, pull)) = found(state, number) else {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::state::{Comment, Run, State, time};
+use super::state::{Comment, Pull, Run, State, time};
 use super::{OWNER, REPOSITORY};
 
 /// The links of an account below its own URL.
@@ -153,20 +153,92 @@ fn app(state: &State) -> Value {
     })
 }
 
-pub(super) fn run(state: &State, id: u64, run: &Run) -> Value {
+/// The repository in short.
+fn home(state: &State, owner: u64) -> Value {
     let repository = format!("{}/repos/{OWNER}/{REPOSITORY}", state.base);
-    let url = format!("{repository}/actions/runs/{id}");
     let mut home = json!({
         "id": 1, "node_id": "R_1", "name": REPOSITORY, "full_name": format!("{OWNER}/{REPOSITORY}"),
-        "owner": user(state, Some(run.actor)), "private": true, "fork": false, "description": null,
+        "owner": user(state, Some(owner)), "private": true, "fork": false, "description": null,
         "html_url": format!("https://github.com/{OWNER}/{REPOSITORY}"), "url": repository,
     });
     links(&mut home, &repository, &OF_REPOSITORY);
+    home
+}
+
+/// The repository at length.
+fn whole_home(state: &State, owner: u64) -> Value {
+    let mut home = home(state, owner);
+    let page = format!("https://github.com/{OWNER}/{REPOSITORY}");
+    let more = json!({
+        "clone_url": format!("{page}.git"), "default_branch": "main", "forks": 0, "forks_count": 0,
+        "git_url": format!("git://github.com/{OWNER}/{REPOSITORY}.git"), "has_downloads": true,
+        "has_issues": true, "has_projects": true, "has_wiki": true, "has_pages": false,
+        "homepage": null, "language": null, "archived": false, "disabled": false,
+        "mirror_url": null, "open_issues": 0, "open_issues_count": 0, "license": null,
+        "pushed_at": time(state.now), "size": 1, "ssh_url": format!("git@github.com:{OWNER}/{REPOSITORY}.git"),
+        "stargazers_count": 0, "svn_url": page, "watchers": 0, "watchers_count": 0,
+        "created_at": time(state.now), "updated_at": time(state.now),
+    });
+    if let (Some(fields), Value::Object(more)) = (home.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    home
+}
+
+pub(super) fn pull(state: &State, number: u64, pull: &Pull) -> Value {
+    let mut fields = issue(state, number);
+    let opened = state.issues.get(&number).map_or(0, |issue| issue.user);
+    let repository = format!("{}/repos/{OWNER}/{REPOSITORY}", state.base);
+    let (url, issue) = (
+        format!("{repository}/pulls/{number}"),
+        format!("{repository}/issues/{number}"),
+    );
+    let page = format!("https://github.com/{OWNER}/{REPOSITORY}/pull/{number}");
+    let head = pull
+        .commits
+        .last()
+        .map_or_else(|| "0".repeat(40), |one| one.sha.clone());
+    let side = |branch: &str, sha: &str| {
+        json!({
+            "label": format!("{OWNER}:{branch}"), "ref": branch, "sha": sha,
+            "repo": whole_home(state, opened), "user": user(state, Some(opened)),
+        })
+    };
+    let link = |path: &str| json!({ "href": format!("{url}{path}") });
+    let more = json!({
+        "url": url, "html_url": page, "diff_url": format!("{page}.diff"),
+        "patch_url": format!("{page}.patch"), "issue_url": issue,
+        "commits_url": format!("{url}/commits"), "review_comments_url": format!("{url}/comments"),
+        "review_comment_url": format!("{url}/comments/1"),
+        "statuses_url": format!("{repository}/statuses/{head}"),
+        "head": side("change", &head), "base": side("main", &"b".repeat(40)),
+        "_links": {
+            "comments": link(""), "commits": link("/commits"), "statuses": link(""),
+            "html": link(""), "issue": link(""), "review_comments": link("/comments"),
+            "review_comment": link("/comments/1"), "self": link(""),
+        },
+        "merge_commit_sha": null, "merged_at": null, "merged": false, "merged_by": null,
+        "auto_merge": null, "mergeable": true, "mergeable_state": "clean", "draft": false,
+        "additions": 1, "deletions": 0, "changed_files": 1, "commits": pull.commits.len(),
+        "review_comments": 0, "maintainer_can_modify": false,
+    });
+    if let (Some(fields), Value::Object(more)) = (fields.as_object_mut(), more) {
+        fields.remove("pull_request");
+        fields.extend(more);
+    }
+    fields
+}
+
+pub(super) fn run(state: &State, id: u64, run: &Run) -> Value {
+    let repository = format!("{}/repos/{OWNER}/{REPOSITORY}", state.base);
+    let url = format!("{repository}/actions/runs/{id}");
+    let page = format!("https://github.com/{OWNER}/{REPOSITORY}/actions/runs/{id}");
+    let home = home(state, run.actor);
     let mut fields = json!({
         "id": id, "node_id": format!("WFR_{id}"), "head_branch": "main", "run_number": 1,
         "display_title": "Release", "event": "push", "status": "waiting", "conclusion": null,
-        "head_sha": "c".repeat(40), "path": ".github/workflows/release.yml", "workflow_id": 1,
-        "url": url, "html_url": url, "created_at": time(state.now), "updated_at": time(state.now),
+        "head_sha": run.commit, "run_attempt": run.attempt, "path": ".github/workflows/release.yml", "workflow_id": 1,
+        "url": url, "html_url": page, "created_at": time(state.now), "updated_at": time(state.now),
         "actor": user(state, Some(run.actor)), "triggering_actor": user(state, Some(run.again_by)),
         "head_commit": null, "head_repository": home, "repository": home, "pull_requests": [],
     });

@@ -4,11 +4,89 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Reply};
 use super::gate::Token;
-use super::state::{Gate, Run, State};
+use super::state::{Commit, Gate, Run, State};
 use super::{deployments, render};
 
 /// The most notes without a verdict that a rule may leave on a run.
 const NOTES: usize = 10;
+
+impl State {
+    /// A workflow run, who started it, and who started it again.
+    pub fn run(&mut self, actor: u64, again_by: u64) -> u64 {
+        let id = self.id();
+        let run = Run {
+            attempt: if actor == again_by { 1 } else { 2 },
+            commit: "c".repeat(40),
+            actor,
+            again_by,
+            gates: Vec::new(),
+            reviews: Vec::new(),
+            notes: Vec::new(),
+        };
+        let commit = Commit {
+            sha: run.commit.clone(),
+            author: None,
+            committer: None,
+        };
+        self.commits.entry(run.commit.clone()).or_insert(commit);
+        self.runs.insert(id, run);
+        id
+    }
+
+    /// Gives a run another commit, by these people.
+    pub fn on_commit(&mut self, run: u64, commit: Commit) {
+        if let Some(run) = self.runs.get_mut(&run) {
+            run.commit.clone_from(&commit.sha);
+        }
+        self.commits.insert(commit.sha.clone(), commit);
+    }
+
+    /// Somebody starts a run once more; what was reviewed before stays on its page.
+    pub fn rerun(&mut self, run: u64, by: u64) {
+        if let Some(run) = self.runs.get_mut(&run) {
+            run.attempt += 1;
+            run.again_by = by;
+        }
+    }
+
+    /// Lets a run wait for one of these people before an environment.
+    pub fn protect(&mut self, run: u64, environment: &str, reviewers: &[u64]) -> u64 {
+        let id = self.id();
+        let gate = Gate {
+            id,
+            environment: environment.to_owned(),
+            reviewers: reviewers.iter().copied().collect(),
+        };
+        if let Some(run) = self.runs.get_mut(&run) {
+            run.gates.push(gate);
+        }
+        id
+    }
+
+    /// Somebody lets a run into an environment in the browser (`approved`), or
+    /// does not (`rejected`).
+    pub fn review_gate(
+        &mut self,
+        run: u64,
+        user: u64,
+        (environment, verdict): (&str, &str),
+        comment: &str,
+    ) {
+        if let Some(run) = self.runs.get_mut(&run) {
+            run.gates.retain(|gate| gate.environment != environment);
+            let words = [environment, verdict, comment].map(str::to_owned);
+            let [environment, verdict, comment] = words;
+            run.reviews.push((user, environment, verdict, comment));
+        }
+    }
+
+    /// What rules of Apps said about a run.
+    #[must_use]
+    pub fn rulings(&self, run: u64) -> Vec<Value> {
+        let found = self.runs.get(&run);
+        found.map(|run| run.notes.clone()).unwrap_or_default()
+    }
+}
 
 fn found<'a>(state: &'a State, id: &str) -> Option<(u64, &'a Run)> {
     let id = id.parse().ok()?;

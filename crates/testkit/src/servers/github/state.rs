@@ -26,6 +26,7 @@ pub struct State {
     pub(super) issues: BTreeMap<u64, Issue>,
     pub(super) comments: BTreeMap<u64, Comment>,
     pub(super) runs: BTreeMap<u64, Run>,
+    pub(super) commits: BTreeMap<String, Commit>,
     pub(super) deployments: BTreeMap<u64, Value>,
     pub(super) statuses: BTreeMap<u64, Vec<Value>>,
     pub(super) branches: BTreeSet<String>,
@@ -80,6 +81,7 @@ pub(super) struct Review {
     pub(super) body: String,
     pub(super) commit: String,
     pub(super) at: i64,
+    pub(super) edited: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -95,6 +97,8 @@ pub(super) struct Comment {
 
 #[derive(Debug)]
 pub(super) struct Run {
+    pub(super) attempt: u64,
+    pub(super) commit: String,
     pub(super) actor: u64,
     pub(super) again_by: u64,
     pub(super) gates: Vec<Gate>,
@@ -120,6 +124,7 @@ impl State {
             issues: BTreeMap::new(),
             comments: BTreeMap::new(),
             runs: BTreeMap::new(),
+            commits: BTreeMap::new(),
             deployments: BTreeMap::new(),
             statuses: BTreeMap::new(),
             branches: ["main".to_owned()].into(),
@@ -254,27 +259,6 @@ impl State {
         }
     }
 
-    /// A review of a pull request: `APPROVED`, `CHANGES_REQUESTED`, `COMMENTED`.
-    pub fn review(&mut self, number: u64, user: u64, state: &str, body: &str) -> u64 {
-        let (id, at) = (self.id(), self.now);
-        let pull = self
-            .issues
-            .get_mut(&number)
-            .and_then(|issue| issue.pull.as_mut());
-        if let Some(pull) = pull {
-            let head = pull.commits.last().map(|commit| commit.sha.clone());
-            pull.reviews.push(Review {
-                id,
-                user,
-                state: state.to_owned(),
-                body: body.to_owned(),
-                commit: head.unwrap_or_default(),
-                at,
-            });
-        }
-        id
-    }
-
     /// Somebody writes a comment in the browser.
     pub fn comment(&mut self, issue: u64, user: u64, body: &str) -> u64 {
         self.say(issue, user, (body, false))
@@ -329,34 +313,6 @@ impl State {
     pub fn bodies(&self, issue: u64) -> Vec<String> {
         let found = self.comments.values().filter(|one| one.issue == issue);
         found.map(|one| one.body.clone()).collect()
-    }
-
-    /// A workflow run, who started it, and who started it again.
-    pub fn run(&mut self, actor: u64, again_by: u64) -> u64 {
-        let id = self.id();
-        let run = Run {
-            actor,
-            again_by,
-            gates: Vec::new(),
-            reviews: Vec::new(),
-            notes: Vec::new(),
-        };
-        self.runs.insert(id, run);
-        id
-    }
-
-    /// Lets a run wait for one of these people before an environment.
-    pub fn protect(&mut self, run: u64, environment: &str, reviewers: &[u64]) -> u64 {
-        let id = self.id();
-        let gate = Gate {
-            id,
-            environment: environment.to_owned(),
-            reviewers: reviewers.iter().copied().collect(),
-        };
-        if let Some(run) = self.runs.get_mut(&run) {
-            run.gates.push(gate);
-        }
-        id
     }
 
     /// A workflow file that may be dispatched.

@@ -1,0 +1,90 @@
+//! Reviews of pull requests. The REST API shows the text as it is now and
+//! nothing of an edit, which everybody may make who writes to the repository;
+//! so GraphQL is asked about each review that could count.
+
+use std::collections::BTreeMap;
+
+use liftlock::approval::forge::review::{self, Pull, Review};
+use liftlock::approval::forge::{Event, Said, github, said};
+use liftlock::approval::request::Identified;
+use liftlock::config::trust::Keyring;
+use liftlock::time::Time;
+use serde_json::json;
+
+use super::{Error, GitHub, Known, few, page};
+
+/// The most things that one question of GraphQL may name.
+const A_QUESTION: usize = 100;
+
+impl GitHub {
+    /// A pull request.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such one.
+    pub fn pull(&self, number: u64) -> Result<Pull, Error> {
+        let number = number.to_string();
+        let path = self.path(&["pulls", &number]);
+        Ok(github::parse(&self.wire().get(&path)?)?)
+    }
+
+    /// All reviews of a pull request, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they cannot be read to the end.
+    pub fn reviews(&self, pull: u64) -> Result<Vec<Review>, Error> {
+        let number = pull.to_string();
+        let path = self.path(&["pulls", &number, "reviews"]);
+        page::all(self.wire(), &path, &[])
+    }
+
+    /// When each of some reviews was last edited, by `node_id`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when GitHub does not say it of all of them.
+    pub fn edits(&self, reviews: &[&Review]) -> Result<BTreeMap<String, Option<Time>>, Error> {
+        let mut found = BTreeMap::new();
+        for part in reviews.chunks(A_QUESTION) {
+            let ids: Vec<&str> = part.iter().map(|one| one.node_id.as_str()).collect();
+            let answer = self.wire().ask(review::EDITS, &json!({ "ids": ids }))?;
+            found.extend(review::edits(&answer)?);
+        }
+        match reviews.iter().find(|one| !found.contains_key(&one.node_id)) {
+            Some(one) => Err(Error::Unknown {
+                path: format!("graphql: {}", one.node_id),
+            }),
+            None => Ok(found),
+        }
+    }
+
+    /// Every review that answers a request, or tries to.
+    pub(super) fn review_events(
+        &self,
+        pull: u64,
+        asked: &Identified,
+        keyring: &Keyring,
+    ) -> Result<Vec<Event>, Error> {
+        let mut known = Known::new(self, asked, keyring);
+        let reviews = self.reviews(pull)?;
+        let text = |one: &Review| said(one.body.as_deref().unwrap_or_default());
+        let meant = reviews.iter().filter(|one| text(one) != Said::Nothing);
+        let meant: Vec<&Review> = meant.collect();
+        let ours = meant.iter().filter(|one| {
+            let user = one.user.as_ref();
+            user.is_some_and(|user| known.matters(user, &text(one)))
+        });
+        let ours: Vec<&Review> = ours.copied().collect();
+        let edits = self.edits(&ours)?;
+        let mut events = Vec::new();
+        for one in meant {
+            let Some(user) = &one.user else { continue };
+            let permission = known.permission(user, &text(one))?;
+            // Nobody is asked about edits of what counts in no case.
+            let edited_at = edits.get(&one.node_id).copied().flatten();
+            events.extend(one.event(edited_at, (permission, known.seen_at))?);
+        }
+        few(events)
+    }
+}

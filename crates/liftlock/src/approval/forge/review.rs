@@ -1,0 +1,307 @@
+//! Understands what GitHub answers about reviews: of pull requests, and of
+//! environments that a run waits for.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::github::{Account, ParseError, Run};
+use super::{Event, Forge, Kind, Permission, SCHEMA_VERSION, Stance};
+use crate::json;
+use crate::time::Time;
+
+/// A pull request.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Pull {
+    /// Its newest commit.
+    pub head: Head,
+    /// The commit that it was merged as, or would be.
+    #[serde(default)]
+    pub merge_commit_sha: Option<String>,
+    /// Who opened it.
+    pub user: Option<Account>,
+}
+
+/// The end of a branch.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Head {
+    /// Its commit.
+    pub sha: String,
+}
+
+/// A review of a pull request.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Review {
+    /// Its number.
+    pub id: u64,
+    /// What GraphQL knows it by.
+    pub node_id: String,
+    /// Its page.
+    pub html_url: String,
+    /// Its text, as it is now.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// Who wrote it; nobody once the account is gone.
+    pub user: Option<Account>,
+    /// `APPROVED`, `CHANGES_REQUESTED`, `COMMENTED`, `DISMISSED` or `PENDING`.
+    pub state: String,
+    /// The commit that was reviewed, where it is still known.
+    pub commit_id: Option<String>,
+    /// When it was handed in.
+    #[serde(default)]
+    pub submitted_at: Option<Time>,
+}
+
+/// A review of the environments that a run waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct GateReview {
+    /// Which.
+    pub environments: Vec<Gate>,
+    /// `approved`, `rejected` or `pending`.
+    pub state: String,
+    /// Who.
+    pub user: Option<Account>,
+    /// What they wrote; nobody can change it.
+    pub comment: String,
+}
+
+/// An environment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Gate {
+    /// Its name.
+    pub name: String,
+}
+
+impl Review {
+    /// The review as an event; nothing when its author's account is gone, and
+    /// for a draft.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a state that is not known: it never stands for another one.
+    pub fn event(
+        &self,
+        edited_at: Option<Time>,
+        (permission, seen_at): (Permission, Time),
+    ) -> Result<Option<Event>, ParseError> {
+        let stance = match self.state.as_str() {
+            "APPROVED" => Stance::Approved,
+            "CHANGES_REQUESTED" => Stance::Rejected,
+            "COMMENTED" => Stance::Neither,
+            "DISMISSED" => Stance::Dismissed,
+            "PENDING" => return Ok(None),
+            other => return Err(ParseError::State(other.to_owned())),
+        };
+        let (Some(user), Some(submitted_at)) = (&self.user, self.submitted_at) else {
+            return Ok(None);
+        };
+        Ok(Some(Event {
+            schema_version: SCHEMA_VERSION,
+            forge: Forge::Github,
+            kind: Kind::Review {
+                stance,
+                commit: self.commit_id.clone().unwrap_or_default(),
+                edited_at,
+            },
+            id: self.id,
+            url: self.html_url.clone(),
+            account: user.id,
+            login: user.login.clone(),
+            account_kind: user.account_kind(),
+            by_app: false,
+            created_at: submitted_at,
+            updated_at: edited_at.unwrap_or(submitted_at),
+            body: self.body.clone().unwrap_or_default(),
+            permission,
+            seen_at,
+        }))
+    }
+}
+
+impl GateReview {
+    /// The review as an event of a run as it is now. GitHub does not say when
+    /// it was made: `asked_at` is the earliest that it can have been, as it
+    /// names the request.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a state that is not known.
+    pub fn event(
+        &self,
+        (run, asked_at): (&Run, Time),
+        (permission, seen_at): (Permission, Time),
+    ) -> Result<Option<Event>, ParseError> {
+        let stance = match self.state.as_str() {
+            "approved" => Stance::Approved,
+            "rejected" => Stance::Rejected,
+            "pending" => Stance::Neither,
+            other => return Err(ParseError::State(other.to_owned())),
+        };
+        let Some(user) = &self.user else {
+            return Ok(None);
+        };
+        let environments = self.environments.iter().map(|gate| gate.name.clone());
+        Ok(Some(Event {
+            schema_version: SCHEMA_VERSION,
+            forge: Forge::Github,
+            kind: Kind::Gate {
+                stance,
+                run: run.id,
+                attempt: run.run_attempt,
+                commit: run.head_sha.clone(),
+                environments: environments.collect(),
+            },
+            id: run.id,
+            url: run.html_url.clone(),
+            account: user.id,
+            login: user.login.clone(),
+            account_kind: user.account_kind(),
+            by_app: false,
+            created_at: asked_at,
+            updated_at: asked_at,
+            body: self.comment.clone(),
+            permission,
+            seen_at,
+        }))
+    }
+}
+
+/// The question, for [`edits`], when reviews were last edited, by `ids`: the
+/// REST API does not tell.
+pub const EDITS: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { \
+     ... on PullRequestReview { id includesCreatedEdit lastEditedAt } } }";
+
+#[derive(Deserialize)]
+struct Answered {
+    #[serde(default)]
+    data: Option<Data>,
+    #[serde(default)]
+    errors: Vec<Problem>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    nodes: Vec<Option<Node>>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Node {
+    id: String,
+    includes_created_edit: bool,
+    /// There in any case: what is missing is not `null`.
+    #[serde(deserialize_with = "present")]
+    last_edited_at: Value,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    Value::deserialize(deserializer)
+}
+
+/// When each review was last edited, by what GraphQL knows it by; nothing for
+/// one that nobody ever did.
+///
+/// # Errors
+///
+/// Fails on any error that GitHub tells, and when it contradicts itself.
+pub fn edits(body: &[u8]) -> Result<BTreeMap<String, Option<Time>>, ParseError> {
+    let answered: Answered = json::parse(body)?;
+    if let Some(problem) = answered.errors.first() {
+        return Err(ParseError::Graph(problem.message.clone()));
+    }
+    let nothing = || ParseError::Graph("no data".to_owned());
+    let nodes = answered.data.ok_or_else(nothing)?.nodes;
+    let edit = |node: Node| {
+        let at: Option<Time> = serde_json::from_value(node.last_edited_at)
+            .map_err(|_no_time| ParseError::Graph("an edit at no time".to_owned()))?;
+        if at.is_none() && node.includes_created_edit {
+            return Err(ParseError::Graph("an edit that was never made".to_owned()));
+        }
+        Ok((node.id, at))
+    };
+    nodes.into_iter().flatten().map(edit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REVIEW: &str = r#"{
+        "id": 80, "node_id": "PRR_80", "body": "hello", "state": "APPROVED",
+        "html_url": "https://github.com/acme/shop/pull/7#pullrequestreview-80",
+        "commit_id": "aaaa", "submitted_at": "2026-11-26T12:00:00Z",
+        "user": { "login": "alice", "id": 583231, "type": "User" }
+    }"#;
+
+    const SEEN: (Permission, Time) = (Permission::Write, Time::EPOCH);
+
+    fn review(words: &str, others: &str) -> Result<Option<Event>, ParseError> {
+        let changed = REVIEW.replace(words, others);
+        assert_ne!(changed, REVIEW);
+        super::super::github::parse::<Review>(changed.as_bytes())?.event(None, SEEN)
+    }
+
+    #[test]
+    fn a_review_is_read_with_what_it_stands_for() {
+        for (word, stance) in [
+            ("APPROVED ", None),
+            ("CHANGES_REQUESTED", Some(Stance::Rejected)),
+            ("COMMENTED", Some(Stance::Neither)),
+            ("DISMISSED", Some(Stance::Dismissed)),
+            ("approved", None),
+            ("ESCALATED", None),
+        ] {
+            let found = review("APPROVED", word).ok().flatten();
+            let found = found.map(|event| match event.kind {
+                Kind::Review { stance, .. } => stance,
+                Kind::Comment | Kind::Gate { .. } => panic!("{word}"),
+            });
+            assert_eq!(found, stance, "{word}");
+        }
+        // A draft is nobody's word, and a deleted account is nobody.
+        assert_eq!(review("APPROVED", "PENDING").unwrap(), None);
+        assert_eq!(review("\"submitted_at\"", "\"x\"").unwrap(), None);
+        let bot = review("\"User\"", "\"Bot\"").unwrap().unwrap();
+        assert_eq!(bot.account_kind, super::super::AccountKind::Other);
+        for field in ["\"node_id\"", "\"state\"", "\"id\": 80", "\"html_url\""] {
+            assert!(review(field, "\"x\": 0, \"y\"").is_err(), "{field}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_about_edits_is_no_answer() {
+        let body = |node: &str| format!(r#"{{"data":{{"nodes":[{node}]}}}}"#);
+        let never = r#"{"id":"a","includesCreatedEdit":false,"lastEditedAt":null}"#;
+        let found = edits(body(never).as_bytes()).unwrap();
+        assert_eq!(found["a"], None);
+        let edited = never.replace("null", "\"2026-11-26T12:00:00Z\"");
+        let found = edits(body(&edited).as_bytes()).unwrap();
+        assert!(found["a"].is_some());
+        for node in [
+            r#"{"id":"a","includesCreatedEdit":false}"#,
+            r#"{"id":"a","lastEditedAt":null}"#,
+            r#"{"id":"a","includesCreatedEdit":true,"lastEditedAt":null}"#,
+            r#"{"id":"a","includesCreatedEdit":false,"lastEditedAt":7}"#,
+            "{}",
+        ] {
+            assert!(edits(body(node).as_bytes()).is_err(), "{node}");
+        }
+        for answer in [
+            "{}",
+            r#"{"data":null}"#,
+            r#"{"data":{"nodes":[null]},"errors":[{"message":"no"}]}"#,
+            "[]",
+            r#"{"data":{"nodes":["#,
+        ] {
+            assert!(edits(answer.as_bytes()).is_err(), "{answer}");
+        }
+        // A review that is not told about is not in the list.
+        assert!(edits(body("null").as_bytes()).unwrap().is_empty());
+    }
+}
