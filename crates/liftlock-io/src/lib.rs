@@ -31,6 +31,7 @@ pub mod ledger;
 #[cfg(feature = "registry")]
 pub mod oci;
 pub mod owner;
+pub mod parallel;
 #[cfg(feature = "registry")]
 pub mod pointer;
 #[cfg(any(

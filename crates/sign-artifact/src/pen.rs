@@ -1,7 +1,5 @@
 //! What signs: a key, or a certificate for a moment; and who is shown it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use liftlock::bundle::Bundle;
 use liftlock::crypto::{Hash, PublicKey, Signer as _};
 use liftlock::digest::Digest;
@@ -13,7 +11,7 @@ use liftlock::statement::{Statement, Subject};
 use liftlock_io::cli::Session;
 use liftlock_io::keyless::token::Source;
 use liftlock_io::keyless::{self, Missing};
-use liftlock_io::{attest, http, key};
+use liftlock_io::{attest, http, key, parallel};
 use serde::Serialize;
 
 use crate::args::signing::Signing;
@@ -195,39 +193,10 @@ impl<'a> Pen<'a> {
         act: impl Fn(&I) -> Result<O, Failure> + Sync,
     ) -> Result<Vec<O>, Failure> {
         let workers = match &self.showing {
-            Some(_) => WORKERS.min(items.len()),
+            Some(_) => WORKERS,
             None => 1,
         };
-        if workers <= 1 {
-            return items.iter().map(act).collect();
-        }
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut done = Vec::new();
-            while let Some((at, item)) = {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                items.get(at).map(|item| (at, item))
-            } {
-                let outcome = act(item);
-                if outcome.is_err() {
-                    // Nothing new is begun once something failed.
-                    next.store(items.len(), Ordering::Relaxed);
-                }
-                done.push((at, outcome));
-            }
-            done
-        };
-        let mut done: Vec<(usize, Result<O, Failure>)> = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-            let joined = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
-            joined
-                .flat_map(|outcome| {
-                    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                })
-                .collect()
-        });
-        done.sort_by_key(|(at, _)| *at);
-        done.into_iter().map(|(_, outcome)| outcome).collect()
+        parallel::map(workers, items, act)
     }
 
     /// Shows a signature around and proves the outcome.

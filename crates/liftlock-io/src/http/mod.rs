@@ -5,12 +5,13 @@
 //! before an answer: servers close idle ones whenever they like (RFC 9110 §9.2.2).
 
 mod error;
+mod message;
 mod options;
+mod pipe;
 mod proxy;
 mod redirect;
 mod tls;
 
-use std::fmt;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,149 +19,12 @@ use std::time::Duration;
 use url::Url;
 
 pub use error::Error;
+pub use message::{Body, Limits, Method, Request, Response};
 pub use options::{Identity, Options};
+pub use pipe::Piped;
 
 /// The most redirects that are followed; browsers allow 20, registries need 1.
 const REDIRECTS: usize = 5;
-
-/// What to do with a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Read it.
-    Get,
-    /// Read its headers.
-    Head,
-    /// Hand something over.
-    Post,
-    /// Write it.
-    Put,
-    /// Change it.
-    Patch,
-    /// Remove it.
-    Delete,
-}
-
-impl Method {
-    const fn reads(self) -> bool {
-        match self {
-            Self::Get | Self::Head => true,
-            Self::Post | Self::Put | Self::Patch | Self::Delete => false,
-        }
-    }
-}
-
-/// What a request carries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Body {
-    /// Nothing.
-    #[default]
-    Empty,
-    /// These bytes.
-    Bytes(Vec<u8>),
-}
-
-/// One request. Its `Debug` form shows no header's value, as tokens are there.
-#[derive(Clone)]
-pub struct Request {
-    /// What to do.
-    pub method: Method,
-    /// With which resource; `http` or `https`.
-    pub url: Url,
-    /// Name and value.
-    pub headers: Vec<(String, String)>,
-    /// What it carries.
-    pub body: Body,
-}
-
-impl Request {
-    /// A request to read a resource.
-    #[must_use]
-    pub const fn get(url: Url) -> Self {
-        Self::new(Method::Get, url)
-    }
-
-    /// A request without headers and body.
-    #[must_use]
-    pub const fn new(method: Method, url: Url) -> Self {
-        Self {
-            method,
-            url,
-            headers: Vec::new(),
-            body: Body::Empty,
-        }
-    }
-
-    /// Adds a header.
-    #[must_use]
-    pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers.push((name.to_owned(), value.into()));
-        self
-    }
-
-    /// Sets the body and its media type.
-    #[must_use]
-    pub fn with_body(self, media_type: &str, bytes: Vec<u8>) -> Self {
-        let mut request = self.with_header("content-type", media_type);
-        request.body = Body::Bytes(bytes);
-        request
-    }
-}
-
-impl fmt::Debug for Request {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        formatter
-            .debug_struct("Request")
-            .field("method", &self.method)
-            .field("url", &error::shown(&self.url))
-            .field("headers", &names)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What one exchange may cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The most bytes the answer may have.
-    pub bytes: u64,
-    /// The longest it may take, redirects included.
-    pub timeout: Duration,
-}
-
-/// An answer, of whatever status.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
-    /// The status code.
-    pub status: u16,
-    /// Lower-case name and value; values that are not text are left out.
-    pub headers: Vec<(String, String)>,
-    /// The bytes; empty when they were written elsewhere.
-    pub body: Vec<u8>,
-}
-
-impl Response {
-    /// The first header with this lower-case name.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str())
-    }
-
-    /// Whether the status is one of success.
-    #[must_use]
-    pub const fn is_success(&self) -> bool {
-        self.status >= 200 && self.status < 300
-    }
-
-    /// Whether this is a page for people, as login walls and proxies send it
-    /// in place of what was asked for.
-    #[must_use]
-    pub fn is_html(&self) -> bool {
-        let declared = self.header("content-type").unwrap_or_default();
-        let start = self.body.trim_ascii_start();
-        declared.to_ascii_lowercase().contains("html") || start.starts_with(b"<")
-    }
-}
 
 static FORBIDDEN: AtomicBool = AtomicBool::new(false);
 
@@ -253,15 +117,21 @@ impl Client {
 
     async fn exchange(
         &self,
-        mut request: Request,
+        request: Request,
         limit: u64,
         sink: &mut dyn Write,
     ) -> Result<Response, Error> {
+        let (request, answer) = self.follow(request).await?;
+        receive(&request, answer, limit, sink).await
+    }
+
+    /// The answer behind all redirects, and the request that got it.
+    async fn follow(&self, mut request: Request) -> Result<(Request, reqwest::Response), Error> {
         for _ in 0..=REDIRECTS {
             let answer = self.once(&request).await?;
             match redirect::next(&request, &answer)? {
                 Some(next) => request = next,
-                None => return receive(&request, answer, limit, sink).await,
+                None => return Ok((request, answer)),
             }
         }
         Err(Error::Redirects {
@@ -275,19 +145,8 @@ impl Client {
                 url: error::shown(&request.url),
             });
         }
-        let method = match request.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Head => reqwest::Method::HEAD,
-            Method::Post => reqwest::Method::POST,
-            Method::Put => reqwest::Method::PUT,
-            Method::Patch => reqwest::Method::PATCH,
-            Method::Delete => reqwest::Method::DELETE,
-        };
         let attempt = || {
-            let mut builder = self.inner.request(method.clone(), request.url.clone());
-            for (name, value) in &request.headers {
-                builder = builder.header(name, value);
-            }
+            let mut builder = self.prepared(request);
             if let Body::Bytes(bytes) = &request.body {
                 builder = builder.body(bytes.clone());
             }
@@ -313,12 +172,30 @@ impl Client {
     }
 }
 
+impl Client {
+    fn prepared(&self, request: &Request) -> reqwest::RequestBuilder {
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Head => reqwest::Method::HEAD,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let builder = self.inner.request(method, request.url.clone());
+        let headers = request.headers.iter();
+        headers.fold(builder, |builder, (name, value)| {
+            builder.header(name, value)
+        })
+    }
+}
+
 /// Waits for an exchange, but no longer than its limit or a signal.
-async fn within(
+async fn within<T>(
     limit: Duration,
-    exchange: impl Future<Output = Result<Response, Error>>,
+    exchange: impl Future<Output = Result<T, Error>>,
     url: &Url,
-) -> Result<Response, Error> {
+) -> Result<T, Error> {
     const SLICE: Duration = Duration::from_millis(100);
     let begun = std::time::Instant::now();
     let mut exchange = std::pin::pin!(exchange);

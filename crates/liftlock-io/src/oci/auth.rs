@@ -33,10 +33,11 @@ fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// The `Authorization` that answers a challenge, if we can give one.
+/// The `Authorization` that answers a challenge, if we can give one; for a
+/// scope of ours as well as for the one that is asked for.
 pub(super) fn answer(
     client: &Client,
-    challenge: &Challenge,
+    (challenge, also): (&Challenge, Option<&str>),
     login: Option<&Login>,
 ) -> Result<Option<String>> {
     match (challenge, login) {
@@ -58,7 +59,10 @@ pub(super) fn answer(
             let question = Question {
                 realm: service_address(realm)?,
                 service: service.as_deref(),
-                scopes: scope.iter().flat_map(|scope| scope.split(' ')).collect(),
+                scopes: {
+                    let asked = scope.iter().flat_map(|scope| scope.split(' '));
+                    asked.chain(also).collect()
+                },
             };
             token(client, &question, login)
         }

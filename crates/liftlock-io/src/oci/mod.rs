@@ -2,6 +2,8 @@
 
 mod attach;
 mod auth;
+mod copy;
+mod copy_attached;
 mod docker;
 mod error;
 mod layout;
@@ -10,11 +12,13 @@ mod referrers;
 mod registry;
 mod support;
 mod tags;
+mod transfer;
 
 use liftlock::digest::Digest;
 use liftlock::oci::tree::Tree;
 use liftlock::oci::{Descriptor, Place, Reference, Tag, Version};
 
+pub use copy::{Copied, copy};
 pub use error::Error;
 pub use layout::Layout;
 pub use registry::Registry;

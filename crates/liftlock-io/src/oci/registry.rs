@@ -28,10 +28,12 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1
 /// A repository of a registry.
 #[derive(Debug)]
 pub struct Registry {
-    client: Client,
-    host: String,
-    repository: String,
-    base: Url,
+    pub(super) client: Client,
+    pub(super) host: String,
+    pub(super) repository: String,
+    pub(super) base: Url,
+    /// The scope that a token needs beside what the registry asks for.
+    pub(super) also: OnceLock<String>,
     /// Looked up when the registry asks: whoever may read without a login
     /// starts no helper.
     login: OnceLock<Option<Login>>,
@@ -55,6 +57,7 @@ impl Registry {
             host: host.to_owned(),
             repository: repository.to_owned(),
             base,
+            also: OnceLock::new(),
             login: OnceLock::new(),
             authorization: Mutex::new(None),
         })
@@ -213,7 +216,7 @@ impl Registry {
         }
     }
 
-    fn foreign(&self, path: &str, reason: &str) -> Error {
+    pub(super) fn foreign(&self, path: &str, reason: &str) -> Error {
         Error::Foreign {
             url: format!("{}{path}", self.base),
             reason: reason.to_owned(),
@@ -232,7 +235,8 @@ impl Registry {
         }
         let challenge = auth::challenge(&response).ok_or_else(|| self.refused(401, action))?;
         let login = self.login()?;
-        let authorization = auth::answer(&self.client, &challenge, login)?;
+        let also = self.also.get().map(String::as_str);
+        let authorization = auth::answer(&self.client, (&challenge, also), login)?;
         let authorization = authorization.ok_or_else(|| self.refused(401, action))?;
         *self
             .authorization
@@ -261,7 +265,7 @@ impl Registry {
     }
 
     /// The request with what proves who we are, if it stays with this registry.
-    fn signed(&self, request: Request) -> Request {
+    pub(super) fn signed(&self, request: Request) -> Request {
         let ours = request.url.origin() == self.base.origin();
         let known = self
             .authorization

@@ -159,6 +159,9 @@ pub struct Manifest {
     /// What kind of artifact it holds.
     #[serde(default)]
     pub artifact_type: Option<String>,
+    /// How it is run, or nothing much.
+    #[serde(default)]
+    pub config: Option<Descriptor>,
     /// What it holds.
     #[serde(default)]
     pub layers: Vec<Descriptor>,
@@ -178,6 +181,21 @@ impl Manifest {
     /// Fails on malformed JSON and another shape.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
         parse(bytes)
+    }
+
+    /// The blobs that have to be where the manifest is, each once. Layers that
+    /// are fetched from elsewhere (`urls`) have not (OCI image specification,
+    /// "Foreign layers").
+    #[must_use]
+    pub fn blobs(&self) -> Vec<&Descriptor> {
+        let mut blobs: Vec<&Descriptor> = Vec::new();
+        let all = self.config.iter().chain(&self.layers);
+        for blob in all.filter(|blob| !blob.rest.contains_key("urls")) {
+            if !blobs.iter().any(|one| one.digest == blob.digest) {
+                blobs.push(blob);
+            }
+        }
+        blobs
     }
 }
 
