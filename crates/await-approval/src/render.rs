@@ -257,11 +257,7 @@ pub(crate) fn judged(judged: &Judged, approval: Option<&Bundle>, reference: &str
     let (asked, judgement) = (&judged.asked, &judged.judgement);
     let request = &asked.request;
     let approval = approval.map(Bundle::digest);
-    let latency = Latency {
-        asked_at: request.made_at,
-        first_answered_at: judgement.counted.iter().map(|one| one.made_at).min(),
-        decided_at: judged.at,
-    };
+    let latency = Latency::of(request, judgement, judged.at);
     let detail = Outcome {
         request: asked.digest,
         release: &request.release,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::decide::Judgement;
 use super::forge::Event;
 use super::form::Signed;
-use super::request;
+use super::request::{self, Request};
 use crate::digest::Digest;
 use crate::predicate::{APPROVAL, Ruling};
 use crate::release;
@@ -54,6 +54,21 @@ pub struct Latency {
     pub decided_at: Time,
 }
 
+impl Latency {
+    /// How long it took until a judgement.
+    #[must_use]
+    pub fn of(request: &Request, judgement: &Judgement, decided_at: Time) -> Self {
+        let answered = judgement.counted.iter().map(|one| one.made_at);
+        // Where a forge does not say when, the request's own time stands in.
+        let known = answered.filter(|at| *at != request.made_at);
+        Self {
+            asked_at: request.made_at,
+            first_answered_at: known.min(),
+            decided_at,
+        }
+    }
+}
+
 impl Approval {
     /// Writes a judgement down with what it rests on.
     ///
@@ -67,10 +82,6 @@ impl Approval {
         now: Time,
     ) -> Result<Self, request::ParseError> {
         let request = &asked.request;
-        let answered = judgement.counted.iter().map(|one| one.made_at);
-        // Where a forge does not say when, the request's own time stands in.
-        let known = answered.filter(|at| *at != request.made_at);
-        let first_answered_at = known.min();
         Ok(Self {
             schema_version: SCHEMA_VERSION,
             ruling: Ruling {
@@ -87,11 +98,7 @@ impl Approval {
             asked: asked.value()?,
             answers,
             events: Vec::new(),
-            latency: Latency {
-                asked_at: request.made_at,
-                first_answered_at,
-                decided_at: now,
-            },
+            latency: Latency::of(request, &judgement, now),
             judgement,
         })
     }

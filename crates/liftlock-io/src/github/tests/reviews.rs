@@ -1,7 +1,6 @@
 //! Reviews of pull requests and of environments as answers.
 
 use super::*;
-use liftlock::approval::forge::Event;
 
 impl World {
     /// A pull request of eve's, and its newest commit.

@@ -1,11 +1,10 @@
 use super::super::count::Reason;
 use super::super::decide::{Evidence, decide};
 use super::super::predicate::Approval as Signed;
-use super::super::request::{Identified, Place, Spot};
+use super::super::request::{Identified, Place};
 use super::super::toy::{CHECK, at, key, name, policy, rule, wanted};
 use super::super::{MOST_ANSWERS, recheck};
 use super::*;
-use crate::approval::answer::Say;
 use crate::ci::{Actor, Did};
 use crate::config::approval::Approval;
 use crate::config::trust::Keyring;
