@@ -84,6 +84,10 @@ pub(crate) struct Request {
     #[arg(long, value_name = "OWNER/NAME#RUN")]
     pub(crate) github_run: Option<Issue>,
 
+    /// Show how the request stands as a deployment of this repository
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(crate) github_deployment: Option<String>,
+
     /// Write the request to this file as well
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -211,6 +215,14 @@ pub(crate) struct Resume {
     /// Start this workflow file by `workflow_dispatch` instead
     #[arg(long, value_name = "FILE")]
     pub(crate) workflow: Option<String>,
+
+    /// Start nothing, but tell this run, which waits for the rule of your App, that it may go on or not
+    #[arg(long, value_name = "RUN", conflicts_with = "workflow")]
+    pub(crate) protection_rule: Option<u64>,
+
+    /// Environment that the run waits for, where it is called otherwise than in the request
+    #[arg(long, value_name = "NAME", requires = "protection_rule")]
+    pub(crate) protected_environment: Option<String>,
 
     /// Branch that the workflow runs on
     #[arg(

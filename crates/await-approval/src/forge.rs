@@ -56,15 +56,11 @@ pub(crate) fn place(
     release: &Release,
     (policy, settings): (&Policy, &Settings),
 ) -> Result<Asking, Failure> {
-    let named = [&args.github, &args.github_reviews, &args.github_run];
-    let Some(issue) = named.into_iter().flatten().next() else {
+    let flags = [&args.github, &args.github_reviews, &args.github_run];
+    let Some(issue) = flags.into_iter().flatten().next() else {
         return Ok(Asking::default());
     };
-    if let Some(why) = policy.misplaced(Forge::Github, &issue.repository) {
-        return Err(Failure::new(Kind::Invalid, why).with_hint(
-            "have it written in the environment's rule: `approval: { at: ['github:OWNER/NAME'] }`",
-        ));
-    }
+    named(&issue.repository, policy)?;
     let github = open(&issue.repository, settings)?;
     let number = issue.number;
     let (at, authors, actors) = if args.github_run.is_some() {
@@ -92,6 +88,16 @@ pub(crate) fn place(
     };
     let place = Some(place);
     Ok(Asking { place, actors })
+}
+
+/// Refuses a repository that the policy does not name.
+pub(crate) fn named(repository: &str, policy: &Policy) -> Result<(), Failure> {
+    let Some(why) = policy.misplaced(Forge::Github, repository) else {
+        return Ok(());
+    };
+    Err(Failure::new(Kind::Invalid, why).with_hint(
+        "have it written in the environment's rule: `approval: { at: ['github:OWNER/NAME'] }`",
+    ))
 }
 
 /// The commit that has to be reviewed: the newest one of the pull request, and
@@ -240,6 +246,19 @@ fn question(asked: &Identified, spot: &Spot) -> String {
         escape_markdown(request.environment.as_str()),
         request.expires_at,
         request.release.digest,
+    )
+}
+
+/// The lines that answer, where no question is written that has them.
+pub(crate) fn to_copy(asked: &Identified) -> String {
+    let place = asked.request.place.as_ref();
+    if place.is_none_or(|place| place.at.issue().is_some()) {
+        return String::new();
+    }
+    let digest = asked.digest;
+    format!(
+        "Review the environments that the run waits for, with one of these as the comment:\n\n\
+         ```\n/approve {digest}\n```\n```\n/deny {digest}\n```\n"
     )
 }
 

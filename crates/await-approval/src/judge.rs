@@ -19,7 +19,7 @@ use liftlock_io::{attest, evidence, file};
 
 use crate::gather::{self, Judged};
 use crate::settings::{Recorded, Settings};
-use crate::{args, kept, render};
+use crate::{args, deployment, kept, render};
 
 pub(crate) fn judge(
     args: &args::Judge,
@@ -51,6 +51,7 @@ pub(crate) fn judge(
             settings,
             (signer.as_ref(), session),
         )?;
+        deployment::settle(&judged, settings)?;
     }
     let report = render::judged(&judged, approval.as_ref(), &args.about.reference()?);
     Ok(settings.label(report, recorded))

@@ -2,9 +2,11 @@
 
 mod answer;
 mod args;
+mod deployment;
 mod doctor;
 mod explain;
 mod forge;
+mod gate;
 mod gather;
 mod judge;
 mod kept;

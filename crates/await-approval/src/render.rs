@@ -20,6 +20,7 @@ use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use serde::Serialize;
 
+use crate::forge;
 use crate::gather::Judged;
 use crate::withdraw::Use;
 
@@ -92,7 +93,7 @@ pub(crate) fn requested(
     let human = format!("{told}\n{here}answer:  {answer_with}\njudge:   {judge_with}\n");
     let here = page.as_ref().map(|page| answer_link(page));
     let here = here.unwrap_or_else(|| format!("```\n{answer_with}\n```\n"));
-    let here = format!("{here}{}", to_copy(asked));
+    let here = format!("{here}{}", forge::to_copy(asked));
     let summary = format!("{here}\nRequest `{}`\n", asked.digest);
     let quorums = request.rules.iter().map(|rule| rule.quorum);
     let quorums = quorums.fold(0, u32::saturating_add);
@@ -126,19 +127,6 @@ pub(crate) fn requested(
             Some(request.service.clone()),
             Some(request.environment.clone()),
         )
-}
-
-/// The lines that answer, where no question is written that has them.
-fn to_copy(asked: &Identified) -> String {
-    let place = asked.request.place.as_ref();
-    if place.is_none_or(|place| place.at.issue().is_some()) {
-        return String::new();
-    }
-    let digest = asked.digest;
-    format!(
-        "Review the environments that the run waits for, with one of these as the comment:\n\n\
-         ```\n/approve {digest}\n```\n```\n/deny {digest}\n```\n"
-    )
 }
 
 /// A link, where the address is a plain one.

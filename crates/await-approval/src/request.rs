@@ -21,7 +21,7 @@ use liftlock_io::{clock, file, random};
 
 use crate::forge::Age;
 use crate::settings::{Recorded, Settings};
-use crate::{args, forge, gather, kept, render};
+use crate::{args, deployment, forge, gather, kept, render};
 
 pub(crate) fn request(
     args: &args::Request,
@@ -58,6 +58,7 @@ pub(crate) fn request(
             recorded = Recorded::Yes;
         }
         page = forge::ask(&asked, age, settings)?;
+        deployment::ask(&asked, age, settings)?;
     }
     let report = render::requested(&asked, &policy, (args.output.as_deref(), page));
     Ok(settings.label(report, recorded))
@@ -83,9 +84,11 @@ fn about(
         .excluding(&release.release, &signers)
         .separating(&actors)
         .asked_at(asking.place.as_ref());
+    let deployment = deployment::wanted(args, &release.release, &policy)?;
     let wanted = wanted(args, (document, &release), &policy, session)?;
     let request = Request {
         place: asking.place,
+        deployment,
         actors,
         ..wanted.request
     };
@@ -148,6 +151,7 @@ fn wanted(
         requested_by: session.ci.actor.clone(),
         run_url: session.ci.url.clone(),
         place: None,
+        deployment: None,
         made_at,
         expires_at: made_at.after(expires),
     };

@@ -1,7 +1,9 @@
 //! `resume`: starts the workflow that goes on after an approval. That workflow
-//! proves everything again; what it is told here is only where to look.
+//! proves everything again; what it is told here is only where to look. A run
+//! that waits for the rule of our App is told the outcome itself.
 
 use liftlock::approval::Closed;
+use liftlock::approval::request::Place;
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
@@ -9,7 +11,7 @@ use liftlock_io::cli::Session;
 use serde::Serialize;
 
 use crate::settings::{Recorded, Settings};
-use crate::{args, forge, kept};
+use crate::{args, forge, gate, kept};
 
 /// What the workflow is told: names to look up, nothing to believe.
 #[derive(Serialize)]
@@ -47,16 +49,24 @@ pub(crate) fn resume(
         environment: request.environment.to_string(),
         release: request.release.digest.to_string(),
     };
-    if verdict == Verdict::Pass && !session.dry_run {
-        let github = forge::open(&place.repository, settings)?;
-        let payload = serde_json::to_value(&payload)
-            .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
-        match &args.workflow {
-            Some(file) => github.dispatch_workflow((file, &args.branch), &payload)?,
-            None => github.dispatch(&args.event, &payload)?,
+    let named = args.protected_environment.as_deref();
+    let gate = args.protection_rule.map(|run| {
+        let environment = named.unwrap_or(request.environment.as_str());
+        (place, run, environment)
+    });
+    if !session.dry_run {
+        match (verdict, &end, gate) {
+            (Verdict::Pass, Some(end), Some(gate)) => {
+                gate::open(&asked, end, gate, (settings, session))?;
+            }
+            (Verdict::Pass, _, None) => start(args, place, &payload, settings)?,
+            (Verdict::Fail, _, Some(gate)) => gate::shut(&asked, "denied", gate, settings)?,
+            (Verdict::Expired, _, Some(gate)) => gate::shut(&asked, "expired", gate, settings)?,
+            (_, _, _) => {}
         }
     }
     let headline = match verdict {
+        Verdict::Pass if gate.is_some() => "the run may go on",
         Verdict::Pass => "the next workflow was started",
         Verdict::Fail => "the request was denied",
         Verdict::Expired => "the request expired",
@@ -74,4 +84,20 @@ pub(crate) fn resume(
             Some(request.environment.clone()),
         );
     Ok(settings.label(report, Recorded::No))
+}
+
+fn start(
+    args: &args::Resume,
+    place: &Place,
+    payload: &Payload,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let github = forge::open(&place.repository, settings)?;
+    let payload = serde_json::to_value(payload)
+        .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    match &args.workflow {
+        Some(file) => github.dispatch_workflow((file, &args.branch), &payload)?,
+        None => github.dispatch(&args.event, &payload)?,
+    }
+    Ok(())
 }

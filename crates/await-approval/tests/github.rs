@@ -613,3 +613,180 @@ fn whoever_starts_a_run_once_more_is_known_by_number() {
     });
     assert_eq!(again(&[]).code, 1);
 }
+
+impl World {
+    /// A release of this commit.
+    fn released(&self, sha: &str) {
+        let release = fs::read_to_string(self.path("release.json")).unwrap();
+        let mut release: Value = serde_json::from_str(&release).unwrap();
+        release["commit"] = sha.into();
+        fs::write(self.path("release.json"), release.to_string()).unwrap();
+    }
+
+    /// A run of the release's commit that waits for our rule.
+    fn waiting(&self) -> u64 {
+        self.released(&"a".repeat(40));
+        self.github.with(|state| {
+            let run = state.run(10, 10);
+            state.on_commit(run, commit(10));
+            state.protect(run, "production", &[]);
+            run
+        })
+    }
+
+    fn app(&self) -> String {
+        self.github.with(|state| state.token(Token::App))
+    }
+
+    fn resume(&self, request: &str, run: u64, token: &str) -> Output {
+        let run = run.to_string();
+        let args = ["resume", "--request", request, "--protection-rule", &run];
+        self.run(&args, &[("GITHUB_TOKEN", token)])
+    }
+
+    fn rulings(&self, run: u64) -> Vec<String> {
+        let found = self.github.with(|state| state.rulings(run));
+        let states = found.iter().filter_map(|one| one["state"].as_str());
+        states.map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn a_deployment_shows_how_the_request_stands_also_after_a_kill() {
+    let world = World::new();
+    world.waiting();
+    let place = format!("acme/shop#{}", world.issue);
+    let args = [
+        "request",
+        "--release",
+        "release.json",
+        "--environment",
+        "production",
+        "--github",
+        &place,
+        "--github-deployment",
+        "acme/shop",
+    ];
+    world
+        .github
+        .with(|state| state.lose("POST", "/deployments"));
+    assert_eq!(world.run(&args, &[]).code, 1);
+    let told = world.told(13, &args);
+    let request = told["detail"]["request"].as_str().unwrap().to_owned();
+    let made = world.github.with(|state| state.deployments());
+    assert_eq!(made.len(), 1);
+    let (shown, states) = world.github.with(|state| state.deployment(made[0]));
+    assert_eq!(states, ["queued"]);
+    assert_eq!(shown["payload"]["request"], request.as_str());
+    assert_eq!(shown["ref"], "a".repeat(40));
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    world.judge(0, &request);
+    world.judge(0, &request);
+    let (_, states) = world.github.with(|state| state.deployment(made[0]));
+    assert_eq!(states, ["queued", "success"]);
+    // A denied one fails; a repository that nobody named gets none.
+    let again = [
+        "--evidence",
+        "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+    ];
+    let told = world.told(13, &[args.as_slice(), &again].concat());
+    let request = told["detail"]["request"].as_str().unwrap().to_owned();
+    world.say(7, &format!("/deny {request}"));
+    world.judge(10, &request);
+    let made = world.github.with(|state| state.deployments());
+    let (_, states) = world.github.with(|state| state.deployment(made[1]));
+    assert_eq!(states, ["queued", "failure"]);
+    let mut elsewhere = args;
+    elsewhere[8] = "mallory/shop";
+    world.told(3, &elsewhere);
+}
+
+#[test]
+fn a_run_goes_on_by_our_rule_after_a_proved_approval_alone() {
+    let world = World::new();
+    let run = world.waiting();
+    let app = world.app();
+    let request = world.ask();
+    assert_eq!(world.resume(&request, run, &app).code, 13);
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    world.judge(0, &request);
+    // Without the App's own token nobody is let in, and that is told.
+    let output = world.resume(&request, run, &world.token);
+    assert_eq!(output.code, 4, "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stderr.contains("installation token"),
+        "{}",
+        output.stderr
+    );
+    // Another commit's run is not the release's.
+    let other = world.github.with(|state| {
+        let other = state.run(10, 10);
+        state.protect(other, "production", &[]);
+        other
+    });
+    let output = world.resume(&request, other, &app);
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.rulings(run), [""; 0]);
+    // The answer to what was done gets lost: the same again is no second use.
+    world
+        .github
+        .with(|state| state.lose("POST", "deployment_protection_rule"));
+    assert_eq!(world.resume(&request, run, &app).code, 1);
+    let output = world.resume(&request, run, &app);
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.rulings(run), ["approved"]);
+    assert!(world.github.with(|state| state.dispatched().is_empty()));
+    // Neither another attempt nor another run of the commit is let in by it.
+    world.github.with(|state| {
+        state.rerun(run, 10);
+        state.protect(run, "production", &[]);
+    });
+    let output = world.resume(&request, run, &app);
+    assert_eq!(output.code, 10, "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.rulings(run), ["approved"]);
+}
+
+#[test]
+fn an_approval_that_is_not_proved_lets_no_run_on() {
+    let world = World::new();
+    let run = world.waiting();
+    let app = world.app();
+    let request = world.ask();
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    world.judge(0, &request);
+    let refused = |config: &str| {
+        fs::write(world.path("liftlock.yaml"), config).unwrap();
+        let output = world.resume(&request, run, &app);
+        assert_ne!(output.code, 0, "{}{}", output.stdout, output.stderr);
+        assert_eq!(world.rulings(run), [""; 0]);
+        output.code
+    };
+    // Another judge, another policy, no bundle.
+    refused(&CONFIG.replace("roles: [judge]", "roles: [canary]"));
+    refused(&CONFIG.replace("quorum: 2", "quorum: 3"));
+    refused(&CONFIG.replace("service: shop", "service: shop\nevidence: file:elsewhere"));
+    fs::write(world.path("liftlock.yaml"), CONFIG).unwrap();
+    assert_eq!(world.resume(&request, run, &app).code, 0);
+    assert_eq!(world.rulings(run), ["approved"]);
+}
+
+#[test]
+fn a_denied_request_stops_the_run_that_waits() {
+    let world = World::new();
+    let run = world.waiting();
+    let app = world.app();
+    let request = world.ask();
+    world.say(7, &format!("/deny {request}"));
+    world.judge(10, &request);
+    for _ in 0..2 {
+        let output = world.resume(&request, run, &app);
+        assert_eq!(output.code, 10, "{}{}", output.stdout, output.stderr);
+    }
+    assert_eq!(world.rulings(run), ["rejected"]);
+}

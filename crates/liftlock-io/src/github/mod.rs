@@ -4,6 +4,7 @@
 //! when the connection or the service fails; writing only when it surely did
 //! not happen. Times to wait that GitHub names are obeyed up to the deadline.
 
+mod deployment;
 mod error;
 mod page;
 mod reviews;
@@ -24,8 +25,9 @@ use liftlock::span::Span;
 use liftlock::time::Time;
 use serde_json::{Value, json};
 
+pub use deployment::{Stage, Wanted};
 pub use error::Error;
-pub use run::Rule;
+pub use run::Ruling;
 pub use watch::{Watch, until_decided};
 pub use wire::{Pace, Wire};
 

@@ -15,7 +15,7 @@ const LONGEST: usize = 1_024;
 
 /// What a rule of ours says about a run that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub enum Ruling {
     /// It may go on.
     Approved,
     /// It may not.
@@ -65,14 +65,14 @@ impl GitHub {
     pub fn rule(
         &self,
         (run, environment): (u64, &str),
-        rule: Rule,
+        rule: Ruling,
         comment: &str,
     ) -> Result<(), Error> {
         let id = run.to_string();
         let path = self.path(&["actions", "runs", &id, "deployment_protection_rule"]);
         let state = match rule {
-            Rule::Approved => "approved",
-            Rule::Rejected => "rejected",
+            Ruling::Approved => "approved",
+            Ruling::Rejected => "rejected",
         };
         let comment: String = comment.chars().take(LONGEST).collect();
         let body = json!({ "environment_name": environment, "state": state, "comment": comment });

@@ -1,4 +1,5 @@
 mod reviews;
+mod shown;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -113,6 +114,7 @@ impl World {
                 at,
                 authors: [].into(),
             }),
+            deployment: None,
             made_at: self.now(),
             expires_at: wire::later(self.now(), HOUR * 6),
         };

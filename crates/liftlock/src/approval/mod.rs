@@ -74,6 +74,16 @@ pub fn question_key(service: &Name, environment: &Name, question: &Digest) -> St
     )
 }
 
+/// The key that tells which run an approval let in.
+#[must_use]
+pub fn gate_key(service: &Name, environment: &Name, request: &Digest) -> String {
+    format!(
+        "{}{}.gate.json",
+        folder(service, environment),
+        request.hex()
+    )
+}
+
 /// Which request asks a question now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -62,6 +62,9 @@ pub struct Request {
     /// Where on a forge people are asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// Where on a forge it is shown how it stands; nobody answers there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<Deployment>,
     /// When it was made.
     pub made_at: Time,
     /// When it stops to be open, and its approval to be usable.
@@ -81,6 +84,19 @@ pub struct Place {
     pub at: Spot,
     /// The accounts that wrote or committed the change; from a pull request.
     pub authors: BTreeSet<u64>,
+}
+
+/// A deployment that shows how a request stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    /// On which forge.
+    pub forge: Forge,
+    /// The repository, as `OWNER/NAME`.
+    pub repository: String,
+    /// The commit of the release.
+    pub commit: String,
 }
 
 /// Where in a repository people answer, and in which way.
@@ -172,6 +188,7 @@ impl Request {
             self.distinct,
             self.actors,
             self.place,
+            self.deployment,
         ]);
         Digest::of(canonical.to_string().as_bytes())
     }
@@ -252,6 +269,21 @@ impl Identified {
     /// Fails never in practice: the bytes are JSON.
     pub fn value(&self) -> Result<serde_json::Value, ParseError> {
         Ok(json::parse(&self.bytes)?)
+    }
+
+    /// What a deployment holds, so that whoever finds it finds the request.
+    #[must_use]
+    pub fn payload(&self) -> serde_json::Value {
+        let request = &self.request;
+        serde_json::json!({
+            "request": self.digest,
+            "service": request.service,
+            "environment": request.environment,
+            "release": request.release.digest,
+            "policy": request.policy,
+            "nonce": request.nonce,
+            "expires_at": request.expires_at,
+        })
     }
 
     /// Whether people may still answer.

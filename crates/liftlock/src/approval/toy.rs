@@ -142,6 +142,7 @@ pub(super) fn wanted() -> Request {
         requested_by: None,
         run_url: None,
         place: None,
+        deployment: None,
         made_at: at("10:00"),
         expires_at: "2026-11-24T10:00:00Z".parse().unwrap(),
     }

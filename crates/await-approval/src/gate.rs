@@ -1,0 +1,150 @@
+//! Tells a run that waits for the rule of our App how a request came out. Unlike
+//! a workflow that is started anew, the run goes on with whatever it does next,
+//! so nothing is said before the approval is proved and the run is known to be
+//! the release's.
+
+use liftlock::approval::request::{Identified, Place};
+use liftlock::approval::{Closed, gate_key, recheck, signer};
+use liftlock::attestation;
+use liftlock::bundle::Bundle;
+use liftlock::config::trust::Role;
+use liftlock::failure::{Failure, Kind};
+use liftlock::json;
+use liftlock::time::Time;
+use liftlock_io::cli::Session;
+use liftlock_io::github::{Error, GitHub, Ruling};
+use liftlock_io::store::{Put, Store};
+use liftlock_io::verify::Local;
+use serde::{Deserialize, Serialize};
+
+use crate::args::Rule;
+use crate::settings::Settings;
+use crate::{forge, gather};
+
+/// GitHub's answer where nothing waits.
+const NOTHING_WAITS: u16 = 422;
+
+/// The one run and environment that an approval let in.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Opened {
+    repository: String,
+    run: u64,
+    attempt: u64,
+    environment: String,
+}
+
+/// Lets the run in after a pass. An approval opens one gate once: what it let
+/// in before it may let in again, and nothing else.
+pub(crate) fn open(
+    asked: &Identified,
+    end: &Closed,
+    (place, run, environment): (&Place, u64, &str),
+    (settings, session): (&Settings, &Session),
+) -> Result<(), Failure> {
+    prove(asked, end, settings, session.started)?;
+    let github = forge::open(&place.repository, settings)?;
+    let attempt = bound(&github, run, asked)?;
+    let wanted = Opened {
+        repository: place.repository.clone(),
+        run,
+        attempt,
+        environment: environment.to_owned(),
+    };
+    let Some(state) = settings.state()? else {
+        return Err(Failure::new(Kind::Bug, "there is no state store"));
+    };
+    let before = claim(asked, &wanted, state.as_ref())?;
+    let comment = format!("approved: request {}", asked.digest);
+    match github.rule((run, environment), Ruling::Approved, &comment) {
+        Err(Error::Refused { status, .. }) if before && status == NOTHING_WAITS => Ok(()),
+        told => Ok(told?),
+    }
+}
+
+/// Stops the run: its people said no, or nothing in time.
+pub(crate) fn shut(
+    asked: &Identified,
+    why: &str,
+    (place, run, environment): (&Place, u64, &str),
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let github = forge::open(&place.repository, settings)?;
+    bound(&github, run, asked)?;
+    let comment = format!("{why}: request {}", asked.digest);
+    match github.rule((run, environment), Ruling::Rejected, &comment) {
+        Err(Error::Refused { status, .. }) if status == NOTHING_WAITS => Ok(()),
+        told => Ok(told?),
+    }
+}
+
+/// Proves the approval as `promote` does.
+fn prove(asked: &Identified, end: &Closed, settings: &Settings, now: Time) -> Result<(), Failure> {
+    let unproved = |why: &str| {
+        Failure::new(Kind::Refuted, format!("the approval is not proved: {why}"))
+            .with_hint("run `await-approval judge` again")
+    };
+    let digest = end.approval.ok_or_else(|| unproved("there is none"))?;
+    let Some(store) = settings.evidence()? else {
+        return Err(unproved("there is no evidence store"));
+    };
+    let found = store.list(&asked.request.release.digest)?;
+    let found = found.iter().find(|item| item.digest == digest);
+    let found = found.ok_or_else(|| unproved("it is not in the evidence store"))?;
+    let bundle = Bundle::parse(&found.bytes)?;
+    let environment = &asked.request.environment;
+    let policy = settings.policy(environment, &Rule::default())?;
+    let judges = policy.keyring.keys(Role::Judge, now);
+    let proved = attestation::verify(&bundle, &judges, &Local)?;
+    let about = gather::about_release(&asked.release, &[], settings)?;
+    let signers = signer::signers(&about, &policy.keyring, &Local);
+    let frame = recheck::Frame {
+        keyring: &policy.keyring,
+        environment,
+        rule: Some(&policy.approval),
+        policy: policy.digest,
+        release: &asked.release,
+        signers: &signers,
+        verifier: &Local,
+    };
+    let approval = recheck::recheck(&proved, &frame, now)?;
+    if approval.request == asked.digest {
+        Ok(())
+    } else {
+        Err(unproved("it is of another request"))
+    }
+}
+
+/// The attempt of a run that is at the release's commit, or is the one that asked.
+fn bound(github: &GitHub, run: u64, asked: &Identified) -> Result<u64, Failure> {
+    let found = github.run(run)?;
+    let attempt = found.run_attempt;
+    let url = format!("{}/attempts/{attempt}", found.html_url);
+    let asks = asked.request.run_url.as_ref() == Some(&url);
+    let commit = asked.release.release.commit.as_ref();
+    if asks || commit == Some(&found.head_sha) {
+        return Ok(attempt);
+    }
+    let message = format!(
+        "run {run} is neither of the release's commit nor, in attempt {attempt}, the one that asked"
+    );
+    Err(Failure::new(Kind::Invalid, message)
+        .with_hint("name the run whose environment the release waits for"))
+}
+
+/// Whether the same was let in before; another one may not be.
+fn claim(asked: &Identified, wanted: &Opened, state: &dyn Store) -> Result<bool, Failure> {
+    let request = &asked.request;
+    let key = gate_key(&request.service, &request.environment, &asked.digest);
+    let bytes = json::line(wanted).map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    if let Put::Written(_) = state.put_if_absent(&key, &bytes)? {
+        return Ok(false);
+    }
+    let stored = state.get(&key)?;
+    let known = stored.and_then(|stored| json::parse::<Opened>(&stored.bytes).ok());
+    if known.as_ref() == Some(wanted) {
+        return Ok(true);
+    }
+    let message = "the approval let another run, attempt or environment in before";
+    Err(Failure::new(Kind::Refuted, message).with_hint("ask again with `await-approval request`"))
+}
