@@ -3,6 +3,7 @@
 
 mod crane;
 pub mod github;
+pub mod gitlab;
 mod haproxy;
 mod influxdb;
 mod prism;

@@ -56,7 +56,7 @@ impl Call {
     }
 }
 
-fn decoded(text: &str) -> String {
+pub(in crate::servers) fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut left = text.bytes();
     while let Some(byte) = left.next() {

@@ -4,7 +4,7 @@
 //! Source of calls, limits and messages: GitHub's REST documentation (2022-11-28)
 //! and its `OpenAPI` description, which a test holds every answer against.
 
-mod call;
+pub(super) mod call;
 mod deployments;
 mod gate;
 mod issues;
