@@ -1,7 +1,7 @@
 //! Workflow runs, and the environments that they wait for.
 
 use liftlock::approval::forge::github::{self, Commit, Run};
-use liftlock::approval::forge::review::GateReview;
+use liftlock::approval::forge::review::Gated;
 use liftlock::approval::forge::{Event, Said, said};
 use liftlock::approval::request::Identified;
 use liftlock::config::trust::Keyring;
@@ -50,7 +50,7 @@ impl GitHub {
     /// # Errors
     ///
     /// Fails when GitHub does not say.
-    pub fn gate_reviews(&self, run: u64) -> Result<Vec<GateReview>, Error> {
+    pub fn gate_reviews(&self, run: u64) -> Result<Vec<Gated>, Error> {
         let id = run.to_string();
         let path = self.path(&["actions", "runs", &id, "approvals"]);
         Ok(github::parse(&self.wire().get(&path)?)?)

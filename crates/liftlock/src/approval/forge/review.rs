@@ -55,7 +55,7 @@ pub struct Review {
 
 /// A review of the environments that a run waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct GateReview {
+pub struct Gated {
     /// Which.
     pub environments: Vec<Gate>,
     /// `approved`, `rejected` or `pending`.
@@ -119,7 +119,7 @@ impl Review {
     }
 }
 
-impl GateReview {
+impl Gated {
     /// The review as an event of a run as it is now. GitHub does not say when
     /// it was made: `asked_at` is the earliest that it can have been, as it
     /// names the request.
