@@ -187,7 +187,8 @@ impl<'a> Engine<'a> {
         let done = match &step.action {
             Action::Bake { .. } | Action::Watch { .. } => self.ripen(step),
             Action::Check { slot } => self.check(step, slot),
-            Action::Place { .. }
+            Action::Copy { .. }
+            | Action::Place { .. }
             | Action::Prove { .. }
             | Action::Shift { .. }
             | Action::Point { .. }
@@ -287,7 +288,8 @@ impl<'a> Engine<'a> {
                     document.contents.insert(slot.clone(), release);
                 }
                 Action::Swap { slots } => document.slots = Some(slots.clone()),
-                Action::Prove { .. }
+                Action::Copy { .. }
+                | Action::Prove { .. }
                 | Action::Shift { .. }
                 | Action::Bake { .. }
                 | Action::Check { .. }

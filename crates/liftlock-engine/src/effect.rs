@@ -32,6 +32,7 @@ impl World {
     /// Fails when the counterpart does, or shows something else afterwards.
     pub fn effect(&self, action: &Action, context: Context<'_>) -> Result<String, Failure> {
         match action {
+            Action::Copy { .. } => self.copy(action),
             Action::Place { slot } => self.place(slot, context),
             Action::Prove { slot, artifacts } => self.prove(slot, artifacts),
             Action::Shift { weights } => self.shift(weights, context.plan),
@@ -48,6 +49,7 @@ impl World {
     #[must_use]
     pub fn patience(&self, action: &Action) -> Duration {
         match action {
+            Action::Copy { .. } => pointer::COPY,
             Action::Place { .. } => {
                 let place = self.environment.place.as_ref();
                 place.map_or(Duration::ZERO, slot::patience)
@@ -147,6 +149,36 @@ impl World {
             (None, Some(target)) => Ok(weights::is_set(target, shares)?),
             (None, None) => Err(Failure::new(Kind::Bug, "`traffic` has no way to shift")),
         }
+    }
+
+    /// Copies what a target will point at; nothing that is live changes by it.
+    fn copy(&self, action: &Action) -> Result<String, Failure> {
+        let Action::Copy {
+            target: index,
+            label,
+            from,
+            image,
+        } = action
+        else {
+            return Err(Failure::new(Kind::Bug, "a step that does not copy"));
+        };
+        let target = self.environment.targets.get(*index);
+        let fits = |target: &&Target| {
+            make::label(target) == *label && target.registry.from.as_ref() == Some(from)
+        };
+        let Some(target) = target.filter(fits) else {
+            let message = format!("the plan's target {label} is not configured any more");
+            return Err(Failure::new(Kind::Invalid, message));
+        };
+        let copied = pointer::copy(target, from, image, self.ca_file.as_deref())?;
+        Ok(format!(
+            "{} manifests, {} blobs taken over, {} sent ({} bytes), {} attached",
+            copied.manifests,
+            copied.mounted,
+            copied.sent,
+            copied.bytes,
+            copied.attached.len()
+        ))
     }
 
     fn point(&self, action: &Action) -> Result<String, Failure> {

@@ -80,7 +80,8 @@ impl Engine<'_> {
             Action::Watch { length } => {
                 begun.map(|begun| (begun, begun, *length, 0, Beside::Objective))
             }
-            Action::Place { .. }
+            Action::Copy { .. }
+            | Action::Place { .. }
             | Action::Prove { .. }
             | Action::Shift { .. }
             | Action::Check { .. }

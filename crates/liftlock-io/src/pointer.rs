@@ -9,10 +9,36 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::oci::{Place, Reference, Tag, Version};
 
 use crate::http::Options;
-use crate::oci::Repository;
+use crate::oci::{self, Copied, Repository};
 
 /// How long a pointer may take to move.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long an image may take to be copied.
+pub const COPY: Duration = Duration::from_secs(1_800);
+
+/// Copies an image to the repository that a pointer is in, with all that is
+/// attached to it. Where it is already, nothing is sent.
+///
+/// # Errors
+///
+/// Fails when a repository cannot be read or written, and when the image is not
+/// in the one that it is copied from.
+pub fn copy(
+    target: &Target,
+    from: &str,
+    image: &Digest,
+    ca_file: Option<&Path>,
+) -> Result<Copied, Failure> {
+    let (place, _) = parse(&target.registry)?;
+    let source: Reference = from.parse().map_err(Failure::from)?;
+    if source.tag.is_some() || source.digest.is_some() {
+        let message = format!("`{from}` is not a repository but an image of one");
+        return Err(Failure::new(Kind::Invalid, message).with_hint("write HOST/REPOSITORY"));
+    }
+    let (source, target) = (open(&source.place, ca_file)?, open(&place, ca_file)?);
+    Ok(oci::copy(&source, &target, (image, None))?)
+}
 
 /// Where a pointer points; `None` where it is not there.
 ///

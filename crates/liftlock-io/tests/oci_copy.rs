@@ -125,9 +125,9 @@ fn same(source: &Repository, target: &Repository, root: &Descriptor, name: &str)
 
 /// Copies, and once more, when nothing is left to be done.
 fn twice(source: &Repository, target: &Repository, root: &Descriptor) -> Copied {
-    let copied = copy(source, target, (&root.digest, &tag("live"))).unwrap();
+    let copied = copy(source, target, (&root.digest, Some(&tag("live")))).unwrap();
     same(source, target, root, "live");
-    let again = copy(source, target, (&root.digest, &tag("live"))).unwrap();
+    let again = copy(source, target, (&root.digest, Some(&tag("live")))).unwrap();
     assert_eq!((again.mounted, again.sent, again.attached.len()), (0, 0, 0));
     copied
 }
@@ -172,9 +172,9 @@ fn what_is_there_already_stays_in_the_list_of_the_target() {
     };
     let (source, target) = (open(&one.host(), "shop"), open(&two.host(), "shop"));
     let root = index(&source, 1);
-    copy(&source, &target, (&root.digest, &tag("live"))).unwrap();
+    copy(&source, &target, (&root.digest, Some(&tag("live")))).unwrap();
     let (here, there) = (attach(&source, &root), attach(&target, &root));
-    copy(&source, &target, (&root.digest, &tag("live"))).unwrap();
+    copy(&source, &target, (&root.digest, Some(&tag("live")))).unwrap();
     let found = target.bundles(&root.digest).unwrap();
     for bundle in [&here, &there] {
         assert!(found.iter().any(|bytes| bytes == bundle.bytes()));
@@ -217,7 +217,7 @@ fn a_layer_that_was_altered_or_is_gone_moves_no_tag() {
             Some(altered) => fs::write(&layer, altered).unwrap(),
             None => fs::remove_file(&layer).unwrap(),
         }
-        let failed = copy(&source, &target, (&root.digest, &tag("live"))).unwrap_err();
+        let failed = copy(&source, &target, (&root.digest, Some(&tag("live")))).unwrap_err();
         assert!(
             matches!(failed, Error::Status { .. } | Error::Absent(_)),
             "{failed:?}"
@@ -228,10 +228,10 @@ fn a_layer_that_was_altered_or_is_gone_moves_no_tag() {
         );
     }
     fs::write(&layer, bytes).unwrap();
-    copy(&source, &target, (&root.digest, &tag("live"))).unwrap();
+    copy(&source, &target, (&root.digest, Some(&tag("live")))).unwrap();
     same(&source, &target, &root, "live");
     let nothing = Digest::of(b"nothing");
-    let failed = copy(&source, &target, (&nothing, &tag("live"))).unwrap_err();
+    let failed = copy(&source, &target, (&nothing, Some(&tag("live")))).unwrap_err();
     assert!(matches!(failed, Error::Absent(_)), "{failed:?}");
 }
 
@@ -282,11 +282,13 @@ fn a_copy_asks_as_little_as_the_protocol_lets_it() {
         let lists = |target: &str| target.contains("/tags/list") || target.contains("/referrers/");
         new.filter(|request| !lists(&request.target)).count()
     };
-    let cold = asked(&|| drop(copy(&source, &target, (&root.digest, &tag("live"))).unwrap()));
+    let cold = asked(&|| drop(copy(&source, &target, (&root.digest, Some(&tag("live")))).unwrap()));
     assert!(cold <= 30, "{cold} requests");
-    let repeated = asked(&|| drop(copy(&source, &target, (&root.digest, &tag("live"))).unwrap()));
+    let repeated =
+        asked(&|| drop(copy(&source, &target, (&root.digest, Some(&tag("live")))).unwrap()));
     assert!(repeated <= 3, "{repeated} requests");
-    let retagged = asked(&|| drop(copy(&target, &target, (&root.digest, &tag("next"))).unwrap()));
+    let retagged =
+        asked(&|| drop(copy(&target, &target, (&root.digest, Some(&tag("next")))).unwrap()));
     assert!(retagged <= 3, "{retagged} requests");
 }
 
@@ -299,7 +301,7 @@ fn a_registry_that_does_not_mount_is_sent_the_blobs_in_the_upload_it_opened() {
     let proxy = proxy(&registry, false);
     let host = proxy.address().to_string();
     let (source, target) = (open(&host, "shop"), open(&host, "production"));
-    let copied = copy(&source, &target, (&root.digest, &tag("live"))).unwrap();
+    let copied = copy(&source, &target, (&root.digest, Some(&tag("live")))).unwrap();
     assert_eq!((copied.mounted, copied.sent), (0, 6));
     same(&source, &target, &root, "live");
 }

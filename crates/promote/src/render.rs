@@ -48,7 +48,8 @@ fn exposure(plan: &Plan) -> u64 {
         liftlock::plan::Action::Bake { length, .. } | liftlock::plan::Action::Watch { length } => {
             length.millis()
         }
-        liftlock::plan::Action::Place { .. }
+        liftlock::plan::Action::Copy { .. }
+        | liftlock::plan::Action::Place { .. }
         | liftlock::plan::Action::Prove { .. }
         | liftlock::plan::Action::Shift { .. }
         | liftlock::plan::Action::Check { .. }

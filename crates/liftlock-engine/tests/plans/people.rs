@@ -42,6 +42,7 @@ pub(crate) fn request(stage: &Stage, release: &release::Identified) -> Request {
         requested_by: None,
         run_url: None,
         place: None,
+        deployment: None,
         made_at: now,
         expires_at: now.after(Span::seconds(3_600)),
     }

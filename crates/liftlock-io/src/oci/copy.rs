@@ -50,7 +50,7 @@ impl Copied {
 }
 
 /// Copies a manifest with everything below it and attached to it, and makes a
-/// tag point at it. Children come before what lists them, and the tag comes
+/// tag point at it, if one is named. Children come before what lists them, and the tag comes
 /// last: a copy that is cut off shows nothing, and is done by copying again.
 ///
 /// Attached counts what is a referrer by the registry's own list, or by the tag
@@ -64,7 +64,7 @@ impl Copied {
 pub fn copy(
     source: &Repository,
     target: &Repository,
-    (root, tag): (&Digest, &Tag),
+    (root, tag): (&Digest, Option<&Tag>),
 ) -> Result<Copied> {
     let (Repository::Registry(source), Repository::Registry(target)) = (source, target) else {
         return Err(Error::Foreign {
@@ -77,19 +77,16 @@ pub fn copy(
     let mut copied = Copied::default();
     if source.host == target.host && source.repository == target.repository {
         let found = job.read(root)?;
-        job.put(&Version::Tag(tag.clone()), &found)?;
-        copied.manifests = 1;
-        job.proved(tag, root)?;
+        if let Some(tag) = tag {
+            job.put(&Version::Tag(tag.clone()), &found)?;
+            copied.manifests = 1;
+            job.proved(tag, root)?;
+        }
     } else {
         let image = job.below(root, &mut copied)?;
         // Before the tag, so that nobody finds the image unsigned.
         job.attachments(&image.digests, &mut copied)?;
-        let version = Version::Tag(tag.clone());
-        if !image.is_there || job.digest(target, &version)? != Some(*root) {
-            job.put(&version, &image.found)?;
-            copied.manifests += 1;
-            job.proved(tag, root)?;
-        }
+        job.name(&image, tag, &mut copied)?;
     }
     Ok(copied)
 }
@@ -120,6 +117,26 @@ impl Job<'_> {
                 found: found.descriptor.digest,
             })
         }
+    }
+
+    /// Writes the root itself, under its tag if there is one.
+    fn name(&self, image: &Image, tag: Option<&Tag>, copied: &mut Copied) -> Result<()> {
+        let root = image.found.descriptor.digest;
+        let is_done = match tag {
+            None => image.is_there,
+            Some(tag) => {
+                let tag = Version::Tag(tag.clone());
+                image.is_there && self.digest(self.target, &tag)? == Some(root)
+            }
+        };
+        if is_done {
+            return Ok(());
+        }
+        let version = tag.cloned().map(Version::Tag);
+        let version = version.unwrap_or(Version::Digest(root));
+        self.put(&version, &image.found)?;
+        copied.manifests += 1;
+        tag.map_or(Ok(()), |tag| self.proved(tag, &root))
     }
 
     /// Reads back where a tag points after it was written.

@@ -26,6 +26,10 @@ pub struct RegistryTag {
     pub image: String,
     /// The tag that is moved.
     pub tag: String,
+    /// `HOST/REPOSITORY` that images are copied from, with all that is attached
+    /// to them, before anything moves; without it they have to be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 /// Puts a release into a slot.

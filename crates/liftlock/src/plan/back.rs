@@ -82,6 +82,7 @@ pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
                 label, from: None, ..
             } => Some(label.as_str()),
             Action::Point { .. }
+            | Action::Copy { .. }
             | Action::Place { .. }
             | Action::Prove { .. }
             | Action::Shift { .. }

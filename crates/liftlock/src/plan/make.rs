@@ -91,7 +91,7 @@ pub fn promotion(inputs: &Inputs<'_>) -> Result<Plan, Refusal> {
         Some(_) => Kind::Promotion,
         None => Kind::First,
     };
-    let mut actions = Vec::new();
+    let mut actions = copies(inputs)?;
     if let Some(slots) = slots {
         refuse_the_unjudgeable(environment, kind)?;
         up(inputs, slots, kind, &mut actions);
@@ -142,7 +142,7 @@ pub fn rollback(inputs: &Inputs<'_>) -> Result<Plan, Refusal> {
         return Err(Refusal::Live(inputs.release.id.clone()));
     }
     let slots = inputs.state.slots.as_ref().or(environment.slots.as_ref());
-    let mut actions = Vec::new();
+    let mut actions = copies(inputs)?;
     if let Some(slots) = slots {
         if environment.prove.is_none() {
             return Err(Refusal::NoProof(environment.name.clone()));
@@ -245,6 +245,24 @@ fn weights(slots: &Slots, share: Percent) -> BTreeMap<Name, Percent> {
     ])
 }
 
+/// What has to be where targets point before it can be placed or pointed at.
+fn copies(inputs: &Inputs<'_>) -> Result<Vec<Action>, Refusal> {
+    let targets = inputs.environment.targets.iter().enumerate();
+    targets
+        .filter_map(|(index, target)| Some((index, target, target.registry.from.as_ref()?)))
+        .map(|(index, target, from)| {
+            let image =
+                aim(target, inputs.release).ok_or_else(|| Refusal::NoArtifact(label(target)))?;
+            Ok(Action::Copy {
+                target: index,
+                label: label(target),
+                from: from.clone(),
+                image,
+            })
+        })
+        .collect()
+}
+
 fn points(inputs: &Inputs<'_>) -> Result<Vec<Action>, Refusal> {
     let targets = inputs.environment.targets.iter().enumerate();
     targets
@@ -311,6 +329,7 @@ fn assemble(inputs: &Inputs<'_>, kind: Kind, slots: Option<&Slots>, actions: Vec
 /// The word of an action.
 pub(super) const fn word(action: &Action) -> &'static str {
     match action {
+        Action::Copy { .. } => "copy",
         Action::Place { .. } => "place",
         Action::Prove { .. } => "prove",
         Action::Shift { .. } => "shift",

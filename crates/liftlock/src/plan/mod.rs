@@ -112,6 +112,17 @@ pub struct Step {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Action {
+    /// Copies an image, with all that is attached to it, to where a target points.
+    Copy {
+        /// Which of the environment's targets, from 0.
+        target: usize,
+        /// Its name for people.
+        label: String,
+        /// The repository that has it.
+        from: String,
+        /// The image.
+        image: Digest,
+    },
     /// Puts the release into a slot.
     Place {
         /// The slot.
@@ -194,7 +205,8 @@ impl Plan {
         before
             .filter_map(|one| match &one.action {
                 Action::Shift { weights } => Some(weights),
-                Action::Place { .. }
+                Action::Copy { .. }
+                | Action::Place { .. }
                 | Action::Prove { .. }
                 | Action::Bake { .. }
                 | Action::Check { .. }
@@ -220,6 +232,9 @@ impl Plan {
 impl fmt::Display for Action {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Copy {
+                label, from, image, ..
+            } => write!(formatter, "copy {} from {from} for {label}", image.short()),
             Self::Place { slot } => write!(formatter, "place the release into `{slot}`"),
             Self::Prove { slot, .. } => write!(formatter, "prove what `{slot}` serves"),
             Self::Shift { weights } => {
