@@ -1,6 +1,7 @@
 //! `doctor`: whether stores, people and keys are fit for approvals.
 
 use liftlock::approval::forge::Forge;
+use liftlock::config::approval::Group;
 use liftlock::config::effective::{Environment, Rules};
 use liftlock::config::requirement::What;
 use liftlock::config::trust::Role;
@@ -143,13 +144,10 @@ fn rule(environment: &Environment, rules: &Rules, session: &Session) -> Result<S
     let all = rule.rules.iter();
     let all: Vec<String> = all
         .map(|one| match rule.rules.as_slice() {
-            [_] => format!("{} of {} people", one.quorum, people.len()),
-            _ => format!(
-                "{}: {} of {}",
-                one.name,
-                one.quorum,
-                one.group.members().len()
-            ),
+            [_] if !one.group.is_looked_up() => {
+                format!("{} of {} people", one.quorum, people.len())
+            }
+            _ => format!("{}: {} of {}", one.name, one.quorum, group(&one.group)),
         })
         .collect();
     let all = all.join(", ");
@@ -175,6 +173,13 @@ fn rule(environment: &Environment, rules: &Rules, session: &Session) -> Result<S
             "{all}, but no key or account counts of {}",
             without.join(", ")
         ))
+    }
+}
+
+fn group(group: &Group) -> String {
+    match group {
+        Group::People(people) => people.len().to_string(),
+        Group::Team(team) => format!("the team {team}"),
     }
 }
 

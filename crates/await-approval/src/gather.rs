@@ -1,5 +1,6 @@
 //! Collects what the answers to a request are judged on, and tells the ledger.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use liftlock::approval::answer::{Heard, hear};
@@ -13,6 +14,7 @@ use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain, Failure, Kind};
 use liftlock::json;
+use liftlock::name::Name;
 use liftlock::predicate::ANSWER;
 use liftlock::record::{self, Actor, Id, Record};
 use liftlock::release;
@@ -22,6 +24,7 @@ use liftlock_io::verify::Local;
 use liftlock_io::{clock, evidence, file};
 
 use crate::args::About;
+use crate::groups::{self, For};
 use crate::settings::Settings;
 use crate::{forge, kept};
 
@@ -45,12 +48,6 @@ pub(crate) struct Judged {
 pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failure> {
     let asked = kept::read(&about.reference()?, settings)?;
     let policy = settings.policy(&asked.request.environment, &about.rule)?;
-    let found = about_release(&asked.release, &about.signature, settings)?;
-    let signers = signer::signers(&found, &policy.keyring, &Local);
-    let policy = policy
-        .excluding(&asked.release.release, &signers)
-        .separating(&asked.request.actors)
-        .asked_at(asked.request.place.as_ref());
     let (found, mut heard) = answers(&asked, &about.answer, settings)?;
     let mut known = Vec::new();
     for signed in found {
@@ -68,6 +65,14 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         }
         heard.push(one);
     }
+    let found = groups::look(&policy, For::Judging(&answered(&heard)), settings)?;
+    let policy = settings.tightened(policy.knowing(found), &about.rule)?;
+    let found = about_release(&asked.release, &about.signature, settings)?;
+    let signers = signer::signers(&found, &policy.keyring, &Local);
+    let policy = policy
+        .excluding(&asked.release.release, &signers)
+        .separating(&asked.request.actors)
+        .asked_at(asked.request.place.as_ref());
     let end = match settings.state()? {
         Some(state) => kept::end(&asked, state.as_ref())?,
         None => None,
@@ -94,6 +99,16 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         end,
         at,
     })
+}
+
+/// Everybody who says something, and in whose place.
+fn answered(heard: &[Heard]) -> BTreeSet<Name> {
+    let said = heard.iter().filter_map(|one| match one {
+        Heard::Proved { answer, .. } | Heard::Told { answer, .. } => Some(answer),
+        Heard::Refused { .. } => None,
+    });
+    said.flat_map(|answer| [answer.person.clone(), answer.place().clone()])
+        .collect()
 }
 
 /// The answers in files and in the evidence store, each once.

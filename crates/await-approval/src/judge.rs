@@ -87,7 +87,8 @@ fn approve(judged: &Judged, signer: &Private) -> Result<Bundle, Failure> {
         judged.judgement.clone(),
         judged.at,
     )?
-    .with_events(judged.events.clone());
+    .with_events(judged.events.clone())
+    .with_groups(judged.policy.groups.clone());
     let bundle = attest::attest(signer, &approval.statement(&asked.release)?)?;
     counts(&bundle, judged, signer)?;
     Ok(bundle)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use liftlock::approval::groups::too_few;
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, ParseError, Request, SCHEMA_VERSION};
 use liftlock::approval::seats::{Overlap, Seats};
@@ -21,7 +22,7 @@ use liftlock_io::{clock, file, random};
 
 use crate::forge::Age;
 use crate::settings::{Recorded, Settings};
-use crate::{args, deployment, forge, gather, kept, render};
+use crate::{args, deployment, forge, gather, groups, kept, render};
 
 pub(crate) fn request(
     args: &args::Request,
@@ -76,6 +77,7 @@ fn about(
     };
     settings.check_service(&release.release.service, "the release")?;
     let policy = settings.policy(&args.environment, &args.rule)?;
+    let policy = known(policy, args, settings)?;
     let found = gather::about_release(&release, &[], settings)?;
     let signers = signer::signers(&found, &policy.keyring, &Local);
     let asking = forge::place(args, &release.release, (&policy, settings))?;
@@ -95,6 +97,19 @@ fn about(
     let wanted = Identified::new(&request).map_err(contradiction)?;
     reachable(&wanted, &policy)?;
     Ok((wanted, policy))
+}
+
+/// The rules with the people of their groups, if these are enough.
+fn known(policy: Policy, args: &args::Request, settings: &Settings) -> Result<Policy, Failure> {
+    let found = groups::look(&policy, groups::For::Asking, settings)?;
+    let few = found
+        .as_ref()
+        .and_then(|found| too_few(&policy.approval, found, &policy.keyring));
+    if let Some(why) = few {
+        return Err(Failure::new(Kind::Invalid, why)
+            .with_hint("name the accounts below `people:`, by their numbers"));
+    }
+    settings.tightened(policy.knowing(found), &args.rule)
 }
 
 /// What stands in for a `release.json` where the images are the release.

@@ -69,7 +69,15 @@ impl Settings {
                 "write `approval: { quorum: 2, people: [alice, bob] }` below the environment",
             ));
         };
-        let policy = Policy::new(rules.policy, rule, rules.trust.clone());
+        Ok(Policy::new(rules.policy, rule, rules.trust.clone()))
+    }
+
+    /// The same as tight as flags make it; without a configuration they alone
+    /// made it.
+    pub(crate) fn tightened(&self, policy: Policy, flags: &Rule) -> Result<Policy, Failure> {
+        if self.rules.is_none() {
+            return Ok(policy);
+        }
         let people = flags.person.iter().cloned().collect();
         Ok(policy.tighter(flags.quorum, &people)?)
     }

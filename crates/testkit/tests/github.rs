@@ -375,6 +375,7 @@ fn talk(state: &mut State) -> Vec<Step> {
     vec![
         get_of("/user/7".into()),
         get_of("/users/alice".into()),
+        get_of("/orgs/acme/teams/release/members?per_page=100".into()),
         get_of("/orgs/acme/teams/release/memberships/alice".into()),
         get_of(format!("{R}/collaborators/alice/permission")),
         get_of(format!("{R}/issues/{issue}")),

@@ -41,6 +41,9 @@ pub enum Error {
         /// What was called.
         path: String,
     },
+    /// There is no such team, or the token does not see it.
+    #[error("GitHub shows no team `{0}` to this token")]
+    Team(String),
     /// It does not want this.
     #[error("GitHub refuses `{path}` with {status}: {said}")]
     Refused {
@@ -99,6 +102,7 @@ impl Error {
             | Self::Forbidden { .. }
             | Self::NotTheApp(_)
             | Self::Unknown { .. }
+            | Self::Team(_)
             | Self::Refused { .. }
             | Self::Limited(_)
             | Self::TooMany(..) => false,
@@ -113,7 +117,8 @@ impl Explain for Error {
             | Self::Clear(_)
             | Self::Token(_)
             | Self::Forbidden { .. }
-            | Self::NotTheApp(_) => Kind::Credentials,
+            | Self::NotTheApp(_)
+            | Self::Team(_) => Kind::Credentials,
             Self::Repository(_)
             | Self::Address(_)
             | Self::Unknown { .. }
@@ -135,10 +140,13 @@ impl Explain for Error {
                 "give a fresh token: an App's ends after an hour and a job's with its job"
             }
             Self::Forbidden { .. } => {
-                "give the job the permission that docs/await-approval.md names, such as `issues: write`; teams need an App's token or a person's"
+                "give the job the permission that docs/await-approval.md names, such as `issues: write`"
             }
             Self::NotTheApp(_) => {
                 "give the App's installation token, with `deployments: write` and `actions: read`"
+            }
+            Self::Team(_) => {
+                "correct the name, or give an App's token with `members: read` or a person's with `read:org` in `LIFTLOCK_GITHUB_TOKEN`: a job's own sees no teams"
             }
             Self::Unknown { .. } => "check the number, and that the token sees the repository",
             Self::Limited(_) => "run again then, or give a longer `--timeout`",

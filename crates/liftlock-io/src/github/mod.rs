@@ -9,6 +9,7 @@ mod error;
 mod page;
 mod reviews;
 mod run;
+mod teams;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -222,19 +223,6 @@ impl GitHub {
             Err(Error::Unknown { .. }) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Whether somebody is an active member of a team.
-    ///
-    /// # Errors
-    ///
-    /// Fails when GitHub does not say: a job's `GITHUB_TOKEN` sees no teams.
-    /// A team that the token does not see looks as if it had no members.
-    pub fn is_member(&self, (org, team): (&str, &str), login: &str) -> Result<bool, Error> {
-        let path = ["orgs", org, "teams", team, "memberships", login];
-        let found: Option<Value> = self.maybe(&path)?;
-        let state = found.as_ref().and_then(|found| found.get("state"));
-        Ok(state.and_then(Value::as_str) == Some("active"))
     }
 
     /// Everything that answers a request, or tries to, in the way that is asked

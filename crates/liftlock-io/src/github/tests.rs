@@ -504,6 +504,7 @@ fn every_call_and_answer_is_one_that_github_describes() {
         github.permission(7, "no-such-login").unwrap(),
         Permission::Write
     );
+    assert_eq!(github.team(("acme", "release")).unwrap().len(), 1);
     assert!(github.is_member(("acme", "release"), "alice").unwrap());
     assert!(!github.is_member(("acme", "release"), "bob").unwrap());
     let payload = json!({ "request": asked.digest });
@@ -563,9 +564,48 @@ fn a_job_cannot_read_teams_and_is_told_so() {
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Credentials);
     assert!(error.hint().unwrap().contains("App's token"));
+    let error = world.github().team(("acme", "release")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Credentials);
+    assert!(error.hint().unwrap().contains("App's token"));
     let app = world.fake.with(|state| state.token(Token::App));
     let github = world.at(&world.fake.url(), &app);
     assert!(github.is_member(("acme", "release"), "alice").unwrap());
     world.fake.with(|state| state.hide_team("release"));
     assert!(!github.is_member(("acme", "release"), "alice").unwrap());
+    let error = github.team(("acme", "release")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Credentials);
+}
+
+#[test]
+fn a_team_is_read_to_its_last_page_with_the_teams_below_it() {
+    let world = World::new();
+    let app = world.fake.with(|state| {
+        let many: Vec<u64> = (1_000..1_230).collect();
+        for id in &many {
+            state.person(*id, &format!("member-{id}"), "read");
+        }
+        state.team("release", &many);
+        state.team("below", &[7]);
+        state.team("lowest", &[8]);
+        state.put_below("below", "release");
+        state.put_below("lowest", "below");
+        state.invite("release", 9);
+        state.token(Token::App)
+    });
+    let github = world.at(&world.fake.url(), &app);
+    let members = github.team(("acme", "release")).unwrap();
+    let ids: Vec<u64> = members.iter().map(|one| one.id).collect();
+    assert_eq!(ids.len(), 232, "{ids:?}");
+    assert!(ids.contains(&7) && ids.contains(&8) && !ids.contains(&9));
+    assert!(github.is_member(("acme", "release"), "bob").unwrap());
+    // Whoever was invited and did not come is no member.
+    assert!(!github.is_member(("acme", "release"), "eve").unwrap());
+    // A list that is cut off, or goes on for ever, is none.
+    let cut = Answer::json("[{\"id\": 7, \"login\": \"alice\", \"type\"");
+    for _ in 0..3 {
+        world
+            .fake
+            .with(|state| state.order("/members", cut.clone()));
+    }
+    assert!(github.team(("acme", "release")).is_err());
 }

@@ -76,6 +76,8 @@ pub enum Reason {
     OtherEnvironment,
     /// This person is not asked.
     NotAsked,
+    /// This person was asked, and left the group since.
+    NotMember,
     /// An author of the change.
     Author,
     /// Whoever signed the release.
@@ -296,6 +298,10 @@ fn may(policy: &Policy, request: &Request, answer: &Answer, now: Time) -> Result
             Exclusion::ReRan => Reason::ReRan,
         };
         return Err((reason, format!("{one} {why}")));
+    }
+    if request.asks(place) && !policy.admits(place) && policy.approval.is_looked_up() {
+        let text = format!("{place} belongs to no group that is asked, any more");
+        return Err((Reason::NotMember, text));
     }
     if !policy.admits(place) || !request.asks(place) {
         return Err((Reason::NotAsked, format!("{place} is not asked")));

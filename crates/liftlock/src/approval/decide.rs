@@ -9,7 +9,7 @@ use super::answer::{Heard, Say};
 use super::count::{Counted, NotCounted, count};
 use super::policy::Policy;
 use super::request::{self, Request};
-use super::seats::{Overlap, Seats};
+use super::seats::{Overlap, Rule, Seats};
 use super::ticket::Ticket;
 use crate::name::Name;
 use crate::time::Time;
@@ -91,7 +91,8 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
     let yes = counted.iter().filter(|one| one.answer == Say::Yes);
     let yes: BTreeSet<Name> = yes.map(|one| one.place().clone()).collect();
     let denied_by: Vec<&str> = said(&counted, Say::No).map(Name::as_str).collect();
-    let seats = Seats::new(&request.rules, request.overlap(), &yes);
+    let asked = current(policy, request);
+    let seats = Seats::new(&asked, request.overlap(), &yes);
     let left = left(policy, &counted, &yes, now);
     let rules = tallies(&seats, &left);
     let still_needed = seats.missing();
@@ -127,6 +128,18 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
         ticket,
         unrecognised: policy.unrecognised(&request.actors),
     }
+}
+
+/// The rules that were asked, with those people who still belong to the groups.
+fn current(policy: &Policy, request: &Request) -> Vec<Rule> {
+    let mut rules = request.rules.clone();
+    for rule in &mut rules {
+        let demanded = policy.rules.iter().find(|one| one.name == rule.name);
+        if let Some(demanded) = demanded {
+            rule.people.retain(|name| demanded.people.contains(name));
+        }
+    }
+    rules
 }
 
 /// The places that are empty, with whoever could still fill them.
@@ -209,9 +222,27 @@ fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
     } else if request.made_at > now.after(SKEW) {
         "the request is dated in the future".to_owned()
     } else {
-        return None;
+        return unseen(policy, request, now);
     };
     Some(text)
+}
+
+/// Why nobody knows who belongs to the groups, where that has to be looked up.
+fn unseen(policy: &Policy, request: &Request, now: Time) -> Option<String> {
+    if !policy.approval.is_looked_up() {
+        return None;
+    }
+    let Some(groups) = &policy.groups else {
+        return Some("nobody looked up who belongs to the groups".to_owned());
+    };
+    let seen_at = groups.seen_at;
+    if seen_at.after(SKEW) < request.made_at {
+        Some("the groups were looked up before people were asked".to_owned())
+    } else if seen_at > now.after(SKEW) {
+        Some("the groups were looked up in the future".to_owned())
+    } else {
+        None
+    }
 }
 
 /// In what the request asks for less than the policy demands, if so.
@@ -223,7 +254,10 @@ fn looser(policy: &Policy, request: &Request) -> Option<String> {
         if asked.quorum < demanded.quorum {
             return Some("the request asks for fewer people than the policy".to_owned());
         }
-        if !asked.people.is_subset(&demanded.people) {
+        // Whoever left a group that is looked up does not count; that is all.
+        let mut written = policy.approval.rules.iter();
+        let fixed = written.any(|one| one.name == demanded.name && !one.group.is_looked_up());
+        if fixed && !asked.people.is_subset(&demanded.people) {
             return Some("the request asks people whom the policy does not name".to_owned());
         }
     }
@@ -239,7 +273,7 @@ mod tests {
     use super::super::toy::{answer, at, dated, heard, key, name, policy, request, wanted};
     use super::*;
     use crate::ci::{Actor, Did};
-    use crate::config::approval::{Approval, Group, Rule};
+    use crate::config::approval::{Approval, Group, Rule as Written};
     use crate::config::trust::Delegation;
     use crate::digest::Digest;
     use crate::verdict::Verdict::{Expired, Fail, Pass, Pending};
@@ -465,7 +499,7 @@ mod tests {
 
     /// Rules of their own for a judgement: name, quorum, people.
     fn ruled(rules: &[(&str, u32, &[&str])], distinct: bool) -> (Policy, request::Identified) {
-        let rules = rules.iter().map(|(title, quorum, people)| Rule {
+        let rules = rules.iter().map(|(title, quorum, people)| Written {
             name: name(title),
             quorum: *quorum,
             group: Group::People(people.iter().map(|person| name(person)).collect()),

@@ -6,6 +6,7 @@ pub mod count;
 pub mod decide;
 pub mod forge;
 pub mod form;
+pub mod groups;
 pub mod policy;
 pub mod predicate;
 pub mod recheck;
@@ -16,6 +17,8 @@ pub mod ticket;
 
 #[cfg(test)]
 mod exploration;
+#[cfg(test)]
+mod exploration_groups;
 #[cfg(test)]
 mod exploration_rules;
 #[cfg(test)]

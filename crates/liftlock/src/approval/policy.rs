@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::DEFAULT_EXPIRY;
 use super::forge::Forge;
+use super::groups::{self, Groups};
 use super::request::Place;
 use super::seats::Rule;
 use crate::ci::{Actor, Did};
@@ -30,6 +31,8 @@ pub struct Policy {
     pub approval: Approval,
     /// Its rules with the people of their groups, as tight as flags make them.
     pub rules: Vec<Rule>,
+    /// What was looked up about groups, where that was done.
+    pub groups: Option<Groups>,
     /// Whose key is whose.
     pub keyring: Keyring,
     /// Who of them may not, for this release, and why.
@@ -83,6 +86,7 @@ impl Policy {
         Self {
             digest,
             rules: approval.filled(),
+            groups: None,
             approval: approval.clone(),
             keyring,
             excluded: BTreeMap::new(),
@@ -108,6 +112,14 @@ impl Policy {
             digest: Digest::of(canonical.to_string().as_bytes()),
             ..unnamed
         }
+    }
+
+    /// The same rules with the people of groups that were looked up.
+    #[must_use]
+    pub fn knowing(mut self, found: Option<Groups>) -> Self {
+        self.rules = groups::filled(&self.approval, found.as_ref(), &self.keyring);
+        self.groups = found;
+        self
     }
 
     /// The same rules, tighter: more people where there is one rule, and of all

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::decide::Judgement;
 use super::forge::Event;
 use super::form::Signed;
+use super::groups::Groups;
 use super::request::{self, Request};
 use crate::digest::Digest;
 use crate::predicate::{APPROVAL, Ruling};
@@ -33,6 +34,9 @@ pub struct Approval {
     /// Every answer on a forge, as the judge saw it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Event>,
+    /// Who belonged to the groups of the rules, as the judge saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Groups>,
     /// Who counted, who did not, and why.
     pub judgement: Judgement,
     /// How long people took.
@@ -98,6 +102,7 @@ impl Approval {
             asked: asked.value()?,
             answers,
             events: Vec::new(),
+            groups: None,
             latency: Latency::of(request, &judgement, now),
             judgement,
         })
@@ -107,6 +112,13 @@ impl Approval {
     #[must_use]
     pub fn with_events(mut self, events: Vec<Event>) -> Self {
         self.events = events;
+        self
+    }
+
+    /// The same with what was looked up about groups.
+    #[must_use]
+    pub fn with_groups(mut self, groups: Option<Groups>) -> Self {
+        self.groups = groups;
         self
     }
 

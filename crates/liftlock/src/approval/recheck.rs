@@ -94,6 +94,7 @@ pub fn count_again(
     }
     let rule = frame.rule.ok_or(Refused::NoRule)?;
     let policy = Policy::new(frame.policy, rule, frame.keyring.clone())
+        .knowing(approval.groups.clone())
         .excluding(&release.release, frame.signers)
         .separating(&asked.request.actors)
         .asked_at(asked.request.place.as_ref());

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::group::Group;
+use super::group::Handle;
 use super::place::Repository;
 use super::tighten::{Loosened, at_least, at_most, loosened, no_less, same};
+use super::trust::Keyring;
 use crate::approval::DEFAULT_EXPIRY;
 use crate::approval::forge::{LEAST, Permission};
+use crate::approval::groups;
 use crate::approval::seats::{self, Rule as Filled};
 use crate::approval::ticket::Ticket;
 use crate::name::Name;
@@ -52,35 +56,6 @@ pub struct Rule {
     pub quorum: u32,
     /// Who may.
     pub group: Group,
-}
-
-/// Where the members of a group are written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// In the rule itself, as ids of `people:`.
-    People(BTreeSet<Name>),
-}
-
-impl Group {
-    /// Who belongs to it.
-    #[must_use]
-    pub const fn members(&self) -> &BTreeSet<Name> {
-        match self {
-            Self::People(people) => people,
-        }
-    }
-}
-
-impl Rule {
-    /// The rule as it is asked of people.
-    #[must_use]
-    pub fn filled(&self) -> Filled {
-        Filled {
-            name: self.name.clone(),
-            quorum: self.quorum.max(1),
-            people: self.group.members().clone(),
-        }
-    }
 }
 
 /// How it is written: `quorum` and `people` for one rule, or `rules`.
@@ -137,8 +112,12 @@ pub struct WrittenRule {
     pub name: Name,
     /// How many different people have to say yes.
     pub quorum: u32,
-    /// Who may.
-    pub people: Vec<Name>,
+    /// Who may, as ids of `people:`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Vec<Name>>,
+    /// Or the team whose members may, as `github:ORGANISATION/SLUG`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<Handle>,
 }
 
 /// The parts of an `approval` do not go together.
@@ -153,6 +132,9 @@ pub enum Malformed {
     /// Somebody who would look like two.
     #[error("`approval.people` names `{0}` twice")]
     Person(Name),
+    /// None, or several.
+    #[error("the rule `{0}` needs exactly one of `people` and `team`")]
+    Group(Name),
 }
 
 impl TryFrom<Written> for Approval {
@@ -161,10 +143,13 @@ impl TryFrom<Written> for Approval {
     fn try_from(written: Written) -> Result<Self, Malformed> {
         let short = SHORT.parse::<Name>().map_err(|_never| Malformed::Form)?;
         let rules = match (written.quorum, written.people, written.rules) {
-            (Some(quorum), Some(people), None) => vec![Rule::new(short, quorum, people)?],
+            (Some(quorum), Some(people), None) => vec![Rule {
+                name: short,
+                quorum,
+                group: Group::People(each_once(people)?),
+            }],
             (None, None, Some(rules)) => {
-                let rules = rules.into_iter();
-                let rules = rules.map(|one| Rule::new(one.name, one.quorum, one.people));
+                let rules = rules.into_iter().map(Rule::try_from);
                 rules.collect::<Result<_, _>>()?
             }
             (_, _, _) => return Err(Malformed::Form),
@@ -188,11 +173,7 @@ impl TryFrom<Written> for Approval {
 
 impl From<Approval> for Written {
     fn from(approval: Approval) -> Self {
-        let rules = approval.rules.into_iter().map(|rule| WrittenRule {
-            people: rule.group.members().iter().cloned().collect(),
-            name: rule.name,
-            quorum: rule.quorum,
-        });
+        let rules = approval.rules.into_iter().map(WrittenRule::from);
         Self {
             quorum: None,
             people: None,
@@ -208,20 +189,47 @@ impl From<Approval> for Written {
     }
 }
 
-impl Rule {
-    fn new(name: Name, quorum: u32, people: Vec<Name>) -> Result<Self, Malformed> {
-        let mut members = BTreeSet::new();
-        for person in people {
-            if !members.insert(person.clone()) {
-                return Err(Malformed::Person(person));
-            }
-        }
+impl TryFrom<WrittenRule> for Rule {
+    type Error = Malformed;
+
+    fn try_from(written: WrittenRule) -> Result<Self, Malformed> {
+        let group = match (written.people, written.team) {
+            (Some(people), None) => Group::People(each_once(people)?),
+            (None, Some(team)) => Group::Team(team),
+            (_, _) => return Err(Malformed::Group(written.name)),
+        };
         Ok(Self {
-            name,
-            quorum,
-            group: Group::People(members),
+            name: written.name,
+            quorum: written.quorum,
+            group,
         })
     }
+}
+
+impl From<Rule> for WrittenRule {
+    fn from(rule: Rule) -> Self {
+        let (mut people, mut team) = (None, None);
+        match rule.group {
+            Group::People(named) => people = Some(named.into_iter().collect()),
+            Group::Team(named) => team = Some(named),
+        }
+        Self {
+            name: rule.name,
+            quorum: rule.quorum,
+            people,
+            team,
+        }
+    }
+}
+
+fn each_once(people: Vec<Name>) -> Result<BTreeSet<Name>, Malformed> {
+    let mut members = BTreeSet::new();
+    for person in people {
+        if !members.insert(person.clone()) {
+            return Err(Malformed::Person(person));
+        }
+    }
+    Ok(members)
 }
 
 impl Approval {
@@ -245,17 +253,23 @@ impl Approval {
         })
     }
 
-    /// The rules as they are asked of people.
+    /// The rules as they are asked of people, before anything is looked up.
     #[must_use]
     pub fn filled(&self) -> Vec<Filled> {
-        self.rules.iter().map(Rule::filled).collect()
+        groups::filled(self, None, &Keyring::default())
     }
 
-    /// Everybody who may answer by some rule.
+    /// Everybody whom some rule names.
     #[must_use]
     pub fn people(&self) -> BTreeSet<Name> {
-        let groups = self.rules.iter().map(|rule| rule.group.members());
-        groups.flatten().cloned().collect()
+        let groups = self.rules.iter().map(|rule| rule.group.named());
+        groups.flatten().collect()
+    }
+
+    /// Whether somebody has to be asked who belongs to a group.
+    #[must_use]
+    pub fn is_looked_up(&self) -> bool {
+        self.rules.iter().any(|rule| rule.group.is_looked_up())
     }
 
     /// What an account has to be allowed for its answers to count.
@@ -289,8 +303,9 @@ impl Approval {
         }
         let rules = self.filled();
         let reachable = |rule: &Rule| {
-            let people = rule.group.members().len();
-            rule.quorum > 0 && usize::try_from(rule.quorum).is_ok_and(|quorum| quorum <= people)
+            let people = rule.group.named().len();
+            let enough = usize::try_from(rule.quorum).is_ok_and(|quorum| quorum <= people);
+            rule.quorum > 0 && (enough || rule.group.is_looked_up())
         };
         if !self.rules.iter().all(reachable) {
             return fault(
@@ -312,7 +327,7 @@ impl Approval {
         }
         let people = self.people();
         let seats = seats::Seats::new(&rules, self.overlap(), &people);
-        if seats.missing() > 0 {
+        if !self.is_looked_up() && seats.missing() > 0 {
             return fault(
                 "approval.distinct",
                 "asks for more different people than the rules name together",
@@ -380,10 +395,16 @@ fn tighter(policy: &Rule, local: Rule, of: usize) -> Result<Rule, Loosened> {
         1 => format!("approval.{last}"),
         _ => format!("approval.rules.{}.{last}", policy.name),
     };
-    let known = policy.group.members();
-    if let Some(stranger) = local.group.members().difference(known).next() {
-        let local = format!("with {stranger}");
-        return Err(loosened(&field("people"), "without them", local));
+    match (&policy.group, &local.group) {
+        (Group::People(known), Group::People(people)) => {
+            if let Some(stranger) = people.difference(known).next() {
+                let local = format!("with {stranger}");
+                return Err(loosened(&field("people"), "without them", local));
+            }
+        }
+        // Who is in another group can change, and so who would be asked.
+        (policy, local) if policy == local => {}
+        (_, _) => return Err(loosened(&field("team"), "the same group", "another")),
     }
     let quorum = at_least(&field("quorum"), Some(policy.quorum), Some(local.quorum))?;
     Ok(Rule {
@@ -422,6 +443,11 @@ mod tests {
             ("{ quorum: 1, people: [a], at: [acme/shop] }".to_owned(), "no repository like"),
             ("{ quorum: 1, people: [a], ticket: '.*' }".to_owned(), "names no ticket"),
             ("{ rules: [{ name: x, quorum: 1, people: [a], veto: true }] }".to_owned(), "veto"),
+            ("{ rules: [{ name: x, quorum: 1 }] }".to_owned(), "exactly one of"),
+            ("{ rules: [{ name: x, quorum: 1, people: [a], team: 'github:acme/x' }] }".to_owned(), "exactly one of"),
+            ("{ rules: [{ name: x, quorum: 0, team: 'github:acme/x' }] }".to_owned(), "approval.quorum"),
+            ("{ rules: [{ name: x, quorum: 1, team: 'gitlab:acme/x' }] }".to_owned(), "github:OWNER/NAME"),
+            ("{ quorum: 1, team: 'github:acme/x' }".to_owned(), "team"),
         ];
         for (approval, word) in cases {
             let error = read(&approval).unwrap_err();
@@ -429,6 +455,23 @@ mod tests {
         }
         read(&format!("{{ rules: [{TWO}], distinct: true }}")).unwrap();
         read("{ quorum: 2, people: [a, b] }").unwrap();
+    }
+
+    #[test]
+    fn a_file_leaves_a_team_to_the_policy() {
+        let approval = |group: &str| {
+            let rule = format!("{{ rules: [{{ name: x, quorum: 1, {group} }}] }}");
+            let service = read(&rule).unwrap();
+            service.environments["p"].approval.clone().unwrap()
+        };
+        let team = approval("team: 'github:acme/x'");
+        let named = approval("people: [a]");
+        let other = approval("team: 'github:acme/y'");
+        for (policy, local) in [(&team, &named), (&named, &team), (&team, &other)] {
+            let loosened = tighten(policy, local.clone()).unwrap_err();
+            assert_eq!(loosened.field, "approval.team");
+        }
+        assert_eq!(tighten(&team, team.clone()).unwrap().rules, team.rules);
     }
 
     #[test]

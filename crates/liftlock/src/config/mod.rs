@@ -5,6 +5,7 @@ pub mod approval;
 pub mod effective;
 pub mod environment;
 pub mod foreign;
+pub mod group;
 pub mod metrics;
 pub mod place;
 pub mod requirement;

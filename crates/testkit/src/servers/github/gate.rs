@@ -162,6 +162,9 @@ fn route(state: &mut State, call: &Call) -> Reply {
         ("POST", ["graphql"]) => pulls::graph(state, call),
         ("GET", ["user", id]) => people::by_id(state, id),
         ("GET", ["users", login]) => people::by_login(state, login),
+        ("GET", ["orgs", org, "teams", slug, "members"]) => {
+            people::members(state, call, (org, slug))
+        }
         ("GET", ["orgs", org, "teams", slug, "memberships", login]) => {
             people::membership(state, call, (org, slug, login))
         }

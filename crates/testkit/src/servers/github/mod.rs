@@ -13,6 +13,7 @@ mod pulls;
 mod render;
 mod runs;
 mod state;
+mod teams;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

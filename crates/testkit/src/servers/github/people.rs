@@ -41,6 +41,30 @@ pub(super) fn permission(state: &State, login: &str) -> Reply {
     Reply::json(200, body)
 }
 
+/// The members of a team and of those below it; who was invited is not among
+/// them.
+pub(super) fn members(state: &State, call: &Call, (org, slug): (&str, &str)) -> Reply {
+    if !call.token.sees_members() {
+        return Reply::inaccessible();
+    }
+    let direct = state
+        .teams
+        .get(slug)
+        .filter(|_| org.eq_ignore_ascii_case(OWNER));
+    let Some(direct) = direct else {
+        return Reply::not_found();
+    };
+    let items = state.members(slug).into_iter().collect();
+    Reply::page(call, &state.base, items, |id| {
+        let mut user = render::user(state, Some(id));
+        if let Some(user) = user.as_object_mut() {
+            user.insert("role".to_owned(), "member".into());
+            user.insert("inherited".to_owned(), (!direct.contains(&id)).into());
+        }
+        user
+    })
+}
+
 pub(super) fn membership(
     state: &State,
     call: &Call,
@@ -49,20 +73,20 @@ pub(super) fn membership(
     if !call.token.sees_members() {
         return Reply::inaccessible();
     }
-    let id = state.id_of(login);
-    let members = state
-        .teams
-        .get(slug)
-        .filter(|_| org.eq_ignore_ascii_case(OWNER));
-    let Some(members) = members else {
+    let known = org.eq_ignore_ascii_case(OWNER) && state.teams.contains_key(slug);
+    let Some(id) = state.id_of(login).filter(|_| known) else {
         return Reply::not_found();
     };
-    if !id.is_some_and(|id| members.contains(&id)) {
+    let standing = if state.members(slug).contains(&id) {
+        "active"
+    } else if state.invited.contains(&(slug.to_owned(), id)) {
+        "pending"
+    } else {
         return Reply::not_found();
-    }
+    };
     let url = format!("{}/organizations/1/team/1/memberships/{login}", state.base);
     Reply::json(
         200,
-        json!({ "role": "member", "state": "active", "url": url }),
+        json!({ "role": "member", "state": standing, "url": url }),
     )
 }

@@ -23,6 +23,9 @@ pub struct State {
     pub(super) users: BTreeMap<u64, User>,
     pub(super) roles: BTreeMap<u64, String>,
     pub(super) teams: BTreeMap<String, BTreeSet<u64>>,
+    /// Team → the team above it.
+    pub(super) above: BTreeMap<String, String>,
+    pub(super) invited: BTreeSet<(String, u64)>,
     pub(super) issues: BTreeMap<u64, Issue>,
     pub(super) comments: BTreeMap<u64, Comment>,
     pub(super) runs: BTreeMap<u64, Run>,
@@ -121,6 +124,8 @@ impl State {
             users: BTreeMap::new(),
             roles: BTreeMap::new(),
             teams: BTreeMap::new(),
+            above: BTreeMap::new(),
+            invited: BTreeSet::new(),
             issues: BTreeMap::new(),
             comments: BTreeMap::new(),
             runs: BTreeMap::new(),
@@ -196,17 +201,6 @@ impl State {
         if let Some(user) = self.users.get_mut(&id) {
             login.clone_into(&mut user.login);
         }
-    }
-
-    /// A team of the organisation.
-    pub fn team(&mut self, slug: &str, members: &[u64]) {
-        self.teams
-            .insert(slug.to_owned(), members.iter().copied().collect());
-    }
-
-    /// Hides a team from everybody, as when it becomes secret.
-    pub fn hide_team(&mut self, slug: &str) {
-        self.teams.remove(slug);
     }
 
     /// A token of a kind, made now.

@@ -1,0 +1,232 @@
+//! Rules whose people are members of a team on GitHub.
+#![cfg(test)]
+
+use std::fs;
+use std::path::PathBuf;
+
+use liftlock::digest::Digest;
+use liftlock_io::clock;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::cli::{Output, Run};
+use testkit::http::Answer;
+use testkit::samples::Key;
+use testkit::servers::github::{GitHub, Token};
+
+const CONFIG: &str = "version: 1
+service: shop
+trust:
+  - { name: approvals, roles: [judge], keys: [{ key-file: judge.pub }] }
+people:
+  alice: { accounts: ['github:7'] }
+  bob: { accounts: ['github:8'] }
+  carol: { accounts: ['github:9'] }
+environments:
+  production:
+    requires: [approval]
+    approval: { rules: [{ name: security, quorum: 2, team: 'github:acme/security' }] }
+";
+
+/// A service with its people on GitHub: alice 7, bob 8 and erin 10 are in the
+/// team, and the policy does not know erin; carol 9 is not in it; all may write.
+struct World {
+    folder: TempDir,
+    github: GitHub,
+    app: String,
+    issue: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let release = json!({
+            "schema_version": 1, "id": "shop-1", "service": "shop", "version": "1",
+            "artifacts": { "api": { "digest": Digest::of(b"api"), "name": "api" } },
+            "owner": "team-shop", "created_at": "2026-11-23T08:00:00Z",
+        });
+        let key = Key::named("judge");
+        let files = [
+            ("release.json", release.to_string()),
+            ("liftlock.yaml", CONFIG.to_owned()),
+            ("judge.key", key.private_pem()),
+            ("judge.pub", key.public_pem()),
+        ];
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let github = GitHub::start().unwrap();
+        let (issue, app) = github.with(|state| {
+            state.set_clock(clock::now());
+            for (id, login) in [(7, "alice"), (8, "bob"), (9, "carol"), (10, "erin")] {
+                state.person(id, login, "write");
+            }
+            state.team("security", &[7, 8, 10]);
+            (state.issue(10), state.token(Token::App))
+        });
+        Self {
+            folder,
+            github,
+            app,
+            issue,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run_with(&self, token: &str, args: &[&str]) -> Output {
+        Run::new(env!("CARGO_BIN_EXE_await-approval"))
+            .folder(self.folder.path())
+            .env("GITHUB_API_URL", self.github.url())
+            .env("GITHUB_TOKEN", token)
+            .args(args.iter().copied().chain(["--format", "json"]))
+            .output()
+            .unwrap()
+    }
+
+    fn told(&self, code: i32, args: &[&str]) -> Value {
+        let output = self.run_with(&self.app, args);
+        assert_eq!(
+            output.code, code,
+            "{args:?}\n{}{}",
+            output.stdout, output.stderr
+        );
+        output.json().unwrap_or_default()
+    }
+
+    fn refused(&self, code: i32, word: &str, args: &[&str]) {
+        let output = self.run_with(&self.app, args);
+        assert_eq!(
+            output.code, code,
+            "{args:?}\n{}{}",
+            output.stdout, output.stderr
+        );
+        assert!(output.stderr.contains(word), "{word}: {}", output.stderr);
+    }
+
+    fn ask(&self) -> String {
+        let place = format!("acme/shop#{}", self.issue);
+        let told = self.told(13, &[&ASK[..], &["--github", &place]].concat());
+        assert_eq!(
+            told["detail"]["rules"],
+            json!([{ "name": "security", "quorum": 2, "people": ["alice", "bob"] }])
+        );
+        told["detail"]["request"].as_str().unwrap().to_owned()
+    }
+
+    fn say(&self, user: u64, text: &str) {
+        self.github
+            .with(|state| state.comment(self.issue, user, text));
+    }
+
+    fn judge(&self, code: i32, request: &str) -> Value {
+        let args = [
+            "judge",
+            "--request",
+            request,
+            "--key",
+            "judge.key",
+            "--output",
+            "approval.json",
+        ];
+        self.told(code, &args)
+    }
+}
+
+const ASK: [&str; 5] = [
+    "request",
+    "--release",
+    "release.json",
+    "--environment",
+    "production",
+];
+
+#[test]
+fn only_members_whom_people_names_are_asked_and_count_while_they_are_members() {
+    let world = World::new();
+    let request = world.ask();
+    for user in [7, 8, 9, 10] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    // Bob left the team after he answered.
+    world.github.with(|state| state.team("security", &[7, 10]));
+    let told = world.judge(13, &request);
+    let judgement = &told["detail"]["judgement"];
+    let reasons: Vec<&str> = judgement["not_counted"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["reason"].as_str().unwrap())
+        .collect();
+    assert_eq!(judgement["counted"].as_array().unwrap().len(), 1);
+    assert_eq!(reasons, ["unproved", "not-member", "not-asked"]);
+    // Carol came to it after people were asked.
+    world.github.with(|state| state.team("security", &[7, 9]));
+    world.judge(13, &request);
+    // Bob was invited again, and has not come.
+    world.github.with(|state| state.invite("security", 8));
+    world.judge(13, &request);
+    world.github.with(|state| state.team("security", &[7, 8]));
+    world.judge(0, &request);
+    assert!(world.path("approval.json").exists());
+}
+
+#[test]
+fn a_member_is_known_by_number_whoever_has_the_login() {
+    let world = World::new();
+    let request = world.ask();
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    world.github.with(|state| {
+        state.rename(8, "robert");
+        state.person(11, "bob", "write");
+        state.team("security", &[7, 11]);
+    });
+    world.judge(13, &request);
+    world.github.with(|state| state.team("security", &[7, 8]));
+    world.judge(0, &request);
+}
+
+#[test]
+fn a_team_that_cannot_be_read_is_no_approval() {
+    let world = World::new();
+    let request = world.ask();
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    let judge = ["judge", "--request", &request, "--key", "judge.key"];
+    for (answer, code) in [
+        (Answer::new(401), 4),
+        (Answer::new(403), 4),
+        (Answer::new(404), 4),
+        (Answer::json("[{\"id\":"), 1),
+    ] {
+        world.github.with(|state| state.order("/members", answer));
+        world.told(code, &judge);
+    }
+    for _ in 0..3 {
+        let broken = Answer::new(502);
+        world.github.with(|state| state.order("/members", broken));
+    }
+    world.told(1, &judge);
+    // A job's own token sees no teams, and nobody has to guess that.
+    let job = world.github.with(|state| state.token(Token::Job));
+    for args in [&judge[..], &ASK[..]] {
+        let output = world.run_with(&job, args);
+        assert_eq!(output.code, 4, "{}{}", output.stdout, output.stderr);
+        assert!(output.stderr.contains("members: read"), "{}", output.stderr);
+    }
+    world.github.with(|state| state.hide_team("security"));
+    world.refused(4, "acme/security", &judge);
+    world.github.with(|state| state.team("security", &[7, 8]));
+    world.judge(0, &request);
+}
+
+#[test]
+fn a_team_with_too_few_people_is_not_asked() {
+    let world = World::new();
+    world.github.with(|state| state.team("security", &[7, 10]));
+    world.refused(3, "only alice of the team github:acme/security", &ASK);
+}
