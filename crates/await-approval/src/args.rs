@@ -84,6 +84,13 @@ pub(crate) struct Request {
     #[arg(long, value_name = "OWNER/NAME#RUN")]
     pub(crate) github_run: Option<Issue>,
 
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Tell a webhook once, whose address is in this file, or in a variable: env://NAME"
+    )]
+    pub(crate) notify: Option<String>,
+
     /// Show how the request stands as a deployment of this repository
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github_deployment: Option<String>,
@@ -196,6 +203,13 @@ pub(crate) struct Judge {
         help = "The judge's private key, a file or env://NAME; needed only for a pass"
     )]
     pub(crate) key: Option<String>,
+
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Tell a webhook once, whose address is in this file, or in a variable: env://NAME"
+    )]
+    pub(crate) notify: Option<String>,
 
     /// Write the signed approval to this file as well
     #[arg(long, value_name = "FILE")]

@@ -170,7 +170,7 @@ fn rule(environment: &Environment, rules: &Rules, session: &Session) -> Result<S
         Ok(all)
     } else {
         Err(format!(
-            "{all}, but no key or account counts of {}",
+            "{all}, but no key or account counts of {}; accounts count where `at` names a repository",
             without.join(", ")
         ))
     }

@@ -5,19 +5,17 @@ use std::str::FromStr;
 use liftlock::approval::forge::{Event, Forge, Said, github, said};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Place, Spot};
-use liftlock::ci::github::escape_markdown;
 use liftlock::ci::{self, Actor, Did, System};
 use liftlock::config::trust::Keyring;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
-use liftlock::name::Name;
 use liftlock::release::Release;
 use liftlock_io::cli::Session;
 use liftlock_io::github::GitHub;
 use liftlock_io::{env, file};
 
-use crate::args;
 use crate::settings::Settings;
+use crate::{args, question};
 
 /// The most bytes of an event that started a workflow: GitHub's own limit is 25 MB.
 const LARGEST_PAYLOAD: u64 = 32 * 1024 * 1024;
@@ -185,7 +183,7 @@ pub(crate) fn ask(
     let Some(issue) = place.at.issue() else {
         return Ok(asked.request.run_url.clone());
     };
-    let text = question(asked, &place.at);
+    let text = question::below(asked, &place.at);
     let comment = match age {
         Age::New => github.write(issue, &text)?,
         Age::Old => github.ask(issue, asked, &text)?,
@@ -209,57 +207,6 @@ pub(crate) fn events(
 pub(crate) fn open(repository: &str, settings: &Settings) -> Result<GitHub, Failure> {
     let found = GitHub::from_environment(repository, &settings.options, settings.deadline);
     Ok(found?)
-}
-
-/// The text that people see. It is the same for the same request, so that it
-/// is found again, and holds nothing of others that is not escaped.
-fn question(asked: &Identified, spot: &Spot) -> String {
-    let how = match spot {
-        Spot::Comments { .. } | Spot::Gates { .. } => {
-            "Answer with a comment whose first line is exactly one of these; a reason may stand below. \
-             An edited comment does not count."
-                .to_owned()
-        }
-        Spot::Reviews { commit, .. } => format!(
-            "Answer with a review of `{commit}` that approves, or requests changes, and whose first \
-             line is exactly one of these; a reason may stand below. A review that was edited or \
-             dismissed does not count."
-        ),
-    };
-    let (request, digest) = (&asked.request, asked.digest);
-    let artifacts = request.release.artifacts.iter();
-    let artifacts: String = artifacts
-        .map(|(name, digest)| format!("| {} | `{digest}` |\n", escape_markdown(name.as_str())))
-        .collect();
-    let rules = request.rules.iter().map(|rule| {
-        let people: Vec<&str> = rule.people.iter().map(Name::as_str).collect();
-        format!("{} of {}", rule.quorum, escape_markdown(&people.join(", ")))
-    });
-    let rules = rules.collect::<Vec<_>>().join(" and ");
-    format!(
-        "**May {} go to {}?** {rules}, until {}.\n\n\
-         | artifact | digest |\n|---|---|\n| release | `{}` |\n{artifacts}\n\
-         {how}\n\n\
-         ```\n/approve {digest}\n```\n```\n/deny {digest}\n```\n\n\
-         <!-- liftlock-request: {digest} -->",
-        escape_markdown(&request.release.id),
-        escape_markdown(request.environment.as_str()),
-        request.expires_at,
-        request.release.digest,
-    )
-}
-
-/// The lines that answer, where no question is written that has them.
-pub(crate) fn to_copy(asked: &Identified) -> String {
-    let place = asked.request.place.as_ref();
-    if place.is_none_or(|place| place.at.issue().is_some()) {
-        return String::new();
-    }
-    let digest = asked.digest;
-    format!(
-        "Review the environments that the run waits for, with one of these as the comment:\n\n\
-         ```\n/approve {digest}\n```\n```\n/deny {digest}\n```\n"
-    )
 }
 
 /// The request that the comment answers which started this workflow, from the

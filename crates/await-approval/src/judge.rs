@@ -1,5 +1,6 @@
 //! `judge`: counts the answers, and signs an approval when they are enough.
 
+use liftlock::approval::notice::Notice;
 use liftlock::approval::predicate::Approval;
 use liftlock::approval::{Closed, recheck};
 use liftlock::attestation;
@@ -19,13 +20,14 @@ use liftlock_io::{attest, evidence, file};
 
 use crate::gather::{self, Judged};
 use crate::settings::{Recorded, Settings};
-use crate::{args, deployment, kept, render};
+use crate::{args, deployment, kept, notify, render};
 
 pub(crate) fn judge(
     args: &args::Judge,
     settings: &Settings,
     session: &Session,
 ) -> Result<Report, Failure> {
+    notify::named(args.notify.as_deref())?;
     let signer = args.key.as_deref().map(Private::open).transpose()?;
     let judged = gather::judged(&args.about, settings)?;
     if let Some(signer) = &signer {
@@ -52,9 +54,20 @@ pub(crate) fn judge(
             (signer.as_ref(), session),
         )?;
         deployment::settle(&judged, settings)?;
+        tell(&judged, args, settings);
     }
     let report = render::judged(&judged, approval.as_ref(), &args.about.reference()?);
     Ok(settings.label(report, recorded))
+}
+
+/// Tells the outcome where it was asked to be told.
+fn tell(judged: &Judged, args: &args::Judge, settings: &Settings) {
+    let asked = &judged.asked;
+    if judged.judgement.verdict != Verdict::Pending {
+        let link = asked.request.run_url.clone();
+        let notice = Notice::judged(asked, &judged.judgement, link);
+        notify::tell(args.notify.as_deref(), asked, &notice, settings);
+    }
 }
 
 /// Judges, builders and people never overlap.

@@ -11,6 +11,8 @@ mod gather;
 mod groups;
 mod judge;
 mod kept;
+mod notify;
+mod question;
 mod render;
 mod request;
 mod resume;

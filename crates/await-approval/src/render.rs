@@ -11,7 +11,6 @@ use liftlock::approval::predicate::Latency;
 use liftlock::approval::request::{Identified, Request};
 use liftlock::approval::seats::Rule;
 use liftlock::bundle::Bundle;
-use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
 use liftlock::name::Name;
 use liftlock::release::Reference;
@@ -20,8 +19,8 @@ use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use serde::Serialize;
 
-use crate::forge;
 use crate::gather::Judged;
+use crate::question;
 use crate::withdraw::Use;
 
 /// The result of `request`.
@@ -88,15 +87,12 @@ pub(crate) fn requested(
         request.expires_at
     );
     let told = asked_lines(asked, policy);
-    let here = page.as_ref().map(|page| format!("answer:  {page}\n"));
-    let here = here.unwrap_or_default();
+    let here = page.as_ref();
+    let here = here.map_or_else(String::new, |page| format!("answer:  {page}\n"));
     let human = format!("{told}\n{here}answer:  {answer_with}\njudge:   {judge_with}\n");
-    let here = page.as_ref().map(|page| answer_link(page));
-    let here = here.unwrap_or_else(|| format!("```\n{answer_with}\n```\n"));
-    let here = format!("{here}{}", forge::to_copy(asked));
-    let summary = format!("{here}\nRequest `{}`\n", asked.digest);
-    let quorums = request.rules.iter().map(|rule| rule.quorum);
-    let quorums = quorums.fold(0, u32::saturating_add);
+    let summary = question::here(asked, &answer_with, page.as_deref());
+    let rules = request.rules.iter();
+    let quorums = rules.fold(0_u32, |sum, rule| sum.saturating_add(rule.quorum));
     let detail = Requested {
         request: asked.digest,
         id: &request.id,
@@ -127,16 +123,6 @@ pub(crate) fn requested(
             Some(request.service.clone()),
             Some(request.environment.clone()),
         )
-}
-
-/// A link, where the address is a plain one.
-fn answer_link(page: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~:/?#=%&".contains(letter);
-    if page.starts_with("https://") && page.chars().all(plain) {
-        format!("[Answer here]({page})\n")
-    } else {
-        format!("{}\n", escape_markdown(page))
-    }
 }
 
 fn asked_lines(asked: &Identified, policy: &Policy) -> String {

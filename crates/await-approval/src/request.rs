@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use liftlock::approval::groups::too_few;
+use liftlock::approval::notice::Notice;
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, ParseError, Request, SCHEMA_VERSION};
 use liftlock::approval::seats::{Overlap, Seats};
@@ -22,13 +23,14 @@ use liftlock_io::{clock, file, random};
 
 use crate::forge::Age;
 use crate::settings::{Recorded, Settings};
-use crate::{args, deployment, forge, gather, groups, kept, render};
+use crate::{args, deployment, forge, gather, groups, kept, notify, render};
 
 pub(crate) fn request(
     args: &args::Request,
     settings: &Settings,
     session: &Session,
 ) -> Result<Report, Failure> {
+    notify::named(args.notify.as_deref())?;
     if settings.rules.is_none() && args.output.is_none() {
         let message = "there is no place for the request";
         return Err(Failure::new(Kind::Usage, message)
@@ -60,6 +62,10 @@ pub(crate) fn request(
         }
         page = forge::ask(&asked, age, settings)?;
         deployment::ask(&asked, age, settings)?;
+        let able = policy.eligible(asked.request.made_at).into_iter();
+        let who_may = able.filter(|name| asked.request.asks(name)).collect();
+        let notice = Notice::asked(&asked, who_may, page.clone());
+        notify::tell(args.notify.as_deref(), &asked, &notice, settings);
     }
     let report = render::requested(&asked, &policy, (args.output.as_deref(), page));
     Ok(settings.label(report, recorded))

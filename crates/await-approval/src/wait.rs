@@ -8,13 +8,14 @@ use liftlock_io::cli::Session;
 use liftlock_io::github::{Watch, until_decided};
 
 use crate::settings::Settings;
-use crate::{args, forge, gather, judge, kept};
+use crate::{args, forge, gather, judge, kept, notify};
 
 pub(crate) fn wait(
     args: &args::Judge,
     settings: &Settings,
     session: &Session,
 ) -> Result<Report, Failure> {
+    notify::named(args.notify.as_deref())?;
     let reference = args.about.reference()?;
     let asked = kept::read(&reference, settings)?;
     let place = forge::placed(&asked)?;

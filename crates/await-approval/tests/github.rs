@@ -13,7 +13,7 @@ use liftlock_io::verify::Local;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::cli::{Output, Run};
-use testkit::http::Answer;
+use testkit::http::{Answer, Ending, Server};
 use testkit::samples::Key;
 use testkit::servers::github::{Commit, GitHub, Token};
 
@@ -615,6 +615,21 @@ fn whoever_starts_a_run_once_more_is_known_by_number() {
 }
 
 impl World {
+    /// Asks in the issue, with more flags.
+    fn request_with(&self, code: i32, more: &[&str]) -> Value {
+        let place = format!("acme/shop#{}", self.issue);
+        let args = [
+            "request",
+            "--release",
+            "release.json",
+            "--environment",
+            "production",
+            "--github",
+            &place,
+        ];
+        self.told(code, &[args.as_slice(), more].concat())
+    }
+
     /// A release of this commit.
     fn released(&self, sha: &str) {
         let release = fs::read_to_string(self.path("release.json")).unwrap();
@@ -655,30 +670,19 @@ impl World {
 fn a_deployment_shows_how_the_request_stands_also_after_a_kill() {
     let world = World::new();
     world.waiting();
-    let place = format!("acme/shop#{}", world.issue);
-    let args = [
-        "request",
-        "--release",
-        "release.json",
-        "--environment",
-        "production",
-        "--github",
-        &place,
-        "--github-deployment",
-        "acme/shop",
-    ];
+    let shown = ["--github-deployment", "acme/shop"];
     world
         .github
         .with(|state| state.lose("POST", "/deployments"));
-    assert_eq!(world.run(&args, &[]).code, 1);
-    let told = world.told(13, &args);
+    world.request_with(1, &shown);
+    let told = world.request_with(13, &shown);
     let request = told["detail"]["request"].as_str().unwrap().to_owned();
     let made = world.github.with(|state| state.deployments());
     assert_eq!(made.len(), 1);
-    let (shown, states) = world.github.with(|state| state.deployment(made[0]));
+    let (kept, states) = world.github.with(|state| state.deployment(made[0]));
     assert_eq!(states, ["queued"]);
-    assert_eq!(shown["payload"]["request"], request.as_str());
-    assert_eq!(shown["ref"], "a".repeat(40));
+    assert_eq!(kept["payload"]["request"], request.as_str());
+    assert_eq!(kept["ref"], "a".repeat(40));
     for user in [7, 8] {
         world.say(user, &format!("/approve {request}"));
     }
@@ -687,20 +691,16 @@ fn a_deployment_shows_how_the_request_stands_also_after_a_kill() {
     let (_, states) = world.github.with(|state| state.deployment(made[0]));
     assert_eq!(states, ["queued", "success"]);
     // A denied one fails; a repository that nobody named gets none.
-    let again = [
-        "--evidence",
-        "sha256:0000000000000000000000000000000000000000000000000000000000000000",
-    ];
-    let told = world.told(13, &[args.as_slice(), &again].concat());
+    let other = Digest::of(b"other").to_string();
+    let again = [shown.as_slice(), &["--evidence", &other]].concat();
+    let told = world.request_with(13, &again);
     let request = told["detail"]["request"].as_str().unwrap().to_owned();
     world.say(7, &format!("/deny {request}"));
     world.judge(10, &request);
     let made = world.github.with(|state| state.deployments());
     let (_, states) = world.github.with(|state| state.deployment(made[1]));
     assert_eq!(states, ["queued", "failure"]);
-    let mut elsewhere = args;
-    elsewhere[8] = "mallory/shop";
-    world.told(3, &elsewhere);
+    world.request_with(3, &["--github-deployment", "mallory/shop"]);
 }
 
 #[test]
@@ -789,4 +789,127 @@ fn a_denied_request_stops_the_run_that_waits() {
         assert_eq!(output.code, 10, "{}{}", output.stdout, output.stderr);
     }
     assert_eq!(world.rulings(run), ["rejected"]);
+}
+
+/// A webhook that answers like this, and what it was told.
+fn webhook(answer: &Answer) -> Server {
+    let answer = answer.clone();
+    Server::start(move |_| answer.clone()).unwrap()
+}
+
+fn posts(server: &Server) -> Vec<Value> {
+    let requests = server.requests();
+    assert!(requests.iter().all(|one| one.method == "POST"));
+    let bodies = requests.iter().map(|one| &one.body);
+    bodies
+        .map(|body| serde_json::from_slice(body).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_webhook_is_told_once_that_people_are_asked_and_once_how_it_ended() {
+    let world = World::new();
+    let server = webhook(&Answer::new(200));
+    fs::write(world.path("hook"), server.url("/T/secret")).unwrap();
+    let told = world.request_with(13, &["--notify", "hook"]);
+    world.request_with(13, &["--notify", "hook"]);
+    let request = told["detail"]["request"].as_str().unwrap();
+    let posted = posts(&server);
+    assert_eq!(posted.len(), 1, "{posted:?}");
+    assert_eq!(posted[0]["event"], "asked");
+    assert_eq!(posted[0]["request"], request);
+    assert_eq!(posted[0]["who_may"], json!(["alice", "bob"]));
+    assert_eq!(posted[0]["still_needed"], 2);
+    assert_eq!(posted[0]["expires_at"], told["detail"]["expires_at"]);
+    assert!(
+        posted[0]["link"]
+            .as_str()
+            .unwrap()
+            .contains("#issuecomment-")
+    );
+    let judging = |code: i32| {
+        let args = [
+            "judge",
+            "--request",
+            request,
+            "--key",
+            "judge.key",
+            "--notify",
+            "env://HOOK",
+        ];
+        let output = world.run(&args, &[("HOOK", &server.url("/T/secret"))]);
+        assert_eq!(output.code, code, "{}{}", output.stdout, output.stderr);
+    };
+    judging(13);
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}\n<!channel> & more"));
+    }
+    judging(0);
+    judging(0);
+    let posted = posts(&server);
+    assert_eq!(posted.len(), 2, "{posted:?}");
+    assert_eq!(
+        (&posted[1]["event"], &posted[1]["verdict"]),
+        (&json!("judged"), &json!("pass"))
+    );
+    assert!(
+        posted
+            .iter()
+            .all(|one| !one["text"].as_str().unwrap().contains('<'))
+    );
+}
+
+#[test]
+fn a_notice_that_fails_changes_no_verdict_and_shows_no_secret() {
+    let hang = Answer::new(200).body("x").ending(Ending::HangAfter(0));
+    let failing = [
+        webhook(&Answer::new(500)),
+        webhook(&Answer::new(200).ending(Ending::CloseAtOnce)),
+        webhook(&hang),
+    ];
+    let addresses = failing.iter().map(|server| server.url("/T/secret"));
+    let addresses = addresses.chain([
+        "http://hooks.example/secret".to_owned(),
+        "secret".to_owned(),
+    ]);
+    for address in addresses {
+        let world = World::new();
+        let request = world.ask();
+        for user in [7, 8] {
+            world.say(user, &format!("/approve {request}"));
+        }
+        fs::write(world.path("hook"), &address).unwrap();
+        let args = [
+            "judge",
+            "--request",
+            &request,
+            "--key",
+            "judge.key",
+            "--notify",
+            "hook",
+        ];
+        let output = world.run(&args, &[]);
+        assert_eq!(
+            output.code, 0,
+            "{address}: {}{}",
+            output.stdout, output.stderr
+        );
+        let lines: Vec<&str> = output.stderr.lines().collect();
+        assert_eq!(lines.len(), 1, "{address}: {}", output.stderr);
+        assert!(lines[0].contains("notice was not sent"), "{}", lines[0]);
+        assert!(!output.stderr.contains("secret"), "{}", output.stderr);
+    }
+    // An address on the command line is refused, and not shown.
+    let world = World::new();
+    let request = world.ask();
+    let args = [
+        "judge",
+        "--request",
+        &request,
+        "--notify",
+        "https://hooks.example/secret",
+    ];
+    let output = world.run(&args, &[]);
+    assert_eq!(output.code, 2, "{}", output.stderr);
+    assert!(!output.stderr.contains("secret"), "{}", output.stderr);
 }

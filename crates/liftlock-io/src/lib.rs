@@ -28,6 +28,8 @@ pub mod keyless;
 #[cfg(feature = "kms")]
 pub mod kms;
 pub mod ledger;
+#[cfg(feature = "http")]
+pub mod notice;
 #[cfg(feature = "registry")]
 pub mod oci;
 pub mod owner;

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod forge;
 pub mod form;
 pub mod groups;
+pub mod notice;
 pub mod policy;
 pub mod predicate;
 pub mod recheck;
@@ -84,6 +85,21 @@ pub fn gate_key(service: &Name, environment: &Name, request: &Digest) -> String 
         "{}{}.gate.json",
         folder(service, environment),
         request.hex()
+    )
+}
+
+/// The key that tells that a notice was sent about how a request stands.
+#[must_use]
+pub fn told_key(
+    (service, environment): (&Name, &Name),
+    request: &Digest,
+    verdict: Verdict,
+) -> String {
+    format!(
+        "{}{}.told-{}.json",
+        folder(service, environment),
+        request.hex(),
+        verdict.word()
     )
 }
 

@@ -131,36 +131,101 @@ fn what_nobody_says_about_edits_is_no_approval() {
 }
 
 #[test]
-fn failures_and_unknown_states_are_never_answers() {
-    let cases = [
-        ("reviews", Answer::new(401), Kind::Credentials),
-        ("reviews", Answer::new(403), Kind::Credentials),
-        ("reviews", Answer::new(404), Kind::Invalid),
-        ("reviews", Answer::new(409), Kind::Invalid),
-        ("permission", Answer::new(403), Kind::Credentials),
-        ("reviews", Answer::json("[{\"id\": 1"), Kind::Upstream),
-        ("approvals", Answer::new(401), Kind::Credentials),
-        ("approvals", Answer::new(403), Kind::Credentials),
-        ("approvals", Answer::new(404), Kind::Invalid),
-        ("approvals", Answer::json("[{\"state\": 1"), Kind::Upstream),
-        ("approvals", Answer::json("{}"), Kind::Upstream),
+fn a_failure_is_no_answer_of_any_source() {
+    let limited = || Answer::new(429).header("retry-after", "99999");
+    let told = [
+        (vec![Answer::new(401)], Kind::Credentials),
+        (vec![Answer::new(403)], Kind::Credentials),
+        (vec![Answer::new(404)], Kind::Invalid),
+        (vec![Answer::new(409)], Kind::Invalid),
+        (vec![Answer::new(422)], Kind::Invalid),
+        (vec![limited()], Kind::Upstream),
+        (vec![Answer::new(502); 3], Kind::Upstream),
+        (vec![Answer::json("[{\"state\": 1")], Kind::Upstream),
+        (vec![Answer::json("{}")], Kind::Upstream),
     ];
-    for (part, answer, kind) in cases {
+    for part in ["reviews", "approvals", "permission"] {
         let world = World::new();
         let (pull, spot) = world.pull();
         let (run, gates) = world.gates();
         let asked = world.asked_at(if part == "approvals" { gates } else { spot });
         world.review(pull, 7, "APPROVED", &yes(&asked));
         let github = world.github();
-        let told = format!("{part} {answer:?}");
         world.fake.with(|state| {
             state.review_gate(run, 7, ("production-1", "approved"), &yes(&asked));
-            state.order(part, answer);
         });
-        let error = world.heard(&github, &asked).unwrap_err();
-        assert_eq!(error.kind(), kind, "{told}: {error}");
-        assert_eq!(world.heard(&github, &asked).unwrap(), ["alice yes"]);
+        for (answers, kind) in &told {
+            let name = format!("{part} {answers:?}");
+            // That somebody is not there is an answer: they may nothing.
+            if part == "permission" && name.contains("status: 404") {
+                continue;
+            }
+            world.fake.with(|state| {
+                for answer in answers {
+                    state.order(part, answer.clone());
+                }
+            });
+            let error = world.heard(&github, &asked).unwrap_err();
+            assert_eq!(error.kind(), *kind, "{name}: {error}");
+            assert_eq!(
+                world.heard(&github, &asked).unwrap(),
+                ["alice yes"],
+                "{name}"
+            );
+        }
     }
+}
+
+#[test]
+fn no_source_takes_what_only_looks_like_an_answer() {
+    let hex = |asked: &Identified| asked.digest.to_string();
+    let other = Digest::of(b"another request").to_string();
+    let world = World::new();
+    let (pull, spot) = world.pull();
+    let (run, gates) = world.gates();
+    for spot in [Spot::Comments { issue: world.issue }, spot, gates] {
+        let asked = world.asked_at(spot);
+        let whole = hex(&asked);
+        let bodies = [
+            format!("/\u{430}pprove {whole}"),
+            format!("\u{ff0f}approve {whole}"),
+            format!("/approve {}", &whole[..19]),
+            format!("/approve {other}"),
+            format!("> /approve {whole}"),
+            format!("```\n/approve {whole}\n```"),
+            format!("/approve {whole}\n/deny {whole}"),
+            "approved".to_owned(),
+        ];
+        for body in bodies {
+            world.say(7, &body);
+            world.review(pull, 7, "APPROVED", &body);
+            world
+                .fake
+                .with(|state| state.review_gate(run, 7, ("x", "approved"), &body));
+            let found = world.heard(&world.github(), &asked).unwrap();
+            assert_eq!(found, [""; 0], "{body}");
+        }
+    }
+}
+
+#[test]
+fn more_answers_than_anybody_reads_are_none() {
+    let world = World::new();
+    let (run, gates) = world.gates();
+    let asked = world.asked_at(gates);
+    for count in [1_000, 1] {
+        world.fake.with(|state| {
+            for _ in 0..count {
+                state.review_gate(run, 9, ("x", "approved"), "/approve sha256:0");
+            }
+        });
+        let found = world.all(&world.github(), &asked);
+        assert_eq!(found.is_ok(), count == 1_000, "{count}");
+    }
+}
+
+#[test]
+fn a_state_that_nobody_knows_is_no_answer() {
     let world = World::new();
     let (pull, spot) = world.pull();
     let asked = world.asked_at(spot);
