@@ -24,7 +24,7 @@ use liftlock::approval::{MOST_ANSWERS, SKEW};
 use liftlock::config::trust::Keyring;
 use liftlock::span::Span;
 use liftlock::time::Time;
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub use deployment::{Stage, Wanted};
 pub use error::Error;

@@ -209,6 +209,28 @@ fn no_source_takes_what_only_looks_like_an_answer() {
 }
 
 #[test]
+fn a_program_answers_in_no_source() {
+    let world = World::new();
+    let (pull, spot) = world.pull();
+    let (run, gates) = world.gates();
+    let comments = Spot::Comments { issue: world.issue };
+    for spot in [comments, spot, gates] {
+        let asked = world.asked_at(spot);
+        world.say(7, &yes(&asked));
+        world.review(pull, 7, "APPROVED", &yes(&asked));
+        world
+            .fake
+            .with(|state| state.review_gate(run, 7, ("x", "approved"), &yes(&asked)));
+        let github = world.github();
+        assert_eq!(world.heard(&github, &asked).unwrap(), ["alice yes"]);
+        // The same account, were it a program's.
+        world.fake.with(|state| state.bot(7, "alice"));
+        assert_eq!(world.heard(&github, &asked).unwrap(), [""; 0]);
+        world.fake.with(|state| state.person(7, "alice", "write"));
+    }
+}
+
+#[test]
 fn more_answers_than_anybody_reads_are_none() {
     let world = World::new();
     let (run, gates) = world.gates();
