@@ -100,6 +100,9 @@ pub(crate) struct Request {
     pub(crate) output: Option<PathBuf>,
 
     #[command(flatten)]
+    pub(crate) change: Change,
+
+    #[command(flatten)]
     pub(crate) rule: Rule,
 }
 
@@ -278,6 +281,9 @@ pub(crate) struct About {
     pub(crate) signature: Vec<PathBuf>,
 
     #[command(flatten)]
+    pub(crate) change: Change,
+
+    #[command(flatten)]
     pub(crate) rule: Rule,
 }
 
@@ -289,6 +295,19 @@ impl About {
             None => Ok(forge::of_event()?.to_string()),
         }
     }
+}
+
+/// Where the change is looked at, for rules by `codeowners`.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "What changed, for rules by CODEOWNERS")]
+pub(crate) struct Change {
+    /// A clone that has the commit that is live and that of the release; default GitHub's API
+    #[arg(long, value_name = "DIR")]
+    pub(crate) clone: Option<PathBuf>,
+
+    /// The commit that is live, where neither state nor evidence tells
+    #[arg(long, value_name = "COMMIT")]
+    pub(crate) live_commit: Option<String>,
 }
 
 /// The rule where no configuration has it; with a configuration these may only tighten.

@@ -180,6 +180,7 @@ fn group(group: &Group) -> String {
     match group {
         Group::People(people) => people.len().to_string(),
         Group::Team(team) => format!("the team {team}"),
+        Group::Codeowners(owners) => format!("the owners in {}", owners.repository),
     }
 }
 

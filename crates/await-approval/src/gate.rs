@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::Rule;
 use crate::settings::Settings;
-use crate::{forge, gather};
+use crate::{forge, gather, live};
 
 /// GitHub's answer where nothing waits.
 const NOTHING_WAITS: u16 = 422;
@@ -104,6 +104,7 @@ fn prove(asked: &Identified, end: &Closed, settings: &Settings, now: Time) -> Re
         rule: Some(&policy.approval),
         policy: policy.digest,
         release: &asked.release,
+        live: live::now(asked, settings)?,
         signers: &signers,
         verifier: &Local,
     };

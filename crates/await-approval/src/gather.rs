@@ -24,9 +24,9 @@ use liftlock_io::verify::Local;
 use liftlock_io::{clock, evidence, file};
 
 use crate::args::About;
-use crate::groups::{self, For};
+use crate::groups::{self, For, Subject};
 use crate::settings::Settings;
-use crate::{forge, kept};
+use crate::{forge, kept, live};
 
 /// Everything about one request, judged.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct Judged {
     /// The answers on a forge that were understood.
     pub(crate) events: Vec<Event>,
     pub(crate) judgement: Judgement,
+    /// The release that is live, where the approval rests on it.
+    pub(crate) live: Option<Digest>,
     /// How the request ended before, if it did.
     pub(crate) end: Option<Closed>,
     pub(crate) at: Time,
@@ -65,7 +67,13 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         }
         heard.push(one);
     }
-    let found = groups::look(&policy, For::Judging(&answered(&heard)), settings)?;
+    let subject = Subject {
+        environment: &asked.request.environment,
+        release: &asked.release,
+        change: &about.change,
+    };
+    let answered = answered(&heard);
+    let found = groups::look(&policy, subject, For::Judging(&answered), settings)?;
     let policy = settings.tightened(policy.knowing(found), &about.rule)?;
     let found = about_release(&asked.release, &about.signature, settings)?;
     let signers = signer::signers(&found, &policy.keyring, &Local);
@@ -90,6 +98,7 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         judgement.why = end.told();
     }
     Ok(Judged {
+        live: live::now(&asked, settings)?,
         asked,
         policy,
         signers,

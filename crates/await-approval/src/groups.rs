@@ -1,17 +1,22 @@
 //! Who belongs to the groups of the rules, where a forge has to be asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use liftlock::approval::groups::Groups;
+use liftlock::approval::owners::{self, Change, Compared, Source};
 use liftlock::approval::policy::Policy;
+use liftlock::codeowners::{Dialect, LARGEST, Owner};
 use liftlock::config::approval::Group;
-use liftlock::config::group::Handle;
-use liftlock::failure::Failure;
+use liftlock::config::group::{Codeowners, Handle};
+use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::name::Name;
-use liftlock_io::clock;
+use liftlock::release;
+use liftlock_io::checkout::Checkout;
+use liftlock_io::github::GitHub;
+use liftlock_io::{clock, store};
 
-use crate::forge;
 use crate::settings::Settings;
+use crate::{args, forge, live};
 
 /// For what groups are looked up.
 #[derive(Clone, Copy, Debug)]
@@ -22,53 +27,186 @@ pub(crate) enum For<'a> {
     Judging(&'a BTreeSet<Name>),
 }
 
+/// What is asked about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) environment: &'a Name,
+    pub(crate) release: &'a release::Identified,
+    pub(crate) change: &'a args::Change,
+}
+
 /// Looks up whoever the rules do not name; nothing where they name everybody.
 pub(crate) fn look(
     policy: &Policy,
+    subject: Subject<'_>,
     purpose: For<'_>,
     settings: &Settings,
 ) -> Result<Option<Groups>, Failure> {
     if !policy.approval.is_looked_up() {
         return Ok(None);
     }
-    let mut groups = Groups::seen_at(clock::now());
+    let mut search = Search {
+        policy,
+        purpose,
+        settings,
+        found: Groups::seen_at(clock::now()),
+    };
     for rule in &policy.approval.rules {
         match &rule.group {
             Group::People(_) => {}
-            Group::Team(team) => {
-                if !groups.teams.contains_key(team) {
-                    let members = members(team, policy, purpose, settings)?;
-                    groups.teams.insert(team.clone(), members);
-                }
+            Group::Team(team) => drop(search.members(team)?),
+            Group::Codeowners(owners) => {
+                let change = search.change(owners, subject)?;
+                search.found.changes.insert(rule.name.clone(), change);
             }
         }
     }
-    Ok(Some(groups))
+    Ok(Some(search.found))
 }
 
-/// The accounts of a team that `people:` names. Of those who answered it is
-/// asked once more: a list tells of members, and this of active ones.
-fn members(
-    team: &Handle,
-    policy: &Policy,
-    purpose: For<'_>,
-    settings: &Settings,
-) -> Result<BTreeSet<u64>, Failure> {
-    let github = forge::open(&team.path(), settings)?;
-    let mut found = BTreeSet::new();
-    for member in github.team(team.parts())? {
-        let Some(person) = policy.keyring.account(team.forge(), member.id) else {
-            continue;
-        };
-        let active = match purpose {
-            For::Judging(answered) if answered.contains(person) => {
-                github.is_member(team.parts(), &member.login)?
+/// A look-up under way; each team is read once.
+struct Search<'a> {
+    policy: &'a Policy,
+    purpose: For<'a>,
+    settings: &'a Settings,
+    found: Groups,
+}
+
+impl Search<'_> {
+    /// The accounts of a team that `people:` names. Of those who answered it is
+    /// asked once more: a list tells of members, and this of active ones.
+    fn members(&mut self, team: &Handle) -> Result<BTreeSet<u64>, Failure> {
+        if let Some(known) = self.found.teams.get(team) {
+            return Ok(known.clone());
+        }
+        let github = forge::open(&team.path(), self.settings)?;
+        let mut found = BTreeSet::new();
+        for member in github.team(team.parts())? {
+            let known = self.policy.keyring.account(team.forge(), member.id);
+            let Some(person) = known else {
+                continue;
+            };
+            let active = match self.purpose {
+                For::Judging(answered) if answered.contains(person) => {
+                    github.is_member(team.parts(), &member.login)?
+                }
+                For::Asking | For::Judging(_) => true,
+            };
+            if active {
+                found.insert(member.id);
             }
-            For::Asking | For::Judging(_) => true,
+        }
+        self.found.teams.insert(team.clone(), found.clone());
+        Ok(found)
+    }
+
+    /// What changed between what is live and the release, and who owns it by
+    /// the file of what is live.
+    fn change(&mut self, owners: &Codeowners, subject: Subject<'_>) -> Result<Change, Failure> {
+        let flag = subject.change.live_commit.as_ref();
+        let live = live::live(subject.environment, flag, self.settings)?;
+        let compared = Compared {
+            repository: owners.repository.clone(),
+            live: live.release,
+            from: live.commit,
+            to: live::candidate(subject.release)?,
         };
-        if active {
-            found.insert(member.id);
+        let github = forge::open(&owners.repository.path(), self.settings)?;
+        let source = match &subject.change.clone {
+            Some(folder) => {
+                let clone = Checkout::new(folder, store::TIMEOUT);
+                let paths = clone.changed(&compared.from, &compared.to)?;
+                read(
+                    compared,
+                    paths,
+                    |commit, path| Ok(clone.file(commit, path)?),
+                )?
+            }
+            None => {
+                let paths = github.changed(&compared.from, &compared.to)?;
+                read(compared, paths, |commit, path| {
+                    Ok(github.file(commit, path)?)
+                })?
+            }
+        };
+        let found = owners::find(&source).map_err(|error| {
+            let (path, commit) = (&source.path, &source.compared.from);
+            let kind = error.kind();
+            let told = Failure::from(error).lines().join(": ");
+            Failure::new(kind, format!("`{path}` at {commit}: {told}"))
+        })?;
+        let mut accounts = BTreeMap::new();
+        for owner in found.owners() {
+            accounts.insert(owner.clone(), self.accounts(owner, &github)?);
+        }
+        Ok(found.with(&accounts))
+    }
+
+    /// The accounts of an owner; none of an address, and of whoever is gone.
+    fn accounts(&mut self, owner: &Owner, github: &GitHub) -> Result<BTreeSet<u64>, Failure> {
+        match owner {
+            Owner::Name(login) => {
+                let account = github.account(login)?;
+                Ok(account.map(|account| account.id).into_iter().collect())
+            }
+            Owner::Group(path) => {
+                let (org, slug) = path.split_once('/').unwrap_or((path, ""));
+                let team = Handle::github(org, slug)
+                    .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?;
+                self.members(&team)
+            }
+            Owner::Email(_) | Owner::Role(_) => Ok(BTreeSet::new()),
         }
     }
-    Ok(found)
+}
+
+/// The file with the owners, from the commit that is live: the release's own
+/// could name whom it likes.
+fn read(
+    compared: Compared,
+    paths: Vec<String>,
+    file: impl Fn(&str, &str) -> Result<Option<Vec<u8>>, Failure>,
+) -> Result<Source, Failure> {
+    for path in Dialect::GitHub.places() {
+        let Some(bytes) = file(&compared.from, path)? else {
+            continue;
+        };
+        let text = String::from_utf8(bytes).ok();
+        let Some(text) = text.filter(|text| text.len() < LARGEST) else {
+            let message = format!("`{path}` at {} is no text below 3 MB", compared.from);
+            return Err(Failure::new(Kind::Invalid, message));
+        };
+        return Ok(Source {
+            compared,
+            path: path.to_owned(),
+            text,
+            paths,
+        });
+    }
+    let message = format!("there is no CODEOWNERS at {}, which is live", compared.from);
+    Err(Failure::new(Kind::Invalid, message)
+        .with_hint("add `.github/CODEOWNERS`, and promote it by another rule first"))
+}
+
+/// What changed, and whose it is, by lines for people.
+pub(crate) fn told(groups: &Groups) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (rule, change) in &groups.changes {
+        let (compared, file) = (&change.compared, &change.file);
+        lines.push(format!(
+            "{rule}: {} paths differ between {} and {}, with owners by {file} of the first",
+            change.paths, compared.from, compared.to
+        ));
+        for (at, set) in change.sets.iter().enumerate() {
+            let owners: Vec<&str> = set.owners.iter().map(|one| one.owner.as_str()).collect();
+            let owners = owners.join(", ");
+            lines.push(format!(
+                "{rule}.{}: {owners} for {} paths such as {}",
+                at + 1,
+                set.paths,
+                set.path
+            ));
+        }
+    }
+    lines
 }

@@ -142,6 +142,7 @@ fn counts(bundle: &Bundle, judged: &Judged, signer: &Private) -> Result<(), Fail
         rule: Some(&policy.approval),
         policy: policy.digest,
         release: &asked.release,
+        live: judged.live,
         signers: &judged.signers,
         verifier: &Local,
     };

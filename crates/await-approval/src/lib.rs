@@ -11,6 +11,7 @@ mod gather;
 mod groups;
 mod judge;
 mod kept;
+mod live;
 mod notify;
 mod question;
 mod render;

@@ -20,6 +20,7 @@ use liftlock::verdict::Verdict;
 use serde::Serialize;
 
 use crate::gather::Judged;
+use crate::groups;
 use crate::question;
 use crate::withdraw::Use;
 
@@ -131,6 +132,9 @@ fn asked_lines(asked: &Identified, policy: &Policy) -> String {
     let mut told = release_lines(asked);
     if from > request.made_at {
         push(&mut told, format_args!("a yes counts from {from} on"));
+    }
+    for line in policy.groups.iter().flat_map(groups::told) {
+        push(&mut told, format_args!("{}", one_line(&line)));
     }
     if let Some(pattern) = &policy.approval.ticket {
         push(

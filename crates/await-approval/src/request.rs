@@ -83,7 +83,7 @@ fn about(
     };
     settings.check_service(&release.release.service, "the release")?;
     let policy = settings.policy(&args.environment, &args.rule)?;
-    let policy = known(policy, args, settings)?;
+    let policy = known(policy, args, &release, settings)?;
     let found = gather::about_release(&release, &[], settings)?;
     let signers = signer::signers(&found, &policy.keyring, &Local);
     let asking = forge::place(args, &release.release, (&policy, settings))?;
@@ -106,8 +106,18 @@ fn about(
 }
 
 /// The rules with the people of their groups, if these are enough.
-fn known(policy: Policy, args: &args::Request, settings: &Settings) -> Result<Policy, Failure> {
-    let found = groups::look(&policy, groups::For::Asking, settings)?;
+fn known(
+    policy: Policy,
+    args: &args::Request,
+    release: &release::Identified,
+    settings: &Settings,
+) -> Result<Policy, Failure> {
+    let subject = groups::Subject {
+        environment: &args.environment,
+        release,
+        change: &args.change,
+    };
+    let found = groups::look(&policy, subject, groups::For::Asking, settings)?;
     let few = found
         .as_ref()
         .and_then(|found| too_few(&policy.approval, found, &policy.keyring));
@@ -153,6 +163,9 @@ fn wanted(
     session: &Session,
 ) -> Result<Identified, Failure> {
     let expires = lifetime(args.expires, policy.longest())?;
+    let changes = policy.groups.iter().flat_map(|found| &found.changes);
+    let compared = changes.map(|(rule, one)| (rule.clone(), one.compared.clone()));
+    let compared = compared.collect();
     let made_at = clock::now();
     let nonce = random::token()?;
     let id: String = nonce.chars().take(12).collect();
@@ -168,6 +181,7 @@ fn wanted(
         evidence: args.evidence.clone(),
         rules: policy.rules.clone(),
         distinct: policy.approval.overlap() == Overlap::Distinct,
+        compared,
         actors: session.ci.actors.clone(),
         requested_by: session.ci.actor.clone(),
         run_url: session.ci.url.clone(),

@@ -280,6 +280,7 @@ fn two_people_approve_and_anyone_can_count_again() {
         rule: Some(&rule),
         policy,
         release: &asked.release,
+        live: None,
         signers: &[],
         verifier: &Local,
     };

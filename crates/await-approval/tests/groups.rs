@@ -24,7 +24,7 @@ people:
 environments:
   production:
     requires: [approval]
-    approval: { rules: [{ name: security, quorum: 2, team: 'github:acme/security' }] }
+    approval: { rules: [{ name: security, quorum: 2, team: 'github:acme/security' }], at: ['github:acme/shop'] }
 ";
 
 /// A service with its people on GitHub: alice 7, bob 8 and erin 10 are in the

@@ -241,6 +241,7 @@ impl World {
             rule: Some(&rule),
             policy: Digest::of(&fs::read(self.path("liftlock.yaml")).unwrap()),
             release: &asked.release,
+            live: None,
             signers: &[],
             verifier: &Local,
         };

@@ -13,7 +13,6 @@ use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::json;
 use liftlock::name::Name;
-use liftlock::predicate;
 use liftlock::release::{Identified, Reference};
 use liftlock::state::Document;
 use liftlock::time::Time;
@@ -89,16 +88,10 @@ impl World {
             }
         }
         let items: Vec<Item> = items.into_values().collect();
-        let attested: Vec<&Said> = items
-            .iter()
-            .filter(|item| item.predicate_type == predicate::RELEASE)
-            .filter_map(|item| item.outcome.as_ref().ok())
-            .filter(|said| said.statement.is_about(&release.digest))
-            .collect();
         let signers = signers(&bundles, &self.rules.trust, &Local);
         let found = self
             .unwritten(release)
-            .or_else(|| content(&attested, release));
+            .or_else(|| chain::attested(&items, release));
         Ok(Gathered {
             items,
             release: found,
@@ -126,7 +119,8 @@ impl World {
             let user = state.used.get(approval);
             user.is_some() && user != moment.plan.as_ref()
         };
-        let approve = |said: &Said| self.recheck(said, gathered, moment);
+        let live = state.live.as_ref().map(|live| live.release.digest);
+        let approve = |said: &Said| self.recheck(said, gathered, (moment, live));
         let around = Circumstances {
             service: &self.rules.service,
             policy: self.rules.policy,
@@ -155,7 +149,12 @@ impl World {
     }
 
     /// Has the answers inside an approval counted again.
-    fn recheck(&self, said: &Said, gathered: &Gathered, moment: Moment) -> Result<Digest, String> {
+    fn recheck(
+        &self,
+        said: &Said,
+        gathered: &Gathered,
+        (moment, live): (Moment, Option<Digest>),
+    ) -> Result<Digest, String> {
         let Some(release) = &gathered.release else {
             return Err("no builder attested the release it is about".to_owned());
         };
@@ -165,6 +164,7 @@ impl World {
             rule: self.environment.approval.as_ref(),
             policy: self.rules.policy,
             release,
+            live,
             signers: &gathered.signers,
             verifier: &Local,
         };
@@ -204,20 +204,4 @@ impl World {
         })?;
         Ok(closed.denies().then(|| closed.told()))
     }
-}
-
-/// `release.json` as it was attested. Its own digest cannot be computed from a
-/// statement, so it has to name exactly these artifacts, and whoever attested
-/// it has to have said the same.
-fn content(attested: &[&Said], release: &Reference) -> Option<Identified> {
-    let mut said = attested.iter().filter_map(|proved| {
-        let content = proved.statement.predicate_as(predicate::RELEASE);
-        content.ok().map(|content| Identified {
-            digest: release.digest,
-            release: content,
-        })
-    });
-    let first = said.next()?;
-    let same = said.all(|other| other == first);
-    (same && first.reference().artifacts == release.artifacts).then_some(first)
 }

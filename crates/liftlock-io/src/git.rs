@@ -36,14 +36,16 @@ const SCRUBBED: [&str; 19] = [
 ];
 
 /// Settings that make git behave the same whoever runs it: no hooks, no
-/// background work, no prompts from a credential window.
-const SETTINGS: [&str; 6] = [
+/// background work, no prompts from a credential window, no object that stands
+/// in for another.
+const SETTINGS: [&str; 7] = [
     "core.hooksPath=/dev/null",
     "gc.auto=0",
     "maintenance.auto=false",
     "push.gpgSign=false",
     "advice.detachedHead=false",
     "init.defaultBranch=main",
+    "core.useReplaceRefs=false",
 ];
 
 /// The most text of an error that is kept.

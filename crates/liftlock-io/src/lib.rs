@@ -6,6 +6,8 @@
 pub mod asked;
 #[cfg(feature = "sign")]
 pub mod attest;
+#[cfg(feature = "git")]
+pub mod checkout;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;

@@ -369,11 +369,16 @@ fn talk(state: &mut State) -> Vec<Step> {
     let comment = state.comment(issue, 7, "text");
     state.review(pull, 7, "APPROVED", "fine");
     state.team("release", &[7]);
+    let one = state.commit(None, &[("a", "1"), ("b", "2"), ("c", "4")]);
+    let two = state.commit(Some(&one), &[("a", "2"), ("moved", "2"), ("d", "5")]);
     let gone = state.comment(issue, 8, "gone");
     state.forget(8);
     state.person(8, "bob", "read");
     vec![
         get_of("/user/7".into()),
+        get_of(format!("{R}/compare/{one}...{two}?per_page=1&page=1")),
+        get_of(format!("{R}/compare/{two}...{one}")),
+        get_of(format!("{R}/contents/a?ref={one}")),
         get_of("/users/alice".into()),
         get_of("/orgs/acme/teams/release/members?per_page=100".into()),
         get_of("/orgs/acme/teams/release/memberships/alice".into()),

@@ -38,6 +38,7 @@ pub(crate) fn request(stage: &Stage, release: &release::Identified) -> Request {
         evidence: Vec::new(),
         rules: rule.filled(),
         distinct: false,
+        compared: std::collections::BTreeMap::new(),
         actors: Vec::new(),
         requested_by: None,
         run_url: None,

@@ -44,6 +44,14 @@ pub enum Error {
     /// There is no such team, or the token does not see it.
     #[error("GitHub shows no team `{0}` to this token")]
     Team(String),
+    /// It shows a part, or something else.
+    #[error("GitHub does not show all of `{what}`: {why}")]
+    Partly {
+        /// What was asked for.
+        what: String,
+        /// Why that is not all.
+        why: &'static str,
+    },
     /// It does not want this.
     #[error("GitHub refuses `{path}` with {status}: {said}")]
     Refused {
@@ -103,6 +111,7 @@ impl Error {
             | Self::NotTheApp(_)
             | Self::Unknown { .. }
             | Self::Team(_)
+            | Self::Partly { .. }
             | Self::Refused { .. }
             | Self::Limited(_)
             | Self::TooMany(..) => false,
@@ -122,6 +131,7 @@ impl Explain for Error {
             Self::Repository(_)
             | Self::Address(_)
             | Self::Unknown { .. }
+            | Self::Partly { .. }
             | Self::Refused { .. }
             | Self::TooMany(..) => Kind::Invalid,
             Self::Limited(_) | Self::Failed { .. } | Self::Restless(_) | Self::Moved(_) => {
@@ -148,6 +158,7 @@ impl Explain for Error {
             Self::Team(_) => {
                 "correct the name, or give an App's token with `members: read` or a person's with `read:org` in `LIFTLOCK_GITHUB_TOKEN`: a job's own sees no teams"
             }
+            Self::Partly { .. } => "give `--clone DIR`, a clone that has both commits",
             Self::Unknown { .. } => "check the number, and that the token sees the repository",
             Self::Limited(_) => "run again then, or give a longer `--timeout`",
             Self::Failed { .. } | Self::Answer(_) | Self::Restless(_) | Self::Moved(_) => {

@@ -105,6 +105,7 @@ impl World {
                 people: [name("alice"), name("bob")].into(),
             }],
             distinct: false,
+            compared: BTreeMap::new(),
             actors: Vec::new(),
             requested_by: None,
             run_url: None,
@@ -478,7 +479,6 @@ fn every_call_and_answer_is_one_that_github_describes() {
     let (pull, run, app) = world.fake.with(|state| {
         state.behind(prism.url());
         state.workflow("promote.yml");
-        state.team("release", &[7]);
         (
             state.pull(8, vec![commit]),
             state.run(7, 9),
@@ -504,9 +504,6 @@ fn every_call_and_answer_is_one_that_github_describes() {
         github.permission(7, "no-such-login").unwrap(),
         Permission::Write
     );
-    assert_eq!(github.team(("acme", "release")).unwrap().len(), 1);
-    assert!(github.is_member(("acme", "release"), "alice").unwrap());
-    assert!(!github.is_member(("acme", "release"), "bob").unwrap());
     let payload = json!({ "request": asked.digest });
     github.dispatch("liftlock-approved", &payload).unwrap();
     github
@@ -516,6 +513,77 @@ fn every_call_and_answer_is_one_that_github_describes() {
     assert!(watch.changed().unwrap());
     assert_eq!(prism.violations(), [""; 0]);
     assert_eq!(world.fake.with(|state| state.dispatched().len()), 2);
+}
+
+#[test]
+fn every_call_about_groups_is_one_that_github_describes() {
+    let world = World::new();
+    let Some(prism) = Prism::before(&world.fake.url()).unwrap() else {
+        return;
+    };
+    let app = world.fake.with(|state| {
+        state.behind(prism.url());
+        state.team("release", &[7]);
+        state.token(Token::App)
+    });
+    let github = world.at(prism.url(), &app);
+    assert_eq!(github.team(("acme", "release")).unwrap().len(), 1);
+    let (one, two) = world.fake.with(|state| {
+        let one = state.commit(None, &[("docs/CODEOWNERS", "* @a"), ("b", "2")]);
+        (one.clone(), state.commit(Some(&one), &[("c", "2")]))
+    });
+    assert_eq!(github.changed(&one, &two).unwrap().len(), 3);
+    assert_eq!(github.changed(&two, &one).unwrap().len(), 3);
+    let file = github.file(&one, "docs/CODEOWNERS").unwrap();
+    assert_eq!(file.unwrap(), b"* @a");
+    assert_eq!(github.account("alice").unwrap().unwrap().id, 7);
+    assert!(github.is_member(("acme", "release"), "alice").unwrap());
+    assert!(!github.is_member(("acme", "release"), "bob").unwrap());
+    assert_eq!(prism.violations(), [""; 0]);
+}
+
+#[test]
+fn what_changed_is_told_only_where_github_tells_all_of_it() {
+    let world = World::new();
+    let many: Vec<String> = (0..300).map(|number| format!("f{number}")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|path| (path.as_str(), "x")).collect();
+    let large = "x".repeat(1_000_001);
+    let (one, two, other, crowd) = world.fake.with(|state| {
+        let one = state.commit(
+            None,
+            &[("docs/CODEOWNERS", "* @a"), ("b", "2"), ("large", &large)],
+        );
+        let two = state.commit(Some(&one), &[("docs/CODEOWNERS", "* @e"), ("c", "2")]);
+        let other = state.commit(Some(&one), &[("b", "3")]);
+        (one.clone(), two, other, state.commit(Some(&one), &many))
+    });
+    let github = world.github();
+    let wanted = ["b", "c", "docs/CODEOWNERS", "large"];
+    assert_eq!(github.changed(&one, &two).unwrap(), wanted);
+    // Backwards as forwards, and nothing is nothing.
+    assert_eq!(github.changed(&two, &one).unwrap(), wanted);
+    assert_eq!(github.changed(&one, &one).unwrap(), [""; 0]);
+    // Since a third commit, or without the rest, is not all.
+    for (from, to) in [(&two, &other), (&one, &crowd)] {
+        let error = github.changed(from, to).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+        assert!(error.hint().unwrap().contains("--clone"), "{error}");
+    }
+    assert!(github.changed(&one, &"0".repeat(40)).is_err());
+    let file = github.file(&one, "docs/CODEOWNERS").unwrap().unwrap();
+    assert_eq!(file, b"* @a");
+    assert_eq!(github.file(&one, "CODEOWNERS").unwrap(), None);
+    assert!(matches!(
+        github.file(&one, "large"),
+        Err(Error::Partly { .. })
+    ));
+    // An answer about other commits is none.
+    let world = World::new();
+    let answer = r#"{"status":"ahead","base_commit":{"sha":"x"},"merge_base_commit":{"sha":"x"},"files":[]}"#;
+    world
+        .fake
+        .with(|state| state.order("compare", Answer::json(answer)));
+    assert!(world.github().changed(&one, &two).is_err());
 }
 
 #[test]

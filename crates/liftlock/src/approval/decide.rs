@@ -213,6 +213,8 @@ fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
     let longest = request.made_at.after(policy.longest());
     let text = if request.policy != policy.digest {
         "the policy changed since people were asked".to_owned()
+    } else if let Some(unseen) = unseen(policy, request, now) {
+        unseen
     } else if let Some(looser) = looser(policy, request) {
         looser
     } else if let Some(misplaced) = misplaced {
@@ -222,7 +224,7 @@ fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
     } else if request.made_at > now.after(SKEW) {
         "the request is dated in the future".to_owned()
     } else {
-        return unseen(policy, request, now);
+        return None;
     };
     Some(text)
 }
@@ -241,7 +243,11 @@ fn unseen(policy: &Policy, request: &Request, now: Time) -> Option<String> {
     } else if seen_at > now.after(SKEW) {
         Some("the groups were looked up in the future".to_owned())
     } else {
-        None
+        let changes = groups.changes.iter();
+        let compared: BTreeMap<&Name, _> =
+            changes.map(|(rule, one)| (rule, &one.compared)).collect();
+        let same = compared == request.compared.iter().collect();
+        (!same).then(|| "what is live changed since people were asked".to_owned())
     }
 }
 

@@ -118,6 +118,7 @@ fn seen(members: Mask) -> Groups {
     Groups {
         seen_at: at("11:00"),
         teams: BTreeMap::from([(team(), accounts.collect())]),
+        changes: BTreeMap::new(),
     }
 }
 
@@ -217,6 +218,7 @@ fn a_judge_that_claims_a_pass_by_a_team_is_counted_again_by_what_it_saw() {
             rule: Some(&approval),
             policy: Digest::of(b"policy"),
             release: &asked.release,
+            live: None,
             signers: std::slice::from_ref(&world.signer),
             verifier: &CHECK,
         };

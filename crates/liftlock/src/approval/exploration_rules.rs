@@ -347,6 +347,7 @@ fn a_judge_that_claims_a_pass_is_believed_only_where_it_was_earned() {
             rule: Some(&world.approval),
             policy: Digest::of(b"policy"),
             release: &world.asked.release,
+            live: None,
             signers: &[key(4)],
             verifier: &CHECK,
         };

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::owners::Change;
 use super::seats;
 use crate::config::approval::{Approval, Rule};
 use crate::config::group::{Group, Handle};
@@ -23,6 +24,9 @@ pub struct Groups {
     /// Team → the accounts of its active members that `people:` names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub teams: BTreeMap<Handle, BTreeSet<u64>>,
+    /// Rule by CODEOWNERS → what changed, and who owns it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changes: BTreeMap<Name, Change>,
 }
 
 impl Groups {
@@ -32,6 +36,7 @@ impl Groups {
         Self {
             seen_at,
             teams: BTreeMap::new(),
+            changes: BTreeMap::new(),
         }
     }
 }
@@ -40,22 +45,32 @@ impl Groups {
 #[must_use]
 pub fn filled(approval: &Approval, groups: Option<&Groups>, keyring: &Keyring) -> Vec<seats::Rule> {
     let rules = approval.rules.iter();
-    rules.map(|rule| filled_by(rule, groups, keyring)).collect()
+    let each = rules.map(|rule| filled_by(rule, groups, keyring));
+    each.flatten().collect()
 }
 
-fn filled_by(rule: &Rule, groups: Option<&Groups>, keyring: &Keyring) -> seats::Rule {
+/// One rule, or several; never none.
+fn filled_by(rule: &Rule, groups: Option<&Groups>, keyring: &Keyring) -> Vec<seats::Rule> {
     let people = match &rule.group {
         Group::People(people) => people.clone(),
         Group::Team(team) => {
             let members = groups.and_then(|groups| groups.teams.get(team));
             people(team, members.into_iter().flatten().copied(), keyring)
         }
+        Group::Codeowners(owners) => {
+            let change = groups.and_then(|groups| groups.changes.get(&rule.name));
+            let change = change.filter(|one| one.compared.repository == owners.repository);
+            if let Some(change) = change {
+                return change.rules(rule, owners, keyring);
+            }
+            BTreeSet::new()
+        }
     };
-    seats::Rule {
+    vec![seats::Rule {
         name: rule.name.clone(),
         quorum: rule.quorum.max(1),
         people,
-    }
+    }]
 }
 
 /// Whose accounts these are.
@@ -67,26 +82,30 @@ fn people(on: &Handle, accounts: impl Iterator<Item = u64>, keyring: &Keyring) -
 /// Why nobody could ever meet a rule whose group was looked up, if so.
 #[must_use]
 pub fn too_few(approval: &Approval, groups: &Groups, keyring: &Keyring) -> Option<String> {
-    let short = |rule: &Rule| {
-        let Group::Team(team) = &rule.group else {
-            return None;
-        };
-        let known = filled_by(rule, Some(groups), keyring);
-        let count = u32::try_from(known.people.len()).unwrap_or(u32::MAX);
-        (count < known.quorum).then(|| {
-            format!(
-                "by the rule {}, {} have to say yes, and `people` names {} of the team {team}",
-                rule.name,
-                known.quorum,
-                told(&known.people)
-            )
-        })
+    let short = |rule: &Rule| match &rule.group {
+        Group::People(_) => None,
+        Group::Team(team) => few_members(rule, team, groups, keyring),
+        Group::Codeowners(owners) => groups
+            .changes
+            .get(&rule.name)
+            .and_then(|change| change.too_few(rule, owners, keyring)),
     };
-    approval.rules.iter().find_map(short)
+    let mut rules = approval.rules.iter();
+    rules.find_map(|rule| short(rule).map(|why| format!("by the rule {}, {why}", rule.name)))
+}
+
+fn few_members(rule: &Rule, team: &Handle, groups: &Groups, keyring: &Keyring) -> Option<String> {
+    let members = groups.teams.get(team).into_iter().flatten();
+    let people = people(team, members.copied(), keyring);
+    let quorum = rule.quorum.max(1);
+    let enough = usize::try_from(quorum).is_ok_and(|quorum| quorum <= people.len());
+    let known = told(&people);
+    (!enough)
+        .then(|| format!("{quorum} have to say yes, and `people` names {known} of the team {team}"))
 }
 
 /// Names in a sentence.
-fn told(people: &BTreeSet<Name>) -> String {
+pub(super) fn told(people: &BTreeSet<Name>) -> String {
     let names: Vec<&str> = people.iter().map(Name::as_str).collect();
     match names.as_slice() {
         [] => "nobody".to_owned(),

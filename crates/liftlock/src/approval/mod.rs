@@ -8,6 +8,7 @@ pub mod forge;
 pub mod form;
 pub mod groups;
 pub mod notice;
+pub mod owners;
 pub mod policy;
 pub mod predicate;
 pub mod recheck;
@@ -15,6 +16,7 @@ pub mod request;
 pub mod seats;
 pub mod signer;
 pub mod ticket;
+pub mod tighter;
 
 #[cfg(test)]
 mod exploration;

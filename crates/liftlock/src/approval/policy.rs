@@ -16,7 +16,6 @@ use crate::config::place::Repository;
 use crate::config::trust::{DatedKey, Keyring};
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
-use crate::failure::{Explain, Kind};
 use crate::name::Name;
 use crate::release::Release;
 use crate::span::Span;
@@ -120,38 +119,6 @@ impl Policy {
         self.rules = groups::filled(&self.approval, found.as_ref(), &self.keyring);
         self.groups = found;
         self
-    }
-
-    /// The same rules, tighter: more people where there is one rule, and of all
-    /// of them only these, unless none are named.
-    ///
-    /// # Errors
-    ///
-    /// Fails where that would be looser, and on a quorum for several rules.
-    pub fn tighter(
-        mut self,
-        quorum: Option<u32>,
-        people: &BTreeSet<Name>,
-    ) -> Result<Self, NotTighter> {
-        if let Some(quorum) = quorum {
-            let count = self.rules.len();
-            let [only] = self.rules.as_mut_slice() else {
-                return Err(NotTighter::Rules(count));
-            };
-            if quorum < only.quorum {
-                return Err(NotTighter::Quorum);
-            }
-            only.quorum = quorum;
-        }
-        if !people.is_subset(&self.people()) {
-            return Err(NotTighter::People);
-        }
-        if !people.is_empty() {
-            for rule in &mut self.rules {
-                rule.people.retain(|name| people.contains(name));
-            }
-        }
-        Ok(self)
     }
 
     /// Everybody who may answer by some rule.
@@ -375,31 +342,4 @@ fn has(keys: &[DatedKey], key: &PublicKey) -> bool {
 fn ids(keys: &[DatedKey]) -> BTreeSet<Digest> {
     let keys = keys.iter().filter_map(|dated| dated.key.as_ref());
     keys.map(PublicKey::id).collect()
-}
-
-/// What was given would not only tighten the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotTighter {
-    /// Fewer people would be enough.
-    #[error("`--quorum` would loosen the policy")]
-    Quorum,
-    /// Others would be asked.
-    #[error("`--person` would loosen the policy")]
-    People,
-    /// Nobody can tell which rule is meant.
-    #[error("`--quorum` fits none of {0} rules")]
-    Rules(usize),
-}
-
-impl Explain for NotTighter {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Quorum | Self::People => Kind::Invalid,
-            Self::Rules(_) => Kind::Usage,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some("leave the flag out".to_owned())
-    }
 }

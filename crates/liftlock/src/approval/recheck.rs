@@ -36,6 +36,8 @@ pub struct Frame<'a> {
     pub policy: Digest,
     /// The release that is to go there.
     pub release: &'a release::Identified,
+    /// The release that is live there, where one is.
+    pub live: Option<Digest>,
     /// The keys that signed it.
     pub signers: &'a [PublicKey],
     /// The mathematics.
@@ -88,6 +90,7 @@ pub fn count_again(
     }
     rules(&approval, &asked, frame)?;
     times(&approval, now)?;
+    compared(&approval, frame)?;
     let count = approval.answers.len().saturating_add(approval.events.len());
     if count > MOST_ANSWERS {
         return Err(Refused::TooMany(count));
@@ -185,6 +188,22 @@ fn times(approval: &Approval, now: Time) -> Result<(), Refused> {
     }
 }
 
+/// The owners of what changed are those of what changes now: what is live is
+/// what was, or already this release.
+fn compared(approval: &Approval, frame: &Frame<'_>) -> Result<(), Refused> {
+    let changes = approval.groups.iter().flat_map(|one| one.changes.values());
+    for change in changes {
+        let then = change.compared.live;
+        if frame.live != then && frame.live != Some(frame.release.digest) {
+            return Err(Refused::Live);
+        }
+        if frame.release.release.commit.as_ref() != Some(&change.compared.to) {
+            return Err(Refused::Commit);
+        }
+    }
+    Ok(())
+}
+
 /// The approval does not permit this.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
@@ -225,6 +244,12 @@ pub enum Refused {
     /// Not yet.
     #[error("the approval is dated in the future, {0}")]
     Future(Time),
+    /// Other paths would change than those whose owners were asked.
+    #[error("another release is live than when the owners of what changes were asked")]
+    Live,
+    /// The owners of another change were asked.
+    #[error("the owners of another commit than the release's were asked")]
+    Commit,
     /// More than any honest approval has.
     #[error("the approval has {0} answers, and at most {MOST_ANSWERS} are read")]
     TooMany(usize),
@@ -255,6 +280,8 @@ impl Explain for Refused {
             | Self::Request
             | Self::Mismatch { .. }
             | Self::Future(_)
+            | Self::Live
+            | Self::Commit
             | Self::TooMany(_)
             | Self::Count { .. } => Kind::Refuted,
         }
@@ -266,9 +293,11 @@ impl Explain for Refused {
                 "write `approval: { quorum: 2, people: [alice, bob] }` below the environment"
                     .to_owned(),
             ),
-            Self::Expired(_) | Self::Count { .. } | Self::Mismatch { .. } => {
-                Some("ask again with `await-approval request`".to_owned())
-            }
+            Self::Expired(_)
+            | Self::Count { .. }
+            | Self::Mismatch { .. }
+            | Self::Live
+            | Self::Commit => Some("ask again with `await-approval request`".to_owned()),
             Self::Judge(_)
             | Self::Statement(_)
             | Self::Version(_)
@@ -334,6 +363,7 @@ mod tests {
             rule: Some(&rule),
             policy: Digest::of(b"policy"),
             release: &release,
+            live: None,
             signers: &[key(4)],
             verifier: &CHECK,
         };
@@ -397,6 +427,7 @@ mod tests {
             rule: Some(&rule),
             policy: Digest::of(b"policy"),
             release: &release,
+            live: None,
             signers: &[],
             verifier: &CHECK,
         };
@@ -430,6 +461,7 @@ mod tests {
             rule: Some(&rule),
             policy: Digest::of(b"policy"),
             release: &release,
+            live: None,
             signers: &[],
             verifier: &CHECK,
         };

@@ -1,10 +1,11 @@
 //! What people are asked: which release, for which environment, by which rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::forge::Forge;
+use super::owners::{Compared, MOST_SETS};
 use super::seats::{Overlap, Rule};
 use crate::ci::{self, Actor};
 use crate::config::approval::MOST_RULES;
@@ -17,6 +18,9 @@ use crate::time::Time;
 
 /// The version of the format that this code writes and reads.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// The most rules: those of a policy, of which one may become many.
+const MOST_ASKED: usize = MOST_RULES + MOST_SETS;
 
 /// The most names of actors.
 const MOST_NAMES: usize = 32;
@@ -49,6 +53,9 @@ pub struct Request {
     pub rules: Vec<Rule>,
     /// Whether nobody may count in two rules.
     pub distinct: bool,
+    /// Rule by CODEOWNERS → what was compared to find the owners.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub compared: BTreeMap<Name, Compared>,
     /// By whom the run came about that made it, as the CI says; they may not
     /// answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -189,6 +196,7 @@ impl Request {
             self.actors,
             self.place,
             self.deployment,
+            self.compared,
         ]);
         Digest::of(canonical.to_string().as_bytes())
     }
@@ -294,7 +302,7 @@ impl Identified {
 }
 
 fn check(rules: &[Rule]) -> Result<(), ParseError> {
-    if rules.is_empty() || rules.len() > MOST_RULES {
+    if rules.is_empty() || rules.len() > MOST_ASKED {
         return Err(ParseError::Rules(rules.len()));
     }
     let mut names = BTreeSet::new();
@@ -339,7 +347,7 @@ pub enum ParseError {
     #[error("`{0}` contradicts the rest of the request")]
     Contradiction(&'static str),
     /// None, or more than anybody writes.
-    #[error("`rules` has {0} rules, and 1 to {MOST_RULES} are read")]
+    #[error("`rules` has {0} rules, and 1 to {MOST_ASKED} are read")]
     Rules(usize),
     /// More than any CI says, or made to deceive.
     #[error("`actors` has a name that is too long or not plain, or more than {MOST_NAMES}")]

@@ -138,6 +138,7 @@ pub(super) fn wanted() -> Request {
         evidence: Vec::new(),
         rules: rule().filled(),
         distinct: false,
+        compared: BTreeMap::new(),
         actors: Vec::new(),
         requested_by: None,
         run_url: None,

@@ -1,11 +1,13 @@
 //! The chain of evidence over one release: what an environment demands, what
 //! there is, and who could provide what is missing.
 
+mod attested;
 pub mod examine;
 mod foreign;
 
 use serde::{Deserialize, Serialize};
 
+pub use attested::attested;
 pub use examine::{Examiner, Item, Said, Who};
 
 use crate::config::effective::Environment;

@@ -8,6 +8,7 @@ mod line;
 mod pattern;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::failure::{Explain, Kind};
 use pattern::Pattern;
@@ -30,6 +31,30 @@ pub enum Dialect {
     GitHub,
     /// Sections, each with its own last match; patterns as of fnmatch.
     GitLab,
+}
+
+impl Dialect {
+    /// Where the forge looks for the file, in this order; it reads the first
+    /// that is there.
+    #[must_use]
+    pub const fn places(self) -> [&'static str; 3] {
+        match self {
+            Self::GitHub => [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"],
+            Self::GitLab => ["CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"],
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) | Self::Group(name) => write!(formatter, "@{name}"),
+            Self::Email(address) => formatter.write_str(address),
+            Self::Role(Role::Developer) => formatter.write_str("@@developer"),
+            Self::Role(Role::Maintainer) => formatter.write_str("@@maintainer"),
+            Self::Role(Role::Owner) => formatter.write_str("@@owner"),
+        }
+    }
 }
 
 /// Who may own.

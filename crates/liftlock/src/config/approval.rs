@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::group;
 pub use super::group::Group;
-use super::group::Handle;
+use super::group::{Codeowners, Handle};
 use super::place::Repository;
 use super::tighten::{Loosened, at_least, at_most, loosened, no_less, same};
 use super::trust::Keyring;
@@ -118,6 +119,10 @@ pub struct WrittenRule {
     /// Or the team whose members may, as `github:ORGANISATION/SLUG`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<Handle>,
+    /// Or the owners of the paths that differ between what is live and the
+    /// release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codeowners: Option<Codeowners>,
 }
 
 /// The parts of an `approval` do not go together.
@@ -133,7 +138,7 @@ pub enum Malformed {
     #[error("`approval.people` names `{0}` twice")]
     Person(Name),
     /// None, or several.
-    #[error("the rule `{0}` needs exactly one of `people` and `team`")]
+    #[error("the rule `{0}` needs exactly one of `people`, `team` and `codeowners`")]
     Group(Name),
 }
 
@@ -193,10 +198,11 @@ impl TryFrom<WrittenRule> for Rule {
     type Error = Malformed;
 
     fn try_from(written: WrittenRule) -> Result<Self, Malformed> {
-        let group = match (written.people, written.team) {
-            (Some(people), None) => Group::People(each_once(people)?),
-            (None, Some(team)) => Group::Team(team),
-            (_, _) => return Err(Malformed::Group(written.name)),
+        let group = match (written.people, written.team, written.codeowners) {
+            (Some(people), None, None) => Group::People(each_once(people)?),
+            (None, Some(team), None) => Group::Team(team),
+            (None, None, Some(owners)) => Group::Codeowners(owners),
+            (_, _, _) => return Err(Malformed::Group(written.name)),
         };
         Ok(Self {
             name: written.name,
@@ -208,16 +214,18 @@ impl TryFrom<WrittenRule> for Rule {
 
 impl From<Rule> for WrittenRule {
     fn from(rule: Rule) -> Self {
-        let (mut people, mut team) = (None, None);
+        let (mut people, mut team, mut codeowners) = (None, None, None);
         match rule.group {
             Group::People(named) => people = Some(named.into_iter().collect()),
             Group::Team(named) => team = Some(named),
+            Group::Codeowners(owners) => codeowners = Some(owners),
         }
         Self {
             name: rule.name,
             quorum: rule.quorum,
             people,
             team,
+            codeowners,
         }
     }
 }
@@ -305,7 +313,8 @@ impl Approval {
         let reachable = |rule: &Rule| {
             let people = rule.group.named().len();
             let enough = usize::try_from(rule.quorum).is_ok_and(|quorum| quorum <= people);
-            rule.quorum > 0 && (enough || rule.group.is_looked_up())
+            let looked_up = rule.group.is_looked_up() && people == 0;
+            rule.quorum > 0 && (enough || looked_up)
         };
         if !self.rules.iter().all(reachable) {
             return fault(
@@ -313,6 +322,7 @@ impl Approval {
                 "has to be at least 1 and at most the number of people",
             );
         }
+        group::check_owners(&self.rules, self.overlap())?;
         if self
             .min_look
             .is_some_and(|look| look >= self.expires.unwrap_or(DEFAULT_EXPIRY))
@@ -404,7 +414,10 @@ fn tighter(policy: &Rule, local: Rule, of: usize) -> Result<Rule, Loosened> {
         }
         // Who is in another group can change, and so who would be asked.
         (policy, local) if policy == local => {}
-        (_, _) => return Err(loosened(&field("team"), "the same group", "another")),
+        (policy, local) => {
+            let one = if policy.is_looked_up() { policy } else { local };
+            return Err(loosened(&field(one.key()), "the same group", "another"));
+        }
     }
     let quorum = at_least(&field("quorum"), Some(policy.quorum), Some(local.quorum))?;
     Ok(Rule {
@@ -448,6 +461,12 @@ mod tests {
             ("{ rules: [{ name: x, quorum: 0, team: 'github:acme/x' }] }".to_owned(), "approval.quorum"),
             ("{ rules: [{ name: x, quorum: 1, team: 'gitlab:acme/x' }] }".to_owned(), "github:OWNER/NAME"),
             ("{ quorum: 1, team: 'github:acme/x' }".to_owned(), "team"),
+            ("{ rules: [{ name: x, quorum: 1, codeowners: {} }] }".to_owned(), "repository"),
+            ("{ rules: [{ name: x, quorum: 1, codeowners: { repository: 'gitlab:a/b' } }] }".to_owned(), "github:OWNER/NAME"),
+            ("{ rules: [{ name: x, quorum: 1, codeowners: { repository: 'github:a/b', at: HEAD } }] }".to_owned(), "at"),
+            ("{ rules: [{ name: x, quorum: 2, codeowners: { repository: 'github:a/b', unowned: [a] } }] }".to_owned(), "approval.quorum"),
+            ("{ rules: [{ name: x, quorum: 1, codeowners: { repository: 'github:a/b' } }], distinct: true }".to_owned(), "distinct"),
+            ("{ rules: [{ name: x, quorum: 1, codeowners: { repository: 'github:a/b' } }, { name: x.1, quorum: 1, people: [a] }] }".to_owned(), "another rule"),
         ];
         for (approval, word) in cases {
             let error = read(&approval).unwrap_err();

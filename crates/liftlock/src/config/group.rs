@@ -1,4 +1,5 @@
-//! Where the members of a group are written: in the rule, or in a team on a forge.
+//! Where the members of a group are written: in the rule, in a team on a
+//! forge, or in the file with the owners of what changed.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +7,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::approval::Rule;
 use crate::approval::forge::Forge;
+use crate::approval::seats::Overlap;
 use crate::name::Name;
 
 /// The longest owner or name on a forge, in bytes: GitHub takes 39 and 100.
@@ -19,16 +22,31 @@ pub enum Group {
     People(BTreeSet<Name>),
     /// In a team: those of its members whose accounts `people:` names.
     Team(Handle),
+    /// In CODEOWNERS: the owners of the paths that changed.
+    Codeowners(Codeowners),
+}
+
+/// The owners of the paths that differ between what is live and the release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Codeowners {
+    /// The repository, as `github:OWNER/NAME`.
+    pub repository: Handle,
+    /// Who may where a path has no owner; default nobody, so that such a
+    /// release is not asked about.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unowned: BTreeSet<Name>,
 }
 
 impl Group {
-    /// Who belongs to it where nothing has to be looked up; of other groups
-    /// nobody.
+    /// Whom the rule itself names.
     #[must_use]
     pub fn named(&self) -> BTreeSet<Name> {
         match self {
             Self::People(people) => people.clone(),
             Self::Team(_) => BTreeSet::new(),
+            Self::Codeowners(codeowners) => codeowners.unowned.clone(),
         }
     }
 
@@ -37,9 +55,45 @@ impl Group {
     pub const fn is_looked_up(&self) -> bool {
         match self {
             Self::People(_) => false,
-            Self::Team(_) => true,
+            Self::Team(_) | Self::Codeowners(_) => true,
         }
     }
+
+    /// The key it is written with.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::People(_) => "people",
+            Self::Team(_) => "team",
+            Self::Codeowners(_) => "codeowners",
+        }
+    }
+}
+
+/// Refuses rules that could not be told from those which a rule by CODEOWNERS
+/// becomes; the error names the field.
+pub(super) fn check_owners(rules: &[Rule], overlap: Overlap) -> Result<(), (&'static str, String)> {
+    const LONGEST: usize = 48;
+    let fault = |why: &str| Err(("approval.codeowners", why.to_owned()));
+    for rule in rules {
+        let Group::Codeowners(_) = rule.group else {
+            continue;
+        };
+        let prefix = format!("{}.", rule.name);
+        if rule.name.as_str().len() > LONGEST {
+            return fault("needs a rule with a name of at most 48 letters");
+        }
+        if rules
+            .iter()
+            .any(|other| other.name.as_str().starts_with(&prefix))
+        {
+            return fault("becomes rules whose names begin as that of another rule");
+        }
+        if overlap == Overlap::Distinct {
+            return fault("does not go with `distinct`: who owns much would count once");
+        }
+    }
+    Ok(())
 }
 
 /// Something below an owner on a forge, such as the team `github:acme/security`.

@@ -181,6 +181,18 @@ impl Keyring {
         found.map(|(name, _)| name)
     }
 
+    /// The person who has an address, in any case; nobody for other texts.
+    #[must_use]
+    pub fn addressed(&self, address: &str) -> Option<&Name> {
+        let wanted = address.trim();
+        let found = self.people.iter().find(|(_, person)| {
+            let mut emails = person.emails.iter();
+            emails.any(|email| email.trim().eq_ignore_ascii_case(wanted))
+        });
+        let is_address = wanted.find('@').is_some_and(|at| at > 0);
+        found.filter(|_| is_address).map(|(name, _)| name)
+    }
+
     /// Everybody whom an entry means: by id, e-mail or account, in any case,
     /// also as git writes it, `Alice <alice@example.org>`.
     #[must_use]

@@ -145,6 +145,12 @@ pub enum ParseError {
     /// A word that could mean anything.
     #[error("GitHub answers with the permission `{0}`, which this version does not know")]
     Permission(String),
+    /// A folder, a link, or a repository inside this one.
+    #[error("GitHub shows a `{0}` where a file has to be")]
+    NoFile(String),
+    /// Cut off, or written in another way.
+    #[error("GitHub does not show the file as it is")]
+    Content,
     /// About nobody.
     #[error("GitHub answers with the permission of nobody")]
     Nobody,
@@ -152,7 +158,15 @@ pub enum ParseError {
 
 impl Explain for ParseError {
     fn kind(&self) -> failure::Kind {
-        failure::Kind::Upstream
+        match self {
+            Self::NoFile(_) => failure::Kind::Invalid,
+            Self::Json(_)
+            | Self::Permission(_)
+            | Self::State(_)
+            | Self::Graph(_)
+            | Self::Content
+            | Self::Nobody => failure::Kind::Upstream,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Answers that people give on a forge: whoever judges vouches for what the
 //! forge showed, and everything else is counted again from the text itself.
 
+pub mod compared;
 pub mod github;
 pub mod review;
 mod said;

@@ -275,6 +275,7 @@ fn an_approval_is_counted_again_from_what_the_forge_showed() {
             rule: Some(&ruled_approval()),
             policy: policy.digest,
             release: &asked.release,
+            live: None,
             signers: &[key(4)],
             verifier: &CHECK,
         };

@@ -6,7 +6,7 @@ use liftlock::digest::Digest;
 
 use super::call::{Call, Reply};
 use super::state::State;
-use super::{OWNER, REPOSITORY, deployments, issues, people, pulls, runs};
+use super::{OWNER, REPOSITORY, deployments, issues, people, pulls, runs, trees};
 use crate::http::Answer;
 use crate::wire::Request;
 
@@ -191,6 +191,8 @@ fn inside(state: &mut State, call: &Call, method: &str, path: &[&str]) -> Reply 
         ("DELETE", ["issues", "comments", id]) => issues::delete(state, id),
         ("GET", ["pulls", number]) => pulls::read(state, number),
         ("GET", ["commits", sha]) => pulls::one(state, sha),
+        ("GET", ["compare", range]) => trees::compare(state, range),
+        ("GET", ["contents", path @ ..]) => trees::contents(state, call, path),
         ("GET", ["pulls", number, "commits"]) => pulls::commits(state, call, number),
         ("GET", ["pulls", number, "reviews"]) => pulls::reviews(state, call, number),
         ("GET", ["actions", "runs", id]) => runs::read(state, id),

@@ -14,6 +14,7 @@ mod render;
 mod runs;
 mod state;
 mod teams;
+mod trees;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

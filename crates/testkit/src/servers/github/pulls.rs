@@ -171,7 +171,7 @@ fn found<'a>(state: &'a State, number: &str) -> Option<(u64, &'a Pull)> {
     Some((number, pull))
 }
 
-fn commit(state: &State, commit: &Commit) -> Value {
+pub(super) fn commit(state: &State, commit: &Commit) -> Value {
     let sha = &commit.sha;
     let url = format!("{}/repos/{OWNER}/{REPOSITORY}/commits/{sha}", state.base);
     let person = |id: Option<u64>| {

@@ -7,6 +7,7 @@ use liftlock::time::Time;
 use serde_json::Value;
 
 use super::gate::{Counts, Issued, Token, Window};
+use super::trees::Tree;
 use crate::http::Answer;
 
 /// 2026-11-26T12:00:00Z, in seconds since 1970.
@@ -26,6 +27,7 @@ pub struct State {
     /// Team → the team above it.
     pub(super) above: BTreeMap<String, String>,
     pub(super) invited: BTreeSet<(String, u64)>,
+    pub(super) trees: BTreeMap<String, Tree>,
     pub(super) issues: BTreeMap<u64, Issue>,
     pub(super) comments: BTreeMap<u64, Comment>,
     pub(super) runs: BTreeMap<u64, Run>,
@@ -126,6 +128,7 @@ impl State {
             teams: BTreeMap::new(),
             above: BTreeMap::new(),
             invited: BTreeSet::new(),
+            trees: BTreeMap::new(),
             issues: BTreeMap::new(),
             comments: BTreeMap::new(),
             runs: BTreeMap::new(),
