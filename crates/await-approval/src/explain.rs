@@ -8,6 +8,7 @@ use liftlock::verdict::Verdict;
 use serde::Serialize;
 
 use crate::gather::{self, Judged};
+use crate::kept::Effect;
 use crate::settings::{Recorded, Settings};
 use crate::{args, render};
 
@@ -29,7 +30,7 @@ struct Detail<'a> {
 }
 
 pub(crate) fn explain(args: &args::Explain, settings: &Settings) -> Result<Report, Failure> {
-    let judged = gather::judged(&args.about, settings)?;
+    let judged = gather::judged(&args.about, settings, Effect::None)?;
     let conditions = conditions(&judged, &args.about.reference()?);
     let request = &judged.asked.request;
     let detail = Detail {

@@ -8,6 +8,8 @@ use liftlock::approval::decide::{Evidence, Judgement, decide};
 use liftlock::approval::forge::Event;
 use liftlock::approval::form::Signed;
 use liftlock::approval::policy::Policy;
+use liftlock::approval::predicate::Latency;
+use liftlock::approval::sight::Sightings;
 use liftlock::approval::{Closed, LARGEST_ANSWER, MOST_ANSWERS, request, signer};
 use liftlock::bundle::Bundle;
 use liftlock::crypto::PublicKey;
@@ -25,8 +27,9 @@ use liftlock_io::{clock, evidence, file};
 
 use crate::args::About;
 use crate::groups::{self, For, Subject};
+use crate::kept::Effect;
 use crate::settings::Settings;
-use crate::{forge, kept, live};
+use crate::{forge, kept, live, sight};
 
 /// Everything about one request, judged.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(crate) struct Judged {
     /// The answers on a forge that were understood.
     pub(crate) events: Vec<Event>,
     pub(crate) judgement: Judgement,
+    /// When request and answers were first seen, where that is kept.
+    pub(crate) seen: Option<Sightings>,
     /// The release that is live, where the approval rests on it.
     pub(crate) live: Option<Digest>,
     /// How the request ended before, if it did.
@@ -46,8 +51,22 @@ pub(crate) struct Judged {
     pub(crate) at: Time,
 }
 
+impl Judged {
+    /// How long people took so far.
+    pub(crate) fn latency(&self) -> Latency {
+        Latency {
+            first_seen_at: self.seen.as_ref().map(|seen| seen.request),
+            ..Latency::of(&self.asked.request, &self.judgement, self.at)
+        }
+    }
+}
+
 /// Reads request, answers and signatures, and judges.
-pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failure> {
+pub(crate) fn judged(
+    about: &About,
+    settings: &Settings,
+    effect: Effect,
+) -> Result<Judged, Failure> {
     let asked = kept::read(&about.reference()?, settings)?;
     let policy = settings.policy(&asked.request.environment, &about.rule)?;
     let (found, mut heard) = answers(&asked, &about.answer, settings)?;
@@ -81,15 +100,17 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         .excluding(&asked.release.release, &signers)
         .separating(&asked.request.actors)
         .asked_at(asked.request.place.as_ref());
-    let end = match settings.state()? {
-        Some(state) => kept::end(&asked, state.as_ref())?,
-        None => None,
-    };
     let at = clock::now();
+    let (mut end, mut seen) = (None, None);
+    if let Some(state) = settings.state()? {
+        end = kept::end(&asked, state.as_ref())?;
+        seen = Some(sight::note(&asked, &heard, state.as_ref(), (effect, at))?);
+    }
     let evidence = Evidence {
         asked: &asked,
         answers: &heard,
         withdrawn: end.as_ref().is_some_and(Closed::denies),
+        seen: seen.as_ref(),
     };
     let mut judgement = decide(&policy, &evidence, at);
     if let Some(end) = end.as_ref().filter(|end| end.denies())
@@ -105,6 +126,7 @@ pub(crate) fn judged(about: &About, settings: &Settings) -> Result<Judged, Failu
         answers: known,
         events,
         judgement,
+        seen,
         end,
         at,
     })

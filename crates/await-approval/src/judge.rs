@@ -19,6 +19,7 @@ use liftlock_io::verify::Local;
 use liftlock_io::{attest, evidence, file};
 
 use crate::gather::{self, Judged};
+use crate::kept::Effect;
 use crate::settings::{Recorded, Settings};
 use crate::{args, deployment, kept, notify, render};
 
@@ -29,7 +30,7 @@ pub(crate) fn judge(
 ) -> Result<Report, Failure> {
     notify::named(args.notify.as_deref())?;
     let signer = args.key.as_deref().map(Private::open).transpose()?;
-    let judged = gather::judged(&args.about, settings)?;
+    let judged = gather::judged(&args.about, settings, Effect::of(session))?;
     if let Some(signer) = &signer {
         may_judge(signer.public_key(), &judged, settings)?;
     }
@@ -101,7 +102,8 @@ fn approve(judged: &Judged, signer: &Private) -> Result<Bundle, Failure> {
         judged.at,
     )?
     .with_events(judged.events.clone())
-    .with_groups(judged.policy.groups.clone());
+    .with_groups(judged.policy.groups.clone())
+    .with_sightings(judged.seen.clone());
     let bundle = attest::attest(signer, &approval.statement(&asked.release)?)?;
     counts(&bundle, judged, signer)?;
     Ok(bundle)
@@ -228,6 +230,10 @@ fn note(
     };
     let why = judgement.why.clone();
     record.detail.insert("why".to_owned(), why.into());
+    let latency = serde_json::to_value(judged.latency());
+    record
+        .detail
+        .extend(latency.map(|told| ("latency".to_owned(), told)));
     record.id = outcome(judged, approval);
     ledger.append(&record)?;
     Ok(Recorded::Yes)

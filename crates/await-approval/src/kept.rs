@@ -9,13 +9,14 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::json;
 use liftlock::state::Document;
 use liftlock::time::Time;
+use liftlock_io::cli::Session;
 use liftlock_io::store::{Put, Store, Swap};
 use liftlock_io::{asked, file};
 
 use crate::settings::Settings;
 
 /// Each lost round means that another writer won.
-const ROUNDS: usize = 10;
+pub(crate) const ROUNDS: usize = 10;
 
 /// Reads a request by its digest, or from a file.
 pub(crate) fn read(reference: &str, settings: &Settings) -> Result<Identified, Failure> {
@@ -93,6 +94,17 @@ pub(crate) fn remember(
 pub(crate) enum Effect {
     Write,
     None,
+}
+
+impl Effect {
+    /// Nothing is written by a dry run.
+    pub(crate) const fn of(session: &Session) -> Self {
+        if session.dry_run {
+            Self::None
+        } else {
+            Self::Write
+        }
+    }
 }
 
 /// The request that a pointer leads to, while an answer to it still matters.
@@ -183,7 +195,7 @@ pub(crate) fn close(asked: &Identified, end: &Closed, state: &dyn Store) -> Resu
     Err(busy(&key))
 }
 
-fn busy(key: &str) -> Failure {
+pub(crate) fn busy(key: &str) -> Failure {
     let message = format!("`{key}` is busy: other writers came first {ROUNDS} times");
     Failure::new(Kind::Upstream, message).with_hint("run the same command again")
 }

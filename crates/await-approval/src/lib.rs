@@ -19,6 +19,7 @@ mod request;
 mod resume;
 mod run;
 mod settings;
+mod sight;
 mod wait;
 mod withdraw;
 

@@ -235,7 +235,7 @@ pub(crate) fn judged(judged: &Judged, approval: Option<&Bundle>, reference: &str
     let (asked, judgement) = (&judged.asked, &judged.judgement);
     let request = &asked.request;
     let approval = approval.map(Bundle::digest);
-    let latency = Latency::of(request, judgement, judged.at);
+    let latency = judged.latency();
     let detail = Outcome {
         request: asked.digest,
         release: &request.release,

@@ -263,11 +263,7 @@ fn remember(
     let Some(state) = settings.state()? else {
         return Ok(wanted);
     };
-    let effect = if session.dry_run {
-        kept::Effect::None
-    } else {
-        kept::Effect::Write
-    };
+    let effect = kept::Effect::of(session);
     let now = wanted.request.made_at;
     kept::remember(wanted, state.as_ref(), (effect, now))
 }

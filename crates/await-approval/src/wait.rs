@@ -7,6 +7,7 @@ use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::github::{Watch, until_decided};
 
+use crate::kept::Effect;
 use crate::settings::Settings;
 use crate::{args, forge, gather, judge, kept, notify};
 
@@ -23,7 +24,7 @@ pub(crate) fn wait(
     let mut watch = Watch::new(&github, &place.at, asked.request.made_at);
     let until = settings.deadline.min(asked.request.expires_at);
     let decided = until_decided(&mut watch, until, || {
-        let judged = gather::judged(&args.about, settings)?;
+        let judged = gather::judged(&args.about, settings, Effect::of(session))?;
         let open = judged.judgement.verdict == Verdict::Pending;
         Ok::<_, Failure>((!open).then_some(()))
     })?;

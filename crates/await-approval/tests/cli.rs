@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use liftlock::approval::answer::{Answer, Say};
+use liftlock::approval::sight::Sightings;
 use liftlock::approval::{Closed, recheck, request};
 use liftlock::attestation;
 use liftlock::bundle::Bundle;
@@ -14,6 +15,7 @@ use liftlock::config::trust::{DatedKey, Keyring, Person, Role, Trusted};
 use liftlock::digest::Digest;
 use liftlock::name::Name;
 use liftlock::signature::Artifact;
+use liftlock::span::Span;
 use liftlock::state::Document;
 use liftlock::statement::Subject;
 use liftlock_io::key::{self, Private};
@@ -424,6 +426,61 @@ fn a_yes_needs_its_time_and_its_ticket() {
     world.told(0, &[&again[..], &["--comment", "see OPS-7"]].concat());
     let told = world.judge(0, &request);
     assert_eq!(told["detail"]["judgement"]["ticket"], "OPS-7");
+}
+
+#[test]
+fn an_answer_was_made_not_later_than_it_was_seen() {
+    let world = World::bare();
+    world.demand("{ quorum: 1, people: [alice], min-look: 60s }");
+    let request = world.ask("shop-1.json");
+    let asked = world.request(&request);
+    // A clock that is ahead, as far as two honest ones may differ.
+    let ahead = asked.request.made_at.after(Span::seconds(61));
+    let said = Answer::to(&asked, name("alice"), Say::Yes, ahead);
+    world.forge(&said, "alice", "ahead.json");
+    let key = private("judge");
+    let args = [
+        "judge",
+        "--request",
+        &request,
+        "--answer",
+        "ahead.json",
+        "--key",
+        &key,
+    ];
+    let seen = |told: &Value| told["detail"]["latency"]["first_seen_at"].clone();
+    let first = world.told(13, &args);
+    assert_eq!(reasons(&first), ["too-soon"]);
+    let again = world.told(13, &args);
+    assert_eq!(seen(&again), seen(&first));
+    assert!(seen(&first).is_string());
+    // Whoever has another look changes nothing of that.
+    let explain = ["explain", "--request", &request, "--answer", "ahead.json"];
+    assert_eq!(world.told(13, &explain)["verdict"], "pending");
+    let hex = request.strip_prefix("sha256:").unwrap();
+    let kept = world.path(&format!(
+        ".liftlock/state/approvals/shop/production/{hex}.seen.json"
+    ));
+    let kept: Sightings = serde_json::from_slice(&fs::read(kept).unwrap()).unwrap();
+    assert_eq!((seen(&first), kept.answers.len()), (json!(kept.request), 1));
+}
+
+#[test]
+fn a_dry_run_sees_nothing_first() {
+    let world = World::configured();
+    let request = world.ask("shop-1.json");
+    world.told(13, &["judge", "--request", &request, "--dry-run"]);
+    let hex = request.strip_prefix("sha256:").unwrap();
+    let kept = world.path(&format!(
+        ".liftlock/state/approvals/shop/production/{hex}.seen.json"
+    ));
+    assert!(!kept.exists());
+    for person in ["alice", "bob"] {
+        assert_eq!(world.answer(&request, person, person, "--yes").code, 0);
+    }
+    let told = world.judge(0, &request);
+    assert!(kept.exists());
+    assert!(told["detail"]["latency"]["first_seen_at"].is_string());
 }
 
 #[test]

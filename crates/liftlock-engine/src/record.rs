@@ -3,7 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use liftlock::approval::{Closed, closed_key};
+use liftlock::attestation;
+use liftlock::bundle::Bundle;
+use liftlock::digest::Digest;
 use liftlock::failure::{self, Failure};
+use liftlock::json;
 use liftlock::plan::{Action, Kind as PlanKind, Step};
 use liftlock::record::{Id, Kind, Record};
 use liftlock::release::Reference;
@@ -12,6 +17,7 @@ use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 
 use liftlock_io::random;
+use serde_json::Value;
 
 use crate::outcome::Outcome;
 use crate::pace::Pace;
@@ -30,12 +36,43 @@ impl World {
     /// Fails when the ledger cannot be written; the same call again is safe.
     pub fn emit(&self, run: &Run, emitted: &mut Emitted) -> Result<(), Failure> {
         for record in self.records(run) {
-            if !emitted.0.contains(&record.id) {
-                self.ledger.append(&record)?;
-                emitted.0.insert(record.id);
+            if emitted.0.contains(&record.id) {
+                continue;
             }
+            let id = record.id.clone();
+            self.ledger.append(&self.with_latency(record, run))?;
+            emitted.0.insert(id);
         }
         Ok(())
+    }
+
+    /// The record of a beginning with how long people took to approve it, where
+    /// that can be read: it permits nothing, and nothing waits for it.
+    fn with_latency(&self, mut record: Record, run: &Run) -> Record {
+        let began = record.kind == Kind::PromotionStarted;
+        let latency = run.plan.approval.filter(|_| began);
+        let latency = latency.and_then(|request| self.latency(&request, run));
+        record
+            .detail
+            .extend(latency.map(|told| ("approval_latency".to_owned(), told)));
+        record
+    }
+
+    fn latency(&self, request: &Digest, run: &Run) -> Option<Value> {
+        let key = closed_key(&self.rules.service, &self.environment.name, request);
+        let closed = self.state.get(&key).ok()??;
+        let closed: Closed = json::parse(&closed.bytes).ok()?;
+        let found = self.evidence.list(&run.plan.release.digest).ok()?;
+        let approval = found
+            .iter()
+            .find(|item| Some(item.digest) == closed.approval)?;
+        let claimed = attestation::claimed(&Bundle::parse(&approval.bytes).ok()?).ok()?;
+        let mut latency = claimed.predicate().get("latency")?.clone();
+        let used = run.plan.made_at.to_string();
+        latency
+            .as_object_mut()?
+            .insert("used_at".to_owned(), used.into());
+        Some(latency)
     }
 
     fn records(&self, run: &Run) -> Vec<Record> {

@@ -65,4 +65,29 @@ fn what_was_approved_is_promoted_by_the_request_without_its_file() {
     let told = house.expect(0, "promote", &args).unwrap().json().unwrap();
     assert_eq!(told["verdict"], "pass", "{told}");
     assert_ne!(house.state()["live"]["release"]["id"], "shop-1");
+    // The record of the beginning tells how long people took.
+    let began = ledger(&house);
+    let began = began
+        .iter()
+        .find(|text| text.contains("approval_latency"))
+        .unwrap();
+    for part in ["asked_at", "first_seen_at", "first_answered_at", "used_at"] {
+        assert!(began.contains(part), "{part}: {began}");
+    }
+}
+
+/// The text of every file below the ledger.
+fn ledger(house: &House) -> Vec<String> {
+    let (mut texts, mut open) = (Vec::new(), vec![house.path(".liftlock/ledger")]);
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                texts.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    texts
 }

@@ -75,6 +75,7 @@ pub(crate) fn approve(stage: &Stage, release: &release::Identified, people: &[&s
         asked: &asked,
         answers: &heard,
         withdrawn: false,
+        seen: None,
     };
     let now = stage.clock.now();
     let judgement = decide(&policy, &evidence, now);

@@ -119,7 +119,7 @@ pub(super) fn count(
     let mut people: BTreeMap<Name, Vec<Counted>> = BTreeMap::new();
     let mut refused: BTreeMap<Digest, NotCounted> = BTreeMap::new();
     for heard in evidence.answers {
-        match judge(policy, evidence.asked, heard, now) {
+        match judge(policy, evidence, heard, now) {
             Ok(new) => people.entry(new.person.clone()).or_default().push(new),
             Err(why) => drop(refused.insert(why.bundle, why)),
         }
@@ -191,10 +191,11 @@ fn superseded(kept: &Counted, lost: &Counted) -> NotCounted {
 
 fn judge(
     policy: &Policy,
-    asked: &request::Identified,
+    evidence: &Evidence<'_>,
     heard: &Heard,
     now: Time,
 ) -> Result<Counted, NotCounted> {
+    let asked = evidence.asked;
     let (answer, key, bundle) = match heard {
         Heard::Proved {
             answer,
@@ -215,9 +216,12 @@ fn judge(
             });
         }
     };
+    let made_by = evidence
+        .seen
+        .map_or(answer.made_at, |seen| seen.made_by(&bundle, answer.made_at));
     fits(asked, answer)
         .and_then(|()| in_time(&asked.request, answer, now))
-        .and_then(|()| looked(policy, &asked.request, answer))
+        .and_then(|()| looked(policy, &asked.request, answer, made_by))
         .and_then(|()| may(policy, &asked.request, answer, now))
         .and_then(|()| key.map_or(Ok(()), |key| owns(policy, &answer.person, key, now)))
         .map_err(|(reason, why)| NotCounted {
@@ -268,16 +272,27 @@ fn in_time(request: &Request, answer: &Answer, now: Time) -> Result<(), Refusal>
     }
 }
 
-/// A no counts at any time.
-fn looked(policy: &Policy, request: &Request, answer: &Answer) -> Result<(), Refusal> {
+/// A no counts at any time. Of a yes the time counts at which it was made at the
+/// latest: its maker's clock can be ahead by accident or on purpose.
+fn looked(
+    policy: &Policy,
+    request: &Request,
+    answer: &Answer,
+    made_by: Time,
+) -> Result<(), Refusal> {
     let from = policy.counts_from(request.made_at);
     // Where no time is demanded, two honest clocks may still differ.
     let at_once = from == request.made_at;
-    if at_once || answer.answer == Say::No || answer.made_at >= from {
+    if at_once || answer.answer == Say::No || made_by >= from {
         return Ok(());
     }
+    let seen = if made_by < answer.made_at {
+        format!(", first seen at {made_by}")
+    } else {
+        String::new()
+    };
     let text = format!(
-        "made at {}, and a yes counts from {from}: {} has to answer again",
+        "made at {}{seen}, and a yes counts from {from}: {} has to answer again",
         answer.made_at, answer.person
     );
     Err((Reason::TooSoon, text))

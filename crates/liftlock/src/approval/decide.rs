@@ -10,6 +10,7 @@ use super::count::{Counted, NotCounted, count};
 use super::policy::Policy;
 use super::request::{self, Request};
 use super::seats::{Overlap, Rule, Seats};
+use super::sight::Sightings;
 use super::ticket::Ticket;
 use crate::name::Name;
 use crate::time::Time;
@@ -24,6 +25,8 @@ pub struct Evidence<'a> {
     pub answers: &'a [Heard],
     /// Whether the request was denied before or taken back.
     pub withdrawn: bool,
+    /// When the request and its answers were first seen, where that is kept.
+    pub seen: Option<&'a Sightings>,
 }
 
 /// The outcome over all answers.
@@ -292,6 +295,7 @@ mod tests {
             asked: &asked,
             answers,
             withdrawn: false,
+            seen: None,
         };
         decide(&policy(), &evidence, at(clock))
     }
@@ -403,6 +407,7 @@ mod tests {
             asked: &asked,
             answers: &answers,
             withdrawn,
+            seen: None,
         };
         let end = asked.request.expires_at;
         let after = end.after(crate::span::Span::seconds(1));
@@ -444,6 +449,7 @@ mod tests {
                 asked: &asked,
                 answers: &answers,
                 withdrawn: false,
+                seen: None,
             };
             let judgement = decide(&policy(), &evidence, at("12:00"));
             assert_eq!(judgement.verdict, Fail, "{message}");
@@ -468,6 +474,7 @@ mod tests {
             asked: &asked,
             answers: &answers,
             withdrawn: false,
+            seen: None,
         };
         let judgement = decide(&policy(), &evidence, at("12:00"));
         assert_eq!(judgement.verdict, Pending);
@@ -482,6 +489,7 @@ mod tests {
             asked: &asked,
             answers: &answers,
             withdrawn: false,
+            seen: None,
         };
         let reason = |policy: &Policy| {
             let judgement = decide(policy, &evidence, at("12:00"));
@@ -541,6 +549,7 @@ mod tests {
             asked,
             answers: &answers,
             withdrawn: false,
+            seen: None,
         };
         decide(policy, &evidence, at("12:00"))
     }
@@ -599,6 +608,36 @@ mod tests {
     }
 
     #[test]
+    fn a_yes_with_a_clock_ahead_counts_from_when_it_was_seen() {
+        let mut policy = policy();
+        policy.approval.min_look = Some(crate::span::Span::seconds(1_800));
+        let asked = request();
+        let answers = [
+            heard(&answer("alice", Say::Yes, "10:31"), 1),
+            heard(&answer("bob", Say::Yes, "10:31"), 2),
+        ];
+        let judge = |seen: Option<&Sightings>| {
+            let evidence = Evidence {
+                asked: &asked,
+                answers: &answers,
+                withdrawn: false,
+                seen,
+            };
+            decide(&policy, &evidence, at("12:00"))
+        };
+        assert_eq!(judge(None).verdict, Pass);
+        let late = Sightings::of(at("10:01")).noting(&answers, at("11:00"));
+        assert_eq!(judge(Some(&late)).verdict, Pass);
+        // Bob's is of a time at which it was there already for long.
+        let early = Sightings::of(at("10:01")).noting(&answers[1..], at("10:02"));
+        let judgement = judge(Some(&early.noting(&answers, at("11:00"))));
+        assert_eq!(judgement.verdict, Pending);
+        let reasons: Vec<Reason> = judgement.not_counted.iter().map(|one| one.reason).collect();
+        assert_eq!(reasons, [Reason::TooSoon]);
+        assert!(judgement.not_counted[0].why.contains("first seen at"));
+    }
+
+    #[test]
     fn whoever_starts_the_run_does_not_approve_it() {
         let judged = |actors: Vec<Actor>, known: Option<bool>| {
             let mut wanted = wanted();
@@ -637,6 +676,7 @@ mod tests {
                 asked: &asked,
                 answers,
                 withdrawn: false,
+                seen: None,
             };
             decide(&policy, &evidence, at("12:00"))
         };
@@ -681,6 +721,7 @@ mod tests {
                 asked: &asked,
                 answers: &answers,
                 withdrawn: false,
+                seen: None,
             };
             decide(&policy, &evidence, at("12:00"))
         };
@@ -726,6 +767,7 @@ mod tests {
             asked: &asked,
             answers,
             withdrawn: false,
+            seen: None,
         };
         decide(policy, &evidence, at(clock))
     }

@@ -76,6 +76,7 @@ fn no_sequence_of_four_passes_without_two_different_eligible_yes_and_no_no() {
             asked: &asked,
             answers: &answers,
             withdrawn: false,
+            seen: None,
         };
         let judgement = decide(&policy, &evidence, at("12:00"));
         assert_eq!(judgement.verdict, expected(&worths), "{picks:?}");
@@ -102,6 +103,7 @@ fn every_subset_gives_the_same_judgement_forwards_and_backwards() {
                 asked: &asked,
                 answers,
                 withdrawn: false,
+                seen: None,
             };
             decide(&policy, &evidence, at("12:00"))
         };

@@ -182,6 +182,7 @@ fn nobody_counts_by_a_team_who_was_not_asked_or_left_it() {
             asked: &asked,
             answers: &heard,
             withdrawn: false,
+            seen: None,
         };
         let judge = |groups| decide(&world.policy(&approval, groups), &evidence, at("12:00"));
         let judgement = judge(Some(seen(case.members)));
@@ -226,6 +227,7 @@ fn a_judge_that_claims_a_pass_by_a_team_is_counted_again_by_what_it_saw() {
             asked: &asked,
             answers: &[],
             withdrawn: false,
+            seen: None,
         };
         let mut claimed = decide(&world.policy(&approval, None), &evidence, at("12:00"));
         claimed.verdict = Verdict::Pass;

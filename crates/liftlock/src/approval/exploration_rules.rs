@@ -316,6 +316,7 @@ fn no_choice_of_answers_passes_by_rules_and_delegation_unless_it_was_earned() {
                 asked: &world.asked,
                 answers: &answers,
                 withdrawn: case.withdrawn,
+                seen: None,
             };
             let judgement = decide(&policy, &evidence, clock(case.now));
             let wanted = expected(case, &picked);
@@ -358,6 +359,7 @@ fn a_judge_that_claims_a_pass_is_believed_only_where_it_was_earned() {
                 asked: &world.asked,
                 answers: &[],
                 withdrawn: false,
+                seen: None,
             };
             let mut claimed = decide(&world.policy(), &evidence, clock(case.now));
             claimed.verdict = Verdict::Pass;

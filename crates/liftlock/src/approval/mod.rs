@@ -14,6 +14,7 @@ pub mod predicate;
 pub mod recheck;
 pub mod request;
 pub mod seats;
+pub mod sight;
 pub mod signer;
 pub mod ticket;
 pub mod tighter;
@@ -65,6 +66,16 @@ pub fn request_key(service: &Name, environment: &Name, request: &Digest) -> Stri
 pub fn closed_key(service: &Name, environment: &Name, request: &Digest) -> String {
     format!(
         "{}{}.closed.json",
+        folder(service, environment),
+        request.hex()
+    )
+}
+
+/// The key of when a request and its answers were first seen.
+#[must_use]
+pub fn seen_key(service: &Name, environment: &Name, request: &Digest) -> String {
+    format!(
+        "{}{}.seen.json",
         folder(service, environment),
         request.hex()
     )

@@ -7,6 +7,7 @@ use super::forge::Event;
 use super::form::Signed;
 use super::groups::Groups;
 use super::request::{self, Request};
+use super::sight::Sightings;
 use crate::digest::Digest;
 use crate::predicate::{APPROVAL, Ruling};
 use crate::release;
@@ -37,6 +38,9 @@ pub struct Approval {
     /// Who belonged to the groups of the rules, as the judge saw it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Groups>,
+    /// When a judge first saw the request and its answers, where that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Sightings>,
     /// Who counted, who did not, and why.
     pub judgement: Judgement,
     /// How long people took.
@@ -50,6 +54,9 @@ pub struct Approval {
 pub struct Latency {
     /// When they were asked.
     pub asked_at: Time,
+    /// When a judge first saw the request, where that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen_at: Option<Time>,
     /// When the first answer that counts was made, by that person's clock;
     /// absent where nobody says when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +74,7 @@ impl Latency {
         let known = answered.filter(|at| *at != request.made_at);
         Self {
             asked_at: request.made_at,
+            first_seen_at: None,
             first_answered_at: known.min(),
             decided_at,
         }
@@ -103,6 +111,7 @@ impl Approval {
             answers,
             events: Vec::new(),
             groups: None,
+            seen: None,
             latency: Latency::of(request, &judgement, now),
             judgement,
         })
@@ -119,6 +128,14 @@ impl Approval {
     #[must_use]
     pub fn with_groups(mut self, groups: Option<Groups>) -> Self {
         self.groups = groups;
+        self
+    }
+
+    /// The same with when request and answers were first seen.
+    #[must_use]
+    pub fn with_sightings(mut self, seen: Option<Sightings>) -> Self {
+        self.latency.first_seen_at = seen.as_ref().map(|seen| seen.request);
+        self.seen = seen;
         self
     }
 

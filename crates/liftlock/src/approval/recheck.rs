@@ -111,6 +111,7 @@ pub fn count_again(
         asked: &asked,
         answers: &answers,
         withdrawn: false,
+        seen: approval.seen.as_ref(),
     };
     let again = decide(&policy, &evidence, approval.ruling.made_at);
     if again.verdict == Verdict::Pass {
@@ -337,6 +338,7 @@ mod tests {
             asked: &asked,
             answers: &heard,
             withdrawn: false,
+            seen: None,
         };
         let judgement = decide(&policy(), &evidence, at("11:00"));
         Approval::new(&asked, bundles, judgement, at("11:00")).unwrap()

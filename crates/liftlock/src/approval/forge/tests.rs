@@ -78,6 +78,7 @@ fn judged(
         asked,
         answers: &answers,
         withdrawn: false,
+        seen: None,
     };
     decide(policy, &evidence, at("12:00"))
 }
@@ -110,6 +111,7 @@ fn one_person_with_a_key_and_an_account_is_one_person() {
         asked: &asked,
         answers: &[told, signed],
         withdrawn: false,
+        seen: None,
     };
     let judgement = decide(&policy, &evidence, at("12:00"));
     assert_eq!(judgement.verdict, Verdict::Pending);
