@@ -1,5 +1,7 @@
 //! Deployments, and rules that a run waits for.
 
+use serde_json::Value;
+
 use super::*;
 
 const TEXT: &str = "waits for people";
