@@ -33,7 +33,7 @@ people:
 environments:
   production:
     requires: [approval]
-    approval: { quorum: 2, people: [alice, bob] }
+    approval: { quorum: 2, people: [alice, bob], at: ['github:acme/shop'] }
 ";
 
 struct World {
