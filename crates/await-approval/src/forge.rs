@@ -90,7 +90,7 @@ pub(crate) fn place(
 
 /// Refuses a repository that the policy does not name.
 pub(crate) fn named(repository: &str, policy: &Policy) -> Result<(), Failure> {
-    let Some(why) = policy.misplaced(Forge::Github, repository) else {
+    let Some(why) = policy.approval.misplaced(Forge::Github, repository) else {
         return Ok(());
     };
     Err(Failure::new(Kind::Invalid, why).with_hint(

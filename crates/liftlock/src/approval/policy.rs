@@ -12,7 +12,6 @@ use super::request::Place;
 use super::seats::Rule;
 use crate::ci::{Actor, Did};
 use crate::config::approval::Approval;
-use crate::config::place::Repository;
 use crate::config::trust::{DatedKey, Keyring};
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
@@ -225,15 +224,6 @@ impl Policy {
         Some(format!(
             "{unknown} had a part in the run that asks and is nobody of `people`"
         ))
-    }
-
-    /// Why nothing can pass that was asked in this repository, if so: the
-    /// request names it, and whoever made the request may own another one.
-    #[must_use]
-    pub fn misplaced(&self, forge: Forge, repository: &str) -> Option<String> {
-        let repository = Repository::on(forge, repository);
-        (!self.approval.admits(&repository))
-            .then(|| format!("the policy does not let people be asked in {repository}"))
     }
 
     /// From when on a yes counts to what was asked at a time.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::group;
 pub use super::group::Group;
 use super::group::{Codeowners, Handle};
-use super::place::Repository;
+use super::place::{Repository, fewer};
 use super::tighten::{Loosened, at_least, at_most, loosened, no_less, same};
 use super::trust::Keyring;
 use crate::approval::DEFAULT_EXPIRY;
@@ -280,19 +280,6 @@ impl Approval {
         self.rules.iter().any(|rule| rule.group.is_looked_up())
     }
 
-    /// What an account has to be allowed for its answers to count.
-    #[must_use]
-    pub fn least(&self) -> Permission {
-        self.permission.unwrap_or(LEAST)
-    }
-
-    /// Whether people may be asked in a repository on a forge.
-    #[must_use]
-    pub fn admits(&self, repository: &Repository) -> bool {
-        let named = self.at.as_ref();
-        named.is_some_and(|named| named.contains(repository))
-    }
-
     /// Whether nobody may count in two rules.
     #[must_use]
     pub fn overlap(&self) -> seats::Overlap {
@@ -379,25 +366,6 @@ pub(super) fn tighten(policy: &Approval, local: Approval) -> Result<Approval, Lo
         )?,
         expires: at_most("approval.expires", Some(longest), local.expires)?,
     })
-}
-
-/// Where the policy names no repository, the file may name none either.
-fn fewer(
-    policy: Option<&BTreeSet<Repository>>,
-    local: Option<BTreeSet<Repository>>,
-) -> Result<Option<BTreeSet<Repository>>, Loosened> {
-    let Some(local) = local else {
-        return Ok(policy.cloned());
-    };
-    let known = |one: &&Repository| policy.is_some_and(|policy| policy.contains(*one));
-    match local.iter().find(|one| !known(one)) {
-        Some(other) => Err(loosened(
-            "approval.at",
-            "without it",
-            format!("with {other}"),
-        )),
-        None => Ok(Some(local)),
-    }
 }
 
 fn tighter(policy: &Rule, local: Rule, of: usize) -> Result<Rule, Loosened> {

@@ -1,11 +1,15 @@
-//! Repositories on a forge, as a policy names them: `github:acme/shop`.
+//! Where a policy lets people be asked on a forge, and what they have to be
+//! allowed there. Repositories are named like `github:acme/shop`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::forge::Forge;
+use super::approval::Approval;
+use super::tighten::{Loosened, loosened};
+use crate::approval::forge::{Forge, LEAST, Permission};
 
 /// A repository on a forge. Forges take names in any case, so two that differ
 /// only in it are one.
@@ -62,6 +66,43 @@ impl FromStr for Repository {
         } else {
             Err(wrong())
         }
+    }
+}
+
+impl Approval {
+    /// What an account has to be allowed for its answers to count.
+    #[must_use]
+    pub fn least(&self) -> Permission {
+        self.permission.unwrap_or(LEAST)
+    }
+
+    /// Why nothing can pass that was asked in this repository, if so: the
+    /// request names it, and whoever made the request may own another one.
+    #[must_use]
+    pub fn misplaced(&self, forge: Forge, repository: &str) -> Option<String> {
+        let repository = Repository::on(forge, repository);
+        let named = self.at.as_ref();
+        (!named.is_some_and(|named| named.contains(&repository)))
+            .then(|| format!("the policy does not let people be asked in {repository}"))
+    }
+}
+
+/// Where the policy names no repository, the file may name none either.
+pub(super) fn fewer(
+    policy: Option<&BTreeSet<Repository>>,
+    local: Option<BTreeSet<Repository>>,
+) -> Result<Option<BTreeSet<Repository>>, Loosened> {
+    let Some(local) = local else {
+        return Ok(policy.cloned());
+    };
+    let known = |one: &&Repository| policy.is_some_and(|policy| policy.contains(*one));
+    match local.iter().find(|one| !known(one)) {
+        Some(other) => Err(loosened(
+            "approval.at",
+            "without it",
+            format!("with {other}"),
+        )),
+        None => Ok(Some(local)),
     }
 }
 
