@@ -3,5 +3,6 @@
 
 mod demo;
 mod empty_folder;
+mod forges;
 mod kill;
 mod real_parts;

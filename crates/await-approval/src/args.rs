@@ -11,6 +11,7 @@ use liftlock::span::Span;
 use liftlock_io::cli::{Arguments, Globals};
 
 use crate::forge::{self, Issue};
+use crate::gitlab::{self, Deploying, Thread};
 
 /// Ask people about a release, and turn a quorum of answers into a signed approval
 #[derive(Debug, clap::Parser)]
@@ -50,7 +51,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("place").args(["github", "github_reviews", "github_run"]))]
+#[command(group = clap::ArgGroup::new("place").args(["github", "github_reviews", "github_run", "gitlab", "gitlab_deployment"]))]
 pub(crate) struct Request {
     /// release.json of the release that people are asked about
     #[arg(long, value_name = "FILE", required_unless_present = "artifact")]
@@ -94,6 +95,14 @@ pub(crate) struct Request {
     /// Show how the request stands as a deployment of this repository
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github_deployment: Option<String>,
+
+    /// Ask in a note of this issue, or with `!` of this merge request, and count answers there
+    #[arg(long, value_name = "GROUP/NAME#NUMBER")]
+    pub(crate) gitlab: Option<Thread>,
+
+    /// Count the approvals that this deployment waits for
+    #[arg(long, value_name = "GROUP/NAME:NUMBER")]
+    pub(crate) gitlab_deployment: Option<Deploying>,
 
     /// Write the request to this file as well
     #[arg(long, value_name = "FILE")]
@@ -241,14 +250,24 @@ pub(crate) struct Resume {
     #[arg(long, value_name = "NAME", requires = "protection_rule")]
     pub(crate) protected_environment: Option<String>,
 
-    /// Branch that the workflow runs on
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "main",
-        requires = "workflow"
-    )]
-    pub(crate) branch: String,
+    /// Branch that the workflow, or on GitLab the pipeline, runs on; default main
+    #[arg(long, value_name = "NAME", conflicts_with = "protection_rule")]
+    pub(crate) branch: Option<String>,
+
+    /// On GitLab: start this job, which waits for that, instead of a pipeline
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["workflow", "branch", "inputs", "protection_rule"])]
+    pub(crate) job: Option<u64>,
+
+    /// On GitLab: tell the pipeline by inputs, for projects that take no variables
+    #[arg(long, conflicts_with_all = ["workflow", "protection_rule"])]
+    pub(crate) inputs: bool,
+}
+
+impl Resume {
+    /// The branch that what is started runs on.
+    pub(crate) fn branch(&self) -> &str {
+        self.branch.as_deref().unwrap_or("main")
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -264,13 +283,17 @@ pub(crate) struct About {
     #[arg(
         long,
         value_name = "DIGEST|FILE",
-        required_unless_present = "github_event"
+        required_unless_present_any = ["github_event", "gitlab_event"]
     )]
     pub(crate) request: Option<String>,
 
     /// The request that the new comment or review answers in `GITHUB_EVENT_PATH`
     #[arg(long, conflicts_with = "request")]
     pub(crate) github_event: bool,
+
+    /// The request that the new note answers in `TRIGGER_PAYLOAD`
+    #[arg(long, conflicts_with_all = ["request", "github_event"])]
+    pub(crate) gitlab_event: bool,
 
     /// File with a signed answer, beside those in the evidence store
     #[arg(long, value_name = "FILE")]
@@ -292,6 +315,7 @@ impl About {
     pub(crate) fn reference(&self) -> Result<String, Failure> {
         match &self.request {
             Some(request) => Ok(request.clone()),
+            None if self.gitlab_event => Ok(gitlab::of_event()?.to_string()),
             None => Ok(forge::of_event()?.to_string()),
         }
     }

@@ -1,6 +1,5 @@
 //! `doctor`: whether stores, people and keys are fit for approvals.
 
-use liftlock::approval::forge::Forge;
 use liftlock::config::approval::Group;
 use liftlock::config::effective::{Environment, Rules};
 use liftlock::config::requirement::What;
@@ -129,11 +128,9 @@ fn rule(environment: &Environment, rules: &Rules, session: &Session) -> Result<S
     };
     let keys = rules.trust.people_keys(session.started);
     let has_account = |name: &Name| {
-        if rule.at.is_none() {
-            return false;
-        }
         let person = rules.trust.people.get(name);
-        person.is_some_and(|person| person.has_account(Forge::Github))
+        let mut places = rule.at.iter().flatten();
+        places.any(|place| person.is_some_and(|person| person.has_account(&place.instance())))
     };
     let people = rule.people();
     let without: Vec<&str> = people

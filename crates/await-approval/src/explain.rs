@@ -2,6 +2,7 @@
 
 use liftlock::approval::answer::Say;
 use liftlock::approval::decide::Judgement;
+use liftlock::approval::request::{Noteable, Spot};
 use liftlock::failure::Failure;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
@@ -37,6 +38,7 @@ pub(crate) fn explain(args: &args::Explain, settings: &Settings) -> Result<Repor
         conditions: &conditions,
         judgement: &judged.judgement,
     };
+    let spot = request.place.as_ref().map(|place| &place.at);
     let report = Report::new(
         "explain",
         judged.judgement.verdict,
@@ -45,7 +47,7 @@ pub(crate) fn explain(args: &args::Explain, settings: &Settings) -> Result<Repor
     .with_detail(&detail)
     .with_output("request", judged.asked.digest.to_string())
     .with_output("still-needed", judged.judgement.still_needed.to_string())
-    .with_human(human(&conditions, &judged.judgement))
+    .with_human(human(&conditions, &judged.judgement, spot))
     .with_scope(
         Some(request.service.clone()),
         Some(request.environment.clone()),
@@ -134,7 +136,7 @@ fn ticket(judged: &Judged, reference: &str) -> Option<Condition> {
     })
 }
 
-fn human(conditions: &[Condition], judgement: &Judgement) -> String {
+fn human(conditions: &[Condition], judgement: &Judgement, spot: Option<&Spot>) -> String {
     let mut lines: Vec<String> = Vec::new();
     for one in conditions {
         let mark = if one.met { "ok" } else { "NOT MET" };
@@ -147,6 +149,14 @@ fn human(conditions: &[Condition], judgement: &Judgement) -> String {
     }
     if conditions.iter().all(|one| one.met) && judgement.verdict != Verdict::Pass {
         lines.push(format!("NOT MET {}", judgement.why));
+    }
+    if let Some(Spot::Notes {
+        on: Noteable::MergeRequest,
+        ..
+    }) = spot
+    {
+        let why = "they name no release, only the commit that was the newest one";
+        lines.push(format!("ignored approvals of the merge request: {why}"));
     }
     for one in &judgement.not_counted {
         let who = one.who.as_ref().map_or("somebody", |name| name.as_str());

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use liftlock::approval::forge::{Event, Forge, Said, github, said};
+use liftlock::approval::forge::{Event, Forge, Instance, Said, github, said};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Place, Spot};
 use liftlock::ci::{self, Actor, Did, System};
@@ -15,10 +15,10 @@ use liftlock_io::github::GitHub;
 use liftlock_io::{env, file};
 
 use crate::settings::Settings;
-use crate::{args, question};
+use crate::{args, gitlab, question};
 
 /// The most bytes of an event that started a workflow: GitHub's own limit is 25 MB.
-const LARGEST_PAYLOAD: u64 = 32 * 1024 * 1024;
+pub(crate) const LARGEST_PAYLOAD: u64 = 32 * 1024 * 1024;
 
 /// An issue or pull request, as `OWNER/NAME#NUMBER`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,9 @@ pub(crate) fn place(
     release: &Release,
     (policy, settings): (&Policy, &Settings),
 ) -> Result<Asking, Failure> {
+    if let Some(asking) = gitlab::place(args, (policy, settings))? {
+        return Ok(asking);
+    }
     let flags = [&args.github, &args.github_reviews, &args.github_run];
     let Some(issue) = flags.into_iter().flatten().next() else {
         return Ok(Asking::default());
@@ -90,7 +93,7 @@ pub(crate) fn place(
 
 /// Refuses a repository that the policy does not name.
 pub(crate) fn named(repository: &str, policy: &Policy) -> Result<(), Failure> {
-    let Some(why) = policy.approval.misplaced(Forge::Github, repository) else {
+    let Some(why) = policy.approval.misplaced(&Forge::Github.into(), repository) else {
         return Ok(());
     };
     Err(Failure::new(Kind::Invalid, why).with_hint(
@@ -133,7 +136,7 @@ pub(crate) fn actors(
     let actors = ci::merged(session.ci.actors.clone(), more);
     let numbered = |actor: &Actor| {
         let mut names = actor.known_as.iter();
-        names.any(|name| Forge::Github.number(name).is_some())
+        names.any(|name| Instance::from(Forge::Github).number(name).is_some())
     };
     let again = |actor: &&Actor| actor.did == Did::ReRan && !numbered(actor);
     if session.ci.system != System::GitHub || actors.iter().find(again).is_none() {
@@ -157,7 +160,7 @@ pub(crate) fn actors(
 pub(crate) fn placed(asked: &Identified) -> Result<&Place, Failure> {
     asked.request.place.as_ref().ok_or_else(|| {
         Failure::new(Kind::Usage, "the request names no place on a forge")
-            .with_hint("ask with `--github OWNER/NAME#NUMBER`")
+            .with_hint("ask with `--github OWNER/NAME#NUMBER` or `--gitlab GROUP/NAME#NUMBER`")
     })
 }
 
@@ -179,11 +182,14 @@ pub(crate) fn ask(
     let Some(place) = &asked.request.place else {
         return Ok(None);
     };
+    let text = question::below(asked, place);
+    if place.forge == Forge::Gitlab {
+        return gitlab::ask((asked, place), (age, &text), settings);
+    }
     let github = open(&place.repository, settings)?;
     let Some(issue) = place.at.issue() else {
         return Ok(asked.request.run_url.clone());
     };
-    let text = question::below(asked, &place.at);
     let comment = match age {
         Age::New => github.write(issue, &text)?,
         Age::Old => github.ask(issue, asked, &text)?,
@@ -200,6 +206,9 @@ pub(crate) fn events(
     let Some(place) = &asked.request.place else {
         return Ok(Vec::new());
     };
+    if place.forge == Forge::Gitlab {
+        return gitlab::events((asked, place), keyring, settings);
+    }
     let github = open(&place.repository, settings)?;
     Ok(github.events(&place.at, asked, keyring)?)
 }

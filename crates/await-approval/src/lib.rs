@@ -8,6 +8,7 @@ mod explain;
 mod forge;
 mod gate;
 mod gather;
+mod gitlab;
 mod groups;
 mod judge;
 mod kept;

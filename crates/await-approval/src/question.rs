@@ -1,15 +1,17 @@
 //! What people read when they are asked: below an issue or pull request, and in
 //! the summary of the run that asks.
 
-use liftlock::approval::request::{Identified, Spot};
+use liftlock::approval::answer::Say;
+use liftlock::approval::forge::{Forge, line};
+use liftlock::approval::request::{Identified, Place, Spot};
 use liftlock::ci::github::escape_markdown;
 use liftlock::name::Name;
 
 /// The text that people see. It is the same for the same request, so that it
 /// is found again, and holds nothing of others that is not escaped.
-pub(crate) fn below(asked: &Identified, spot: &Spot) -> String {
-    let how = match spot {
-        Spot::Comments { .. } | Spot::Gates { .. } => {
+pub(crate) fn below(asked: &Identified, place: &Place) -> String {
+    let how = match &place.at {
+        Spot::Comments { .. } | Spot::Gates { .. } | Spot::Notes { .. } | Spot::Deployment { .. } => {
             "Answer with a comment whose first line is exactly one of these; a reason may stand below. \
              An edited comment does not count."
                 .to_owned()
@@ -21,6 +23,7 @@ pub(crate) fn below(asked: &Identified, spot: &Spot) -> String {
         ),
     };
     let (request, digest) = (&asked.request, asked.digest);
+    let [yes, no] = [Say::Yes, Say::No].map(|say| line(place.forge, say, &digest));
     let artifacts = request.release.artifacts.iter();
     let artifacts: String = artifacts
         .map(|(name, digest)| format!("| {} | `{digest}` |\n", escape_markdown(name.as_str())))
@@ -34,7 +37,7 @@ pub(crate) fn below(asked: &Identified, spot: &Spot) -> String {
         "**May {} go to {}?** {rules}, until {}.\n\n\
          | artifact | digest |\n|---|---|\n| release | `{}` |\n{artifacts}\n\
          {how}\n\n\
-         ```\n/approve {digest}\n```\n```\n/deny {digest}\n```\n\n\
+         ```\n{yes}\n```\n```\n{no}\n```\n\n\
          <!-- liftlock-request: {digest} -->",
         escape_markdown(&request.release.id),
         escape_markdown(request.environment.as_str()),
@@ -44,16 +47,17 @@ pub(crate) fn below(asked: &Identified, spot: &Spot) -> String {
 }
 
 /// The lines that answer, where no question is written that has them.
-fn to_copy(asked: &Identified) -> String {
+pub(crate) fn to_copy(asked: &Identified) -> String {
     let place = asked.request.place.as_ref();
-    if place.is_none_or(|place| place.at.issue().is_some()) {
+    let Some(place) = place.filter(|place| place.at.issue().is_none()) else {
         return String::new();
-    }
-    let digest = asked.digest;
-    format!(
-        "Review the environments that the run waits for, with one of these as the comment:\n\n\
-         ```\n/approve {digest}\n```\n```\n/deny {digest}\n```\n"
-    )
+    };
+    let what = match place.forge {
+        Forge::Github => "Review the environments that the run waits for",
+        Forge::Gitlab => "Approve or reject the deployment",
+    };
+    let [yes, no] = [Say::Yes, Say::No].map(|say| line(place.forge, say, &asked.digest));
+    format!("{what}, with one of these as the comment:\n\n```\n{yes}\n```\n```\n{no}\n```\n")
 }
 
 /// How to answer, for the summary of the run.

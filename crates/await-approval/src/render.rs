@@ -90,7 +90,8 @@ pub(crate) fn requested(
     let told = asked_lines(asked, policy);
     let here = page.as_ref();
     let here = here.map_or_else(String::new, |page| format!("answer:  {page}\n"));
-    let human = format!("{told}\n{here}answer:  {answer_with}\njudge:   {judge_with}\n");
+    let copy = question::to_copy(asked);
+    let human = format!("{told}\n{here}answer:  {answer_with}\njudge:   {judge_with}\n{copy}");
     let summary = question::here(asked, &answer_with, page.as_deref());
     let rules = request.rules.iter();
     let quorums = rules.fold(0_u32, |sum, rule| sum.saturating_add(rule.quorum));

@@ -3,15 +3,17 @@
 //! that waits for the rule of our App is told the outcome itself.
 
 use liftlock::approval::Closed;
+use liftlock::approval::forge::Forge;
 use liftlock::approval::request::Place;
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::settings::{Recorded, Settings};
-use crate::{args, forge, gate, kept};
+use crate::{args, forge, gate, gitlab, kept};
 
 /// What the workflow is told: names to look up, nothing to believe.
 #[derive(Serialize)]
@@ -50,10 +52,11 @@ pub(crate) fn resume(
         release: request.release.digest.to_string(),
     };
     let named = args.protected_environment.as_deref();
-    let gate = args.protection_rule.map(|run| {
-        let environment = named.unwrap_or(request.environment.as_str());
-        (place, run, environment)
-    });
+    let environment = named.unwrap_or(request.environment.as_str());
+    let gate = args.protection_rule.map(|run| (place, run, environment));
+    if gate.is_some() {
+        has_rules(place)?;
+    }
     if !session.dry_run {
         match (verdict, &end, gate) {
             (Verdict::Pass, Some(end), Some(gate)) => {
@@ -86,17 +89,37 @@ pub(crate) fn resume(
     Ok(settings.label(report, Recorded::No))
 }
 
+fn has_rules(place: &Place) -> Result<(), Failure> {
+    if place.forge == Forge::Github {
+        return Ok(());
+    }
+    let message = "only GitHub has rules of Apps, and people were asked elsewhere";
+    Err(Failure::new(Kind::Usage, message).with_hint("leave `--protection-rule` out"))
+}
+
 fn start(
     args: &args::Resume,
     place: &Place,
     payload: &Payload,
     settings: &Settings,
 ) -> Result<(), Failure> {
-    let github = forge::open(&place.repository, settings)?;
     let payload = serde_json::to_value(payload)
         .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    let Value::Object(fields) = &payload else {
+        return Err(Failure::new(Kind::Bug, "what is told has no names"));
+    };
+    if place.forge == Forge::Gitlab {
+        return gitlab::resume(args, place, (fields, settings));
+    }
+    let other = args.job.is_some() || args.inputs;
+    if other || (args.branch.is_some() && args.workflow.is_none()) {
+        let message =
+            "a request on GitHub is resumed by `--event`, or by `--workflow` and `--branch`";
+        return Err(Failure::new(Kind::Usage, message).with_hint("leave the other flags out"));
+    }
+    let github = forge::open(&place.repository, settings)?;
     match &args.workflow {
-        Some(file) => github.dispatch_workflow((file, &args.branch), &payload)?,
+        Some(file) => github.dispatch_workflow((file, args.branch()), &payload)?,
         None => github.dispatch(&args.event, &payload)?,
     }
     Ok(())

@@ -1,11 +1,13 @@
 //! `wait`: judges whenever something new is said on the forge, for jobs that
 //! cannot be started by an answer.
 
+use liftlock::approval::forge::Forge;
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
-use liftlock_io::github::{Watch, until_decided};
+use liftlock_io::forge::until_decided;
+use liftlock_io::{github, gitlab};
 
 use crate::kept::Effect;
 use crate::settings::Settings;
@@ -20,14 +22,24 @@ pub(crate) fn wait(
     let reference = args.about.reference()?;
     let asked = kept::read(&reference, settings)?;
     let place = forge::placed(&asked)?;
-    let github = forge::open(&place.repository, settings)?;
-    let mut watch = Watch::new(&github, &place.at, asked.request.made_at);
     let until = settings.deadline.min(asked.request.expires_at);
-    let decided = until_decided(&mut watch, until, || {
+    let judge_once = || {
         let judged = gather::judged(&args.about, settings, Effect::of(session))?;
         let open = judged.judgement.verdict == Verdict::Pending;
         Ok::<_, Failure>((!open).then_some(()))
-    })?;
+    };
+    let decided = match place.forge {
+        Forge::Github => {
+            let github = forge::open(&place.repository, settings)?;
+            let mut watch = github::Watch::new(&github, &place.at, asked.request.made_at);
+            until_decided(&mut watch, until, judge_once)?
+        }
+        Forge::Gitlab => {
+            let gitlab = crate::gitlab::open(place, settings)?;
+            let mut watch = gitlab::Watch::new(&gitlab, &place.at)?;
+            until_decided(&mut watch, until, judge_once)?
+        }
+    };
     session.check()?;
     if decided.is_none() && settings.deadline < asked.request.expires_at {
         let message = "the time given by `--timeout` is over, and the answers are not enough";

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 /// Variables that hold secrets of ours whoever runs us.
-const ALWAYS: [&str; 13] = [
+const ALWAYS: [&str; 15] = [
     "COSIGN_PASSWORD",
     "LIFTLOCK_DATADOG_API_KEY",
     "LIFTLOCK_DATADOG_APP_KEY",
     "LIFTLOCK_GITHUB_TOKEN",
+    "LIFTLOCK_GITLAB_TOKEN",
+    "LIFTLOCK_GITLAB_TRIGGER_TOKEN",
     "LIFTLOCK_GRAPHITE_BASIC",
     "LIFTLOCK_GRAPHITE_TOKEN",
     "LIFTLOCK_INFLUXDB_BASIC",

@@ -14,10 +14,14 @@ pub mod clock;
 pub mod env;
 pub mod evidence;
 pub mod file;
+#[cfg(feature = "forge")]
+pub mod forge;
 #[cfg(feature = "git")]
 pub mod git;
-#[cfg(feature = "github")]
+#[cfg(feature = "forge")]
 pub mod github;
+#[cfg(feature = "forge")]
+pub mod gitlab;
 pub mod haproxy;
 #[cfg(feature = "sign")]
 pub mod hash;

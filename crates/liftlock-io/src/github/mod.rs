@@ -6,15 +6,12 @@
 
 mod changes;
 mod deployment;
-mod error;
-mod page;
 mod reviews;
 mod run;
 mod teams;
 #[cfg(test)]
 mod tests;
 mod watch;
-mod wire;
 
 use std::collections::BTreeMap;
 
@@ -28,12 +25,12 @@ use liftlock::time::Time;
 use serde_json::json;
 
 pub use deployment::{Stage, Wanted};
-pub use error::Error;
 pub use run::Ruling;
-pub use watch::{Watch, until_decided};
-pub use wire::{Pace, Wire};
+pub use watch::Watch;
 
 use crate::env;
+use crate::forge::page;
+pub use crate::forge::{Error, Pace, Wire, until_decided};
 use crate::http::{Method, Options};
 
 /// The variables that hold the token; the first that is set is used.
@@ -65,7 +62,7 @@ impl GitHub {
     ) -> Result<Self, Error> {
         let base = env::var("GITHUB_API_URL").unwrap_or_else(|| PUBLIC.to_owned());
         let token = TOKENS.iter().find_map(|name| env::secret(name));
-        let token = token.ok_or(Error::NoToken)?;
+        let token = token.ok_or(Error::NoToken(Forge::Github))?;
         let wire = Wire::new((&base, &token), options, (deadline, Pace::real()))?;
         Self::new(wire, repository)
     }
@@ -243,6 +240,7 @@ impl GitHub {
             Spot::Comments { issue } => self.comment_events(*issue, asked, keyring),
             Spot::Reviews { pull, .. } => self.review_events(*pull, asked, keyring),
             Spot::Gates { run, .. } => self.gate_events(*run, asked, keyring),
+            Spot::Notes { .. } | Spot::Deployment { .. } => Err(Error::Foreign),
         }
     }
 

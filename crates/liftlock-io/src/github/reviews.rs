@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use liftlock::approval::forge::review::{self, Pull, Review};
-use liftlock::approval::forge::{Event, Said, github, said};
+use liftlock::approval::forge::{Event, Forge, Said, github, said};
 use liftlock::approval::request::Identified;
 use liftlock::config::trust::Keyring;
 use liftlock::time::Time;
@@ -53,6 +53,7 @@ impl GitHub {
         }
         match reviews.iter().find(|one| !found.contains_key(&one.node_id)) {
             Some(one) => Err(Error::Unknown {
+                forge: Forge::Github,
                 path: format!("graphql: {}", one.node_id),
             }),
             None => Ok(found),

@@ -22,6 +22,7 @@ use testkit::servers::Prism;
 use testkit::servers::github::{Commit as MadeCommit, GitHub as Fake, Token};
 
 use super::*;
+use crate::forge::{Watched as _, wire};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -1,20 +1,12 @@
-//! Waits for answers by asking whether there are any, ever more rarely.
-
-use std::time::Duration;
+//! Whether there are new answers.
 
 use liftlock::approval::SKEW;
 use liftlock::approval::request::Spot;
 use liftlock::time::Time;
 use url::Url;
 
-use super::wire::{between, later};
 use super::{Error, GitHub, earlier, page, seconds};
-use crate::random;
-
-/// Between two questions: the shortest, which also follows each change, and
-/// the longest.
-const SHORTEST: Duration = Duration::from_secs(10);
-const LONGEST: Duration = Duration::from_secs(120);
+use crate::forge::{Watched, Wire};
 
 /// Asks whether answers in one place are new or changed. The unchanged answer
 /// costs nothing of the token's limit.
@@ -34,6 +26,8 @@ enum List {
     Reviews { pull: String, page: usize },
     /// The reviews of a run, which come on one page.
     Gates { run: String },
+    /// What is on another forge.
+    Foreign,
 }
 
 impl<'a> Watch<'a> {
@@ -52,6 +46,7 @@ impl<'a> Watch<'a> {
             Spot::Gates { run, .. } => List::Gates {
                 run: run.to_string(),
             },
+            Spot::Notes { .. } | Spot::Deployment { .. } => List::Foreign,
         };
         Self {
             github,
@@ -59,13 +54,18 @@ impl<'a> Watch<'a> {
             etag: None,
         }
     }
+}
 
-    /// Whether anything changed since the last time; the first time always.
-    ///
-    /// # Errors
-    ///
-    /// Fails when GitHub does not say.
-    pub fn changed(&mut self) -> Result<bool, Error> {
+impl Watched for Watch<'_> {
+    fn wire(&self) -> &Wire {
+        self.github.wire()
+    }
+
+    fn forget(&mut self) {
+        self.etag = None;
+    }
+
+    fn changed(&mut self) -> Result<bool, Error> {
         let wire = self.github.wire();
         let mut new = false;
         loop {
@@ -86,11 +86,13 @@ impl<'a> Watch<'a> {
                     return Ok(new);
                 }
                 List::Reviews { page, .. } if *page < page::MOST_PAGES => *page += 1,
-                List::Reviews { .. } | List::Gates { .. } => return Ok(new),
+                List::Reviews { .. } | List::Gates { .. } | List::Foreign => return Ok(new),
             }
         }
     }
+}
 
+impl Watch<'_> {
     fn url(&self) -> Result<Url, Error> {
         let (github, wire) = (self.github, self.github.wire());
         match &self.list {
@@ -103,57 +105,7 @@ impl<'a> Watch<'a> {
                 page::first(wire, &path, &[("page", page.to_string())])
             }
             List::Gates { run } => wire.url(&github.path(&["actions", "runs", run, "approvals"])),
+            List::Foreign => Err(Error::Foreign),
         }
     }
-}
-
-/// Judges whenever the answers changed, until there is an outcome;
-/// nothing when the time is over first.
-///
-/// A failure that may pass is waited out: one bad answer in six hours is no
-/// reason to give up.
-///
-/// # Errors
-///
-/// Fails as `judge` does, and on what no waiting helps against.
-pub fn until_decided<T, E: From<Error>>(
-    watch: &mut Watch<'_>,
-    until: Time,
-    mut judge: impl FnMut() -> Result<Option<T>, E>,
-) -> Result<Option<T>, E> {
-    let wire = watch.github.wire();
-    let mut pause = SHORTEST;
-    loop {
-        match watch.changed() {
-            Ok(true) => {
-                if let Some(outcome) = judge()? {
-                    return Ok(Some(outcome));
-                }
-                pause = SHORTEST;
-            }
-            Ok(false) => pause = (pause * 3 / 2).min(LONGEST),
-            Err(error) if error.passes() => {
-                // Whatever was missed has to be looked at.
-                watch.etag = None;
-                pause = (pause * 3 / 2).min(LONGEST);
-            }
-            Err(error) => return Err(error.into()),
-        }
-        let now = wire.now();
-        if later(now, pause) > until || crate::stop::asked() {
-            return Ok(None);
-        }
-        wire.wait(jittered(pause).min(between(now, until)));
-    }
-}
-
-/// Up to a tenth longer, so that jobs that began together do not stay together.
-fn jittered(pause: Duration) -> Duration {
-    let tenth = u64::try_from(pause.as_millis() / 10).unwrap_or_default();
-    let letters = random::token().unwrap_or_default();
-    let digits = letters
-        .get(..8)
-        .and_then(|text| u64::from_str_radix(text, 16).ok());
-    let more = digits.unwrap_or_default() % tenth.max(1);
-    pause + Duration::from_millis(more)
 }

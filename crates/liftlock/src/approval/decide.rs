@@ -212,8 +212,11 @@ fn said(counted: &[Counted], what: Say) -> impl Iterator<Item = &Name> {
 /// Why the request itself cannot be judged by this policy, if so.
 fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
     let place = request.place.as_ref();
-    let misplaced =
-        place.and_then(|place| policy.approval.misplaced(place.forge, &place.repository));
+    let misplaced = place.and_then(|place| {
+        policy
+            .approval
+            .misplaced(&place.instance(), &place.repository)
+    });
     let longest = request.made_at.after(policy.longest());
     let text = if request.policy != policy.digest {
         "the policy changed since people were asked".to_owned()

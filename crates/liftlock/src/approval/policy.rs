@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::DEFAULT_EXPIRY;
-use super::forge::Forge;
+use super::forge::Instance;
 use super::groups::{self, Groups};
-use super::request::Place;
+use super::request::{Place, Spot};
 use super::seats::Rule;
 use crate::ci::{Actor, Did};
 use crate::config::approval::Approval;
@@ -36,7 +36,7 @@ pub struct Policy {
     /// Who of them may not, for this release, and why.
     pub excluded: BTreeMap<Name, Exclusion>,
     /// The forge where answers count as well, if there is one.
-    pub forge: Option<Forge>,
+    pub forge: Option<Instance>,
 }
 
 /// Why somebody may not approve a release.
@@ -149,18 +149,34 @@ impl Policy {
     }
 
     /// The rules for a place on a forge, where answers count as well: of nobody
-    /// who wrote the change there, by the number of the account.
+    /// who wrote the change there, by the number of the account or an address of
+    /// a commit, nor of whoever started a deployment that waits there.
     #[must_use]
     pub fn asked_at(mut self, place: Option<&Place>) -> Self {
         let Some(place) = place else {
             return self;
         };
-        self.forge = Some(place.forge);
-        for account in &place.authors {
-            if let Some(name) = self.keyring.account(place.forge, *account).cloned() {
-                self.excluded.insert(name, Exclusion::Author);
+        let instance = place.instance();
+        let person = |account: u64| self.keyring.account_at(&instance, account).cloned();
+        let authors = place.authors.iter();
+        let mut excluded: Vec<(Name, Exclusion)> = authors
+            .filter_map(|account| Some((person(*account)?, Exclusion::Author)))
+            .collect();
+        match &place.at {
+            Spot::Notes { addresses, .. } => {
+                let known = addresses
+                    .iter()
+                    .flat_map(|address| self.keyring.known_as(address));
+                excluded.extend(known.map(|name| (name, Exclusion::Author)));
             }
+            Spot::Deployment { starters, .. } => {
+                let known = starters.iter().filter_map(|account| person(*account));
+                excluded.extend(known.map(|name| (name, Exclusion::Triggered)));
+            }
+            Spot::Comments { .. } | Spot::Reviews { .. } | Spot::Gates { .. } => (),
         }
+        self.excluded.extend(excluded);
+        self.forge = Some(instance);
         self
     }
 
@@ -265,7 +281,8 @@ impl Policy {
             !self.excluded.contains_key(*name)
                 && person.is_some_and(|person| {
                     let mut keys = person.keys.iter().filter(|dated| dated.counts(now));
-                    let account = self.forge.is_some_and(|forge| person.has_account(forge));
+                    let forge = self.forge.as_ref();
+                    let account = forge.is_some_and(|forge| person.has_account(forge));
                     account || keys.any(|dated| dated.key.is_some())
                 })
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::forge::Forge;
+use super::forge::{Forge, Instance};
 use super::owners::{Compared, MOST_SETS};
 use super::seats::{Overlap, Rule};
 use crate::ci::{self, Actor};
@@ -133,6 +133,65 @@ pub enum Spot {
         /// The commit it runs on.
         commit: String,
     },
+    /// In notes of an issue or a merge request on GitLab.
+    Notes {
+        /// The installation; absent for `gitlab.com`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
+        /// What the notes are below.
+        on: Noteable,
+        /// Its number in the project.
+        number: u64,
+        /// The addresses that its commits carry: whose they are may not answer.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        addresses: BTreeSet<String>,
+    },
+    /// In approvals of a deployment on GitLab.
+    Deployment {
+        /// The installation; absent for `gitlab.com`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
+        /// The number of the deployment.
+        deployment: u64,
+        /// The accounts that started it, which may not answer.
+        starters: BTreeSet<u64>,
+    },
+}
+
+/// What notes are below on GitLab, which numbers the two apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Noteable {
+    /// An issue.
+    Issue,
+    /// A merge request.
+    MergeRequest,
+}
+
+impl Place {
+    /// The installation of the forge: an account's number means somebody only
+    /// there.
+    #[must_use]
+    pub fn instance(&self) -> Instance {
+        let host = match &self.at {
+            Spot::Comments { .. } | Spot::Reviews { .. } | Spot::Gates { .. } => None,
+            Spot::Notes { host, .. } | Spot::Deployment { host, .. } => host.clone(),
+        };
+        Instance {
+            forge: self.forge,
+            host,
+        }
+    }
+
+    /// Whether its forge has no such way to answer.
+    fn contradicts(&self) -> bool {
+        let forge = match self.at {
+            Spot::Comments { .. } | Spot::Reviews { .. } | Spot::Gates { .. } => Forge::Github,
+            Spot::Notes { .. } | Spot::Deployment { .. } => Forge::Gitlab,
+        };
+        self.forge != forge
+    }
 }
 
 impl Spot {
@@ -142,7 +201,8 @@ impl Spot {
         match self {
             Self::Comments { issue } => Some(*issue),
             Self::Reviews { pull, .. } => Some(*pull),
-            Self::Gates { .. } => None,
+            Self::Gates { .. } | Self::Deployment { .. } => None,
+            Self::Notes { number, .. } => Some(*number),
         }
     }
 
@@ -151,7 +211,10 @@ impl Spot {
     #[must_use]
     pub const fn tells_when(&self) -> bool {
         match self {
-            Self::Comments { .. } | Self::Reviews { .. } => true,
+            Self::Comments { .. }
+            | Self::Reviews { .. }
+            | Self::Notes { .. }
+            | Self::Deployment { .. } => true,
             Self::Gates { .. } => false,
         }
     }
@@ -250,6 +313,9 @@ impl Identified {
         }
         check(&request.rules)?;
         check_actors(&request.actors)?;
+        if request.place.as_ref().is_some_and(Place::contradicts) {
+            return Err(ParseError::Contradiction("place"));
+        }
         if request.expires_at <= request.made_at {
             return Err(ParseError::Contradiction("expires_at"));
         }

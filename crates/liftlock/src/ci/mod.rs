@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::approval::forge::Instance;
 use crate::report::Ending;
 
 /// A CI system that we write outputs for.
@@ -123,11 +124,7 @@ pub fn detect(lookup: &dyn Fn(&str) -> Option<String>) -> Run {
             url: lookup("CI_JOB_URL").or_else(|| lookup("CI_PIPELINE_URL")),
             actor: lookup("GITLAB_USER_LOGIN"),
             commit: lookup("CI_COMMIT_SHA"),
-            actors: triggered(&[
-                account("gitlab", lookup("GITLAB_USER_LOGIN")),
-                account("gitlab", lookup("GITLAB_USER_ID")),
-                lookup("GITLAB_USER_EMAIL"),
-            ]),
+            actors: gitlab_actors(lookup),
         }
     } else if lookup("JENKINS_URL").and(lookup("BUILD_ID")).is_some() {
         Run {
@@ -162,6 +159,22 @@ fn triggered(names: &[Option<String>]) -> Vec<Actor> {
     };
     let known = !actor.known_as.is_empty();
     known.then_some(actor).into_iter().collect()
+}
+
+/// On another installation than the public one with its host as well, as
+/// `people:` names accounts there.
+fn gitlab_actors(lookup: &dyn Fn(&str) -> Option<String>) -> Vec<Actor> {
+    let names = [lookup("GITLAB_USER_LOGIN"), lookup("GITLAB_USER_ID")];
+    let instance = lookup("CI_API_V4_URL").and_then(|api| Instance::gitlab(&api));
+    let there = instance.filter(|instance| instance.host.is_some());
+    let full = names.iter().flatten().map(|name| {
+        let there = there.as_ref();
+        there.map(|instance| instance.account(name))
+    });
+    let mut known: Vec<Option<String>> = full.collect();
+    known.extend(names.map(|name| account("gitlab", name)));
+    known.push(lookup("GITLAB_USER_EMAIL"));
+    triggered(&known)
 }
 
 /// `GITHUB_ACTOR` stays whoever started the first attempt, and
@@ -294,6 +307,13 @@ mod tests {
             gitlab.actors,
             [actor(Did::Triggered, &["gitlab:7", "a@shop.example"])]
         );
+        let own = with(&[
+            ("GITLAB_CI", "true"),
+            ("GITLAB_USER_ID", "7"),
+            ("CI_API_V4_URL", "https://gitlab.acme.example/api/v4"),
+        ]);
+        let both = ["gitlab:7", "gitlab:7@gitlab.acme.example"];
+        assert_eq!(own.actors, [actor(Did::Triggered, &both)]);
         assert!(with(&[("USER", "alice")]).actors.is_empty());
         let jenkins = [("JENKINS_URL", "http://j"), ("BUILD_ID", "1")];
         assert_eq!(with(Box::leak(Box::new(jenkins))).system, System::Jenkins);

@@ -172,9 +172,8 @@ impl From<Handle> for String {
 
 impl fmt::Display for Handle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.forge {
-            Forge::Github => write!(formatter, "github:{}/{}", self.owner, self.name),
-        }
+        let forge = self.forge.word();
+        write!(formatter, "{forge}:{}/{}", self.owner, self.name)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where a policy lets people be asked on a forge, and what they have to be
-//! allowed there. Repositories are named like `github:acme/shop`.
+//! allowed there. Repositories are named like `github:acme/shop`, and
+//! `gitlab:acme/back/shop@gitlab.example.com` on an installation of one's own.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::Approval;
 use super::tighten::{Loosened, loosened};
-use crate::approval::forge::{Forge, LEAST, Permission};
+use crate::approval::forge::{Forge, Instance, LEAST, Permission};
 
 /// A repository on a forge. Forges take names in any case, so two that differ
 /// only in it are one.
@@ -17,21 +18,38 @@ use crate::approval::forge::{Forge, LEAST, Permission};
 #[serde(try_from = "String", into = "String")]
 pub struct Repository {
     forge: Forge,
+    host: Option<String>,
     path: String,
 }
 
 impl Repository {
     /// The one at a path, whether or not there can be such a one.
     #[must_use]
-    pub fn on(forge: Forge, path: &str) -> Self {
-        let path = path.to_ascii_lowercase();
-        Self { forge, path }
+    pub fn on(instance: &Instance, path: &str) -> Self {
+        Self {
+            forge: instance.forge,
+            host: instance.host.as_ref().map(|host| host.to_ascii_lowercase()),
+            path: path.to_ascii_lowercase(),
+        }
+    }
+
+    /// The installation that it is on.
+    #[must_use]
+    pub fn instance(&self) -> Instance {
+        Instance {
+            forge: self.forge,
+            host: self.host.clone(),
+        }
     }
 }
 
 impl fmt::Display for Repository {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.forge.word(), self.path)
+        write!(formatter, "{}:{}", self.forge.word(), self.path)?;
+        match &self.host {
+            Some(host) => write!(formatter, "@{host}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -56,13 +74,18 @@ impl FromStr for Repository {
         let wrong = || ParseError(text.to_owned());
         let (forge, path) = text.split_once(':').ok_or_else(wrong)?;
         let forge = Forge::named(forge).ok_or_else(wrong)?;
+        let (path, instance) = match path.split_once('@') {
+            None => (path, Some(forge.into())),
+            Some((path, host)) => (path, Instance::at(forge, host)),
+        };
+        let instance = instance.ok_or_else(wrong)?;
         let plain = |part: &str| {
             let known = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
             !part.is_empty() && !part.starts_with('.') && part.chars().all(known)
         };
         let parts = path.split('/');
         if parts.clone().all(plain) && forge.has_depth(parts.count()) {
-            Ok(Self::on(forge, path))
+            Ok(Self::on(&instance, path))
         } else {
             Err(wrong())
         }
@@ -79,8 +102,8 @@ impl Approval {
     /// Why nothing can pass that was asked in this repository, if so: the
     /// request names it, and whoever made the request may own another one.
     #[must_use]
-    pub fn misplaced(&self, forge: Forge, repository: &str) -> Option<String> {
-        let repository = Repository::on(forge, repository);
+    pub fn misplaced(&self, instance: &Instance, repository: &str) -> Option<String> {
+        let repository = Repository::on(instance, repository);
         let named = self.at.as_ref();
         (!named.is_some_and(|named| named.contains(&repository)))
             .then(|| format!("the policy does not let people be asked in {repository}"))
@@ -108,7 +131,7 @@ pub(super) fn fewer(
 
 /// No repository on a forge.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no repository like `github:OWNER/NAME`")]
+#[error("`{0}` is no repository like `github:OWNER/NAME` or `gitlab:GROUP/NAME`")]
 pub struct ParseError(String);
 
 #[cfg(test)]
@@ -120,6 +143,16 @@ mod tests {
         let one: Repository = "github:Acme/Shop".parse().unwrap();
         assert_eq!(one.to_string(), "github:acme/shop");
         assert_eq!(one, "github:acme/shop".parse().unwrap());
+        let own: Repository = "gitlab:acme/back/Shop@GitLab.acme.example:8443"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            own.to_string(),
+            "gitlab:acme/back/shop@gitlab.acme.example:8443"
+        );
+        assert_ne!(own, "gitlab:acme/back/shop".parse().unwrap());
+        let public = "gitlab:acme/shop@gitlab.com".parse::<Repository>();
+        assert_eq!(public.unwrap(), "gitlab:acme/shop".parse().unwrap());
         for wrong in [
             "",
             "acme/shop",
@@ -130,6 +163,11 @@ mod tests {
             "github:acme/sh\u{43e}p",
             "github:*/*",
             "gitea:acme/shop",
+            "gitlab:shop",
+            "gitlab:acme/shop@",
+            "gitlab:acme/shop@a b",
+            "gitlab:acme/shop@a@b",
+            "github:acme/shop@github.acme.example",
         ] {
             assert!(wrong.parse::<Repository>().is_err(), "{wrong}");
         }

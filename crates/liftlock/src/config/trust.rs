@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ParseError;
 use super::validity;
 pub use super::validity::{DatedIdentity, DatedKey};
-use crate::approval::forge::Forge;
+use crate::approval::forge::{Forge, Instance};
 use crate::approval::form::NAMESPACE;
 use crate::ci;
 use crate::crypto::PublicKey;
@@ -45,7 +45,8 @@ pub struct Person {
     /// Addresses that commits carry, so that authors are recognised.
     pub emails: BTreeSet<String>,
     /// Accounts at a CI, by login or number, such as `github:583231`, so that
-    /// whoever starts a run is recognised.
+    /// whoever starts a run is recognised; on an installation of GitLab other
+    /// than `gitlab.com` with its host, as `gitlab:1234@gitlab.example.com`.
     pub accounts: BTreeSet<String>,
     /// Who may answer in this person's place, and when.
     pub delegates: Vec<Delegation>,
@@ -174,8 +175,14 @@ impl Keyring {
     /// The person whose account on a forge has this number.
     #[must_use]
     pub fn account(&self, forge: Forge, number: u64) -> Option<&Name> {
+        self.account_at(&forge.into(), number)
+    }
+
+    /// The person whose account on one installation of a forge has this number.
+    #[must_use]
+    pub fn account_at(&self, instance: &Instance, number: u64) -> Option<&Name> {
         let found = self.people.iter().find(|(_, person)| {
-            let mut numbers = person.numbers(forge);
+            let mut numbers = person.numbers(instance);
             numbers.any(|own| own == number)
         });
         found.map(|(name, _)| name)
@@ -207,13 +214,13 @@ impl Person {
     /// Whether answers on a forge can be this person's: an account counts by its
     /// number alone, as logins change hands.
     #[must_use]
-    pub fn has_account(&self, forge: Forge) -> bool {
-        self.numbers(forge).next().is_some()
+    pub fn has_account(&self, instance: &Instance) -> bool {
+        self.numbers(instance).next().is_some()
     }
 
-    fn numbers(&self, forge: Forge) -> impl Iterator<Item = u64> {
+    fn numbers(&self, instance: &Instance) -> impl Iterator<Item = u64> {
         let accounts = self.accounts.iter();
-        accounts.filter_map(move |account| forge.number(account))
+        accounts.filter_map(move |account| instance.number(account))
     }
 
     /// Those who may answer in this person's place at a time.
@@ -246,15 +253,24 @@ impl Person {
     }
 }
 
-/// The accounts in an address by which GitHub hides a committer's own,
-/// `ID+LOGIN@users.noreply.github.com`.
+/// The accounts in an address by which a forge hides a committer's own:
+/// GitHub's `ID+LOGIN@users.noreply.github.com`, and GitLab's
+/// `ID-LOGIN@users.noreply.HOST`.
 fn hidden(address: &str) -> Vec<String> {
     let folded = address.to_ascii_lowercase();
-    let Some(local) = folded.strip_suffix("@users.noreply.github.com") else {
-        return Vec::new();
-    };
-    let parts = local.split('+');
-    parts.map(|part| format!("github:{part}")).collect()
+    match folded.split_once("@users.noreply.") {
+        Some((local, "github.com")) => {
+            let parts = local.split('+');
+            parts.map(|part| format!("github:{part}")).collect()
+        }
+        Some((local, host)) => {
+            let (id, login) = local.split_once('-').unwrap_or((local, local));
+            let instance = Instance::at(Forge::Gitlab, host);
+            let accounts = instance.map(|there| [id, login].map(|name| there.account(name)));
+            accounts.into_iter().flatten().collect()
+        }
+        None => Vec::new(),
+    }
 }
 
 /// The keys that count; one that is listed several times counts in each of
@@ -493,6 +509,8 @@ mod tests {
             ("github:Alice", Some(&alice)),
             ("583231+octocat@users.noreply.github.com", Some(&alice)),
             ("GitLab:Bobby", Some(&bob)),
+            ("7-bobby@users.noreply.gitlab.com", Some(&bob)),
+            ("7-bobby@users.noreply.gitlab.acme.example", None),
             ("gitlab:583231", None),
             ("github:bobby", None),
             ("583231+octocat@users.noreply.github.com.evil.example", None),

@@ -365,7 +365,7 @@ fn nobody_waits_for_reviews_with_more_than_four_hundred_calls() {
             Spot::Gates { run, .. } => world
                 .fake
                 .with(|state| state.review_gate(run, 7, ("x", "approved"), "x")),
-            Spot::Comments { .. } => {}
+            Spot::Comments { .. } | Spot::Notes { .. } | Spot::Deployment { .. } => {}
         }
         assert!(watch.changed().unwrap());
         assert!(!watch.changed().unwrap());

@@ -4,11 +4,12 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{AccountKind, Event, Forge, Kind, Permission, SCHEMA_VERSION};
+use super::{AccountKind, Event, Forge, Kind, Origin, Permission, SCHEMA_VERSION};
 use crate::ci::{Actor, Did};
-use crate::failure::{self, Explain};
 use crate::json;
 use crate::time::Time;
+
+pub use super::{ParseError, parse};
 
 /// An account in short.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -130,55 +131,6 @@ struct Collaborator {
     user: Option<Account>,
 }
 
-/// The answer is not as GitHub documents it.
-#[derive(Debug, thiserror::Error)]
-pub enum ParseError {
-    /// Not the JSON that it should be, or a part of it.
-    #[error("GitHub's answer is not as documented")]
-    Json(#[from] json::ParseError),
-    /// A state that could mean anything.
-    #[error("GitHub answers with the state `{0}`, which this version does not know")]
-    State(String),
-    /// What GraphQL says instead of an answer.
-    #[error("GitHub does not say whether anybody edited a review: {0}")]
-    Graph(String),
-    /// A word that could mean anything.
-    #[error("GitHub answers with the permission `{0}`, which this version does not know")]
-    Permission(String),
-    /// A folder, a link, or a repository inside this one.
-    #[error("GitHub shows a `{0}` where a file has to be")]
-    NoFile(String),
-    /// Cut off, or written in another way.
-    #[error("GitHub does not show the file as it is")]
-    Content,
-    /// About nobody.
-    #[error("GitHub answers with the permission of nobody")]
-    Nobody,
-}
-
-impl Explain for ParseError {
-    fn kind(&self) -> failure::Kind {
-        match self {
-            Self::NoFile(_) => failure::Kind::Invalid,
-            Self::Json(_)
-            | Self::Permission(_)
-            | Self::State(_)
-            | Self::Graph(_)
-            | Self::Content
-            | Self::Nobody => failure::Kind::Upstream,
-        }
-    }
-}
-
-/// Reads one answer.
-///
-/// # Errors
-///
-/// Fails on anything but such an object or list, whole.
-pub fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ParseError> {
-    Ok(json::parse(body)?)
-}
-
 /// Reads the body of `GET …/collaborators/{login}/permission`.
 ///
 /// # Errors
@@ -193,7 +145,12 @@ pub fn rights(body: &[u8]) -> Result<Rights, ParseError> {
         "write" => Permission::Write,
         "read" => Permission::Read,
         "none" => Permission::None,
-        other => return Err(ParseError::Permission(other.to_owned())),
+        other => {
+            return Err(ParseError::Unknown {
+                what: "permission",
+                found: other.to_owned(),
+            });
+        }
     };
     let account = found.user.ok_or(ParseError::Nobody)?.id;
     Ok(Rights {
@@ -254,6 +211,7 @@ impl Comment {
             login: user.login.clone(),
             account_kind: user.account_kind(),
             by_app: self.performed_via_github_app.is_some(),
+            origin: Origin::Written,
             created_at: self.created_at,
             updated_at: self.updated_at,
             body: self.body.clone().unwrap_or_default(),

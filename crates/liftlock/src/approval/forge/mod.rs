@@ -2,9 +2,14 @@
 //! forge showed, and everything else is counted again from the text itself.
 
 pub mod compared;
+pub mod deployment;
 pub mod github;
+pub mod gitlab;
+mod instance;
+mod parse;
 pub mod review;
 mod said;
+mod stance;
 
 use std::fmt;
 
@@ -12,14 +17,16 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Heard, LONGEST_COMMENT, Say};
 use super::policy::Policy;
-use super::request::{self, Spot};
-use crate::ci::line;
+use super::request::{self, Place};
 use crate::digest::Digest;
 use crate::json;
 use crate::name::Name;
 use crate::time::Time;
 
-pub use said::{Said, said};
+pub use instance::Instance;
+pub use parse::{ParseError, parse};
+pub use said::{Said, line, said, said_on};
+pub use stance::Stance;
 
 /// The version of the format that this code writes and reads.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -39,6 +46,8 @@ pub const LEAST: Permission = Permission::Write;
 pub enum Forge {
     /// GitHub, also a company's own.
     Github,
+    /// GitLab, also a company's own.
+    Gitlab,
 }
 
 impl Forge {
@@ -47,13 +56,24 @@ impl Forge {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Github => "github",
+            Self::Gitlab => "gitlab",
+        }
+    }
+
+    /// Its name, for people.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Github => "GitHub",
+            Self::Gitlab => "GitLab",
         }
     }
 
     /// The forge with this word.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Github].into_iter().find(|one| one.word() == word)
+        let mut all = [Self::Github, Self::Gitlab].into_iter();
+        all.find(|one| one.word() == word)
     }
 
     /// Whether names of repositories there can have so many parts.
@@ -61,17 +81,8 @@ impl Forge {
     pub const fn has_depth(self, parts: usize) -> bool {
         match self {
             Self::Github => parts == 2,
+            Self::Gitlab => parts >= 2,
         }
-    }
-
-    /// The number in an account such as `github:583231`; nothing for a login, as
-    /// GitHub has logins of digits as well, which nobody can tell from a number
-    /// once zeros lead.
-    #[must_use]
-    pub fn number(self, account: &str) -> Option<u64> {
-        let (found, number) = account.split_once(':')?;
-        let digits = !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
-        (found == self.word() && digits).then(|| number.parse().ok())?
     }
 }
 
@@ -80,7 +91,7 @@ impl Forge {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// A comment below an issue or a pull request.
+    /// A comment below an issue, a pull request or a merge request.
     Comment,
     /// A review of a pull request.
     Review {
@@ -105,21 +116,35 @@ pub enum Kind {
         /// The environments that were let in, or not.
         environments: Vec<String>,
     },
+    /// An approval or a rejection of a deployment that waits for it.
+    Deployment {
+        /// What it stands for.
+        stance: Stance,
+        /// The number of the deployment.
+        deployment: u64,
+    },
 }
 
-/// What a review stands for, beside its text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// How it came to be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Stance {
-    /// It may go on.
-    Approved,
-    /// It may not.
-    Rejected,
-    /// Nothing of that.
-    Neither,
-    /// Somebody took it back, not always its author.
-    Dismissed,
+pub enum Origin {
+    /// Somebody wrote it, for everybody who may look.
+    #[default]
+    Written,
+    /// The forge wrote it, about what somebody did.
+    System,
+    /// Somebody wrote it for a few.
+    Internal,
+    /// It was brought from elsewhere, in whose name an importer said.
+    Imported,
+}
+
+impl Origin {
+    fn is_written(&self) -> bool {
+        *self == Self::Written
+    }
 }
 
 /// What somebody may do in a repository; ordered.
@@ -186,6 +211,9 @@ pub struct Event {
     pub account_kind: AccountKind,
     /// Whether a program wrote it in the account's name.
     pub by_app: bool,
+    /// How it came to be there.
+    #[serde(default, skip_serializing_if = "Origin::is_written")]
+    pub origin: Origin,
     /// When it was written; when the request was made, where the forge does not
     /// say more: what names the request is not older.
     pub created_at: Time,
@@ -214,9 +242,13 @@ impl Event {
 /// changed it since; otherwise it is refused with the reason.
 #[must_use]
 pub fn hear(event: &Event, asked: &request::Identified, policy: &Policy) -> Heard {
-    let claimed = policy.keyring.account(event.forge, event.account).cloned();
+    let instance = asked.request.place.as_ref().map(Place::instance);
+    let instance = instance.unwrap_or_else(|| event.forge.into());
+    let account = instance.account(&event.account.to_string());
+    let claimed = policy.keyring.account_at(&instance, event.account).cloned();
     let bundle = event.digest();
-    match understood(event, asked, (claimed.as_ref(), policy.approval.least())) {
+    let person = claimed.as_ref().ok_or(&account);
+    match understood(event, asked, (person, policy.approval.least())) {
         Ok(answer) => Heard::Told {
             answer: Box::new(answer),
             bundle,
@@ -232,7 +264,7 @@ pub fn hear(event: &Event, asked: &request::Identified, policy: &Policy) -> Hear
 fn understood(
     event: &Event,
     asked: &request::Identified,
-    (person, least): (Option<&Name>, Permission),
+    (person, least): (Result<&Name, &String>, Permission),
 ) -> Result<Answer, String> {
     if event.schema_version != SCHEMA_VERSION {
         let found = event.schema_version;
@@ -245,10 +277,18 @@ fn understood(
     if event.account_kind != AccountKind::User || event.by_app {
         return Err("a program wrote it".to_owned());
     }
-    if event.updated_at != event.created_at {
-        return Err(edited(event.updated_at));
+    match event.origin {
+        Origin::Written => (),
+        Origin::System => return Err("the forge itself wrote it".to_owned()),
+        Origin::Internal => return Err("not everybody may see it".to_owned()),
+        Origin::Imported => {
+            return Err("it was imported: who wrote it is an importer's word".to_owned());
+        }
     }
-    let (say, request, comment) = match said(&event.body) {
+    if event.updated_at != event.created_at {
+        return Err(stance::edited(event.updated_at));
+    }
+    let (say, request, comment) = match said_on(event.forge, &event.body) {
         Said::Answer {
             say,
             request,
@@ -257,7 +297,7 @@ fn understood(
         Said::Unclear(why) => return Err(why),
         Said::Nothing => return Err("it is no answer".to_owned()),
     };
-    let stance = stance(event, (&place.at, asked.request.made_at))?;
+    let stance = stance::of(event, (&place.at, asked.request.made_at))?;
     let wanted = match say {
         Say::Yes => Stance::Approved,
         Say::No => Stance::Rejected,
@@ -271,10 +311,7 @@ fn understood(
         };
         return Err(why.to_owned());
     }
-    let Some(person) = person else {
-        let account = event.account;
-        return Err(format!("account {account} is nobody's in `people:`"));
-    };
+    let person = person.map_err(|account| format!("account {account} is nobody's in `people:`"))?;
     if event.permission < least {
         let permission = event.permission;
         return Err(format!(
@@ -287,71 +324,7 @@ fn understood(
     Ok(answer)
 }
 
-/// What the forge has an event as, beside its text, where it was given in the
-/// way that the request asks for.
-fn stance(event: &Event, (spot, made_at): (&Spot, Time)) -> Result<Option<Stance>, String> {
-    let other = |found: &str, wanted: &str| {
-        Err(format!(
-            "it is about commit `{}`, and `{}` was asked about",
-            line(found),
-            line(wanted)
-        ))
-    };
-    match (spot, &event.kind) {
-        (Spot::Comments { .. }, Kind::Comment) => Ok(None),
-        (
-            Spot::Reviews { commit: wanted, .. },
-            Kind::Review {
-                stance,
-                commit,
-                edited_at,
-            },
-        ) => {
-            if let Some(at) = edited_at {
-                return Err(edited(*at));
-            }
-            if commit != wanted {
-                return other(commit, wanted);
-            }
-            Ok(Some(*stance))
-        }
-        (
-            Spot::Gates {
-                run,
-                attempt,
-                commit: wanted,
-            },
-            Kind::Gate {
-                stance,
-                run: found,
-                attempt: later,
-                commit,
-                ..
-            },
-        ) => {
-            if found != run || later != attempt {
-                return Err(format!(
-                    "run {run} was asked about in attempt {attempt}, and it is attempt {later} of run {found}"
-                ));
-            }
-            if commit != wanted {
-                return other(commit, wanted);
-            }
-            if event.created_at != made_at {
-                return Err("the forge does not say when it was made".to_owned());
-            }
-            Ok(Some(*stance))
-        }
-        (
-            Spot::Comments { .. } | Spot::Reviews { .. } | Spot::Gates { .. },
-            Kind::Comment | Kind::Review { .. } | Kind::Gate { .. },
-        ) => Err("the request is not answered in this way".to_owned()),
-    }
-}
-
-fn edited(at: Time) -> String {
-    format!("it was edited, at {at}: whoever may edit it is not its author")
-}
-
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_gitlab;

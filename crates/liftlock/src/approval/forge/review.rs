@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::github::{Account, ParseError, Run};
-use super::{Event, Forge, Kind, Permission, SCHEMA_VERSION, Stance};
+use super::{Event, Forge, Kind, Origin, Permission, SCHEMA_VERSION, Stance};
 use crate::json;
 use crate::time::Time;
 
@@ -91,7 +91,12 @@ impl Review {
             "COMMENTED" => Stance::Neither,
             "DISMISSED" => Stance::Dismissed,
             "PENDING" => return Ok(None),
-            other => return Err(ParseError::State(other.to_owned())),
+            other => {
+                return Err(ParseError::Unknown {
+                    what: "state",
+                    found: other.to_owned(),
+                });
+            }
         };
         let (Some(user), Some(submitted_at)) = (&self.user, self.submitted_at) else {
             return Ok(None);
@@ -110,6 +115,7 @@ impl Review {
             login: user.login.clone(),
             account_kind: user.account_kind(),
             by_app: false,
+            origin: Origin::Written,
             created_at: submitted_at,
             updated_at: edited_at.unwrap_or(submitted_at),
             body: self.body.clone().unwrap_or_default(),
@@ -136,7 +142,12 @@ impl Gated {
             "approved" => Stance::Approved,
             "rejected" => Stance::Rejected,
             "pending" => Stance::Neither,
-            other => return Err(ParseError::State(other.to_owned())),
+            other => {
+                return Err(ParseError::Unknown {
+                    what: "state",
+                    found: other.to_owned(),
+                });
+            }
         };
         let Some(user) = &self.user else {
             return Ok(None);
@@ -158,6 +169,7 @@ impl Gated {
             login: user.login.clone(),
             account_kind: user.account_kind(),
             by_app: false,
+            origin: Origin::Written,
             created_at: asked_at,
             updated_at: asked_at,
             body: self.comment.clone(),
@@ -260,7 +272,7 @@ mod tests {
             let found = review("APPROVED", word).ok().flatten();
             let found = found.map(|event| match event.kind {
                 Kind::Review { stance, .. } => stance,
-                Kind::Comment | Kind::Gate { .. } => panic!("{word}"),
+                Kind::Comment | Kind::Gate { .. } | Kind::Deployment { .. } => panic!("{word}"),
             });
             assert_eq!(found, stance, "{word}");
         }

@@ -1,12 +1,26 @@
 //! Reads a comment as an answer: exactly one form counts, and what only looks
 //! like it is told apart from talk.
 
-use super::LONGEST_BODY;
+use super::{Forge, LONGEST_BODY};
 use crate::approval::answer::Say;
 use crate::digest::Digest;
 
-/// The words at the start of an answer, and what they mean.
-const COMMANDS: [(&str, Say); 2] = [("/approve ", Say::Yes), ("/deny ", Say::No)];
+/// The words at the start of an answer. On GitLab a slash would begin a quick
+/// action: `/approve` approves the merge request, and is taken out of the note.
+const fn word(forge: Forge, say: Say) -> &'static str {
+    match (forge, say) {
+        (Forge::Github, Say::Yes) => "/approve ",
+        (Forge::Github, Say::No) => "/deny ",
+        (Forge::Gitlab, Say::Yes) => "liftlock approve ",
+        (Forge::Gitlab, Say::No) => "liftlock deny ",
+    }
+}
+
+/// The line that answers a request.
+#[must_use]
+pub fn line(forge: Forge, say: Say, request: &Digest) -> String {
+    format!("{}{request}", word(forge, say))
+}
 
 /// The slash, and what looks like one.
 const SLASHES: [char; 6] = ['/', '\\', '\u{ff0f}', '\u{2044}', '\u{2215}', '\u{29f8}'];
@@ -29,25 +43,32 @@ pub enum Said {
     Nothing,
 }
 
+/// Reads a comment on GitHub, as [`said_on`] does.
+#[must_use]
+pub fn said(body: &str) -> Said {
+    said_on(Forge::Github, body)
+}
+
 /// Reads a comment. An answer is a comment whose first line that is not blank
-/// is `/approve sha256:HEX` or `/deny sha256:HEX`, with all 64 digits of the
-/// request in lower case, and nothing else but spaces after them; a reason may
-/// stand in the lines below.
+/// is `/approve sha256:HEX` or `/deny sha256:HEX`, on GitLab `liftlock approve
+/// sha256:HEX` or `liftlock deny sha256:HEX`, with all 64 digits of the request
+/// in lower case, and nothing else but spaces after them; a reason may stand in
+/// the lines below.
 ///
 /// Quotes, code, look-alike letters and short digests are no answers: who
 /// quotes an answer does not give it, and short digests can be ground.
 #[must_use]
-pub fn said(body: &str) -> Said {
+pub fn said_on(forge: Forge, body: &str) -> Said {
     let mut lines = body.lines().skip_while(|line| line.trim().is_empty());
     let Some(first) = lines.next() else {
         return Said::Nothing;
     };
-    let command = COMMANDS.iter().find_map(|(word, say)| {
-        let rest = first.strip_prefix(word)?;
-        Some((*say, rest.trim_end_matches([' ', '\t', '\r'])))
+    let command = [Say::Yes, Say::No].into_iter().find_map(|say| {
+        let rest = first.strip_prefix(word(forge, say))?;
+        Some((say, rest.trim_end_matches([' ', '\t', '\r'])))
     });
     let Some((say, digest)) = command else {
-        return other(first);
+        return other(forge, first);
     };
     let Some(request) = full(digest) else {
         let why = "what follows the word is not `sha256:` and the 64 lower-case digits of the request, alone";
@@ -78,18 +99,19 @@ fn full(text: &str) -> Option<Digest> {
 
 /// Why a line that is not the exact form is none, where somebody may have
 /// meant it.
-fn other(line: &str) -> Said {
+fn other(forge: Forge, line: &str) -> Said {
     if !is_like_a_command(line) {
         return Said::Nothing;
     }
     let why = if line.starts_with(['>', '`', '~']) || line.starts_with("    ") {
-        "a quote or code is nobody's answer"
+        "a quote or code is nobody's answer".to_owned()
     } else if !line.is_ascii() {
-        "it has letters that only look like those of an answer"
+        "it has letters that only look like those of an answer".to_owned()
     } else {
-        "the first line has to be `/approve sha256:…` or `/deny sha256:…`, exactly"
+        let (yes, no) = (word(forge, Say::Yes), word(forge, Say::No));
+        format!("the first line has to be `{yes}sha256:…` or `{no}sha256:…`, exactly")
     };
-    Said::Unclear(why.to_owned())
+    Said::Unclear(why)
 }
 
 /// Whether a line may have been meant as an answer. Wide on purpose: nothing
@@ -98,9 +120,14 @@ fn is_like_a_command(line: &str) -> bool {
     let start = line
         .trim_start_matches(|letter: char| !letter.is_alphanumeric() && !SLASHES.contains(&letter));
     let word = start.trim_start_matches(SLASHES).to_ascii_lowercase();
-    let known = word.starts_with("approve") || word.starts_with("deny");
+    let is_known = |word: &str| word.starts_with("approve") || word.starts_with("deny");
     let hidden = !start.is_ascii() || start.contains("sha256:");
-    start.starts_with(SLASHES) && (known || hidden)
+    let named = word.split_once("liftlock").is_some_and(|(before, after)| {
+        let after = after.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+        before.is_empty() && (is_known(after) || hidden)
+    });
+    let like_the_name = !start.is_ascii() && start.contains("sha256:");
+    named || like_the_name || (start.starts_with(SLASHES) && (is_known(&word) || hidden))
 }
 
 #[cfg(test)]
@@ -184,6 +211,60 @@ mod tests {
         ));
         let long = format!("/approve {}\n{}", hex(), "x".repeat(LONGEST_BODY));
         assert!(matches!(said(&long), Said::Unclear(_)));
+    }
+
+    #[test]
+    fn gitlab_has_words_that_are_no_quick_action() {
+        let yes = line(Forge::Gitlab, Say::Yes, &Digest::of(b"request"));
+        assert_eq!(yes, format!("liftlock approve {}", hex()));
+        let no = line(Forge::Gitlab, Say::No, &Digest::of(b"request"));
+        for (body, say, comment) in [
+            (yes.clone(), Say::Yes, None),
+            (format!("\n{yes}\t\r\n\nfine\n"), Say::Yes, Some("fine")),
+            (format!("{no}\ntoo early"), Say::No, Some("too early")),
+        ] {
+            let wanted = Said::Answer {
+                say,
+                request: Digest::of(b"request"),
+                comment: comment.map(str::to_owned),
+            };
+            assert_eq!(said_on(Forge::Gitlab, &body), wanted, "{body:?}");
+            assert!(matches!(said(&body), Said::Unclear(_)), "{body:?}");
+        }
+        let cases = [
+            "/approve {}",
+            "/deny {}",
+            "> liftlock approve {}",
+            "`liftlock approve {}`",
+            "    liftlock approve {}",
+            "- liftlock deny {}",
+            "Liftlock approve {}",
+            "LIFTLOCK APPROVE {}",
+            "/liftlock approve {}",
+            "liftlock  approve {}",
+            "liftlock: approve {}",
+            "liftlock approve",
+            "liftlock approved {}",
+            "liftlock approve {}.",
+            "liftlock approve {} now",
+            "liftlock approve sha256:9d93",
+            "l\u{456}ftlock approve {}",
+            "liftlock \u{430}pprove {}",
+            "liftl\u{43e}ck deny {}",
+            "liftlock\u{a0}approve {}",
+            "\u{feff}liftlock approve {}",
+            "liftlock approve {}\nliftlock deny {}",
+            "liftlock approve {}\n> liftlock deny {}",
+            "liftlock deny {}\n/approve {}",
+        ];
+        for body in cases {
+            let found = said_on(Forge::Gitlab, &body.replace("{}", &hex()));
+            assert!(matches!(found, Said::Unclear(_)), "{body:?}: {found:?}");
+        }
+        for body in ["liftlock", "liftlock is slow today", "approve", "LGTM", ""] {
+            let found = said_on(Forge::Gitlab, body);
+            assert_eq!(found, Said::Nothing, "{body:?}");
+        }
     }
 
     #[test]

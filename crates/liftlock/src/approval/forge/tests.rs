@@ -1,7 +1,7 @@
 use super::super::count::Reason;
 use super::super::decide::{Evidence, decide};
 use super::super::predicate::Approval as Signed;
-use super::super::request::{Identified, Place};
+use super::super::request::{Identified, Spot};
 use super::super::toy::{CHECK, at, key, name, policy, rule, wanted};
 use super::super::{MOST_ANSWERS, recheck};
 use super::*;
@@ -57,6 +57,7 @@ fn event(account: u64, body: &str, asked: &Identified) -> Event {
         login: "somebody".to_owned(),
         account_kind: AccountKind::User,
         by_app: false,
+        origin: Origin::Written,
         created_at: at("10:30"),
         updated_at: at("10:30"),
         body: body.replace("{}", &asked.digest.to_string()),

@@ -1,6 +1,7 @@
 //! Lists, read to the end.
 
-use liftlock::approval::forge::github;
+use liftlock::approval::forge;
+use liftlock::digest::Digest;
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -10,7 +11,7 @@ use crate::http::Response;
 
 /// The most pages of 100 that are read: twice what the longest issue that we
 /// know of needs.
-pub(super) const MOST_PAGES: usize = 110;
+pub(crate) const MOST_PAGES: usize = 110;
 
 /// The most bytes of all pages.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
@@ -18,17 +19,35 @@ const MOST_BYTES: usize = 256 * 1024 * 1024;
 /// How often a list that changes meanwhile is read anew.
 const ATTEMPTS: usize = 3;
 
-/// Reads a list. GitHub counts pages by position: when something before them
+/// One page, as it was read.
+struct Page {
+    url: Url,
+    etag: Option<String>,
+    body: Digest,
+}
+
+/// Reads a list. Forges count pages by position: when something before them
 /// is deleted meanwhile, an item slips from an unread page to one that was
 /// read. So every page but the last is asked for once more by its `ETag`,
-/// which costs nothing, and the list is read anew when one differs.
-pub(super) fn all<T: DeserializeOwned>(
+/// which on GitHub costs nothing, and the list is read anew when one differs.
+pub(crate) fn all<T: DeserializeOwned>(
     wire: &Wire,
     path: &[&str],
     query: &[(&str, String)],
 ) -> Result<Vec<T>, Error> {
+    newest(wire, path, query, |_| false)
+}
+
+/// As [`all`], of a list whose newest items come first: no further page is
+/// read after one with an item that is too old.
+pub(crate) fn newest<T: DeserializeOwned>(
+    wire: &Wire,
+    path: &[&str],
+    query: &[(&str, String)],
+    is_old: impl Fn(&T) -> bool,
+) -> Result<Vec<T>, Error> {
     for _ in 0..ATTEMPTS {
-        let (items, mut pages) = once(wire, path, query)?;
+        let (items, mut pages) = once(wire, path, query, &is_old)?;
         pages.pop();
         if same(wire, pages)? {
             return Ok(items);
@@ -37,12 +56,13 @@ pub(super) fn all<T: DeserializeOwned>(
     Err(Error::Restless(path.join("/")))
 }
 
-type Pages = Vec<(Url, String)>;
+type Pages = Vec<Page>;
 
 fn once<T: DeserializeOwned>(
     wire: &Wire,
     path: &[&str],
     query: &[(&str, String)],
+    is_old: impl Fn(&T) -> bool,
 ) -> Result<(Vec<T>, Pages), Error> {
     let (mut items, mut pages, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
     let mut next = Some(first(wire, path, query)?);
@@ -54,25 +74,31 @@ fn once<T: DeserializeOwned>(
             return Err(Error::Restless(path.join("/")));
         };
         bytes = bytes.saturating_add(response.body.len());
-        items.extend(github::parse::<Vec<T>>(&response.body)?);
-        next = following(&url, &response);
-        let etag = response.header("etag").unwrap_or_default().to_owned();
-        pages.push((url, etag));
+        let found = forge::parse::<Vec<T>>(&response.body)?;
+        next = following(&url, &response).filter(|_| !found.iter().any(&is_old));
+        items.extend(found);
+        pages.push(Page {
+            url,
+            etag: response.header("etag").map(str::to_owned),
+            body: Digest::of(&response.body),
+        });
     }
     Ok((items, pages))
 }
 
 fn same(wire: &Wire, pages: Pages) -> Result<bool, Error> {
-    for (url, etag) in pages {
-        if wire.newer(url, Some(&etag))?.is_some() {
+    for page in pages {
+        let newer = wire.newer(page.url, page.etag.as_deref())?;
+        // Not everything between heeds an `ETag`; the bytes tell as well.
+        if newer.is_some_and(|response| Digest::of(&response.body) != page.body) {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// The address of the first page, of the largest size that GitHub gives.
-pub(super) fn first(wire: &Wire, path: &[&str], query: &[(&str, String)]) -> Result<Url, Error> {
+/// The address of the first page, of the largest size that forges give.
+pub(crate) fn first(wire: &Wire, path: &[&str], query: &[(&str, String)]) -> Result<Url, Error> {
     let mut url = wire.url(path)?;
     url.query_pairs_mut()
         .extend_pairs(query)
@@ -80,9 +106,9 @@ pub(super) fn first(wire: &Wire, path: &[&str], query: &[(&str, String)]) -> Res
     Ok(url)
 }
 
-/// The page that GitHub names as the next (RFC 8288). Only its query is
+/// The page that the forge names as the next (RFC 8288). Only its query is
 /// followed, so that no link leads the token to another place.
-pub(super) fn following(url: &Url, response: &Response) -> Option<Url> {
+pub(crate) fn following(url: &Url, response: &Response) -> Option<Url> {
     let link = response.header("link")?;
     let next = link.split(',').find_map(|part| {
         let (target, parameters) = part.trim().strip_prefix('<')?.split_once('>')?;

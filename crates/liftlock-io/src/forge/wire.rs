@@ -1,8 +1,9 @@
-//! Exchanges with GitHub: who we are, how long we wait, what refusals mean.
+//! Exchanges with a forge: who we are, how long we wait, what refusals mean.
 
 use std::fmt;
 use std::time::Duration;
 
+use liftlock::approval::forge::Forge;
 use liftlock::span::Span;
 use liftlock::time::Time;
 use serde_json::Value;
@@ -12,7 +13,8 @@ use super::Error;
 use crate::http::{self, Client, Limits, Method, Options, Request, Response};
 use crate::{clock, stop};
 
-/// Of one exchange: a page of the longest comments that GitHub takes.
+/// Of one exchange: a page of 100 of the longest comments that GitHub takes. A page of
+/// GitLab's longest is larger, and refused.
 const LIMITS: Limits = Limits {
     bytes: 32 * 1024 * 1024,
     timeout: Duration::from_secs(30),
@@ -21,10 +23,10 @@ const LIMITS: Limits = Limits {
 /// Between attempts to read.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
 
-/// How long to wait where GitHub says that it is too much, but not until when.
+/// How long to wait where a forge says that it is too much, but not until when.
 const UNSAID: Duration = Duration::from_secs(60);
 
-/// The most characters of what GitHub says that are shown.
+/// The most characters of what a forge says that are shown.
 const SHOWN: usize = 300;
 
 /// How time passes: the machine's, or a test's.
@@ -71,6 +73,7 @@ enum Effect {
 /// The way to an API. Its `Debug` form does not show the token.
 pub struct Wire {
     client: Client,
+    forge: Forge,
     base: Url,
     token: String,
     deadline: Time,
@@ -87,8 +90,8 @@ impl fmt::Debug for Wire {
 }
 
 impl Wire {
-    /// The way to the API at `base`, with a token, until a deadline: no wait
-    /// that GitHub asks for goes beyond it.
+    /// The way to GitHub's API at `base`, with a token, until a deadline: no
+    /// wait that it asks for goes beyond it.
     ///
     /// # Errors
     ///
@@ -100,6 +103,7 @@ impl Wire {
         (deadline, pace): (Time, Pace),
     ) -> Result<Self, Error> {
         Ok(Self {
+            forge: Forge::Github,
             base: address(base)?,
             client: Client::new(options)?,
             token: token.to_owned(),
@@ -108,31 +112,37 @@ impl Wire {
         })
     }
 
-    pub(super) fn now(&self) -> Time {
+    /// The same way to another forge, which gets the token as it wants it.
+    #[must_use]
+    pub fn to(self, forge: Forge) -> Self {
+        Self { forge, ..self }
+    }
+
+    pub(crate) fn now(&self) -> Time {
         (self.pace.now)()
     }
 
-    pub(super) fn wait(&self, length: Duration) {
+    pub(crate) fn wait(&self, length: Duration) {
         (self.pace.wait)(length);
     }
 
     /// Reads one thing.
-    pub(super) fn get(&self, path: &[&str]) -> Result<Vec<u8>, Error> {
+    pub(crate) fn get(&self, path: &[&str]) -> Result<Vec<u8>, Error> {
         let response = self.exchange(&self.request(Method::Get, self.url(path)?), Effect::Reads)?;
-        Ok(good(response, path)?.body)
+        Ok(self.good(response, path)?.body)
     }
 
     /// Asks GraphQL. It reads, though it is posted.
-    pub(super) fn ask(&self, query: &str, variables: &Value) -> Result<Vec<u8>, Error> {
+    pub(crate) fn ask(&self, query: &str, variables: &Value) -> Result<Vec<u8>, Error> {
         let body = serde_json::json!({ "query": query, "variables": variables });
         let request = self.request(Method::Post, self.graphql()?);
         let request = request.with_body("application/json", body.to_string().into_bytes());
         let response = self.exchange(&request, Effect::Reads)?;
-        Ok(good(response, &["graphql"])?.body)
+        Ok(self.good(response, &["graphql"])?.body)
     }
 
     /// Where GraphQL is: below the API, and on a company's own GitHub beside it.
-    pub(super) fn graphql(&self) -> Result<Url, Error> {
+    pub(crate) fn graphql(&self) -> Result<Url, Error> {
         let path = self.base.path().trim_end_matches('/');
         let mut url = self.url(&["graphql"])?;
         if let Some(above) = path.strip_suffix("/v3") {
@@ -142,7 +152,7 @@ impl Wire {
     }
 
     /// Reads one thing unless it is still what is known: then nothing.
-    pub(super) fn newer(&self, url: Url, etag: Option<&str>) -> Result<Option<Response>, Error> {
+    pub(crate) fn newer(&self, url: Url, etag: Option<&str>) -> Result<Option<Response>, Error> {
         let path = url.path().to_owned();
         let mut request = self.request(Method::Get, url);
         if let Some(etag) = etag {
@@ -152,11 +162,12 @@ impl Wire {
         if etag.is_some() && response.status == 304 {
             return Ok(None);
         }
-        good(response, &[path.trim_start_matches('/')]).map(Some)
+        self.good(response, &[path.trim_start_matches('/')])
+            .map(Some)
     }
 
     /// Writes.
-    pub(super) fn send(
+    pub(crate) fn send(
         &self,
         method: Method,
         path: &[&str],
@@ -164,11 +175,13 @@ impl Wire {
     ) -> Result<Vec<u8>, Error> {
         let request = self.request(method, self.url(path)?);
         let request = request.with_body("application/json", body.to_string().into_bytes());
-        Ok(good(self.exchange(&request, Effect::Writes)?, path)?.body)
+        Ok(self
+            .good(self.exchange(&request, Effect::Writes)?, path)?
+            .body)
     }
 
     /// The address of a path, whatever letters its parts have.
-    pub(super) fn url(&self, path: &[&str]) -> Result<Url, Error> {
+    pub(crate) fn url(&self, path: &[&str]) -> Result<Url, Error> {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .map_err(|()| Error::Address(self.base.to_string()))?
@@ -178,14 +191,24 @@ impl Wire {
     }
 
     fn request(&self, method: Method, url: Url) -> Request {
-        Request::new(method, url)
-            .with_header("authorization", format!("Bearer {}", self.token))
-            .with_header("accept", "application/vnd.github+json")
-            .with_header("x-github-api-version", "2022-11-28")
+        let request = Request::new(method, url);
+        match self.forge {
+            Forge::Github => request
+                .with_header("authorization", format!("Bearer {}", self.token))
+                .with_header("accept", "application/vnd.github+json")
+                .with_header("x-github-api-version", "2022-11-28"),
+            // Where a body carries the token, the header would be another one.
+            Forge::Gitlab if self.token.is_empty() => {
+                request.with_header("accept", "application/json")
+            }
+            Forge::Gitlab => request
+                .with_header("private-token", self.token.clone())
+                .with_header("accept", "application/json"),
+        }
     }
 
     /// One answer that is not about too many calls. Reading is tried again
-    /// when it fails; writing only when GitHub says that it did not happen.
+    /// when it fails; writing only when the forge says that it did not happen.
     fn exchange(&self, request: &Request, effect: Effect) -> Result<Response, Error> {
         let reads = effect == Effect::Reads;
         let mut pauses = PAUSES.into_iter().filter(|_| reads);
@@ -216,11 +239,16 @@ impl Wire {
         }
     }
 
-    /// Until when GitHub wants no more calls, if it says so.
+    /// Until when the forge wants no more calls, if it says so. GitLab's headers
+    /// are GitHub's without the `x-`.
     fn limited(&self, response: &Response) -> Option<Time> {
         let number = |name: &str| response.header(name)?.parse::<u64>().ok();
         let after = number("retry-after");
-        let spent = number("x-ratelimit-remaining") == Some(0);
+        let limit = |name: &str| {
+            let named = number(&format!("x-ratelimit-{name}"));
+            named.or_else(|| number(&format!("ratelimit-{name}")))
+        };
+        let spent = limit("remaining") == Some(0);
         let secondary = said(&response.body).contains("secondary rate limit");
         let is_limit = match response.status {
             429 => true,
@@ -231,7 +259,7 @@ impl Wire {
             return None;
         }
         let now = self.now();
-        let reset = number("x-ratelimit-reset").filter(|_| spent);
+        let reset = limit("reset").filter(|_| spent);
         let reset = reset.and_then(|at| i64::try_from(at).ok()?.checked_mul(1_000));
         let until = match (after, reset) {
             (Some(seconds), _) => later(now, Duration::from_secs(seconds)),
@@ -241,39 +269,54 @@ impl Wire {
         // At least a second, so that a reset in the past is no busy loop.
         Some(until.max(later(now, Duration::from_secs(1))))
     }
+
+    fn good(&self, response: Response, path: &[&str]) -> Result<Response, Error> {
+        if response.is_success() {
+            return Ok(response);
+        }
+        let (path, said, forge) = (path.join("/"), said(&response.body), self.forge);
+        Err(match response.status {
+            401 => Error::Token { forge, said },
+            403 => Error::Forbidden { forge, path, said },
+            404 | 410 => Error::Unknown { forge, path },
+            status @ 400..=499 => Error::Refused {
+                forge,
+                path,
+                status,
+                said,
+            },
+            status => Error::Failed {
+                forge,
+                path,
+                status,
+            },
+        })
+    }
 }
 
 /// A moment that is so much later; far beyond any deadline when it is too much.
-pub(super) fn later(time: Time, by: Duration) -> Time {
+pub(crate) fn later(time: Time, by: Duration) -> Time {
     let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
     time.after(Span::from_millis(millis))
 }
 
 /// How long it is until a moment.
-pub(super) fn between(now: Time, until: Time) -> Duration {
+pub(crate) fn between(now: Time, until: Time) -> Duration {
     let millis = u64::try_from(until.millis_since(now)).unwrap_or_default();
     Duration::from_millis(millis)
 }
 
-fn good(response: Response, path: &[&str]) -> Result<Response, Error> {
-    if response.is_success() {
-        return Ok(response);
-    }
-    let (path, said) = (path.join("/"), said(&response.body));
-    Err(match response.status {
-        401 => Error::Token(said),
-        403 => Error::Forbidden { path, said },
-        404 | 410 => Error::Unknown { path },
-        status @ 400..=499 => Error::Refused { path, status, said },
-        status => Error::Failed { path, status },
-    })
-}
-
-/// What GitHub says, short, on one line, and unable to move a cursor.
+/// What the forge says, short, on one line, and unable to move a cursor. GitLab
+/// says some things in fields of other names, and as lists by field.
 fn said(body: &[u8]) -> String {
     let found: Option<Value> = serde_json::from_slice(body).ok();
-    let message = found.as_ref().and_then(|found| found.get("message"));
-    let message = message.and_then(Value::as_str).unwrap_or("no message");
+    let names = ["message", "error_description", "error"];
+    let message = names.iter().find_map(|name| found.as_ref()?.get(name));
+    let message = match message {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => "no message".to_owned(),
+    };
     let plain = message
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter });

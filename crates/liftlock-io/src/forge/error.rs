@@ -1,43 +1,75 @@
-//! Why GitHub did not tell, told apart by what a person can do about it.
+//! Why a forge did not tell, told apart by what a person can do about it.
 
-use liftlock::approval::forge::github::ParseError;
+use liftlock::approval::forge::{Forge, ParseError};
 use liftlock::failure::{Explain, Kind};
 use liftlock::time::Time;
 
 use crate::http;
 
-/// GitHub did not tell, or not all.
+/// A forge did not tell, or not all.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No variable has one.
-    #[error("there is no token for GitHub")]
-    NoToken,
+    #[error("there is no token for {}", .0.title())]
+    NoToken(Forge),
+    /// It is a job's, which sees too little.
+    #[error("a job's own token can neither read notes nor look up who may answer")]
+    JobToken,
+    /// No variable has one that starts pipelines.
+    #[error("there is no token that starts a pipeline")]
+    NoTrigger,
     /// Not `OWNER/NAME`.
     #[error("`{0}` is no repository like `OWNER/NAME`")]
     Repository(String),
+    /// Not `GROUP/NAME`, with as many groups as there are.
+    #[error("`{0}` is no project like `GROUP/NAME`")]
+    Project(String),
+    /// The place is on another installation than the one that is asked.
+    #[error("people were asked on `{asked}`, and this job knows `{here}`")]
+    Elsewhere {
+        /// Where people were asked.
+        asked: String,
+        /// What this job's environment names.
+        here: String,
+    },
+    /// There is no such way to answer on this forge.
+    #[error("the request is answered on another forge")]
+    Foreign,
+    /// This GitLab has none, or the environment needs none.
+    #[error("deployment {0} shows no approvals")]
+    NoApprovals(u64),
     /// What should be an address is none.
-    #[error("`{0}` is no address of a GitHub API")]
+    #[error("`{0}` is no address of a forge's API")]
     Address(String),
     /// The token would be readable on its way.
     #[error("`{0}` would get the token without TLS")]
     Clear(String),
     /// The token is wrong or has ended.
-    #[error("GitHub does not accept the token: {0}")]
-    Token(String),
+    #[error("{} does not accept the token: {said}", forge.title())]
+    Token {
+        /// Which forge.
+        forge: Forge,
+        /// What it said.
+        said: String,
+    },
     /// The token may not do this.
-    #[error("GitHub forbids `{path}`: {said}")]
+    #[error("{} forbids `{path}`: {said}", forge.title())]
     Forbidden {
+        /// Which forge.
+        forge: Forge,
         /// What was called.
         path: String,
-        /// What GitHub said.
+        /// What it said.
         said: String,
     },
     /// Only an App whose own rule it is may say this.
     #[error("GitHub lets only the App whose rule it is decide about a run: {0}")]
     NotTheApp(String),
     /// There is no such thing, or the token does not see it.
-    #[error("GitHub knows no `{path}`, or does not show it to this token")]
+    #[error("{} knows no `{path}`, or does not show it to this token", forge.title())]
     Unknown {
+        /// Which forge.
+        forge: Forge,
         /// What was called.
         path: String,
     },
@@ -53,28 +85,32 @@ pub enum Error {
         why: &'static str,
     },
     /// It does not want this.
-    #[error("GitHub refuses `{path}` with {status}: {said}")]
+    #[error("{} refuses `{path}` with {status}: {said}", forge.title())]
     Refused {
+        /// Which forge.
+        forge: Forge,
         /// What was called.
         path: String,
         /// The status of its answer.
         status: u16,
-        /// What GitHub said.
+        /// What it said.
         said: String,
     },
     /// Too many calls, and no time to wait until more are allowed.
-    #[error("GitHub allows no more calls until {0}, which is after the deadline")]
+    #[error("no more calls are allowed until {0}, which is after the deadline")]
     Limited(Time),
     /// It fails.
-    #[error("GitHub answers `{path}` with {status}")]
+    #[error("{} answers `{path}` with {status}", forge.title())]
     Failed {
+        /// Which forge.
+        forge: Forge,
         /// What was called.
         path: String,
         /// The status of its answer.
         status: u16,
     },
     /// More than is read.
-    #[error("GitHub lists {1} {0} or more, which are not read to the end")]
+    #[error("there are {1} {0} or more, which are not read to the end")]
     TooMany(&'static str, usize),
     /// The list changed each time while it was read.
     #[error("`{0}` changed while it was read, several times")]
@@ -102,11 +138,17 @@ impl Error {
                     | http::Error::Broken { .. }
                     | http::Error::Timeout { .. }
             ),
-            Self::NoToken
+            Self::NoToken(_)
+            | Self::JobToken
+            | Self::NoTrigger
             | Self::Repository(_)
+            | Self::Project(_)
+            | Self::Elsewhere { .. }
+            | Self::Foreign
+            | Self::NoApprovals(_)
             | Self::Address(_)
             | Self::Clear(_)
-            | Self::Token(_)
+            | Self::Token { .. }
             | Self::Forbidden { .. }
             | Self::NotTheApp(_)
             | Self::Unknown { .. }
@@ -122,13 +164,19 @@ impl Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoToken
+            Self::NoToken(_)
+            | Self::JobToken
+            | Self::NoTrigger
             | Self::Clear(_)
-            | Self::Token(_)
+            | Self::Token { .. }
             | Self::Forbidden { .. }
             | Self::NotTheApp(_)
             | Self::Team(_) => Kind::Credentials,
             Self::Repository(_)
+            | Self::Project(_)
+            | Self::Elsewhere { .. }
+            | Self::Foreign
+            | Self::NoApprovals(_)
             | Self::Address(_)
             | Self::Unknown { .. }
             | Self::Partly { .. }
@@ -143,15 +191,20 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<String> {
+        const PROJECT_TOKEN: &str = "set `LIFTLOCK_GITLAB_TOKEN` to a project's or group's access token, with the scope `api` to ask and `read_api` to judge";
         let hint = match self {
-            Self::NoToken => "set `LIFTLOCK_GITHUB_TOKEN` or `GITHUB_TOKEN`",
+            Self::NoToken(Forge::Github) => "set `LIFTLOCK_GITHUB_TOKEN` or `GITHUB_TOKEN`",
+            Self::NoToken(Forge::Gitlab) | Self::JobToken => PROJECT_TOKEN,
+            Self::NoTrigger => "set `LIFTLOCK_GITLAB_TRIGGER_TOKEN`, or run in a job",
             Self::Clear(_) => "give an address that begins with `https://`",
-            Self::Token(_) => {
-                "give a fresh token: an App's ends after an hour and a job's with its job"
-            }
-            Self::Forbidden { .. } => {
-                "give the job the permission that docs/await-approval.md names, such as `issues: write`"
-            }
+            Self::Token {
+                forge: Forge::Github,
+                ..
+            } => "give a fresh token: an App's ends after an hour and a job's with its job",
+            Self::Token {
+                forge: Forge::Gitlab,
+                ..
+            } => "give a fresh token: a project's has a last day, and a job's ends with its job",
             Self::NotTheApp(_) => {
                 "give the App's installation token, with `deployments: write` and `actions: read`"
             }
@@ -159,6 +212,20 @@ impl Explain for Error {
                 "correct the name, or give an App's token with `members: read` or a person's with `read:org` in `LIFTLOCK_GITHUB_TOKEN`: a job's own sees no teams"
             }
             Self::Partly { .. } => "give `--clone DIR`, a clone that has both commits",
+            Self::Forbidden {
+                forge: Forge::Github,
+                ..
+            } => {
+                "give the job the permission that docs/await-approval.md names, such as `issues: write`"
+            }
+            Self::Forbidden {
+                forge: Forge::Gitlab,
+                ..
+            } => "give a token with the scope `api` whose account has the role that this needs",
+            Self::Elsewhere { .. } => "judge where people were asked: `CI_API_V4_URL` says where",
+            Self::NoApprovals(_) => {
+                "protect the environment with approval rules, which GitLab Premium has"
+            }
             Self::Unknown { .. } => "check the number, and that the token sees the repository",
             Self::Limited(_) => "run again then, or give a longer `--timeout`",
             Self::Failed { .. } | Self::Answer(_) | Self::Restless(_) | Self::Moved(_) => {
@@ -166,7 +233,13 @@ impl Explain for Error {
             }
             Self::TooMany(..) => "ask again in a new issue",
             Self::Http(error) => return error.hint(),
-            Self::Repository(_) | Self::Address(_) | Self::Refused { .. } => return None,
+            Self::Repository(_)
+            | Self::Project(_)
+            | Self::Foreign
+            | Self::Address(_)
+            | Self::Refused { .. } => {
+                return None;
+            }
         };
         Some(hint.to_owned())
     }
