@@ -89,6 +89,7 @@ fn judged(events: &[Event], asked: &Identified) -> Judgement {
         asked,
         answers: &answers,
         withdrawn: false,
+        seen: None,
     };
     decide(&policy, &evidence, at("12:00"))
 }
@@ -215,6 +216,7 @@ fn an_approval_is_counted_again_by_the_accounts_of_that_installation() {
             release: &asked.release,
             signers: &[key(4)],
             verifier: &CHECK,
+            live: None,
         };
         recheck::count_again(&statement, &frame, at("12:30")).map_err(|error| error.to_string())
     };
