@@ -86,7 +86,7 @@ pub(crate) fn place(
         (None, None) => return Ok(None),
     };
     let here = api::here()?;
-    if let Some(why) = policy.misplaced(&here, project) {
+    if let Some(why) = policy.approval.misplaced(&here, project) {
         return Err(Failure::new(Kind::Invalid, why).with_hint(
             "have it written in the environment's rule: `approval: { at: ['gitlab:GROUP/NAME'] }`, with `@HOST` behind it on a GitLab of your own",
         ));
