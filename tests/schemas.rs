@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use liftlock::approval::answer::Answer;
+use liftlock::approval::break_glass::BreakGlass;
 use liftlock::approval::predicate::Approval;
 use liftlock::approval::request::Request;
 use liftlock::config::File;
@@ -148,6 +149,12 @@ fn predicates() -> Vec<Published> {
             "Predicate approval/v1",
             "The judged outcome over all answers.",
             made::<Approval>(Side::Read),
+        ),
+        (
+            "predicate-break-glass",
+            "Predicate break-glass/v1",
+            "People let a release go past gates, once.",
+            made::<BreakGlass>(Side::Read),
         ),
         (
             "predicate-canary",
@@ -341,6 +348,8 @@ fn both_shapes_of_configuration_fit_and_slips_do_not() {
         "version: 1\nenvironments: { p: { steps: [5%, 100%], bake: 10m, watch: 1h } }\n",
         "version: 1\nenvironments: { p: { approval: { quorum: 1, people: [a], min-look: 15m, ticket: 'OPS-[0-9]+' } } }\n",
         "version: 1\nenvironments: { p: { approval: { rules: [{ name: r, quorum: 1, people: [a] }], distinct: true } } }\n",
+        "version: 1\nenvironments: { p: { approval: { quorum: 1, people: [a], automatic: [{ name: r, migration: expand, evidence: [provenance, { canary@s: { max-age: 1h } }], artifacts: [api] }] } } }\n",
+        "version: 1\nenvironments: { p: { break-glass: { people: [a, b], quorum: 2, longest: 2h, past: [promotes-from, approval] } } }\n",
         "version: 1\npeople: { a: { accounts: ['github:7'], delegates: [{ to: b, from: '2026-12-01T00:00:00Z', until: '2026-12-02T00:00:00Z' }] }, b: {} }\n",
         "version: 1\nenvironments: { p: { traffic: { haproxy: { socket: s, backend: b, slots: { stable: a, canary: c } } } } }\n",
         "version: 1\nenvironments: { p: { steps: [0.05, 1], slo: { availability: 0.99 } } }\n",
@@ -362,6 +371,8 @@ fn both_shapes_of_configuration_fit_and_slips_do_not() {
         "version: 1\nservices: {}\nservice: shop\n",
         "version: 1\nenvironments: { p: { bake: 10 } }\n",
         "version: 1\nenvironments: { p: { on-blind: perhaps } }\n",
+        "version: 1\nenvironments: { p: { approval: { quorum: 1, people: [a], automatic: [{ name: r }] } } }\n",
+        "version: 1\nenvironments: { p: { break-glass: { people: [a, b], unless: x } } }\n",
         "version: 1\nenvironments: { p: { approval: { quorum: -1, people: [a] } } }\n",
         "version: 1\nenvironments: { p: { approval: { rules: [{ name: r, quorum: 1, people: [a], veto: true }] } } }\n",
     ];

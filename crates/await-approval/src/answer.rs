@@ -20,7 +20,7 @@ use liftlock_io::key::Private;
 use liftlock_io::verify::Local;
 use liftlock_io::{attest, clock, file, ssh};
 
-use crate::settings::{Recorded, Settings};
+use crate::settings::{Asks, Recorded, Settings};
 use crate::{args, gather, kept, render, withdraw};
 
 /// An answer on its way to the store.
@@ -240,7 +240,9 @@ fn may(said: &Answer, asked: &Identified, settings: &Settings) -> Result<Option<
     }
     let mut known = None;
     if settings.rules.is_some() {
-        let policy = settings.policy(&asked.request.environment, &args::Rule::default())?;
+        let asks = Asks::of(&asked.request);
+        let place_of = &asked.request.environment;
+        let policy = settings.policy(place_of, &args::Rule::default(), asks)?;
         admits(said, place, asked, &policy)?;
         let found = gather::about_release(&asked.release, &[], settings)?;
         let signers = liftlock::approval::signer::signers(&found, &policy.keyring, &Local);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use liftlock::config::break_glass::Gate;
 use liftlock::digest::Digest;
 use liftlock::failure::Failure;
 use liftlock::foreign::Image;
@@ -33,7 +34,7 @@ impl Arguments for Args {
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Ask, and exit 13: the runner is free while people think
-    Request(Request),
+    Request(Box<Request>),
     /// Say yes or no with your own key
     Answer(Answer),
     /// Take back a request, or the approval that it led to
@@ -103,6 +104,18 @@ pub(crate) struct Request {
     /// Count the approvals that this deployment waits for
     #[arg(long, value_name = "GROUP/NAME:NUMBER")]
     pub(crate) gitlab_deployment: Option<Deploying>,
+
+    /// Ask to go past gates instead of asking for an approval, where the policy lets people do that
+    #[arg(long, requires = "reason")]
+    pub(crate) break_glass: bool,
+
+    /// With `--break-glass`: why it cannot wait
+    #[arg(long, value_name = "TEXT", requires = "break_glass")]
+    pub(crate) reason: Option<String>,
+
+    /// With `--break-glass`: a gate to go past, `promotes-from` or as in `requires`; repeatable; default all that the policy lets
+    #[arg(long, value_name = "GATE", requires = "break_glass")]
+    pub(crate) past: Vec<Gate>,
 
     /// Write the request to this file as well
     #[arg(long, value_name = "FILE")]

@@ -59,8 +59,12 @@ fn conditions(judged: &Judged, reference: &str) -> Vec<Condition> {
     let (judgement, policy) = (&judged.judgement, &judged.policy);
     let request = &judged.asked.request;
     let again = format!(
-        "await-approval request --release release.json --environment {}",
-        request.environment
+        "await-approval request --release release.json --environment {}{}",
+        request.environment,
+        match &request.break_glass {
+            Some(_) => " --break-glass --reason TEXT",
+            None => "",
+        }
     );
     let anybody = || "whoever may start the pipeline".to_owned();
     let denied: Vec<String> = judgement
@@ -101,6 +105,7 @@ fn conditions(judged: &Judged, reference: &str) -> Vec<Condition> {
     ];
     conditions.extend(ticket(judged, reference));
     conditions.extend(quorums(judgement, reference));
+    conditions.extend(automatic(judged));
     conditions
 }
 
@@ -119,6 +124,25 @@ fn quorums(judgement: &Judgement, reference: &str) -> Vec<Condition> {
         ),
     });
     rules.collect()
+}
+
+/// Each condition of each rule that would let it pass without people.
+fn automatic(judged: &Judged) -> Vec<Condition> {
+    let rules = judged.tried.iter();
+    let conditions = rules.flat_map(|tried| {
+        tried.facts.iter().map(|fact| Condition {
+            condition: format!("automatic {}", tried.rule),
+            met: fact.met,
+            wanted: fact.wanted.clone(),
+            found: fact.found.clone(),
+            who: "whoever makes that evidence; enough people do as well".to_owned(),
+            fix: format!(
+                "promote explain --environment {} --release release.json",
+                judged.asked.request.environment
+            ),
+        })
+    });
+    conditions.collect()
 }
 
 fn ticket(judged: &Judged, reference: &str) -> Option<Condition> {

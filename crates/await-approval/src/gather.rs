@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use liftlock::approval::answer::{Heard, hear};
+use liftlock::approval::automatic::{Tried, allow};
 use liftlock::approval::decide::{Evidence, Judgement, decide};
 use liftlock::approval::forge::Event;
 use liftlock::approval::form::Signed;
@@ -26,9 +27,10 @@ use liftlock_io::verify::Local;
 use liftlock_io::{clock, evidence, file};
 
 use crate::args::About;
+use crate::facts::Known;
 use crate::groups::{self, For, Subject};
 use crate::kept::Effect;
-use crate::settings::Settings;
+use crate::settings::{Asks, Settings};
 use crate::{forge, kept, live, sight};
 
 /// Everything about one request, judged.
@@ -46,6 +48,9 @@ pub(crate) struct Judged {
     pub(crate) seen: Option<Sightings>,
     /// The release that is live, where the approval rests on it.
     pub(crate) live: Option<Digest>,
+    /// What automatic rules look up, and how each came out.
+    pub(crate) known: Known,
+    pub(crate) tried: Vec<Tried>,
     /// How the request ended before, if it did.
     pub(crate) end: Option<Closed>,
     pub(crate) at: Time,
@@ -68,34 +73,12 @@ pub(crate) fn judged(
     effect: Effect,
 ) -> Result<Judged, Failure> {
     let asked = kept::read(&about.reference()?, settings)?;
-    let policy = settings.policy(&asked.request.environment, &about.rule)?;
-    let (found, mut heard) = answers(&asked, &about.answer, settings)?;
-    let mut known = Vec::new();
-    for signed in found {
-        let one = hear(&signed, &policy.keyring, &Local);
-        if matches!(one, Heard::Proved { .. }) {
-            known.push(signed);
-        }
-        heard.push(one);
-    }
-    let mut events = Vec::new();
-    for event in forge::events(&asked, &policy.keyring, settings)? {
-        let one = liftlock::approval::forge::hear(&event, &asked, &policy);
-        if matches!(one, Heard::Told { .. }) {
-            events.push(event);
-        }
-        heard.push(one);
-    }
-    let subject = Subject {
-        environment: &asked.request.environment,
-        release: &asked.release,
-        change: &about.change,
-    };
-    let answered = answered(&heard);
-    let found = groups::look(&policy, subject, For::Judging(&answered), settings)?;
-    let policy = settings.tightened(policy.knowing(found), &about.rule)?;
-    let found = about_release(&asked.release, &about.signature, settings)?;
-    let signers = signer::signers(&found, &policy.keyring, &Local);
+    let asks = Asks::of(&asked.request);
+    let policy = settings.policy(&asked.request.environment, &about.rule, asks)?;
+    let said = said(&asked, &about.answer, (&policy, settings))?;
+    let policy = with_groups(policy, &asked, (about, &said.heard), settings)?;
+    let about_it = about_release(&asked.release, &about.signature, settings)?;
+    let signers = signer::signers(&about_it, &policy.keyring, &Local);
     let policy = policy
         .excluding(&asked.release.release, &signers)
         .separating(&asked.request.actors)
@@ -104,15 +87,22 @@ pub(crate) fn judged(
     let (mut end, mut seen) = (None, None);
     if let Some(state) = settings.state()? {
         end = kept::end(&asked, state.as_ref())?;
-        seen = Some(sight::note(&asked, &heard, state.as_ref(), (effect, at))?);
+        seen = Some(sight::note(
+            &asked,
+            &said.heard,
+            state.as_ref(),
+            (effect, at),
+        )?);
     }
     let evidence = Evidence {
         asked: &asked,
-        answers: &heard,
+        answers: &said.heard,
         withdrawn: end.as_ref().is_some_and(Closed::denies),
         seen: seen.as_ref(),
     };
-    let mut judgement = decide(&policy, &evidence, at);
+    let facts = Known::read(&asked, &about_it, (&policy, settings), at)?;
+    let tried = facts.tried(&asked, (&policy, settings), at)?;
+    let mut judgement = allow(&policy, decide(&policy, &evidence, at), &tried);
     if let Some(end) = end.as_ref().filter(|end| end.denies())
         && !judgement.is_denied()
     {
@@ -123,13 +113,71 @@ pub(crate) fn judged(
         asked,
         policy,
         signers,
-        answers: known,
-        events,
+        answers: said.answers,
+        events: said.events,
         judgement,
         seen,
+        known: facts,
+        tried,
         end,
         at,
     })
+}
+
+/// What people said about a request.
+struct Sayings {
+    /// All of it, understood or not.
+    heard: Vec<Heard>,
+    /// The answers that somebody known signed.
+    answers: Vec<Signed>,
+    /// The answers on a forge that were understood.
+    events: Vec<Event>,
+}
+
+/// Hears everybody, in files, in the evidence store and on a forge.
+fn said(
+    asked: &request::Identified,
+    files: &[PathBuf],
+    (policy, settings): (&Policy, &Settings),
+) -> Result<Sayings, Failure> {
+    let (found, heard) = answers(asked, files, settings)?;
+    let mut said = Sayings {
+        heard,
+        answers: Vec::new(),
+        events: Vec::new(),
+    };
+    for signed in found {
+        let one = hear(&signed, &policy.keyring, &Local);
+        if matches!(one, Heard::Proved { .. }) {
+            said.answers.push(signed);
+        }
+        said.heard.push(one);
+    }
+    for event in forge::events(asked, &policy.keyring, settings)? {
+        let one = liftlock::approval::forge::hear(&event, asked, policy);
+        if matches!(one, Heard::Told { .. }) {
+            said.events.push(event);
+        }
+        said.heard.push(one);
+    }
+    Ok(said)
+}
+
+/// The rules with the people of their groups, as tight as flags make them.
+fn with_groups(
+    policy: Policy,
+    asked: &request::Identified,
+    (about, heard): (&About, &[Heard]),
+    settings: &Settings,
+) -> Result<Policy, Failure> {
+    let subject = Subject {
+        environment: &asked.request.environment,
+        release: &asked.release,
+        change: &about.change,
+    };
+    let answered = answered(heard);
+    let found = groups::look(&policy, subject, For::Judging(&answered), settings)?;
+    settings.tightened(policy.knowing(found), &about.rule)
 }
 
 /// Everybody who says something, and in whose place.
@@ -262,6 +310,10 @@ pub(crate) fn record(
     record
         .detail
         .insert("request".to_owned(), asked.digest.to_string().into());
+    if let Some(wanted) = &request.break_glass {
+        let reason = wanted.reason.as_str().into();
+        record.detail.insert("break_glass".to_owned(), reason);
+    }
     record
 }
 

@@ -1,7 +1,9 @@
 //! `judge`: counts the answers, and signs an approval when they are enough.
 
+use liftlock::approval::break_glass::BreakGlass;
 use liftlock::approval::notice::Notice;
 use liftlock::approval::predicate::Approval;
+use liftlock::approval::request::Identified;
 use liftlock::approval::{Closed, recheck};
 use liftlock::attestation;
 use liftlock::bundle::Bundle;
@@ -9,7 +11,7 @@ use liftlock::config::trust::Role;
 use liftlock::crypto::{PublicKey, Signer as _};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
-use liftlock::predicate::APPROVAL;
+use liftlock::predicate::{APPROVAL, BREAK_GLASS};
 use liftlock::record::{self, Actor};
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
@@ -20,7 +22,7 @@ use liftlock_io::{attest, evidence, file};
 
 use crate::gather::{self, Judged};
 use crate::kept::Effect;
-use crate::settings::{Recorded, Settings};
+use crate::settings::{Asks, Recorded, Settings};
 use crate::{args, deployment, kept, notify, render};
 
 pub(crate) fn judge(
@@ -37,7 +39,7 @@ pub(crate) fn judge(
     let approval = match (judged.judgement.verdict, &signer) {
         (Verdict::Pass, Some(signer)) => match earlier(&judged, signer, settings)? {
             Some(bundle) => Some(bundle),
-            None => Some(approve(&judged, signer)?),
+            None => Some(approve(&judged, signer, settings)?),
         },
         (Verdict::Pass, None) if !session.dry_run => {
             let message = "the answers are enough, but there is no key to sign the approval with";
@@ -93,7 +95,7 @@ fn may_judge(key: &PublicKey, judged: &Judged, settings: &Settings) -> Result<()
 }
 
 /// Signs the approval, and checks it before anyone sees it.
-fn approve(judged: &Judged, signer: &Private) -> Result<Bundle, Failure> {
+fn approve(judged: &Judged, signer: &Private, settings: &Settings) -> Result<Bundle, Failure> {
     let asked = &judged.asked;
     let approval = Approval::new(
         asked,
@@ -104,8 +106,12 @@ fn approve(judged: &Judged, signer: &Private) -> Result<Bundle, Failure> {
     .with_events(judged.events.clone())
     .with_groups(judged.policy.groups.clone())
     .with_sightings(judged.seen.clone());
-    let bundle = attest::attest(signer, &approval.statement(&asked.release)?)?;
-    counts(&bundle, judged, signer)?;
+    let statement = match BreakGlass::new(approval.clone(), asked) {
+        Some(broken) => broken.statement(&asked.release)?,
+        None => approval.statement(&asked.release)?,
+    };
+    let bundle = attest::attest(signer, &statement)?;
+    counts(&bundle, judged, signer, settings)?;
     Ok(bundle)
 }
 
@@ -119,12 +125,12 @@ fn earlier(
     let Some(store) = settings.evidence()? else {
         return Ok(None);
     };
-    let slug = evidence::slug(APPROVAL)?;
+    let slug = evidence::slug(signed_as(&judged.asked))?;
     let found = store.list(&judged.asked.request.release.digest)?;
     let found = found.iter().filter(|item| item.predicate_slug == slug);
     let mut counting: Vec<Bundle> = found
         .filter_map(|item| Bundle::parse(&item.bytes).ok())
-        .filter(|bundle| counts(bundle, judged, signer).is_ok())
+        .filter(|bundle| counts(bundle, judged, signer, settings).is_ok())
         .collect();
     // What the end names goes before what a lost race left behind.
     let known = judged.end.as_ref().and_then(|end| end.approval);
@@ -133,7 +139,12 @@ fn earlier(
 }
 
 /// Checks an approval as `promote` will.
-fn counts(bundle: &Bundle, judged: &Judged, signer: &Private) -> Result<(), Failure> {
+fn counts(
+    bundle: &Bundle,
+    judged: &Judged,
+    signer: &Private,
+    settings: &Settings,
+) -> Result<(), Failure> {
     let asked = &judged.asked;
     let keys = [signer.public_key().clone()];
     let proved = attestation::verify(bundle, &keys, &Local)?;
@@ -148,12 +159,32 @@ fn counts(bundle: &Bundle, judged: &Judged, signer: &Private) -> Result<(), Fail
         signers: &judged.signers,
         verifier: &Local,
     };
-    let again = recheck::count_again(&proved.statement, &frame, judged.at)?;
-    if again.request == asked.digest {
+    if let Some(allowed) = &policy.break_glass {
+        let (statement, allowed) = (&proved.statement, Some(allowed));
+        let counted = recheck::count_break_glass(statement, &frame, allowed, judged.at)?;
+        return same(&counted.0.judged.request, asked);
+    }
+    let statement = &proved.statement;
+    let known = &judged.known;
+    let again = known.counted(statement, &frame, (asked, settings), judged.at)?;
+    same(&again.request, asked)
+}
+
+/// Refuses what answers another request.
+fn same(request: &Digest, asked: &Identified) -> Result<(), Failure> {
+    if *request == asked.digest {
         Ok(())
     } else {
-        let message = format!("it approves by request {}", again.request);
+        let message = format!("it approves by request {request}");
         Err(Failure::new(Kind::Refuted, message))
+    }
+}
+
+/// The type of statement that a request leads to.
+const fn signed_as(asked: &Identified) -> &'static str {
+    match Asks::of(&asked.request) {
+        Asks::Approval => APPROVAL,
+        Asks::BreakGlass => BREAK_GLASS,
     }
 }
 
@@ -170,7 +201,7 @@ fn keep(
             let artifacts = asked.request.release.artifacts.values();
             let mut subjects: Vec<Digest> = vec![asked.request.release.digest];
             subjects.extend(artifacts);
-            store.put(&subjects, APPROVAL, bundle.bytes())?;
+            store.put(&subjects, signed_as(asked), bundle.bytes())?;
         }
         if let Some(path) = &args.output {
             file::write(path, bundle.bytes())?;

@@ -5,6 +5,7 @@ mod args;
 mod deployment;
 mod doctor;
 mod explain;
+mod facts;
 mod forge;
 mod gate;
 mod gather;

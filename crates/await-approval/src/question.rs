@@ -3,8 +3,9 @@
 
 use liftlock::approval::answer::Say;
 use liftlock::approval::forge::{Forge, line};
-use liftlock::approval::request::{Identified, Place, Spot};
+use liftlock::approval::request::{Identified, Place, Request, Spot};
 use liftlock::ci::github::escape_markdown;
+use liftlock::config::break_glass::Gate;
 use liftlock::name::Name;
 
 /// The text that people see. It is the same for the same request, so that it
@@ -33,8 +34,9 @@ pub(crate) fn below(asked: &Identified, place: &Place) -> String {
         format!("{} of {}", rule.quorum, escape_markdown(&people.join(", ")))
     });
     let rules = rules.collect::<Vec<_>>().join(" and ");
+    let broken = broken(request);
     format!(
-        "**May {} go to {}?** {rules}, until {}.\n\n\
+        "{broken}**May {} go to {}?** {rules}, until {}.\n\n\
          | artifact | digest |\n|---|---|\n| release | `{}` |\n{artifacts}\n\
          {how}\n\n\
          ```\n{yes}\n```\n```\n{no}\n```\n\n\
@@ -43,6 +45,19 @@ pub(crate) fn below(asked: &Identified, place: &Place) -> String {
         escape_markdown(request.environment.as_str()),
         request.expires_at,
         request.release.digest,
+    )
+}
+
+/// Where gates are gone past, which and why, above everything else.
+fn broken(request: &Request) -> String {
+    let Some(wanted) = &request.break_glass else {
+        return String::new();
+    };
+    let past: Vec<String> = wanted.past.iter().map(Gate::to_string).collect();
+    format!(
+        "> [!CAUTION]\n> **BREAK-GLASS** past {}: {}\n\n",
+        escape_markdown(&past.join(", ")),
+        escape_markdown(&wanted.reason)
     )
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use liftlock::approval::Closed;
 use liftlock::approval::answer::Answer;
 use liftlock::approval::decide::Judgement;
 use liftlock::approval::form::NAMESPACE;
@@ -11,6 +10,7 @@ use liftlock::approval::predicate::Latency;
 use liftlock::approval::request::{Identified, Request};
 use liftlock::approval::seats::Rule;
 use liftlock::bundle::Bundle;
+use liftlock::config::break_glass::Gate;
 use liftlock::digest::Digest;
 use liftlock::name::Name;
 use liftlock::release::Reference;
@@ -22,7 +22,6 @@ use serde::Serialize;
 use crate::gather::Judged;
 use crate::groups;
 use crate::question;
-use crate::withdraw::Use;
 
 /// The result of `request`.
 #[derive(Serialize)]
@@ -81,9 +80,8 @@ pub(crate) fn requested(
     let judge_with = format!("await-approval judge --request {reference} --key judge.key{file}");
     let people = joined(&who_may);
     let headline = format!(
-        "{} to {} needs {} until {}",
-        request.release.id,
-        request.environment,
+        "{} needs {} until {}",
+        destination(request),
         wanted(request, &who_may),
         request.expires_at
     );
@@ -162,8 +160,13 @@ fn wanted(request: &Request, who_may: &[Name]) -> String {
 
 pub(crate) fn answered(said: &Answer, bundle: &Digest, asked: &Identified) -> Report {
     let request = &asked.request;
+    let kind = if said.break_glass {
+        "BREAK-GLASS for "
+    } else {
+        ""
+    };
     let headline = format!(
-        "{}{} says {} to {} in {}",
+        "{}{} says {} to {kind}{} in {}",
         said.person,
         instead(said.on_behalf_of.as_ref()),
         said.answer,
@@ -178,30 +181,6 @@ pub(crate) fn answered(said: &Answer, bundle: &Digest, asked: &Identified) -> Re
         .with_output("request", asked.digest.to_string())
         .with_output("answer", said.answer.to_string())
         .with_output("bundle", bundle.to_string())
-        .with_human(release_lines(asked))
-        .with_scope(
-            Some(request.service.clone()),
-            Some(request.environment.clone()),
-        )
-}
-
-/// A request that was taken back, and what a promotion made of it before.
-pub(crate) fn withdrawn(asked: &Identified, end: &Closed, used: Use) -> Report {
-    let request = &asked.request;
-    let next = match used {
-        Use::None => "it can be used no more; `await-approval request` asks again",
-        Use::UnderWay => "the promotion that uses it goes back before its next step",
-        Use::Over => "the promotion that used it is over: `rollback run` undoes it",
-    };
-    let headline = format!(
-        "{} to {}: {}; {next}",
-        request.release.id,
-        request.environment,
-        end.told()
-    );
-    Report::new("withdraw", Verdict::Pass, headline)
-        .with_detail(&serde_json::json!({ "request": asked.digest, "closed": end }))
-        .with_output("request", asked.digest.to_string())
         .with_human(release_lines(asked))
         .with_scope(
             Some(request.service.clone()),
@@ -264,10 +243,18 @@ pub(crate) fn judged(judged: &Judged, approval: Option<&Bundle>, reference: &str
 
 pub(crate) fn headline(judged: &Judged) -> String {
     let request = &judged.asked.request;
-    format!(
-        "{} to {}: {}",
-        request.release.id, request.environment, judged.judgement.why
-    )
+    format!("{}: {}", destination(request), judged.judgement.why)
+}
+
+/// What goes where, and past what.
+pub(crate) fn destination(request: &Request) -> String {
+    let (id, environment) = (&request.release.id, &request.environment);
+    let Some(wanted) = &request.break_glass else {
+        return format!("{id} to {environment}");
+    };
+    let past: Vec<String> = wanted.past.iter().map(Gate::to_string).collect();
+    let (past, reason) = (past.join(", "), &wanted.reason);
+    format!("BREAK-GLASS: {id} to {environment} past {past} ({reason})")
 }
 
 fn people_lines(judged: &Judged, reference: &str) -> String {
@@ -357,7 +344,7 @@ fn people_table(judged: &Judged) -> String {
     table
 }
 
-fn release_lines(asked: &Identified) -> String {
+pub(crate) fn release_lines(asked: &Identified) -> String {
     let request = &asked.request;
     let mut lines = String::new();
     push(&mut lines, format_args!("request  {}", asked.digest));

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use liftlock::approval::break_glass::Wanted;
 use liftlock::approval::groups::too_few;
 use liftlock::approval::notice::Notice;
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, ParseError, Request, SCHEMA_VERSION};
 use liftlock::approval::seats::{Overlap, Seats};
 use liftlock::approval::{DEFAULT_EXPIRY, signer};
+use liftlock::config::break_glass::Gate;
+use liftlock::config::requirement::What;
 use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::foreign;
 use liftlock::json;
@@ -22,7 +25,7 @@ use liftlock_io::verify::Local;
 use liftlock_io::{clock, file, random};
 
 use crate::forge::Age;
-use crate::settings::{Recorded, Settings};
+use crate::settings::{Asks, Recorded, Settings};
 use crate::{args, deployment, forge, gather, groups, kept, notify, render};
 
 pub(crate) fn request(
@@ -82,7 +85,11 @@ fn about(
         None => of_images(args, settings, session)?,
     };
     settings.check_service(&release.release.service, "the release")?;
-    let policy = settings.policy(&args.environment, &args.rule)?;
+    let asks = match args.break_glass {
+        true => Asks::BreakGlass,
+        false => Asks::Approval,
+    };
+    let policy = settings.policy(&args.environment, &args.rule, asks)?;
     let policy = known(policy, args, &release, settings)?;
     let found = gather::about_release(&release, &[], settings)?;
     let signers = signer::signers(&found, &policy.keyring, &Local);
@@ -93,7 +100,7 @@ fn about(
         .separating(&actors)
         .asked_at(asking.place.as_ref());
     let deployment = deployment::wanted(args, &release.release, &policy)?;
-    let wanted = wanted(args, (document, &release), &policy, session)?;
+    let wanted = wanted(args, (document, &release), &policy, (settings, session))?;
     let request = Request {
         place: asking.place,
         deployment,
@@ -160,7 +167,7 @@ fn wanted(
     args: &args::Request,
     (document, release): (String, &release::Identified),
     policy: &Policy,
-    session: &Session,
+    (settings, session): (&Settings, &Session),
 ) -> Result<Identified, Failure> {
     let expires = lifetime(args.expires, policy.longest())?;
     let changes = policy.groups.iter().flat_map(|found| &found.changes);
@@ -187,10 +194,54 @@ fn wanted(
         run_url: session.ci.url.clone(),
         place: None,
         deployment: None,
+        break_glass: break_glass(args, policy, settings)?,
         made_at,
         expires_at: made_at.after(expires),
     };
     Identified::new(&request).map_err(contradiction)
+}
+
+/// Past what the release is to go, and why: of what the environment demands,
+/// all that the policy lets, or what the flags name of it.
+fn break_glass(
+    args: &args::Request,
+    policy: &Policy,
+    settings: &Settings,
+) -> Result<Option<Wanted>, Failure> {
+    let (Some(allowed), Some(reason)) = (&policy.break_glass, &args.reason) else {
+        return Ok(None);
+    };
+    let rules = settings.rules.as_ref();
+    let environment = rules.and_then(|rules| rules.environment(&args.environment).ok());
+    let order = environment.and_then(|found| found.promotes_from.as_ref());
+    let demands = environment.into_iter().flat_map(|found| &found.requires);
+    let demands = demands
+        .map(|one| one.what.clone())
+        .filter(|what| *what != What::Signature)
+        .map(Gate::Demand);
+    let all: BTreeSet<Gate> = order
+        .map(|_| Gate::Order)
+        .into_iter()
+        .chain(demands)
+        .collect();
+    let named: BTreeSet<Gate> = args.past.iter().cloned().collect();
+    let refused = |gate: &Gate, why: &str| {
+        let message = format!("`--past {gate}`: {why}");
+        Err(Failure::new(Kind::Refuted, message).with_hint("leave the flag out"))
+    };
+    if let Some(gate) = named.difference(&all).next() {
+        return refused(gate, "the environment does not demand it");
+    }
+    if let Some(gate) = named.iter().find(|gate| !allowed.admits(gate)) {
+        return refused(gate, "the policy lets nobody go past it");
+    }
+    let mut past = if named.is_empty() { all } else { named };
+    past.retain(|gate| allowed.admits(gate));
+    let wanted = Wanted {
+        reason: reason.clone(),
+        past,
+    };
+    Ok(Some(wanted))
 }
 
 fn contradiction(error: ParseError) -> Failure {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use liftlock::approval::policy::Policy;
+use liftlock::approval::request::Request;
 use liftlock::config::approval::Approval;
-use liftlock::config::effective::Rules;
+use liftlock::config::effective::{Environment, Rules};
 use liftlock::config::trust::{DatedKey, Keyring, Person};
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
@@ -23,6 +24,24 @@ use crate::args::Rule;
 
 /// How long a run may take where `--timeout` does not say: GitHub ends jobs then.
 const LONGEST: Span = Span::seconds(6 * 3_600);
+
+/// What a request asks people for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// An approval.
+    Approval,
+    /// To go past gates.
+    BreakGlass,
+}
+
+impl Asks {
+    pub(crate) const fn of(request: &Request) -> Self {
+        match request.break_glass {
+            Some(_) => Self::BreakGlass,
+            None => Self::Approval,
+        }
+    }
+}
 
 /// The rules around one run.
 #[derive(Debug)]
@@ -51,9 +70,21 @@ impl Settings {
     }
 
     /// How answers for an environment are counted, before anybody is excluded.
-    pub(crate) fn policy(&self, environment: &Name, flags: &Rule) -> Result<Policy, Failure> {
+    pub(crate) fn policy(
+        &self,
+        environment: &Name,
+        flags: &Rule,
+        asks: Asks,
+    ) -> Result<Policy, Failure> {
         let Some(rules) = &self.rules else {
-            return from_flags(flags);
+            return match asks {
+                Asks::Approval => from_flags(flags),
+                Asks::BreakGlass => Err(Failure::new(
+                    Kind::Refuted,
+                    "nobody may break the glass without a policy that lets them",
+                )
+                .with_hint("write `break-glass:` below the environment in a liftlock.yaml")),
+            };
         };
         if !flags.people_key.is_empty() {
             let message = "`--people-key` is for runs without a configuration";
@@ -63,13 +94,10 @@ impl Settings {
         let found = rules
             .environment(environment)
             .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?;
-        let Some(rule) = &found.approval else {
-            let message = format!("environment `{environment}` has no `approval` rule");
-            return Err(Failure::new(Kind::Invalid, message).with_hint(
-                "write `approval: { quorum: 2, people: [alice, bob] }` below the environment",
-            ));
-        };
-        Ok(Policy::new(rules.policy, rule, rules.trust.clone()))
+        match asks {
+            Asks::Approval => approving(found, rules),
+            Asks::BreakGlass => breaking(found, rules),
+        }
     }
 
     /// The same as tight as flags make it; without a configuration they alone
@@ -123,6 +151,31 @@ impl Settings {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// The rules of an environment for an approval.
+fn approving(environment: &Environment, rules: &Rules) -> Result<Policy, Failure> {
+    let rule = environment.approval.as_ref().ok_or_else(|| {
+        let message = format!("environment `{}` has no `approval` rule", environment.name);
+        Failure::new(Kind::Invalid, message).with_hint(
+            "write `approval: { quorum: 2, people: [alice, bob] }` below the environment",
+        )
+    })?;
+    Ok(Policy::new(rules.policy, rule, rules.trust.clone()))
+}
+
+/// The rules of an environment for going past gates.
+fn breaking(environment: &Environment, rules: &Rules) -> Result<Policy, Failure> {
+    let approval = environment.approval.as_ref();
+    let allowed = environment.break_glass.as_ref();
+    let policy = allowed
+        .and_then(|allowed| Policy::breaking(rules.policy, allowed, approval, rules.trust.clone()));
+    policy.ok_or_else(|| {
+        let place = &environment.name;
+        let message = format!("the policy lets nobody break the glass in `{place}`");
+        Failure::new(Kind::Refuted, message)
+            .with_hint("ask without `--break-glass`, and provide what is missing")
+    })
 }
 
 /// Whether the ledger has a record of this run.

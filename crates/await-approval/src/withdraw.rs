@@ -19,7 +19,7 @@ use liftlock_io::key::Private;
 use liftlock_io::store::Store;
 
 use crate::answer::{self, Given};
-use crate::settings::{Recorded, Settings};
+use crate::settings::{Asks, Recorded, Settings};
 use crate::{args, gather, kept, render};
 
 pub(crate) fn withdraw(
@@ -51,7 +51,7 @@ pub(crate) fn withdraw(
         end
     };
     let used = use_of(&asked, state)?;
-    let report = render::withdrawn(&asked, &end, used);
+    let report = withdrawn(&asked, &end, used);
     Ok(settings.label(report, recorded))
 }
 
@@ -62,7 +62,8 @@ fn end(
     settings: &Settings,
     now: Time,
 ) -> Result<(Closed, Option<Given>), Failure> {
-    let policy = settings.policy(&asked.request.environment, &args::Rule::default())?;
+    let asks = Asks::of(&asked.request);
+    let policy = settings.policy(&asked.request.environment, &args::Rule::default(), asks)?;
     let Some(person) = &args.person else {
         let reference = args.key.as_deref().unwrap_or_default();
         let key = Private::open(reference)?.public_key().clone();
@@ -115,7 +116,7 @@ const fn closed(withdrawn: Withdrawn, at: Time) -> Closed {
 
 /// What a promotion made of the request's approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
+enum Use {
     /// Nothing.
     None,
     /// It is under way.
@@ -139,6 +140,26 @@ fn use_of(asked: &Identified, state: &dyn Store) -> Result<Use, Failure> {
         Some(plan) if Some(*plan) == under_way => Use::UnderWay,
         Some(_) => Use::Over,
     })
+}
+
+/// A request that was taken back, and what a promotion made of it before.
+fn withdrawn(asked: &Identified, end: &Closed, used: Use) -> Report {
+    let request = &asked.request;
+    let next = match used {
+        Use::None => "it can be used no more; `await-approval request` asks again",
+        Use::UnderWay => "the promotion that uses it goes back before its next step",
+        Use::Over => "the promotion that used it is over: `rollback run` undoes it",
+    };
+    let (what, how) = (render::destination(request), end.told());
+    let headline = format!("{what}: {how}; {next}");
+    Report::new("withdraw", Verdict::Pass, headline)
+        .with_detail(&serde_json::json!({ "request": asked.digest, "closed": end }))
+        .with_output("request", asked.digest.to_string())
+        .with_human(render::release_lines(asked))
+        .with_scope(
+            Some(request.service.clone()),
+            Some(request.environment.clone()),
+        )
 }
 
 /// One withdrawal, one record, however often the command is run.

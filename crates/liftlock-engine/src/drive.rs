@@ -322,13 +322,11 @@ fn admit(document: &mut Document, plan: &Plan, id: Digest) -> Result<(), Failure
         let message = "what is live changed since the plan was made";
         return Err(Failure::new(Kind::Blocked, message).with_hint("run the same command again"));
     }
-    if let Some(approval) = plan.approval
-        && *document.used.entry(approval).or_insert(id) != id
-    {
-        return Err(Failure::new(
-            Kind::Refuted,
-            "the approval was used up by another plan",
-        ));
+    for request in plan.requests() {
+        if *document.used.entry(request).or_insert(id) != id {
+            let message = "what people said yes to was used up by another plan";
+            return Err(Failure::new(Kind::Refuted, message));
+        }
     }
     Ok(())
 }

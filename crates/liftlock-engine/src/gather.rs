@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use liftlock::approval::recheck::{Frame, count_again, recheck};
 use liftlock::approval::signer::signers;
 use liftlock::approval::{Closed, closed_key};
-use liftlock::attestation::Proved;
 use liftlock::bundle::Bundle;
-use liftlock::chain::{self, Chain, Circumstances, Examiner, Item, Said, Who};
+use liftlock::chain::{self, Chain, Circumstances, Examiner, Item, Said};
 use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
@@ -119,14 +117,16 @@ impl World {
             let user = state.used.get(approval);
             user.is_some() && user != moment.plan.as_ref()
         };
-        let live = state.live.as_ref().map(|live| live.release.digest);
-        let approve = |said: &Said| self.recheck(said, gathered, (moment, live));
+        let live = state.live.as_ref().map(|live| &live.release);
+        let approve = |said: &Said| self.approved(said, (gathered, live), moment);
+        let broken = |said: &Said| self.broken(said, (gathered, live), moment);
         let around = Circumstances {
             service: &self.rules.service,
             policy: self.rules.policy,
             good_before,
             used: &used,
             approve: &approve,
+            broken: &broken,
             now: moment.as_of,
             accept: &self.rules.accept,
         };
@@ -146,45 +146,6 @@ impl World {
     pub fn state_of(&self, environment: &Name) -> Result<Document, Failure> {
         let key = Document::key(&self.rules.service, environment);
         Ok(State::open(self.state.as_ref(), key, self.environment.lease)?.document)
-    }
-
-    /// Has the answers inside an approval counted again.
-    fn recheck(
-        &self,
-        said: &Said,
-        gathered: &Gathered,
-        (moment, live): (Moment, Option<Digest>),
-    ) -> Result<Digest, String> {
-        let Some(release) = &gathered.release else {
-            return Err("no builder attested the release it is about".to_owned());
-        };
-        let frame = Frame {
-            keyring: &self.rules.trust,
-            environment: &self.environment.name,
-            rule: self.environment.approval.as_ref(),
-            policy: self.rules.policy,
-            release,
-            live,
-            signers: &gathered.signers,
-            verifier: &Local,
-        };
-        let told = |failure: Failure| failure.lines().join(": ");
-        let approval = match &said.who {
-            Who::Key(key) => {
-                let proved = Proved {
-                    statement: said.statement.clone(),
-                    key: key.clone(),
-                };
-                recheck(&proved, &frame, moment.as_of)
-            }
-            // That it is a judge's was proved at the time of its signature.
-            Who::Identity(_) => count_again(&said.statement, &frame, moment.as_of),
-        }
-        .map_err(|refused| told(Failure::from(refused)))?;
-        match self.recalled(&approval.request).map_err(told)? {
-            Some(why) => Err(why),
-            None => Ok(approval.request),
-        }
     }
 
     /// How a request was denied or taken back, if it was, whatever was approved

@@ -7,6 +7,7 @@
 //! finishes the plans of runners that died.
 
 pub mod attest;
+mod counted;
 pub mod drift;
 pub mod drive;
 pub mod effect;

@@ -83,6 +83,7 @@ impl World {
             PlanKind::Rollback => (Kind::RollbackStarted, Kind::RollbackFinished),
         };
         let mut records = vec![self.about(run, started, run.plan.made_at, "started")];
+        records.extend(self.broken_glass(run));
         for entry in &run.journal.entries {
             let Some(ended) = entry.ended_at else {
                 continue;
@@ -105,6 +106,23 @@ impl World {
             records.push(self.finish(run, finished, verdict));
         }
         records
+    }
+
+    /// That the plan goes past gates, and by whose word.
+    fn broken_glass(&self, run: &Run) -> Option<Record> {
+        let broken = run.plan.break_glass.as_ref()?;
+        let mut record = self.about(run, Kind::BreakGlass, run.plan.made_at, "break-glass");
+        record.evidence = vec![broken.statement];
+        let told = [
+            ("reason", serde_json::json!(broken.reason)),
+            ("past", serde_json::json!(broken.past)),
+            ("people", serde_json::json!(broken.people)),
+            ("request", serde_json::json!(broken.request)),
+            ("expires_at", serde_json::json!(broken.expires_at)),
+        ];
+        let told = told.map(|(field, value)| (field.to_owned(), value));
+        record.detail.extend(told);
+        Some(record)
     }
 
     /// The canary's verdict over the whole plan: a pass at its horizon, or

@@ -78,6 +78,8 @@ pub fn chain(chain: &Chain) -> String {
         .map(|condition| {
             if condition.met {
                 format!("met     {}: {}", condition.wanted, condition.found)
+            } else if condition.past.is_some() {
+                format!("BROKEN  {}: {}", condition.wanted, condition.found)
             } else {
                 format!(
                     "MISSING {}: {}\n        from {}: {}",

@@ -43,15 +43,15 @@ impl Engine<'_> {
     /// Whether what the plan rests on was taken back since: asked before each
     /// step upwards and while one ripens.
     pub(crate) fn recalled(&mut self) -> Result<Option<String>, Failure> {
-        let plan = &self.run()?.plan;
-        let Some(request) = plan.approval else {
-            return Ok(None);
-        };
-        match self.attempt(Duration::ZERO, &|engine| engine.world.recalled(&request)) {
-            Ok(why) => Ok(why),
-            Err(failure) if ends_run(&failure) => Err(failure),
-            Err(failure) => Ok(Some(failure.lines().join(": "))),
+        for request in self.run()?.plan.requests() {
+            match self.attempt(Duration::ZERO, &|engine| engine.world.recalled(&request)) {
+                Ok(None) => {}
+                Ok(why) => return Ok(why),
+                Err(failure) if ends_run(&failure) => return Err(failure),
+                Err(failure) => return Ok(Some(failure.lines().join(": "))),
+            }
         }
+        Ok(None)
     }
 
     /// What of the chain does not hold any more, by the evidence there is now.
@@ -68,8 +68,21 @@ impl Engine<'_> {
         let chain = self
             .world
             .chain(&run.plan.release, &gathered, state, moment)?;
-        let unmet = || format!("the chain does not hold any more: {}", chain.unmet());
-        Ok((chain.verdict != Verdict::Pass).then(unmet))
+        if chain.verdict != Verdict::Pass {
+            let unmet = chain.unmet();
+            return Ok(Some(format!("the chain does not hold any more: {unmet}")));
+        }
+        Ok(match (&chain.break_glass, &run.plan.break_glass) {
+            (None, _) => None,
+            (Some(now), Some(then))
+                if now.request == then.request && now.past.is_subset(&then.past) =>
+            {
+                None
+            }
+            (Some(now), _) => Some(format!(
+                "the plan does not say that it goes past this: {now}"
+            )),
+        })
     }
 
     /// Begins the way back, fixed as data before its first effect.

@@ -92,6 +92,9 @@ pub(crate) struct Moved {
     /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
+    /// Repository in which an issue is opened, once, that follows up a plan that went past gates
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(crate) github: Option<String>,
     #[command(flatten)]
     pub(crate) release: Chosen,
 }
@@ -105,6 +108,9 @@ pub(crate) struct Continued {
     /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
+    /// Repository in which an issue is opened, once, that follows up a plan that went past gates
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(crate) github: Option<String>,
 }
 
 /// What is asserted.

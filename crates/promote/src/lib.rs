@@ -4,13 +4,21 @@
 mod adopt;
 mod args;
 mod choose;
+mod follow;
 mod render;
 mod run;
 
 use std::process::ExitCode;
 
 /// The outputs that this binary writes beside `verdict` and `exit-code`.
-pub const OUTPUTS: &[&str] = &["plan-id", "release", "restored", "live"];
+pub const OUTPUTS: &[&str] = &[
+    "plan-id",
+    "release",
+    "restored",
+    "live",
+    "break-glass",
+    "follow-up",
+];
 
 /// Runs the binary from its command line to its exit code.
 #[must_use]

@@ -18,7 +18,9 @@ pub(crate) fn plan(subcommand: &'static str, plan: &Plan, seen: (&Chain, &Vec<St
     } else {
         Verdict::Blocked
     };
-    let ready = if verdict == Verdict::Pass {
+    let ready = if let (Verdict::Pass, Some(broken)) = (verdict, &chain.break_glass) {
+        broken.to_string()
+    } else if verdict == Verdict::Pass {
         "everything demanded is there".to_owned()
     } else {
         format!("not yet: {}", why(chain, drift))
@@ -97,7 +99,11 @@ pub(crate) fn refused(
 
 fn table(chain: &Chain) -> String {
     let rows = chain.conditions.iter().map(|condition| {
-        let met = if condition.met { "yes" } else { "**no**" };
+        let met = match (condition.met, condition.past) {
+            (true, _) => "yes",
+            (false, Some(_)) => "**no: BREAK-GLASS**",
+            (false, None) => "**no**",
+        };
         format!(
             "| {} | {met} | {} | `{}` |",
             escape_markdown(&condition.wanted),
@@ -220,7 +226,7 @@ pub(crate) fn explain(
     let open = chain
         .conditions
         .iter()
-        .filter(|condition| !condition.met)
+        .filter(|condition| !condition.met && condition.past.is_none())
         .count();
     let verdict = match (obstacles.is_empty(), chain.verdict) {
         (false, Verdict::Pass) => Verdict::Blocked,

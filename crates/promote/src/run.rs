@@ -15,7 +15,16 @@ use liftlock_io::key::Private;
 use liftlock_io::store;
 
 use crate::args::{Args, Command, Continued, Moved, Place, Wanted};
-use crate::{adopt, render};
+use crate::{adopt, follow, render};
+
+/// What is done once a plan is over.
+#[derive(Clone, Copy)]
+struct After<'a> {
+    /// Who signs what it came to.
+    key: Option<&'a Private>,
+    /// Where people are told that it went past gates.
+    github: Option<&'a str>,
+}
 
 /// Runs one subcommand.
 pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure> {
@@ -66,6 +75,7 @@ fn prepare(
         pointers: &pointers,
         policy: world.rules.policy,
         approval: chain.approval,
+        break_glass: chain.break_glass.as_ref(),
         now,
     });
     let plan = made.map_err(|refusal| Failure::new(Kind::Invalid, refusal.to_string()));
@@ -138,13 +148,17 @@ fn take(
     reference: &Reference,
 ) -> Result<Report, Failure> {
     let key = open_key(moved.key.as_deref())?;
+    let after = After {
+        key: key.as_ref(),
+        github: moved.github.as_deref(),
+    };
     let mut engine = Engine::open(world, session)?;
     if let Some(run) = engine.document().under_way() {
         if run.plan.release.digest != reference.digest {
             let message = format!("a plan for {} is under way", run.plan.release.id);
             return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
         }
-        return go_on(session, world, "run", key.as_ref());
+        return go_on(session, world, "run", after);
     }
     if let Some(live) = &engine.document().live
         && live.release.digest == reference.digest
@@ -153,7 +167,14 @@ fn take(
             engine.emit();
         }
         let drift = world.drift(engine.document())?;
-        return Ok(render::status(world, engine.document(), &drift));
+        let report = render::status(world, engine.document(), &drift);
+        // A run that was killed at its very end followed nothing up.
+        return Ok(follow::last(
+            report,
+            engine.document(),
+            after.github,
+            session,
+        ));
     }
     if let Some(hold) = &engine.document().hold {
         let message = format!("a hold is in place since {}: {}", hold.at, hold.reason);
@@ -185,13 +206,17 @@ fn take(
             hold: None,
         },
     )?;
-    ended(session, world, "run", &outcome, key.as_ref())
+    ended(session, world, "run", &outcome, after)
 }
 
 fn resume(session: &Session, continued: &Continued) -> Result<Report, Failure> {
     let world = open::world(session, &continued.environment)?;
     let key = open_key(continued.key.as_deref())?;
-    let gone_on = go_on(session, &world, "resume", key.as_ref());
+    let after = After {
+        key: key.as_ref(),
+        github: continued.github.as_deref(),
+    };
+    let gone_on = go_on(session, &world, "resume", after);
     told(session, &world, None, gone_on)
 }
 
@@ -200,15 +225,21 @@ fn go_on(
     session: &Session,
     world: &World,
     subcommand: &'static str,
-    key: Option<&Private>,
+    after: After<'_>,
 ) -> Result<Report, Failure> {
     let mut engine = Engine::open(world, session)?;
     // A schedule may ask at any time: nothing to do is no refusal.
     if session.dry_run || engine.document().under_way().is_none() {
-        return Ok(render::status(world, engine.document(), &[]));
+        let report = render::status(world, engine.document(), &[]);
+        return Ok(follow::last(
+            report,
+            engine.document(),
+            after.github,
+            session,
+        ));
     }
     let outcome = engine.resume(&open::owner(session))?;
-    ended(session, world, subcommand, &outcome, key)
+    ended(session, world, subcommand, &outcome, after)
 }
 
 /// What moved nothing, or not to its end, is recorded as well.
@@ -237,12 +268,15 @@ fn ended(
     world: &World,
     subcommand: &'static str,
     outcome: &Outcome,
-    key: Option<&Private>,
+    after: After<'_>,
 ) -> Result<Report, Failure> {
-    let signed = key
+    let signed = after
+        .key
         .map(|key| world.attest(outcome, key, session.now()))
         .transpose()?;
-    Ok(render::outcome(subcommand, outcome, signed)
+    let report = render::outcome(subcommand, outcome, signed);
+    let plan = (&outcome.plan, outcome.plan_id);
+    Ok(follow::up(report, plan, after.github, session)
         .with_policy(world.rules.origin, outcome.recorded))
 }
 

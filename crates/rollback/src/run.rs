@@ -44,6 +44,7 @@ fn make(
         pointers: &pointers,
         policy: world.rules.policy,
         approval: None,
+        break_glass: None,
         now: session.now(),
     })
     .map_err(|refusal| Failure::new(Kind::Invalid, refusal.to_string()))

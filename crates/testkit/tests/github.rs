@@ -383,6 +383,12 @@ fn talk(state: &mut State) -> Vec<Step> {
         get_of("/orgs/acme/teams/release/members?per_page=100".into()),
         get_of("/orgs/acme/teams/release/memberships/alice".into()),
         get_of(format!("{R}/collaborators/alice/permission")),
+        get_of(format!("{R}/issues?state=all&per_page=2")),
+        post(
+            format!("{R}/issues"),
+            json!({ "title": "follow up", "body": "x" }),
+            201,
+        ),
         get_of(format!("{R}/issues/{issue}")),
         get_of(format!("{R}/issues/{pull}")),
         get_of(format!("{R}/issues/{issue}/comments?per_page=2&page=1")),

@@ -1,5 +1,7 @@
 //! How requests end without a quorum, or in spite of one.
 #![cfg(test)]
 
+mod automatic;
+mod glass;
 mod withdraw;
 mod world;

@@ -3,6 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use liftlock::digest::Digest;
+use liftlock::statement::{Statement, Subject};
+use liftlock_io::attest;
+use liftlock_io::evidence::Evidence;
+use liftlock_io::store;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::cli::{Output, Run};
@@ -121,6 +126,22 @@ impl World {
 
     pub(crate) fn judge(&self, code: i32, request: &str) -> Value {
         self.told(code, &["judge", "--request", request, "--key", "judge.key"])
+    }
+
+    /// Keeps a statement of somebody about a release and its artifacts as evidence.
+    pub(crate) fn state(&self, holder: &str, (uri, version): (&str, &str), content: &Value) {
+        let bytes = fs::read(self.path(&format!("shop-{version}.json"))).unwrap();
+        let release = liftlock::release::Identified::parse(&bytes).unwrap();
+        let reference = release.reference();
+        let digests: Vec<Digest> = std::iter::once(reference.digest)
+            .chain(reference.artifacts.into_values())
+            .collect();
+        let subjects = digests.iter().map(Subject::new).collect();
+        let statement = Statement::new(subjects, uri, content).unwrap();
+        let bundle = attest::attest(&Key::named(holder), &statement).unwrap();
+        let place = format!("file:{}", self.path(".liftlock/evidence").display());
+        let evidence = Evidence::new(store::open(&place).unwrap());
+        attest::keep(&evidence, &statement, &bundle).unwrap();
     }
 
     /// The kinds of the ledger's records, in order.

@@ -3,7 +3,9 @@
 #![cfg(test)]
 
 mod attack;
+mod automatic;
 mod crash;
+mod glass;
 mod metrics;
 mod people;
 mod proxy;

@@ -1,12 +1,13 @@
 //! People who are asked, answer and take back, as `await-approval` would note it.
 
 use liftlock::approval::answer::{Answer, Heard, Say, hear};
-use liftlock::approval::decide::{Evidence, decide};
+use liftlock::approval::decide::{Evidence, Judgement, decide};
 use liftlock::approval::form::Signed;
 use liftlock::approval::policy::Policy;
 use liftlock::approval::predicate::Approval;
 use liftlock::approval::request::{Identified, Request, SCHEMA_VERSION};
 use liftlock::approval::{Closed, Withdrawn, closed_key};
+use liftlock::config::approval::Approval as Rule;
 use liftlock::digest::Digest;
 use liftlock::json;
 use liftlock::release;
@@ -22,7 +23,7 @@ use crate::stage::Stage;
 /// What is asked about a release in production, now.
 pub(crate) fn request(stage: &Stage, release: &release::Identified) -> Request {
     let world = stage.sound();
-    let rule = world.environment.approval.as_ref().unwrap();
+    let rules = world.environment.approval.as_ref().map(Rule::filled);
     let document = stage.root.join(format!("{}.json", release.release.id));
     let document = std::fs::read_to_string(document).unwrap();
     let now = stage.clock.now();
@@ -36,7 +37,7 @@ pub(crate) fn request(stage: &Stage, release: &release::Identified) -> Request {
         document,
         policy: world.rules.policy,
         evidence: Vec::new(),
-        rules: rule.filled(),
+        rules: rules.unwrap_or_default(),
         distinct: false,
         compared: std::collections::BTreeMap::new(),
         actors: Vec::new(),
@@ -44,6 +45,7 @@ pub(crate) fn request(stage: &Stage, release: &release::Identified) -> Request {
         run_url: None,
         place: None,
         deployment: None,
+        break_glass: None,
         made_at: now,
         expires_at: now.after(Span::seconds(3_600)),
     }
@@ -77,13 +79,18 @@ pub(crate) fn approve(stage: &Stage, release: &release::Identified, people: &[&s
         withdrawn: false,
         seen: None,
     };
-    let now = stage.clock.now();
-    let judgement = decide(&policy, &evidence, now);
-    let approval = Approval::new(&asked, answers, judgement, now).unwrap();
-    let statement = approval.statement(release).unwrap();
+    let judgement = decide(&policy, &evidence, stage.clock.now());
+    judge(stage, &asked, answers, judgement);
+    asked.digest
+}
+
+/// Has a judge sign an outcome, whatever it is, and keep it.
+pub(crate) fn judge(stage: &Stage, asked: &Identified, answers: Vec<Signed>, judgement: Judgement) {
+    let world = stage.sound();
+    let approval = Approval::new(asked, answers, judgement, stage.clock.now());
+    let statement = approval.unwrap().statement(&asked.release).unwrap();
     let bundle = attest::attest(&Key::named("judge"), &statement).unwrap();
     attest::keep(&world.evidence, &statement, &bundle).unwrap();
-    asked.digest
 }
 
 /// Takes a request back as `await-approval withdraw` does.

@@ -275,6 +275,10 @@ impl Stage {
 
     pub(crate) fn plan(&self, world: &World, release: &Identified, down: Way) -> Plan {
         let pointers = world.pointers().unwrap();
+        let chain = match down {
+            Way::Up => Some(self.chain(world, release)),
+            Way::Down => None,
+        };
         let inputs = Inputs {
             service: &world.rules.service,
             environment: &world.environment,
@@ -282,7 +286,8 @@ impl Stage {
             release: &release.reference(),
             pointers: &pointers,
             policy: world.rules.policy,
-            approval: self.chain(world, release).approval,
+            approval: chain.as_ref().and_then(|chain| chain.approval),
+            break_glass: chain.as_ref().and_then(|chain| chain.break_glass.as_ref()),
             now: self.clock.now(),
         };
         match down {

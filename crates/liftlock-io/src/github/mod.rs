@@ -6,6 +6,7 @@
 
 mod changes;
 mod deployment;
+mod issue;
 mod reviews;
 mod run;
 mod teams;

@@ -117,6 +117,7 @@ impl World {
                 authors: [].into(),
             }),
             deployment: None,
+            break_glass: None,
             made_at: self.now(),
             expires_at: wire::later(self.now(), HOUR * 6),
         };

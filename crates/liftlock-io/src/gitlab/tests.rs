@@ -126,6 +126,7 @@ impl World {
             }),
             deployment: None,
             compared: std::collections::BTreeMap::new(),
+            break_glass: None,
             made_at: self.now(),
             expires_at: wire::later(self.now(), HOUR * 6),
         };

@@ -43,6 +43,10 @@ pub struct Answer {
     pub environment: Name,
     /// The digest of the release.
     pub release: Digest,
+    /// Whether it lets the release go past gates, or not: an answer to one kind
+    /// of request is none to the other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
@@ -83,6 +87,7 @@ impl Answer {
             service: asked.request.service.clone(),
             environment: asked.request.environment.clone(),
             release: asked.request.release.digest,
+            break_glass: asked.request.break_glass.is_some(),
             comment: None,
             made_at,
         }

@@ -249,6 +249,13 @@ fn fits(asked: &request::Identified, answer: &Answer) -> Result<(), Refusal> {
     } else if answer.environment != request.environment || answer.service != request.service {
         let text = format!("answers for {} {}", answer.service, answer.environment);
         Err((Reason::OtherEnvironment, text))
+    } else if answer.break_glass != request.break_glass.is_some() {
+        let kind = if answer.break_glass {
+            "break-glass"
+        } else {
+            "an approval"
+        };
+        Err((Reason::OtherRequest, format!("answers to {kind}")))
     } else if answer.request == asked.digest {
         Ok(())
     } else {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SKEW;
 use super::answer::{Heard, Say};
+use super::automatic::Tried;
 use super::count::{Counted, NotCounted, count};
 use super::policy::Policy;
 use super::request::{self, Request};
@@ -42,6 +43,9 @@ pub struct Judgement {
     pub counted: Vec<Counted>,
     /// The others, and why they do not.
     pub not_counted: Vec<NotCounted>,
+    /// The rule by which it passed without enough people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automatic: Option<Tried>,
     /// Each rule: who counts in it, and who may still.
     pub rules: Vec<Tally>,
     /// How many yes are missing over all rules; where one person may count in
@@ -125,6 +129,7 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
         why,
         still_needed,
         who_may: who_may.into_iter().cloned().collect(),
+        automatic: None,
         rules,
         counted,
         not_counted,
@@ -220,6 +225,8 @@ fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
     let longest = request.made_at.after(policy.longest());
     let text = if request.policy != policy.digest {
         "the policy changed since people were asked".to_owned()
+    } else if let Some(other) = other_kind(policy, request) {
+        other
     } else if let Some(unseen) = unseen(policy, request, now) {
         unseen
     } else if let Some(looser) = looser(policy, request) {
@@ -255,6 +262,19 @@ fn unseen(policy: &Policy, request: &Request, now: Time) -> Option<String> {
             changes.map(|(rule, one)| (rule, &one.compared)).collect();
         let same = compared == request.compared.iter().collect();
         (!same).then(|| "what is live changed since people were asked".to_owned())
+    }
+}
+
+/// Whether the request asks for something else than these rules give, if so.
+fn other_kind(policy: &Policy, request: &Request) -> Option<String> {
+    match (&policy.break_glass, &request.break_glass) {
+        (None, None) => None,
+        (None, Some(_)) => Some("the request is for break-glass, not for an approval".to_owned()),
+        (Some(_), None) => Some("the request is for an approval, not for break-glass".to_owned()),
+        (Some(allowed), Some(wanted)) => {
+            let gate = wanted.forbidden(allowed)?;
+            Some(format!("the policy lets nobody go past {gate}"))
+        }
     }
 }
 
@@ -530,6 +550,7 @@ mod tests {
             ticket: None,
             at: None,
             permission: None,
+            automatic: None,
             expires: None,
         };
         let mut wanted = wanted();

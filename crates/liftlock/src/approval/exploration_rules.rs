@@ -214,6 +214,7 @@ fn world(case: Case) -> World {
         permission: None,
         min_look: Some(Span::seconds(60 * case.look)),
         ticket: None,
+        automatic: None,
         expires: None,
     };
     let mut request = wanted();

@@ -2,6 +2,8 @@
 //! approval embeds everything it rests on, so nobody has to believe it.
 
 pub mod answer;
+pub mod automatic;
+pub mod break_glass;
 pub mod count;
 pub mod decide;
 pub mod forge;
@@ -12,6 +14,7 @@ pub mod owners;
 pub mod policy;
 pub mod predicate;
 pub mod recheck;
+mod refused;
 pub mod request;
 pub mod seats;
 pub mod sight;
@@ -21,6 +24,8 @@ pub mod tighter;
 
 #[cfg(test)]
 mod exploration;
+#[cfg(test)]
+mod exploration_automatic;
 #[cfg(test)]
 mod exploration_groups;
 #[cfg(test)]

@@ -4,9 +4,11 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::break_glass::Wanted;
 use super::decide::Judgement;
 use super::request::Identified;
 use crate::ci;
+use crate::config::break_glass::Gate;
 use crate::digest::Digest;
 use crate::name::Name;
 use crate::time::Time;
@@ -66,6 +68,10 @@ pub struct Notice {
     pub environment: Name,
     /// The label of the release.
     pub release: String,
+    /// The gates that the release would go past, and why, where it is not an
+    /// approval that people are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<String>,
     /// How many yes are missing.
     pub still_needed: u32,
     /// Whose yes would help.
@@ -109,6 +115,7 @@ impl Notice {
             service: request.service.clone(),
             environment: request.environment.clone(),
             release: short(&request.release.id),
+            break_glass: request.break_glass.as_ref().map(past),
             still_needed: 0,
             who_may: Vec::new(),
             expires_at: request.expires_at,
@@ -154,12 +161,20 @@ impl Notice {
                 escaped(&self.why)
             ),
         };
+        if let Some(broken) = &self.break_glass {
+            text.insert_str(0, &format!("BREAK-GLASS {}. ", escaped(broken)));
+        }
         if let Some(link) = &self.link {
             text.push('\n');
             text.push_str(&escaped(link));
         }
         text
     }
+}
+
+fn past(wanted: &Wanted) -> String {
+    let gates: Vec<String> = wanted.past.iter().map(Gate::to_string).collect();
+    short(&format!("past {}: {}", gates.join(", "), wanted.reason))
 }
 
 fn short(text: &str) -> String {
@@ -184,7 +199,8 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::toy::{name, request};
+    use super::super::request::Request;
+    use super::super::toy::{name, request, wanted};
     use super::*;
 
     fn notice() -> Notice {
@@ -223,6 +239,26 @@ mod tests {
             let notice = Notice::asked(&request(), Vec::new(), Some(link.to_owned()));
             assert_eq!(notice.link, None);
         }
+    }
+
+    #[test]
+    fn break_glass_is_told_before_anything_else() {
+        let asked = Identified::new(&Request {
+            break_glass: Some(Wanted {
+                reason: "<!here> checkout is down".to_owned(),
+                past: ["approval", "canary@staging"]
+                    .map(|gate| gate.parse().unwrap())
+                    .into(),
+            }),
+            ..wanted()
+        });
+        let notice = Notice::asked(&asked.unwrap(), vec![name("alice")], None);
+        let text = notice.text();
+        let told = "BREAK-GLASS past approval, canary@staging: &lt;!here&gt; checkout is down. May";
+        assert!(text.starts_with(told), "{text}");
+        assert!(notice.body(Form::Plain)["break_glass"].is_string());
+        let plain = self::notice().body(Form::Plain);
+        assert!(plain.get("break_glass").is_none(), "{plain}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::request::{Place, Spot};
 use super::seats::Rule;
 use crate::ci::{Actor, Did};
 use crate::config::approval::Approval;
+use crate::config::break_glass::BreakGlass;
 use crate::config::trust::{DatedKey, Keyring};
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
@@ -37,6 +38,9 @@ pub struct Policy {
     pub excluded: BTreeMap<Name, Exclusion>,
     /// The forge where answers count as well, if there is one.
     pub forge: Option<Instance>,
+    /// What may be gone past by these rules; nothing where they are those of an
+    /// approval.
+    pub break_glass: Option<BreakGlass>,
 }
 
 /// Why somebody may not approve a release.
@@ -89,6 +93,7 @@ impl Policy {
             keyring,
             excluded: BTreeMap::new(),
             forge: None,
+            break_glass: None,
         }
     }
 

@@ -145,11 +145,21 @@ impl Approval {
     ///
     /// Fails on a release with more artifacts than a statement has subjects.
     pub fn statement(&self, release: &release::Identified) -> Result<Statement, statement::Error> {
+        self.about(release, APPROVAL, self)
+    }
+
+    /// A statement of another type about the same.
+    pub(super) fn about<T: Serialize>(
+        &self,
+        release: &release::Identified,
+        uri: &str,
+        content: &T,
+    ) -> Result<Statement, statement::Error> {
         let first = Subject::named(&release.digest, release.release.id.clone());
         let artifacts = release.release.artifacts.iter();
         let rest =
             artifacts.map(|(name, artifact)| Subject::named(&artifact.digest, name.as_str()));
         let subjects = std::iter::once(first).chain(rest).collect();
-        Statement::new(subjects, APPROVAL, self)
+        Statement::new(subjects, uri, content)
     }
 }

@@ -1,21 +1,24 @@
 //! Counts the answers inside an approval again: the judge's word alone moves nothing.
 
 use super::answer::hear;
-use super::decide::{Evidence, decide};
+use super::automatic::{Facts, allow, look_up};
+use super::break_glass::BreakGlass;
+use super::decide::{Evidence, Judgement, decide};
 use super::forge;
 use super::policy::Policy;
 use super::predicate::{Approval, SCHEMA_VERSION};
+pub use super::refused::Refused;
 use super::{MOST_ANSWERS, SKEW, request};
 use crate::attestation::Proved;
 use crate::config::approval;
+use crate::config::break_glass::BreakGlass as Allowed;
 use crate::config::trust::{Keyring, Role};
 use crate::crypto::{PublicKey, Verifier};
 use crate::digest::Digest;
-use crate::failure::{Explain, Kind};
 use crate::name::Name;
-use crate::predicate::APPROVAL;
+use crate::predicate::{APPROVAL, BREAK_GLASS};
 use crate::release;
-use crate::statement::{self, Statement};
+use crate::statement::Statement;
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -54,10 +57,21 @@ pub struct Frame<'a> {
 ///
 /// Fails unless all of that is proved.
 pub fn recheck(proved: &Proved, frame: &Frame<'_>, now: Time) -> Result<Approval, Refused> {
-    if !frame.keyring.keys(Role::Judge, now).contains(&proved.key) {
-        return Err(Refused::Judge(proved.key.id()));
-    }
+    judged(proved, frame, now)?;
     count_again(&proved.statement, frame, now)
+}
+
+/// Refuses a statement that no judge of the keyring signed.
+///
+/// # Errors
+///
+/// Fails unless that is proved.
+pub fn judged(proved: &Proved, frame: &Frame<'_>, now: Time) -> Result<(), Refused> {
+    let judges = frame.keyring.keys(Role::Judge, now);
+    match judges.contains(&proved.key) {
+        true => Ok(()),
+        false => Err(Refused::Judge(proved.key.id())),
+    }
 }
 
 /// As [`recheck`], for the judge itself, right after signing and where no
@@ -71,12 +85,82 @@ pub fn count_again(
     frame: &Frame<'_>,
     now: Time,
 ) -> Result<Approval, Refused> {
+    count_with(statement, frame, None, now)
+}
+
+/// As [`count_again`], where facts can be looked up: an approval by an automatic
+/// rule needs them, and counts only while all of that rule's are met.
+///
+/// # Errors
+///
+/// As [`count_again`].
+pub fn count_with(
+    statement: &Statement,
+    frame: &Frame<'_>,
+    facts: Option<&Facts<'_>>,
+    now: Time,
+) -> Result<Approval, Refused> {
     let approval: Approval = statement.predicate_as(APPROVAL)?;
-    if approval.schema_version != SCHEMA_VERSION {
-        return Err(Refused::Version(approval.schema_version));
-    }
     if serde_json::to_value(&approval).ok().as_ref() != Some(statement.predicate()) {
         return Err(Refused::Unknown);
+    }
+    let asked = asked(&approval, statement, frame, now)?;
+    let rule = frame.rule.ok_or(Refused::NoRule)?;
+    let policy = Policy::new(frame.policy, rule, frame.keyring.clone());
+    let (policy, again) = decided(&approval, &asked, policy, frame);
+    let again = match (&approval.judgement.automatic, facts) {
+        (Some(claimed), Some(facts)) => {
+            let rules = rule.automatic.iter().flatten();
+            let rules = rules.filter(|rule| rule.name == claimed.rule);
+            let tried: Vec<_> = rules.map(|rule| look_up(rule, facts)).collect();
+            allow(&policy, again, &tried)
+        }
+        (_, _) => again,
+    };
+    passed(again)?;
+    Ok(approval)
+}
+
+/// As [`count_again`], for going past gates by these rules.
+///
+/// # Errors
+///
+/// As [`count_again`], and where nobody may.
+pub fn count_break_glass(
+    statement: &Statement,
+    frame: &Frame<'_>,
+    allowed: Option<&Allowed>,
+    now: Time,
+) -> Result<(BreakGlass, Vec<Name>), Refused> {
+    let broken: BreakGlass = statement.predicate_as(BREAK_GLASS)?;
+    if serde_json::to_value(&broken).ok().as_ref() != Some(statement.predicate()) {
+        return Err(Refused::Unknown);
+    }
+    let policy = allowed.and_then(|allowed| {
+        Policy::breaking(frame.policy, allowed, frame.rule, frame.keyring.clone())
+    });
+    let policy = policy.ok_or(Refused::NoBreakGlass)?;
+    let asked = asked(&broken.judged, statement, frame, now)?;
+    let wanted = asked.request.break_glass.as_ref();
+    if wanted.is_none_or(|wanted| wanted.reason != broken.reason || wanted.past != broken.past) {
+        return Err(Refused::Request);
+    }
+    let (_, again) = decided(&broken.judged, &asked, policy, frame);
+    let yes = again.counted.iter().map(|one| one.person.clone());
+    let people = yes.collect();
+    passed(again)?;
+    Ok((broken, people))
+}
+
+/// The request inside, where all of what can be said without the answers fits.
+fn asked(
+    approval: &Approval,
+    statement: &Statement,
+    frame: &Frame<'_>,
+    now: Time,
+) -> Result<request::Identified, Refused> {
+    if approval.schema_version != SCHEMA_VERSION {
+        return Err(Refused::Version(approval.schema_version));
     }
     let release = frame.release;
     let artifacts = release.release.artifacts.values();
@@ -88,17 +172,26 @@ pub fn count_again(
     if asked.digest != approval.request {
         return Err(Refused::Request);
     }
-    rules(&approval, &asked, frame)?;
-    times(&approval, now)?;
-    compared(&approval, frame)?;
+    rules(approval, &asked, frame)?;
+    times(approval, now)?;
+    compared(approval, frame)?;
     let count = approval.answers.len().saturating_add(approval.events.len());
     if count > MOST_ANSWERS {
         return Err(Refused::TooMany(count));
     }
-    let rule = frame.rule.ok_or(Refused::NoRule)?;
-    let policy = Policy::new(frame.policy, rule, frame.keyring.clone())
+    Ok(asked)
+}
+
+/// The answers inside, counted again as at the moment of judging.
+fn decided(
+    approval: &Approval,
+    asked: &request::Identified,
+    policy: Policy,
+    frame: &Frame<'_>,
+) -> (Policy, Judgement) {
+    let policy = policy
         .knowing(approval.groups.clone())
-        .excluding(&release.release, frame.signers)
+        .excluding(&frame.release.release, frame.signers)
         .separating(&asked.request.actors)
         .asked_at(asked.request.place.as_ref());
     let signed = approval.answers.iter();
@@ -106,16 +199,20 @@ pub fn count_again(
         .map(|signed| hear(signed, frame.keyring, frame.verifier))
         .collect();
     let events = approval.events.iter();
-    answers.extend(events.map(|event| forge::hear(event, &asked, &policy)));
+    answers.extend(events.map(|event| forge::hear(event, asked, &policy)));
     let evidence = Evidence {
-        asked: &asked,
+        asked,
         answers: &answers,
         withdrawn: false,
         seen: approval.seen.as_ref(),
     };
     let again = decide(&policy, &evidence, approval.ruling.made_at);
+    (policy, again)
+}
+
+fn passed(again: Judgement) -> Result<(), Refused> {
     if again.verdict == Verdict::Pass {
-        Ok(approval)
+        Ok(())
     } else {
         Err(Refused::Count {
             verdict: again.verdict,
@@ -203,113 +300,6 @@ fn compared(approval: &Approval, frame: &Frame<'_>) -> Result<(), Refused> {
         }
     }
     Ok(())
-}
-
-/// The approval does not permit this.
-#[derive(Debug, thiserror::Error)]
-pub enum Refused {
-    /// No judge of the keyring.
-    #[error("key {} that signed the approval is not a judge's that counts", .0.short())]
-    Judge(Digest),
-    /// Not an approval.
-    #[error("the statement is no approval")]
-    Statement(#[from] statement::Error),
-    /// Written by a newer liftlock.
-    #[error("`schema_version` {0} of the approval is not {SCHEMA_VERSION}")]
-    Version(u32),
-    /// A field that could mean anything.
-    #[error("the approval has fields that this version does not know")]
-    Unknown,
-    /// Says nothing about these bytes.
-    #[error("the approval is not about {0}")]
-    NotAbout(Digest),
-    /// The embedded request is none.
-    #[error("the request inside the approval is invalid")]
-    Asked(#[from] request::ParseError),
-    /// The embedded request is another one.
-    #[error("the request inside the approval is not the one it names")]
-    Request,
-    /// For something else.
-    #[error("the approval's `{what}` is `{found}`, not `{wanted}`")]
-    Mismatch {
-        /// Which field.
-        what: &'static str,
-        /// What it has to be.
-        wanted: String,
-        /// What it is.
-        found: String,
-    },
-    /// Too late.
-    #[error("the approval expired at {0}")]
-    Expired(Time),
-    /// Not yet.
-    #[error("the approval is dated in the future, {0}")]
-    Future(Time),
-    /// Other paths would change than those whose owners were asked.
-    #[error("another release is live than when the owners of what changes were asked")]
-    Live,
-    /// The owners of another change were asked.
-    #[error("the owners of another commit than the release's were asked")]
-    Commit,
-    /// More than any honest approval has.
-    #[error("the approval has {0} answers, and at most {MOST_ANSWERS} are read")]
-    TooMany(usize),
-    /// Nobody says how many have to approve.
-    #[error("the environment has no `approval` rule")]
-    NoRule,
-    /// The count does not come out.
-    #[error("the answers inside the approval do not make a pass: {why}")]
-    Count {
-        /// How they come out.
-        verdict: Verdict,
-        /// Why.
-        why: String,
-    },
-}
-
-impl Explain for Refused {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::NoRule
-            | Self::Statement(_)
-            | Self::Asked(_)
-            | Self::Version(_)
-            | Self::Unknown => Kind::Invalid,
-            Self::Expired(_) => Kind::Expired,
-            Self::Judge(_)
-            | Self::NotAbout(_)
-            | Self::Request
-            | Self::Mismatch { .. }
-            | Self::Future(_)
-            | Self::Live
-            | Self::Commit
-            | Self::TooMany(_)
-            | Self::Count { .. } => Kind::Refuted,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoRule => Some(
-                "write `approval: { quorum: 2, people: [alice, bob] }` below the environment"
-                    .to_owned(),
-            ),
-            Self::Expired(_)
-            | Self::Count { .. }
-            | Self::Mismatch { .. }
-            | Self::Live
-            | Self::Commit => Some("ask again with `await-approval request`".to_owned()),
-            Self::Judge(_)
-            | Self::Statement(_)
-            | Self::Version(_)
-            | Self::Unknown
-            | Self::NotAbout(_)
-            | Self::Asked(_)
-            | Self::Request
-            | Self::Future(_)
-            | Self::TooMany(_) => None,
-        }
-    }
 }
 
 #[cfg(test)]

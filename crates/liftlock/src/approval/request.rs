@@ -1,19 +1,24 @@
 //! What people are asked: which release, for which environment, by which rules.
 
+mod sound;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use sound::ParseError;
+use sound::{check, check_actors};
+
+use super::break_glass::Wanted;
 use super::forge::{Forge, Instance};
 use super::owners::{Compared, MOST_SETS};
 use super::seats::{Overlap, Rule};
-use crate::ci::{self, Actor};
+use crate::ci::Actor;
 use crate::config::approval::MOST_RULES;
 use crate::digest::Digest;
-use crate::failure::{Explain, Kind};
 use crate::json;
 use crate::name::Name;
-use crate::release::{self, LONGEST_LABEL, Reference};
+use crate::release::{self, Reference};
 use crate::time::Time;
 
 /// The version of the format that this code writes and reads.
@@ -72,6 +77,9 @@ pub struct Request {
     /// Where on a forge it is shown how it stands; nobody answers there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<Deployment>,
+    /// What it asks to go past; absent where it asks for an approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<Wanted>,
     /// When it was made.
     pub made_at: Time,
     /// When it stops to be open, and its approval to be usable.
@@ -261,7 +269,11 @@ impl Request {
             self.deployment,
             self.compared,
         ]);
-        Digest::of(canonical.to_string().as_bytes())
+        let mut canonical = canonical.to_string();
+        if let Some(wanted) = &self.break_glass {
+            canonical.push_str(&serde_json::json!(wanted).to_string());
+        }
+        Digest::of(canonical.as_bytes())
     }
 }
 
@@ -316,6 +328,13 @@ impl Identified {
         if request.place.as_ref().is_some_and(Place::contradicts) {
             return Err(ParseError::Contradiction("place"));
         }
+        if request
+            .break_glass
+            .as_ref()
+            .is_some_and(|wanted| !wanted.is_plain())
+        {
+            return Err(ParseError::BreakGlass);
+        }
         if request.expires_at <= request.made_at {
             return Err(ParseError::Contradiction("expires_at"));
         }
@@ -364,68 +383,6 @@ impl Identified {
     #[must_use]
     pub fn is_open(&self, now: Time) -> bool {
         now <= self.request.expires_at
-    }
-}
-
-fn check(rules: &[Rule]) -> Result<(), ParseError> {
-    if rules.is_empty() || rules.len() > MOST_ASKED {
-        return Err(ParseError::Rules(rules.len()));
-    }
-    let mut names = BTreeSet::new();
-    for rule in rules {
-        let asked = u32::try_from(rule.people.len()).unwrap_or(u32::MAX);
-        if rule.quorum == 0 || rule.quorum > asked {
-            return Err(ParseError::Quorum(rule.quorum, asked));
-        }
-        if !names.insert(&rule.name) {
-            return Err(ParseError::Contradiction("rules"));
-        }
-    }
-    Ok(())
-}
-
-/// Names that a forge gave are shown to people who decide.
-fn check_actors(actors: &[Actor]) -> Result<(), ParseError> {
-    let names = actors.iter().flat_map(|actor| &actor.known_as);
-    let plain = |name: &String| name.len() <= LONGEST_LABEL && ci::line(name) == **name;
-    if names.clone().count() > MOST_NAMES || !names.clone().all(plain) {
-        return Err(ParseError::Actors);
-    }
-    Ok(())
-}
-
-/// The bytes are no request.
-#[derive(Debug, thiserror::Error)]
-pub enum ParseError {
-    /// Malformed or of another shape.
-    #[error("not an approval request")]
-    Json(#[from] json::ParseError),
-    /// Written by a newer liftlock.
-    #[error("`schema_version` {0} is not {SCHEMA_VERSION}, the one this version reads")]
-    Version(u32),
-    /// Other bytes, other digest.
-    #[error("the request was reformatted: its digest is no longer that of what was asked")]
-    Reformatted,
-    /// The release inside is none.
-    #[error("`document` is no release")]
-    Release(#[from] release::ParseError),
-    /// Two parts disagree.
-    #[error("`{0}` contradicts the rest of the request")]
-    Contradiction(&'static str),
-    /// None, or more than anybody writes.
-    #[error("`rules` has {0} rules, and 1 to {MOST_ASKED} are read")]
-    Rules(usize),
-    /// More than any CI says, or made to deceive.
-    #[error("`actors` has a name that is too long or not plain, or more than {MOST_NAMES}")]
-    Actors,
-    /// Nobody, or more than everybody.
-    #[error("`quorum` is {0} of {1} people")]
-    Quorum(u32, u32),
-}
-
-impl Explain for ParseError {
-    fn kind(&self) -> Kind {
-        Kind::Invalid
     }
 }
 

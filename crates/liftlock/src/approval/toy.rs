@@ -144,6 +144,7 @@ pub(super) fn wanted() -> Request {
         run_url: None,
         place: None,
         deployment: None,
+        break_glass: None,
         made_at: at("10:00"),
         expires_at: "2026-11-24T10:00:00Z".parse().unwrap(),
     }

@@ -4,12 +4,15 @@
 mod attested;
 pub mod examine;
 mod foreign;
+mod past;
 
 use serde::{Deserialize, Serialize};
 
 pub use attested::attested;
 pub use examine::{Examiner, Item, Said, Who};
 
+use crate::approval::break_glass::Broken;
+use crate::config::break_glass::Gate;
 use crate::config::effective::Environment;
 use crate::config::foreign::Accepted;
 use crate::config::requirement::{Requirement, What};
@@ -35,6 +38,9 @@ pub struct Circumstances<'a> {
     /// Judges an approval's answers again: the request that it answers, which
     /// is used up with it, or why it does not count.
     pub approve: &'a dyn Fn(&Said) -> Result<Digest, String>,
+    /// The same of a permission to go past gates: which it names, or why it
+    /// does not count.
+    pub broken: &'a dyn Fn(&Said) -> Result<Broken, String>,
     /// Now.
     pub now: Time,
     /// Which statements of others meet which demands.
@@ -55,19 +61,26 @@ pub struct Condition {
     pub who: String,
     /// The command that does.
     pub fix: String,
+    /// The statement by which the release goes past it, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub past: Option<Digest>,
 }
 
 /// The chain of a release towards an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Chain {
-    /// Pass only when every condition is met.
+    /// Pass only when every condition is met or gone past.
     pub verdict: Verdict,
     /// All conditions, met or not, in the order of the policy.
     pub conditions: Vec<Condition>,
     /// The request whose approval was found, to be used up by the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Digest>,
+    /// What lets it go past the conditions that are not met, to be used up by
+    /// the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<Broken>,
     /// The bundles that meet the conditions.
     pub evidence: Vec<Digest>,
 }
@@ -76,7 +89,8 @@ impl Chain {
     /// The conditions that are not met, in one line.
     #[must_use]
     pub fn unmet(&self) -> String {
-        let open = self.conditions.iter().filter(|condition| !condition.met);
+        let open = self.conditions.iter();
+        let open = open.filter(|condition| !condition.met && condition.past.is_none());
         let lines: Vec<String> = open
             .map(|condition| format!("{}: {}", condition.wanted, condition.found))
             .collect();
@@ -96,10 +110,13 @@ pub fn decide(
         verdict: Verdict::Fail,
         conditions: Vec::new(),
         approval: None,
+        break_glass: None,
         evidence: Vec::new(),
     };
+    let mut gates = Vec::new();
     if let Some(before) = &environment.promotes_from {
         chain.conditions.push(order(before, around.good_before));
+        gates.push(Gate::Order);
     }
     for requirement in &environment.requires {
         let asked = Asked {
@@ -114,11 +131,37 @@ pub fn decide(
             chain.approval = chain.approval.or(found.request);
         }
         chain.conditions.push(condition);
+        gates.push(Gate::Demand(requirement.what.clone()));
     }
     if chain.conditions.iter().all(|condition| condition.met) {
         chain.verdict = Verdict::Pass;
+    } else {
+        past::go(&mut chain, &gates, release, (items, around));
     }
     chain
+}
+
+/// What meets one demand, whether the environment makes it or not.
+///
+/// # Errors
+///
+/// Fails with the reason when nothing does.
+pub fn met(
+    requirement: &Requirement,
+    (environment, release): (&Environment, &Reference),
+    items: &[Item],
+    around: &Circumstances<'_>,
+) -> Result<String, String> {
+    let asked = Asked {
+        requirement,
+        environment,
+        release,
+        around,
+    };
+    match asked.of(items) {
+        (condition, Some(_)) => Ok(condition.found),
+        (condition, None) => Err(condition.found),
+    }
 }
 
 fn order(before: &Name, good: bool) -> Condition {
@@ -128,6 +171,7 @@ fn order(before: &Name, good: bool) -> Condition {
         found: if good { "it is" } else { "it is not" }.to_owned(),
         who: "promote".to_owned(),
         fix: format!("promote run --environment {before}"),
+        past: None,
     }
 }
 
@@ -164,6 +208,7 @@ impl Asked<'_> {
             },
             who,
             fix,
+            past: None,
         };
         (condition, found.ok())
     }

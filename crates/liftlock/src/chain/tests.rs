@@ -90,6 +90,7 @@ fn judged(case: &Case, good_before: bool, used: bool, approve: &Result<Digest, S
         good_before,
         used: &|_| used,
         approve: &|_| approve.clone(),
+        broken: &|_| Err("nobody asks".to_owned()),
         now: now(),
         accept: &[],
     };
@@ -262,6 +263,7 @@ fn together(
         good_before: true,
         used: &|_| false,
         approve: &|_| Err("nobody asks".to_owned()),
+        broken: &|_| Err("nobody asks".to_owned()),
         now: now(),
         accept: &accept,
     };

@@ -1,14 +1,16 @@
 //! Who has to say yes to a release: rules, each a group with a quorum.
 
+mod tighter;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::automatic::{self, Automatic};
 use super::group;
 pub use super::group::Group;
 use super::group::{Codeowners, Handle};
-use super::place::{Repository, fewer};
-use super::tighten::{Loosened, at_least, at_most, loosened, no_less, same};
+use super::place::Repository;
 use super::trust::Keyring;
 use crate::approval::DEFAULT_EXPIRY;
 use crate::approval::forge::{LEAST, Permission};
@@ -17,6 +19,7 @@ use crate::approval::seats::{self, Rule as Filled};
 use crate::approval::ticket::Ticket;
 use crate::name::Name;
 use crate::span::Span;
+pub(super) use tighter::tighten;
 
 /// The most rules of one environment.
 pub const MOST_RULES: usize = 32;
@@ -44,6 +47,8 @@ pub struct Approval {
     /// What an account has to be allowed there for its answers to count;
     /// default `write`.
     pub permission: Option<Permission>,
+    /// Which releases need nobody's yes; default none.
+    pub automatic: Option<Vec<Automatic>>,
     /// How long a request stays open, and its approval usable; default 24h.
     pub expires: Option<Span>,
 }
@@ -98,6 +103,10 @@ pub struct Written {
     /// `write`, `maintain` or `admin`; default `write`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permission: Option<Permission>,
+    /// Which releases need nobody's yes: those that meet every condition of one
+    /// of these rules; at most 32, default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automatic: Option<Vec<Automatic>>,
     /// How long a request stays open, and its approval usable; default 24h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Span>,
@@ -171,6 +180,7 @@ impl TryFrom<Written> for Approval {
             ticket: written.ticket,
             at: written.at,
             permission: written.permission,
+            automatic: written.automatic,
             expires: written.expires,
         })
     }
@@ -189,6 +199,7 @@ impl From<Approval> for Written {
             ticket: approval.ticket,
             at: approval.at,
             permission: approval.permission,
+            automatic: approval.automatic,
             expires: approval.expires,
         }
     }
@@ -257,6 +268,7 @@ impl Approval {
             ticket: None,
             at: None,
             permission: None,
+            automatic: None,
             expires: None,
         })
     }
@@ -322,6 +334,7 @@ impl Approval {
                 "has to be `write`, `maintain` or `admin`",
             );
         }
+        automatic::check(self.automatic.as_deref().unwrap_or_default())?;
         let people = self.people();
         let seats = seats::Seats::new(&rules, self.overlap(), &people);
         if !self.is_looked_up() && seats.missing() > 0 {
@@ -332,66 +345,6 @@ impl Approval {
         }
         Ok(())
     }
-}
-
-/// Every rule of the policy stays, with fewer people, a higher quorum, less
-/// time; the file may add rules.
-pub(super) fn tighten(policy: &Approval, local: Approval) -> Result<Approval, Loosened> {
-    let mut added = local.rules;
-    let mut rules = Vec::new();
-    for rule in &policy.rules {
-        let own = added.iter().position(|one| one.name == rule.name);
-        rules.push(match own.map(|place| added.remove(place)) {
-            Some(own) => tighter(rule, own, policy.rules.len())?,
-            None => rule.clone(),
-        });
-    }
-    rules.extend(added);
-    let longest = policy.expires.unwrap_or(DEFAULT_EXPIRY);
-    Ok(Approval {
-        rules,
-        distinct: no_less("approval.distinct", policy.distinct, local.distinct)?,
-        known_actors: no_less(
-            "approval.known-actors",
-            policy.known_actors,
-            local.known_actors,
-        )?,
-        min_look: at_least("approval.min-look", policy.min_look, local.min_look)?,
-        ticket: same("approval.ticket", policy.ticket.as_ref(), local.ticket)?,
-        at: fewer(policy.at.as_ref(), local.at)?,
-        permission: at_least(
-            "approval.permission",
-            Some(policy.least()),
-            local.permission,
-        )?,
-        expires: at_most("approval.expires", Some(longest), local.expires)?,
-    })
-}
-
-fn tighter(policy: &Rule, local: Rule, of: usize) -> Result<Rule, Loosened> {
-    let field = |last: &str| match of {
-        1 => format!("approval.{last}"),
-        _ => format!("approval.rules.{}.{last}", policy.name),
-    };
-    match (&policy.group, &local.group) {
-        (Group::People(known), Group::People(people)) => {
-            if let Some(stranger) = people.difference(known).next() {
-                let local = format!("with {stranger}");
-                return Err(loosened(&field("people"), "without them", local));
-            }
-        }
-        // Who is in another group can change, and so who would be asked.
-        (policy, local) if policy == local => {}
-        (policy, local) => {
-            let one = if policy.is_looked_up() { policy } else { local };
-            return Err(loosened(&field(one.key()), "the same group", "another"));
-        }
-    }
-    let quorum = at_least(&field("quorum"), Some(policy.quorum), Some(local.quorum))?;
-    Ok(Rule {
-        quorum: quorum.unwrap_or(policy.quorum),
-        ..local
-    })
 }
 
 #[cfg(test)]

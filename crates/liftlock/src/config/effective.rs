@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::approval::Approval;
+use super::break_glass::BreakGlass;
 use super::environment::{self, Otherwise, default};
 use super::foreign::Accepted;
 use super::metrics::Metrics;
@@ -57,6 +58,8 @@ pub struct Environment {
     pub requires: Vec<Requirement>,
     /// Who has to say yes.
     pub approval: Option<Approval>,
+    /// Who may let a release go past gates.
+    pub break_glass: Option<BreakGlass>,
     /// How a slot is filled.
     pub place: Option<Place>,
     /// How a slot proves what it serves.
@@ -157,6 +160,7 @@ impl Environment {
             promotes_from: written.promotes_from,
             requires: written.requires.unwrap_or_else(Requirement::default_list),
             approval: written.approval,
+            break_glass: written.break_glass,
             place: written.place,
             prove: written.prove,
             traffic: written.traffic,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ArtifactKind;
 use super::approval::Approval;
+use super::break_glass::BreakGlass;
 use super::metrics::Metrics;
 use super::requirement::Requirement;
 use super::target::{Place, Prove, Slots, Target, Traffic};
@@ -29,6 +30,8 @@ pub struct Environment {
         schemars(with = "Option<super::approval::Written>")
     )]
     pub approval: Option<Approval>,
+    /// Who may let a release go past gates; without it nobody may.
+    pub break_glass: Option<BreakGlass>,
     /// How a slot is filled.
     pub place: Option<Place>,
     /// How a slot proves what it serves.
@@ -120,6 +123,9 @@ impl Environment {
         self.check_steps()?;
         if let Some(approval) = &self.approval {
             approval.check()?;
+        }
+        if let Some(break_glass) = &self.break_glass {
+            break_glass.check()?;
         }
         self.check_ways()?;
         self.check_targets(artifacts)?;

@@ -2,6 +2,8 @@
 //! towards the tighter side.
 
 pub mod approval;
+pub mod automatic;
+pub mod break_glass;
 pub mod effective;
 pub mod environment;
 pub mod foreign;

@@ -9,6 +9,7 @@ mod metrics;
 use std::collections::BTreeMap;
 
 use super::approval::{self, Approval};
+use super::break_glass;
 use super::environment::{Environment, Slo, default};
 use super::requirement::{Requirement, What};
 use super::{Allow, Service};
@@ -87,6 +88,7 @@ fn environment(policy: &Environment, local: Environment) -> Result<Environment, 
         )?,
         requires: requires(policy.requires.as_ref(), local.requires),
         approval: approval_of(policy, local.approval)?,
+        break_glass: break_glass::tighten(policy.break_glass.as_ref(), local.break_glass)?,
         place: same("place", policy.place.as_ref(), local.place)?,
         prove: same("prove", policy.prove.as_ref(), local.prove)?,
         traffic: same("traffic", policy.traffic.as_ref(), local.traffic)?,

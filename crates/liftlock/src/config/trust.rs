@@ -113,7 +113,7 @@ impl Role {
         match uri {
             predicate::CANARY => Some(Self::Canary),
             predicate::PROMOTION | predicate::ROLLBACK => Some(Self::Promotion),
-            predicate::APPROVAL => Some(Self::Judge),
+            predicate::APPROVAL | predicate::BREAK_GLASS => Some(Self::Judge),
             predicate::RELEASE | predicate::SIGNATURE => Some(Self::Builder),
             // Answers count inside an approval; of what a newer liftlock says
             // nobody here knows who may.

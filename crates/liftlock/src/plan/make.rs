@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Action, Judging, Kind, Plan, Step};
+use crate::approval::break_glass::Broken;
 use crate::canary::metric::Metric;
 use crate::config::effective::Environment;
 use crate::config::metrics::{Metrics, Provider};
@@ -32,6 +33,8 @@ pub struct Inputs<'a> {
     pub policy: Digest,
     /// The approval to use up.
     pub approval: Option<Digest>,
+    /// The permission to go past gates, to use up as well.
+    pub break_glass: Option<&'a Broken>,
     /// Now.
     pub now: Time,
 }
@@ -321,6 +324,7 @@ fn assemble(inputs: &Inputs<'_>, kind: Kind, slots: Option<&Slots>, actions: Vec
         metrics: Vec::new(),
         policy: inputs.policy,
         approval: inputs.approval,
+        break_glass: inputs.break_glass.cloned(),
         made_at: inputs.now,
         steps: steps.collect(),
     }

@@ -14,6 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::approval::break_glass::Broken;
 use crate::canary::metric::Metric;
 use crate::config::environment::Otherwise;
 use crate::config::target::Slots;
@@ -54,6 +55,9 @@ pub struct Plan {
     /// The approval that it uses up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Digest>,
+    /// The gates that it goes past, by a permission that it uses up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<Broken>,
     /// When it was made.
     pub made_at: Time,
     /// The steps.
@@ -184,6 +188,13 @@ impl Plan {
     pub fn id(&self) -> Digest {
         // A plan is plain data: serialising it cannot fail.
         Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// The requests that it rests on: each of them can be taken back.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Digest> {
+        let broken = self.break_glass.as_ref().map(|broken| broken.request);
+        self.approval.into_iter().chain(broken).collect()
     }
 
     /// The step with this id.

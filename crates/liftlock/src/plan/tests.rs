@@ -53,6 +53,7 @@ fn plan(
         pointers: &[Some(Digest::of(b"old api"))],
         policy: rules.policy,
         approval: None,
+        break_glass: None,
         now: Time::EPOCH,
     })
 }

@@ -22,6 +22,8 @@ pub const RELEASE: &str = "https://liftlock.github.io/predicates/release/v1";
 pub const ANSWER: &str = "https://liftlock.github.io/predicates/answer/v1";
 /// The judged outcome over all answers.
 pub const APPROVAL: &str = "https://liftlock.github.io/predicates/approval/v1";
+/// A judged permission to go past gates.
+pub const BREAK_GLASS: &str = "https://liftlock.github.io/predicates/break-glass/v1";
 /// A canary's verdict.
 pub const CANARY: &str = "https://liftlock.github.io/predicates/canary/v1";
 /// What a canary's gate knows so far; it counts for nothing but going on.

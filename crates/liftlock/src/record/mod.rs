@@ -169,6 +169,7 @@ impl Record {
             | Kind::RollbackFinished
             | Kind::HoldPlaced
             | Kind::HoldLifted
+            | Kind::BreakGlass
             | Kind::Adopted
             | Kind::Refused
             | Kind::Note
@@ -207,6 +208,8 @@ pub enum Kind {
     ApprovalWithdrawn,
     /// A promotion began.
     PromotionStarted,
+    /// It goes past gates, by the word of people.
+    BreakGlass,
     /// One of its steps ended.
     StepDone,
     /// It ended; the verdict says how.
@@ -231,7 +234,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind that this version knows.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ReleaseCreated,
         Self::Signed,
         Self::CanaryJudged,
@@ -240,6 +243,7 @@ impl Kind {
         Self::ApprovalJudged,
         Self::ApprovalWithdrawn,
         Self::PromotionStarted,
+        Self::BreakGlass,
         Self::StepDone,
         Self::PromotionFinished,
         Self::RollbackStarted,
@@ -263,6 +267,7 @@ impl Kind {
             Self::ApprovalJudged => "approval-judged",
             Self::ApprovalWithdrawn => "approval-withdrawn",
             Self::PromotionStarted => "promotion-started",
+            Self::BreakGlass => "break-glass",
             Self::StepDone => "step-done",
             Self::PromotionFinished => "promotion-finished",
             Self::RollbackStarted => "rollback-started",

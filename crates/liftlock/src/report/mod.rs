@@ -4,6 +4,7 @@ pub mod result;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ci::github::escape_markdown;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::name::Name;
@@ -129,6 +130,15 @@ impl Report {
     #[must_use]
     pub fn with_summary(mut self, summary: impl Into<String>) -> Self {
         self.summary = summary.into();
+        self
+    }
+
+    /// Puts what nobody may overlook before the headline and atop the summary.
+    #[must_use]
+    pub fn with_caution(mut self, text: &str) -> Self {
+        let shown = escape_markdown(text);
+        self.headline = format!("{text}; {}", self.headline);
+        self.summary = format!("> [!CAUTION]\n> {shown}\n\n{}", self.summary);
         self
     }
 

@@ -208,6 +208,7 @@ fn is_movement(kind: &Kind) -> bool {
         | Kind::ApprovalAnswered
         | Kind::ApprovalJudged
         | Kind::ApprovalWithdrawn
+        | Kind::BreakGlass
         | Kind::StepDone
         | Kind::HoldPlaced
         | Kind::HoldLifted

@@ -183,6 +183,8 @@ fn route(state: &mut State, call: &Call) -> Reply {
 fn inside(state: &mut State, call: &Call, method: &str, path: &[&str]) -> Reply {
     match (method, path) {
         ("GET", ["collaborators", login, "permission"]) => people::permission(state, login),
+        ("GET", ["issues"]) => issues::all(state, call),
+        ("POST", ["issues"]) => issues::open(state, call),
         ("GET", ["issues", number]) => issues::read(state, number),
         ("GET", ["issues", number, "comments"]) => issues::list(state, call, number),
         ("POST", ["issues", number, "comments"]) => issues::create(state, call, number),

@@ -17,6 +17,45 @@ pub(super) fn read(state: &State, number: &str) -> Reply {
     })
 }
 
+/// Issues and pull requests, newest first, as GitHub lists them.
+pub(super) fn all(state: &State, call: &Call) -> Reply {
+    let since = match call.query.get("since").map(|text| text.parse::<Time>()) {
+        None => Time::EPOCH,
+        Some(Ok(since)) => since,
+        Some(Err(_)) => return Reply::problem(422, "Validation Failed"),
+    };
+    let wanted = call.query.get("state").map_or("open", String::as_str);
+    // None of its issues was ever closed.
+    let shown = match wanted {
+        "open" | "all" => usize::MAX,
+        "closed" => 0,
+        _ => return Reply::problem(422, "Validation Failed"),
+    };
+    let found = state.issues.iter().rev();
+    let found = found.filter(|(_, one)| time(one.updated) >= since);
+    let numbers: Vec<u64> = found.take(shown).map(|(number, _)| *number).collect();
+    Reply::page(call, &state.base, numbers, |number| {
+        render::issue(state, number)
+    })
+}
+
+pub(super) fn open(state: &mut State, call: &Call) -> Reply {
+    let Some(title) = call.text("title").filter(|title| !title.trim().is_empty()) else {
+        return Reply::problem(422, "Validation Failed");
+    };
+    let body = call.text("body").unwrap_or_default();
+    if title.chars().count() > 256 || body.chars().count() > LONGEST {
+        return Reply::problem(422, "Validation Failed");
+    }
+    let user = match call.token {
+        Token::Personal(user) => user,
+        Token::Job | Token::ReadOnly | Token::App => ACTIONS_BOT,
+    };
+    let (title, body) = (title.to_owned(), body.to_owned());
+    let number = state.file(user, &title, &body);
+    Reply::json(201, render::issue(state, number))
+}
+
 pub(super) fn list(state: &State, call: &Call, number: &str) -> Reply {
     let Some(number) = known(state, number) else {
         return Reply::not_found();

@@ -112,14 +112,14 @@ pub(super) fn issue(state: &State, number: u64) -> Value {
     let page = format!("https://github.com/{OWNER}/{REPOSITORY}/issues/{number}");
     let comments = state.comments.values().filter(|one| one.issue == number);
     let mut fields = json!({
-        "id": number, "node_id": format!("I_{number}"), "number": number, "title": "Release",
+        "id": number, "node_id": format!("I_{number}"), "number": number, "title": issue.title,
         "url": url, "repository_url": repository, "html_url": page, "state": "open",
         "labels_url": format!("{url}/labels"), "comments_url": format!("{url}/comments"),
         "events_url": format!("{url}/events"), "user": user(state, Some(issue.user)),
         "labels": [], "assignee": null, "assignees": [], "milestone": null, "locked": issue.locked,
         "comments": comments.count(), "created_at": time(issue.created),
         "updated_at": time(issue.updated), "closed_at": null, "author_association": "MEMBER",
-        "body": "",
+        "body": issue.body,
     });
     if let (Some(fields), Some(_)) = (fields.as_object_mut(), &issue.pull) {
         let pull = format!("{repository}/pulls/{number}");

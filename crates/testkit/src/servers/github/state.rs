@@ -55,6 +55,8 @@ pub(super) struct User {
 #[derive(Debug)]
 pub(super) struct Issue {
     pub(super) user: u64,
+    pub(super) title: String,
+    pub(super) body: String,
     pub(super) pull: Option<Pull>,
     pub(super) created: i64,
     pub(super) updated: i64,
@@ -227,7 +229,24 @@ impl State {
 
     /// Opens an issue.
     pub fn issue(&mut self, user: u64) -> u64 {
-        self.open(user, None)
+        self.file(user, "Release", "")
+    }
+
+    pub(super) fn file(&mut self, user: u64, title: &str, body: &str) -> u64 {
+        let number = self.open(user, None);
+        if let Some(issue) = self.issues.get_mut(&number) {
+            title.clone_into(&mut issue.title);
+            body.clone_into(&mut issue.body);
+        }
+        number
+    }
+
+    /// Title and text of every issue and pull request, oldest first.
+    #[must_use]
+    pub fn filed(&self) -> Vec<(String, String)> {
+        let issues = self.issues.values();
+        let told = issues.map(|issue| (issue.title.clone(), issue.body.clone()));
+        told.collect()
     }
 
     /// Opens a pull request.
@@ -240,6 +259,8 @@ impl State {
         let number = u64::try_from(self.issues.len()).unwrap_or_default() + 1;
         let issue = Issue {
             user,
+            title: "Release".to_owned(),
+            body: String::new(),
             pull,
             created: self.now,
             updated: self.now,

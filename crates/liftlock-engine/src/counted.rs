@@ -1,0 +1,131 @@
+//! Has people's answers counted again: inside an approval, and inside a
+//! permission to go past gates.
+
+use liftlock::approval::automatic::Facts;
+use liftlock::approval::break_glass::Broken;
+use liftlock::approval::recheck::{Frame, Refused, count_break_glass, count_with, judged};
+use liftlock::attestation::Proved;
+use liftlock::chain::{self, Circumstances, Said, Who};
+use liftlock::config::requirement::Requirement;
+use liftlock::digest::Digest;
+use liftlock::failure::Failure;
+use liftlock::release::{Identified, Reference};
+use liftlock_io::verify::Local;
+
+use crate::gather::{Gathered, Moment};
+use crate::world::World;
+
+impl World {
+    /// Judges an approval again: the request that it answers.
+    pub(crate) fn approved(
+        &self,
+        said: &Said,
+        (gathered, live): (&Gathered, Option<&Reference>),
+        moment: Moment,
+    ) -> Result<Digest, String> {
+        let release = attested(gathered)?;
+        let frame = self.frame(release, (gathered, live));
+        let reference = release.reference();
+        let around = Circumstances {
+            service: &self.rules.service,
+            policy: self.rules.policy,
+            good_before: true,
+            used: &|_| true,
+            approve: &|_| Err("an approval is no evidence for another".to_owned()),
+            broken: &|_| Err("nothing is gone past for an approval".to_owned()),
+            now: moment.as_of,
+            accept: &self.rules.accept,
+        };
+        let evidence = |requirement: &Requirement| {
+            let place = (&self.environment, &reference);
+            chain::met(requirement, place, &gathered.items, &around)
+        };
+        let facts = Facts {
+            release,
+            live,
+            evidence: &evidence,
+        };
+        let approval = by_a_judge(said, &frame, moment)
+            .and_then(|()| count_with(&said.statement, &frame, Some(&facts), moment.as_of))
+            .map_err(refusal)?;
+        self.standing(&approval.request)?;
+        Ok(approval.request)
+    }
+
+    /// Judges a permission to go past gates again: what it permits.
+    pub(crate) fn broken(
+        &self,
+        said: &Said,
+        (gathered, live): (&Gathered, Option<&Reference>),
+        moment: Moment,
+    ) -> Result<Broken, String> {
+        let frame = self.frame(attested(gathered)?, (gathered, live));
+        let allowed = self.environment.break_glass.as_ref();
+        let (broken, people) = by_a_judge(said, &frame, moment)
+            .and_then(|()| count_break_glass(&said.statement, &frame, allowed, moment.as_of))
+            .map_err(refusal)?;
+        let request = broken.judged.request;
+        self.standing(&request)?;
+        Ok(Broken {
+            request,
+            // Whoever has the bundle knows its digest.
+            statement: request,
+            reason: broken.reason,
+            past: broken.past,
+            people,
+            expires_at: broken.judged.ruling.expires_at.unwrap_or(moment.as_of),
+        })
+    }
+
+    fn frame<'a>(
+        &'a self,
+        release: &'a Identified,
+        (gathered, live): (&'a Gathered, Option<&Reference>),
+    ) -> Frame<'a> {
+        Frame {
+            keyring: &self.rules.trust,
+            environment: &self.environment.name,
+            rule: self.environment.approval.as_ref(),
+            policy: self.rules.policy,
+            release,
+            live: live.map(|live| live.digest),
+            signers: &gathered.signers,
+            verifier: &Local,
+        }
+    }
+
+    /// Refuses what was denied or taken back since.
+    fn standing(&self, request: &Digest) -> Result<(), String> {
+        match self.recalled(request).map_err(|failure| told(&failure))? {
+            Some(why) => Err(why),
+            None => Ok(()),
+        }
+    }
+}
+
+fn attested(gathered: &Gathered) -> Result<&Identified, String> {
+    let release = gathered.release.as_ref();
+    release.ok_or_else(|| "no builder attested the release it is about".to_owned())
+}
+
+/// That an identity is a judge's was proved at the time of its signature.
+fn by_a_judge(said: &Said, frame: &Frame<'_>, moment: Moment) -> Result<(), Refused> {
+    match &said.who {
+        Who::Key(key) => {
+            let proved = Proved {
+                statement: said.statement.clone(),
+                key: key.clone(),
+            };
+            judged(&proved, frame, moment.as_of)
+        }
+        Who::Identity(_) => Ok(()),
+    }
+}
+
+fn refusal(refused: Refused) -> String {
+    told(&Failure::from(refused))
+}
+
+fn told(failure: &Failure) -> String {
+    failure.lines().join(": ")
+}
