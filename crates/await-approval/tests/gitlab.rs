@@ -452,20 +452,16 @@ fn approvals_of_a_deployment_count_but_not_of_whoever_started_it() {
         ("GITLAB_USER_LOGIN", "alice"),
     ];
     let output = world.request_at(&["--gitlab-deployment", &place], &started);
-    assert!(
-        output.stderr.contains("alice started the run"),
-        "{}",
-        output.stderr
-    );
+    started_by_alice(&output.stderr);
     let own = world
         .gitlab
         .with(|state| state.deployment(7, "production", &[7, 8]));
     let output = world.request_at(&["--gitlab-deployment", &format!("acme/shop:{own}")], &[]);
-    assert!(
-        output.stderr.contains("alice started the run"),
-        "{}",
-        output.stderr
-    );
+    started_by_alice(&output.stderr);
+}
+
+fn started_by_alice(told: &str) {
+    assert!(told.contains("alice started the run"), "{told}");
 }
 
 #[test]
