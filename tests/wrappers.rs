@@ -197,6 +197,8 @@ fn every_binary_has_wrappers() {
         let found: BTreeSet<_> = fs::read_dir(root().join(folder))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            // Several verbs in one, written by hand.
+            .filter(|name| name != "approval")
             .collect();
         assert_eq!(found, names, "{folder}");
     }
