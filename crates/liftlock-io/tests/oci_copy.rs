@@ -106,7 +106,7 @@ fn same(source: &Repository, target: &Repository, root: &Descriptor, name: &str)
         let here = here.unwrap().unwrap();
         assert_eq!(here.bytes, there.unwrap().unwrap().bytes);
         if let Ok(manifest) = liftlock::oci::document::Manifest::parse(&here.bytes) {
-            for blob in manifest.blobs() {
+            for blob in manifest.blobs().unwrap() {
                 assert!(!target.blob(&blob.digest, 1_000_000).unwrap().is_empty());
             }
         }

@@ -240,12 +240,8 @@ impl Job<'_> {
         let found = found.iter();
         for one in found.filter(|one| !is_index(&one.descriptor.media_type)) {
             let manifest = Manifest::parse(&one.bytes)?;
-            blobs.extend(
-                manifest
-                    .blobs()
-                    .into_iter()
-                    .map(|blob| (blob.digest, blob.clone())),
-            );
+            let needed = manifest.blobs()?.into_iter();
+            blobs.extend(needed.map(|blob| (blob.digest, blob)));
         }
         let blobs: Vec<Descriptor> = blobs.into_values().collect();
         let placed = parallel::map(WORKERS, &blobs, |blob| {

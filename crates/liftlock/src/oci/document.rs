@@ -159,9 +159,10 @@ pub struct Manifest {
     /// What kind of artifact it holds.
     #[serde(default)]
     pub artifact_type: Option<String>,
-    /// How it is run, or nothing much.
+    /// How it is run, or nothing much; whoever only looks for what is listed
+    /// need not understand it.
     #[serde(default)]
-    pub config: Option<Descriptor>,
+    pub config: Option<serde_json::Value>,
     /// What it holds.
     #[serde(default)]
     pub layers: Vec<Descriptor>,
@@ -186,16 +187,24 @@ impl Manifest {
     /// The blobs that have to be where the manifest is, each once. Layers that
     /// are fetched from elsewhere (`urls`) have not (OCI image specification,
     /// "Foreign layers").
-    #[must_use]
-    pub fn blobs(&self) -> Vec<&Descriptor> {
-        let mut blobs: Vec<&Descriptor> = Vec::new();
-        let all = self.config.iter().chain(&self.layers);
+    ///
+    /// # Errors
+    ///
+    /// Fails when the configuration points at nothing.
+    pub fn blobs(&self) -> Result<Vec<Descriptor>, ParseError> {
+        let config = self
+            .config
+            .clone()
+            .map(serde_json::from_value::<Descriptor>);
+        let config = config.transpose().map_err(json::ParseError::Malformed)?;
+        let mut blobs: Vec<Descriptor> = Vec::new();
+        let all = config.into_iter().chain(self.layers.iter().cloned());
         for blob in all.filter(|blob| !blob.rest.contains_key("urls")) {
             if !blobs.iter().any(|one| one.digest == blob.digest) {
                 blobs.push(blob);
             }
         }
-        blobs
+        Ok(blobs)
     }
 }
 
