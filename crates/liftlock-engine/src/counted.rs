@@ -65,6 +65,8 @@ impl World {
             .and_then(|()| count_break_glass(&said.statement, &frame, allowed, moment.as_of))
             .map_err(refusal)?;
         let request = broken.judged.request;
+        let until = broken.judged.ruling.expires_at;
+        let expires_at = until.ok_or("it does not say until when it holds")?;
         self.standing(&request)?;
         Ok(Broken {
             request,
@@ -73,7 +75,7 @@ impl World {
             reason: broken.reason,
             past: broken.past,
             people,
-            expires_at: broken.judged.ruling.expires_at.unwrap_or(moment.as_of),
+            expires_at,
         })
     }
 

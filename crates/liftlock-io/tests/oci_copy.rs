@@ -181,6 +181,32 @@ fn what_is_there_already_stays_in_the_list_of_the_target() {
     }
 }
 
+#[test]
+fn a_list_of_more_than_anyone_attaches_is_refused_before_the_tag() {
+    let (Some(one), Some(two)) = (
+        Registry::start(None).unwrap(),
+        Registry::start(None).unwrap(),
+    ) else {
+        return;
+    };
+    let (source, target) = (open(&one.host(), "shop"), open(&two.host(), "shop"));
+    let root = index(&source, 1);
+    let child = source.tree(&root).unwrap().remove(1);
+    let entry = json!({ "mediaType": MANIFEST, "digest": child.digest, "size": child.size });
+    let list = json!({
+        "schemaVersion": 2, "mediaType": INDEX, "manifests": vec![entry; 1_001],
+    });
+    let name = format!("sha256-{}", root.digest.hex());
+    let bytes = list.to_string().into_bytes();
+    source
+        .put_manifest(Some(&tag(&name)), INDEX, &bytes)
+        .unwrap();
+    let failed = copy(&source, &target, (&root.digest, Some(&tag("live")))).unwrap_err();
+    assert!(matches!(failed, Error::TooMany(_)), "{failed:?}");
+    let live = target.resolve(Some(&Version::Tag(tag("live")))).unwrap();
+    assert_eq!(live, None);
+}
+
 /// Every file of a registry's data with this text.
 fn data(folder: &Path, text: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -66,7 +66,7 @@ pub(crate) struct Wanted {
 /// The release, and evidence about it that is at hand.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Chosen {
-    /// The release: a `release.json`
+    /// The release: a `release.json`; or give `--request` or `--artifact`
     #[arg(long, value_name = "FILE", required_unless_present_any = ["artifact", "request"])]
     pub(crate) release: Option<PathBuf>,
     /// Without a `release.json`: an image by its digest, as NAME=IMAGE@sha256:DIGEST; repeatable

@@ -7,8 +7,6 @@ mod globals;
 mod output;
 mod rules;
 mod session;
-#[cfg(feature = "keyless")]
-pub mod signing;
 
 use std::process::ExitCode;
 

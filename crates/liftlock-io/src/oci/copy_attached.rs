@@ -16,7 +16,7 @@ use super::{Error, Found, Result, referrers, tags};
 /// materials of an image.
 const DEEPEST: usize = 3;
 
-/// The most attachments of one image.
+/// The most attachments of one image, and the most entries of one list of them.
 const MOST: usize = 1_000;
 
 /// The endings of tags that stand for what is attached, where no list of tags
@@ -68,7 +68,11 @@ impl Job<'_> {
             return Ok(());
         }
         if is_index(&found.descriptor.media_type) {
-            for entry in Index::parse(&found.bytes)?.manifests {
+            let listed = Index::parse(&found.bytes)?.manifests;
+            if listed.len() > MOST {
+                return Err(Error::TooMany(found.descriptor.digest));
+            }
+            for entry in listed {
                 self.attached(&entry.digest, copied)?;
             }
         } else {
