@@ -1,11 +1,12 @@
 //! Issues that are opened once, however often that is asked.
 
+use liftlock::approval::SKEW;
 use liftlock::approval::forge::github;
 use liftlock::time::Time;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Error, GitHub, page, seconds};
+use super::{Error, GitHub, earlier, page, seconds};
 use crate::http::Method;
 
 /// An issue as GitHub lists it.
@@ -18,7 +19,8 @@ struct Filed {
 
 impl GitHub {
     /// Opens an issue whose text holds a mark of its own, unless one with that
-    /// mark is there since a moment, open or closed; where people find it.
+    /// mark is there since a moment, open or closed; where people find it. GitHub's
+    /// clock may be behind ours.
     ///
     /// # Errors
     ///
@@ -31,7 +33,10 @@ impl GitHub {
         (mark, since): (&str, Time),
     ) -> Result<String, Error> {
         let path = self.path(&["issues"]);
-        let query = [("state", "all".to_owned()), ("since", seconds(since))];
+        let query = [
+            ("state", "all".to_owned()),
+            ("since", seconds(earlier(since, SKEW))),
+        ];
         let filed: Vec<Filed> = page::all(self.wire(), &path, &query)?;
         let mut same = filed
             .into_iter()
