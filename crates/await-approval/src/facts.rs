@@ -114,6 +114,7 @@ impl Known {
             service: &rules.service,
             policy: rules.policy,
             good_before: true,
+            rejected: None,
             used: &|_| true,
             approve: &|_| Err("an approval is no evidence for another".to_owned()),
             broken: &|_| Err("nothing is gone past for an approval".to_owned()),

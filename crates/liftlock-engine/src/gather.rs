@@ -109,8 +109,13 @@ impl World {
         state: &Document,
         moment: Moment,
     ) -> Result<Chain, Failure> {
+        let rejections = self.rejections(release)?;
+        let rejected_in = |place: &Name| rejections.iter().find(|one| one.counts_in(place));
         let good_before = match &self.environment.promotes_from {
-            Some(before) => self.state_of(before)?.knows_good(&release.digest),
+            Some(before) => {
+                let good = self.state_of(before)?.knows_good(&release.digest);
+                good && rejected_in(before).is_none()
+            }
             None => true,
         };
         let used = |approval: &Digest| {
@@ -124,6 +129,7 @@ impl World {
             service: &self.rules.service,
             policy: self.rules.policy,
             good_before,
+            rejected: rejected_in(&self.environment.name),
             used: &used,
             approve: &approve,
             broken: &broken,

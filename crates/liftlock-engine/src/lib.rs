@@ -18,6 +18,7 @@ pub mod open;
 pub mod outcome;
 pub mod pace;
 pub mod record;
+pub mod reject;
 pub mod render;
 mod ripen;
 pub mod state;

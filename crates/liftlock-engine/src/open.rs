@@ -27,14 +27,22 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 ///
 /// Fails where there are no rules, no such environment, or no such store.
 pub fn world(session: &Session, environment: &Name) -> Result<World, Failure> {
-    let rules = session.rules()?.ok_or_else(|| {
+    within(session, rules(session)?, environment)
+}
+
+/// The rules of the session.
+///
+/// # Errors
+///
+/// Fails where there are none.
+pub fn rules(session: &Session) -> Result<Rules, Failure> {
+    session.rules()?.ok_or_else(|| {
         Failure::new(
             Kind::Invalid,
             "there is no `liftlock.yaml` and no `LIFTLOCK_POLICY`",
         )
         .with_hint("write a `liftlock.yaml` that describes the environment")
-    })?;
-    within(session, rules, environment)
+    })
 }
 
 /// As [`world`], with rules that are there already.

@@ -40,18 +40,32 @@ impl Engine<'_> {
         }
     }
 
-    /// Whether what the plan rests on was taken back since: asked before each
-    /// step upwards and while one ripens.
+    /// Whether the release was rejected, or what the plan rests on was taken
+    /// back since: asked before each step upwards and while one ripens. A way
+    /// down is never doubted.
     pub(crate) fn recalled(&mut self) -> Result<Option<String>, Failure> {
-        for request in self.run()?.plan.requests() {
-            match self.attempt(Duration::ZERO, &|engine| engine.world.recalled(&request)) {
-                Ok(None) => {}
-                Ok(why) => return Ok(why),
-                Err(failure) if ends_run(&failure) => return Err(failure),
-                Err(failure) => return Ok(Some(failure.lines().join(": "))),
-            }
+        let plan = &self.run()?.plan;
+        if plan.kind == PlanKind::Rollback {
+            return Ok(None);
         }
-        Ok(None)
+        let (release, requests) = (plan.release.clone(), plan.requests());
+        let asked = self.attempt(Duration::ZERO, &|engine| {
+            let world = engine.world;
+            if let Some(rejected) = world.rejected(&release)? {
+                return Ok(Some(rejected.told()));
+            }
+            for request in &requests {
+                if let Some(why) = world.recalled(request)? {
+                    return Ok(Some(why));
+                }
+            }
+            Ok(None)
+        });
+        match asked {
+            Ok(why) => Ok(why),
+            Err(failure) if ends_run(&failure) => Err(failure),
+            Err(failure) => Ok(Some(failure.lines().join(": "))),
+        }
     }
 
     /// What of the chain does not hold any more, by the evidence there is now.

@@ -158,10 +158,16 @@ fn digest(artifacts: &BTreeMap<Name, Digest>) -> Option<Digest> {
 }
 
 impl Reference {
+    /// What its artifacts alone are known by, whatever tells of them.
+    #[must_use]
+    pub fn of_artifacts(&self) -> Option<Digest> {
+        digest(&self.artifacts)
+    }
+
     /// Whether its artifacts alone are the release, without a `release.json`.
     #[must_use]
     pub fn is_foreign(&self) -> bool {
-        digest(&self.artifacts) == Some(self.digest)
+        self.of_artifacts() == Some(self.digest)
     }
 }
 

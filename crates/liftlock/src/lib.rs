@@ -40,6 +40,7 @@ pub mod predicate;
 pub mod prometheus;
 pub mod provenance;
 pub mod record;
+pub mod reject;
 pub mod release;
 pub mod report;
 pub mod retry;

@@ -21,7 +21,52 @@ pub struct Candidate {
     /// Since when it was known to be good.
     pub good_since: Time,
     /// Why not this one; empty when nothing speaks against it.
-    pub against: Vec<String>,
+    pub against: Vec<Against>,
+}
+
+impl Candidate {
+    /// Everything that speaks against it, in one line.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let whys: Vec<&str> = self.against.iter().map(|one| one.why.as_str()).collect();
+        whys.join(", ")
+    }
+}
+
+/// Something that speaks against going back to a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Against {
+    /// Of which kind it is.
+    pub obstacle: Obstacle,
+    /// What it is, for people.
+    pub why: String,
+}
+
+/// The kinds of what speaks against going back to a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Obstacle {
+    /// It is what is to be left.
+    Live,
+    /// Somebody said never again.
+    Rejected,
+    /// Its signature or provenance does not hold any more.
+    Unproved,
+    /// What a release on the way did to data, older versions cannot live with.
+    Migration,
+}
+
+impl Obstacle {
+    /// This obstacle, told.
+    #[must_use]
+    pub fn because(self, why: impl Into<String>) -> Against {
+        Against {
+            obstacle: self,
+            why: why.into(),
+        }
+    }
 }
 
 /// The releases that the ledger knows as good in an environment, newest first.
@@ -64,8 +109,8 @@ pub fn remembered(ledger: Vec<(Reference, Time)>, state: &[Live]) -> Vec<(Refere
 /// What is known about a candidate beside the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// Why its chain is not proved any more, if it is not.
-    pub unproved: Option<String>,
+    /// What speaks against it by itself, wherever it stands.
+    pub against: Vec<Against>,
     /// What it does to stored data; unknown where no builder attested it.
     pub migration: Option<Migration>,
 }
@@ -79,35 +124,28 @@ pub fn judge(
     live: Option<&Digest>,
     known: &dyn Fn(&Reference) -> Known,
 ) -> Vec<Candidate> {
-    let mut barrier: Option<String> = None;
+    let mut barrier: Option<Against> = None;
     let mut candidates = Vec::new();
     for (release, since) in good {
         let known = known(release);
         let mut against = Vec::new();
         if live == Some(&release.digest) {
-            against.push("it is live".to_owned());
+            against.push(Obstacle::Live.because("it is live"));
         }
-        against.extend(known.unproved);
+        against.extend(known.against);
         against.extend(barrier.clone());
         candidates.push(Candidate {
             release: release.clone(),
             good_since: *since,
             against,
         });
-        match known.migration {
-            Some(migration) if migration.is_reversible() => {}
-            Some(_) => {
-                let text = format!(
-                    "{} changed data so that older versions cannot run",
-                    release.id
-                );
-                barrier.get_or_insert(text);
-            }
-            None => {
-                let text = format!("what {} did to stored data is not known", release.id);
-                barrier.get_or_insert(text);
-            }
-        }
+        let id = &release.id;
+        let why = match known.migration {
+            Some(migration) if migration.is_reversible() => continue,
+            Some(_) => format!("{id} changed data so that older versions cannot run"),
+            None => format!("what {id} did to stored data is not known"),
+        };
+        barrier.get_or_insert(Obstacle::Migration.because(why));
     }
     candidates
 }
@@ -133,7 +171,7 @@ mod tests {
 
     fn fine(migration: Migration) -> Known {
         Known {
-            unproved: None,
+            against: Vec::new(),
             migration: Some(migration),
         }
     }
@@ -148,12 +186,15 @@ mod tests {
     fn the_newest_other_one_that_is_still_proved_is_chosen() {
         assert_eq!(chosen(&|_| fine(Migration::None)).as_deref(), Some("two"));
         let revoked = |release: &Reference| Known {
-            unproved: (release.id == "two").then(|| "revoked".to_owned()),
+            against: match release.id.as_str() {
+                "two" => vec![Obstacle::Unproved.because("revoked")],
+                _ => Vec::new(),
+            },
             migration: Some(Migration::Expand),
         };
         assert_eq!(chosen(&revoked).as_deref(), Some("one"));
         let none = |_: &Reference| Known {
-            unproved: Some("unsigned".to_owned()),
+            against: vec![Obstacle::Rejected.because("never again")],
             migration: Some(Migration::None),
         };
         assert_eq!(chosen(&none), None);
@@ -172,7 +213,7 @@ mod tests {
         };
         assert_eq!(chosen(&between).as_deref(), Some("two"));
         let unknown = |release: &Reference| Known {
-            unproved: None,
+            against: Vec::new(),
             migration: (release.id != "three").then_some(Migration::None),
         };
         assert_eq!(chosen(&unknown), None);

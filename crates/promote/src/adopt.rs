@@ -84,8 +84,14 @@ fn unknown(document: &Document) -> Result<(), Failure> {
     Err(Failure::new(Kind::Blocked, message).with_hint("use `promote run` or `rollback run`"))
 }
 
-/// What lasts of the demands holds for an assertion as well: who built it.
+/// What lasts of the demands holds for an assertion as well: who built it, and
+/// that nobody rejected it.
 fn signed(world: &World, release: &Reference, session: &Session) -> Result<Gathered, Failure> {
+    if let Some(rejected) = world.rejected(release)? {
+        return Err(Failure::new(Kind::Refuted, rejected.told()).with_hint(
+            "bring another release there, or take it back with `rollback reject --undo`",
+        ));
+    }
     let now = session.now();
     let gathered = world.gather(release, now)?;
     let moment = Moment {

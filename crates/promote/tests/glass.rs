@@ -166,3 +166,22 @@ fn one_issue_follows_it_up_however_often_it_is_run_and_whatever_fails() {
     }
     assert_eq!(records(&house).len(), 1);
 }
+
+#[test]
+fn nobody_goes_past_a_rejection() {
+    let house = house();
+    let request = ask(&house, "2", &["alice", "bob"]);
+    judge(&house, 0, &request);
+    let words = [
+        "reject",
+        "--file",
+        "release-2.json",
+        "--reason",
+        "it loses orders",
+    ];
+    house.expect(0, "rollback", &words).unwrap();
+    let told = house.promote(10, "2").unwrap().json().unwrap();
+    assert!(headline(&told).contains("it loses orders"), "{told}");
+    assert_eq!(house.state()["live"]["release"]["id"], "shop-1");
+    assert!(records(&house).is_empty());
+}

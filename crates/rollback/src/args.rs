@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Hold(Held),
     /// End a hold
     Lift(Held),
+    /// Keep a release from ever going up again, in every environment
+    Reject(Never),
     /// Show every condition: wanted, found, who could provide it
     Explain(Place),
     /// Check rules and stores without moving anything
@@ -91,4 +93,24 @@ pub(crate) struct Held {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+}
+
+/// What never goes up again, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Never {
+    /// The release, by id or digest; or give `--file`
+    #[arg(value_name = "RELEASE", required_unless_present = "file")]
+    pub(crate) release: Option<String>,
+    /// The release, by its `release.json`
+    #[arg(long, value_name = "FILE", conflicts_with = "release")]
+    pub(crate) file: Option<PathBuf>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Only for this environment; repeatable; default every environment of the service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Vec<Name>,
+    /// Take it back: the release may go up again
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) undo: bool,
 }

@@ -4,7 +4,7 @@ use liftlock::config::requirement::What;
 use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::predicate::{self, Ruling};
 use liftlock::release::{Migration, Reference};
-use liftlock::rollback::{Candidate, Known, choose, judge, known_good, remembered};
+use liftlock::rollback::{Candidate, Known, Obstacle, choose, judge, known_good, remembered};
 use liftlock::state::Document;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
@@ -41,7 +41,7 @@ pub(crate) fn candidates(
         index
             .and_then(|index| known.get(index).cloned())
             .unwrap_or(Known {
-                unproved: Some("nothing is known about it".to_owned()),
+                against: vec![Obstacle::Unproved.because("nothing is known about it")],
                 migration: None,
             })
     };
@@ -64,6 +64,8 @@ fn about(
         plan: None,
     };
     let chain = world.chain(release, &gathered, state, moment)?;
+    let rejected = world.rejected(release)?;
+    let rejected = rejected.map(|rejected| Obstacle::Rejected.because(rejected.told()));
     let lasting = [What::Signature.to_string(), What::Provenance.to_string()];
     let unproved = chain
         .conditions
@@ -74,6 +76,7 @@ fn about(
         let vouched = state.knows_good(&release.digest) || promoted(world, release, &gathered);
         (!vouched).then(|| "only the ledger says that it was good".to_owned())
     });
+    let unproved = unproved.map(|why| Obstacle::Unproved.because(why));
     let migration = gathered
         .release
         .as_ref()
@@ -84,7 +87,7 @@ fn about(
         .iter()
         .any(|requirement| requirement.what == What::Signature);
     Ok(Known {
-        unproved,
+        against: rejected.into_iter().chain(unproved).collect(),
         // Where no signature is demanded, nobody vouches for a class either.
         migration: migration.or(unsigned_world.then_some(Migration::None)),
     })
@@ -111,7 +114,7 @@ pub(crate) fn pick<'a>(
     if found.against.is_empty() {
         Ok(found)
     } else {
-        let message = format!("{}: {}", found.release.id, found.against.join(", "));
+        let message = format!("{}: {}", found.release.id, found.told());
         Err(Failure::new(Kind::Refuted, message).with_hint("run `rollback list`"))
     }
 }
@@ -119,7 +122,7 @@ pub(crate) fn pick<'a>(
 fn refuse(candidates: &[Candidate]) -> Failure {
     let reasons: Vec<String> = candidates
         .iter()
-        .map(|candidate| format!("{}: {}", candidate.release.id, candidate.against.join(", ")))
+        .map(|candidate| format!("{}: {}", candidate.release.id, candidate.told()))
         .collect();
     let message = if reasons.is_empty() {
         "no release was ever known good in this environment".to_owned()

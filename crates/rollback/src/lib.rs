@@ -4,6 +4,7 @@
 mod args;
 mod choose;
 mod hold;
+mod reject;
 mod render;
 mod run;
 

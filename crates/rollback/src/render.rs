@@ -79,7 +79,7 @@ pub(crate) fn list(world: &World, candidates: &[Candidate]) -> Report {
         .map(|candidate| {
             let against = match candidate.against.as_slice() {
                 [] => "ok".to_owned(),
-                reasons => reasons.join(", "),
+                [_, ..] => candidate.told(),
             };
             format!(
                 "{} {} {against}",
@@ -94,7 +94,7 @@ pub(crate) fn list(world: &World, candidates: &[Candidate]) -> Report {
                 "| {} | {} | {} |",
                 escape_markdown(&candidate.release.id),
                 candidate.good_since,
-                escape_markdown(&candidate.against.join(", "))
+                escape_markdown(&candidate.told())
             )
         })
         .collect();
@@ -121,7 +121,7 @@ pub(crate) fn explain(world: &World, document: &Document, candidates: &[Candidat
     let mut lines: Vec<String> = candidates
         .iter()
         .filter(|candidate| !candidate.against.is_empty())
-        .map(|candidate| format!("{}: {}", candidate.release.id, candidate.against.join(", ")))
+        .map(|candidate| format!("{}: {}", candidate.release.id, candidate.told()))
         .collect();
     if let Some(run) = document.under_way() {
         lines.push(format!(

@@ -14,7 +14,7 @@ use liftlock_io::key::Private;
 use liftlock_io::store;
 
 use crate::args::{Args, Command, Moved, Place, Wanted};
-use crate::{choose, hold, render};
+use crate::{choose, hold, reject, render};
 
 /// Runs one subcommand.
 pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure> {
@@ -24,6 +24,7 @@ pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure
         Command::List(place) => list(session, place),
         Command::Hold(held) => hold::hold(session, held),
         Command::Lift(held) => hold::lift(session, held),
+        Command::Reject(never) => reject::reject(session, never),
         Command::Explain(place) => explain(session, place),
         Command::Doctor(place) => doctor(session, place),
     }

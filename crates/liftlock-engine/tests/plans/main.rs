@@ -9,6 +9,7 @@ mod glass;
 mod metrics;
 mod people;
 mod proxy;
+mod rejection;
 mod stage;
 mod store;
 mod withdrawal;

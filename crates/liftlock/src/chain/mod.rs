@@ -19,6 +19,7 @@ use crate::config::requirement::{Requirement, What};
 use crate::digest::Digest;
 use crate::name::Name;
 use crate::predicate::{self, Ruling};
+use crate::reject::Rejected;
 use crate::release::Reference;
 use crate::statement::Statement;
 use crate::time::Time;
@@ -33,6 +34,8 @@ pub struct Circumstances<'a> {
     pub policy: Digest,
     /// Whether the release is known good where it has to come from.
     pub good_before: bool,
+    /// Who rejected the release here, and why, if anybody did.
+    pub rejected: Option<&'a Rejected>,
     /// Whether another plan used up the approval of this request.
     pub used: &'a dyn Fn(&Digest) -> bool,
     /// Judges an approval's answers again: the request that it answers, which
@@ -114,6 +117,7 @@ pub fn decide(
         evidence: Vec::new(),
     };
     let mut gates = Vec::new();
+    chain.conditions.extend(around.rejected.map(past::never));
     if let Some(before) = &environment.promotes_from {
         chain.conditions.push(order(before, around.good_before));
         gates.push(Gate::Order);
@@ -135,7 +139,8 @@ pub fn decide(
     }
     if chain.conditions.iter().all(|condition| condition.met) {
         chain.verdict = Verdict::Pass;
-    } else {
+    } else if around.rejected.is_none() {
+        // Nobody goes past a rejection: it has to be taken back.
         past::go(&mut chain, &gates, release, (items, around));
     }
     chain

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chain, Circumstances, Item};
+use super::{Chain, Circumstances, Condition, Item};
 use crate::approval::break_glass::Broken;
 use crate::config::break_glass::Gate;
 use crate::config::requirement::What;
 use crate::predicate;
+use crate::reject::Rejected;
 use crate::release::Reference;
 use crate::verdict::Verdict;
 
@@ -52,4 +53,16 @@ pub(super) fn go(
         ..broken
     });
     chain.verdict = Verdict::Pass;
+}
+
+/// What a rejected release lacks.
+pub(super) fn never(rejected: &Rejected) -> Condition {
+    Condition {
+        wanted: "not rejected".to_owned(),
+        met: false,
+        found: rejected.told(),
+        who: "whoever says why it may go up after all".to_owned(),
+        fix: format!("rollback reject {} --undo --reason TEXT", rejected.digest),
+        past: None,
+    }
 }

@@ -169,6 +169,8 @@ impl Record {
             | Kind::RollbackFinished
             | Kind::HoldPlaced
             | Kind::HoldLifted
+            | Kind::Rejected
+            | Kind::RejectLifted
             | Kind::BreakGlass
             | Kind::Adopted
             | Kind::Refused
@@ -222,6 +224,10 @@ pub enum Kind {
     HoldPlaced,
     /// It may again.
     HoldLifted,
+    /// A release may never go up again.
+    Rejected,
+    /// It may after all.
+    RejectLifted,
     /// What was live was taken as known good.
     Adopted,
     /// Something asked for was not permitted.
@@ -234,7 +240,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind that this version knows.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::ReleaseCreated,
         Self::Signed,
         Self::CanaryJudged,
@@ -250,6 +256,8 @@ impl Kind {
         Self::RollbackFinished,
         Self::HoldPlaced,
         Self::HoldLifted,
+        Self::Rejected,
+        Self::RejectLifted,
         Self::Adopted,
         Self::Refused,
         Self::Note,
@@ -274,6 +282,8 @@ impl Kind {
             Self::RollbackFinished => "rollback-finished",
             Self::HoldPlaced => "hold-placed",
             Self::HoldLifted => "hold-lifted",
+            Self::Rejected => "release-rejected",
+            Self::RejectLifted => "reject-lifted",
             Self::Adopted => "adopted",
             Self::Refused => "refused",
             Self::Note => "note",

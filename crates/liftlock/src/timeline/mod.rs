@@ -212,6 +212,8 @@ fn is_movement(kind: &Kind) -> bool {
         | Kind::StepDone
         | Kind::HoldPlaced
         | Kind::HoldLifted
+        | Kind::Rejected
+        | Kind::RejectLifted
         | Kind::Refused
         | Kind::Note
         | Kind::Other(_) => false,
