@@ -128,6 +128,7 @@ fn judge(folder: &Path) -> Result<(), String> {
     let identity = Identity {
         issuer: text("issuer", ISSUER).parse().unwrap(),
         name: text("identity", NAME).parse().unwrap(),
+        build_config: None,
     };
     let artifact = either(folder, "artifact", "a.txt");
     let artifact = Artifact::known_by(Digest::of(&artifact));
@@ -194,6 +195,7 @@ fn a_log_that_had_ended_by_then_proves_nothing() {
     let identity = Identity {
         issuer: ISSUER.parse().unwrap(),
         name: NAME.parse().unwrap(),
+        build_config: None,
     };
     let judge = |root: &str| {
         let root = TrustedRoot::parse(root.as_bytes()).unwrap();

@@ -134,6 +134,7 @@ fn prove(asked: &VerifyBundle) -> Result<Report, Failure> {
             let identity = Identity {
                 issuer: exact(&asked.certificate_oidc_issuer),
                 name: exact(&asked.certificate_identity),
+                build_config: None,
             };
             verify::by_identity(&bundle, &artifact, &[identity], &instance.root, &Local)?;
         }

@@ -133,7 +133,7 @@ fn report(proof: &Proof, role: Role, trust: &Trust, asked: &PolicyFrom) -> Resul
             let issuer = known.issuer.clone().unwrap_or_default();
             let name = known.names.join(", ");
             (
-                identity(&issuer, &name)?,
+                identity(&issuer, &name)? + &begun(known, role)?,
                 report
                     .with_output("issuer", issuer)
                     .with_output("identity", name),
@@ -160,6 +160,17 @@ fn identity(issuer: &str, name: &str) -> Result<String, Failure> {
         lines += &format!("        # for every tag: {}\n", json(&every)?);
     }
     Ok(lines)
+}
+
+/// What began the run, which counts of everybody but builders, where that is
+/// not what the certificate is named after.
+fn begun(known: &Known, role: Role) -> Result<String, Failure> {
+    match known.caller() {
+        Some(caller) if role != Role::Builder => {
+            Ok(format!("        build-config: {}\n", json(&caller)?))
+        }
+        Some(_) | None => Ok(String::new()),
+    }
 }
 
 /// As JSON, which YAML contains.

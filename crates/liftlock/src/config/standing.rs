@@ -16,6 +16,8 @@ pub struct Standing<'a> {
     /// The times of the key or identity that signed.
     pub dates: Vec<Dates>,
     holder: &'static str,
+    /// Who called the workflow that signed, where the entry does not say who may.
+    called_by: Option<String>,
 }
 
 impl Standing<'_> {
@@ -29,6 +31,14 @@ impl Standing<'_> {
         let name = &self.entry.name;
         if !self.entry.roles.contains(&role) {
             return Err(format!("`{name}` signed it, who may not say this"));
+        }
+        // Who built it is the builder's name alone; everybody else speaks for
+        // whoever called it.
+        if let Some(caller) = self.called_by.as_ref().filter(|_| role != Role::Builder) {
+            return Err(format!(
+                "`{name}` signed it in a workflow that anybody may call, and the entry names no \
+                 `build-config`: it was begun by {caller}"
+            ));
         }
         validity::judge(&self.dates, times, now)
             .map_err(|why| format!("the {} of `{name}` {why}", self.holder))
@@ -68,8 +78,14 @@ impl Keyring {
     pub fn of_identity(&self, known: &Known) -> Result<Option<Standing<'_>>, String> {
         let mut entries = self.trusted.iter().filter_map(|entry| {
             let same = |dated: &&DatedIdentity| dated.identity().is(known).is_ok();
-            let dates = entry.identities.iter().filter(same);
-            Standing::of(entry, dates.map(DatedIdentity::dates).collect(), "identity")
+            let found: Vec<_> = entry.identities.iter().filter(same).collect();
+            let dates = found.iter().map(|dated| dated.dates()).collect();
+            let bound = found.iter().all(|dated| dated.build_config.is_some());
+            let caller = known.caller().filter(|_| !bound);
+            Some(Standing {
+                called_by: caller.map(ToOwned::to_owned),
+                ..Standing::of(entry, dates, "identity")?
+            })
         });
         match (entries.next(), entries.next()) {
             (Some(one), Some(two)) => Err(format!(
@@ -87,6 +103,7 @@ impl<'a> Standing<'a> {
             entry,
             dates,
             holder,
+            called_by: None,
         })
     }
 }
@@ -109,6 +126,7 @@ mod tests {
             identities: vec![DatedIdentity {
                 issuer: ISSUER.to_owned(),
                 name: identity.parse().unwrap(),
+                build_config: None,
                 valid_from: None,
                 valid_until: Some(time("2026-06-01T00:00:00Z")),
                 revoked_at: None,
@@ -120,6 +138,7 @@ mod tests {
         Known {
             issuer: Some(ISSUER.to_owned()),
             names: vec![name.to_owned()],
+            build_config: None,
         }
     }
 
@@ -148,6 +167,46 @@ mod tests {
         let mut other = build;
         other.issuer = None;
         assert_eq!(keyring.of_identity(&other), Ok(None));
+    }
+
+    #[test]
+    fn a_gate_in_a_workflow_that_others_call_counts_for_the_caller_that_is_named() {
+        const OWN: &str =
+            "https://github.com/acme/shop/.github/workflows/answers.yml@refs/heads/main";
+        const SHARED: &str = "https://github.com/tools/gates/.github/workflows/judge.yml@v1";
+        let by = |config: &str| Known {
+            build_config: Some(config.to_owned()),
+            ..known(SHARED)
+        };
+        let judged = |entry: &Trusted, known: &Known, role| {
+            let keyring = Keyring {
+                trusted: vec![entry.clone()],
+                ..Keyring::default()
+            };
+            let times = [time("2026-05-01T00:00:00Z")];
+            let found = keyring.of_identity(known).unwrap();
+            found.map(|found| found.judge(role, &times, times[0]))
+        };
+        let mut judge = entry("approvals", Role::Judge, SHARED);
+        let stranger = by(&OWN.replace("acme", "mallory"));
+        for called in [&stranger, &by(OWN)] {
+            let refused = judged(&judge, called, Role::Judge).unwrap().unwrap_err();
+            assert!(refused.contains("`build-config`"), "{refused}");
+        }
+        // A job that nobody called, or a certificate that names no workflow.
+        assert_eq!(judged(&judge, &by(SHARED), Role::Judge), Some(Ok(())));
+        assert_eq!(judged(&judge, &known(SHARED), Role::Judge), Some(Ok(())));
+        let open = judge.identities[0].clone();
+        judge.identities[0].build_config = Some(OWN.parse().unwrap());
+        assert_eq!(judged(&judge, &by(OWN), Role::Judge), Some(Ok(())));
+        assert_eq!(judged(&judge, &stranger, Role::Judge), None);
+        assert_eq!(judged(&judge, &known(SHARED), Role::Judge), None);
+        // Beside one that names it, another that does not still lets nobody in.
+        judge.identities.push(open);
+        assert!(judged(&judge, &by(OWN), Role::Judge).unwrap().is_err());
+        // Of a builder the workflow is what counts; who called it is provenance.
+        let builder = entry("ci", Role::Builder, SHARED);
+        assert_eq!(judged(&builder, &by(OWN), Role::Builder), Some(Ok(())));
     }
 
     #[test]

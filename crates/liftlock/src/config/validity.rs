@@ -64,6 +64,11 @@ pub struct DatedIdentity {
     /// to `$` that names host and owner.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub name: Matcher,
+    /// What began the run, as `name`: demanded of gates and judges in a
+    /// workflow that others may call as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub build_config: Option<Matcher>,
     /// The first moment it counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<Time>,
@@ -82,6 +87,7 @@ impl DatedIdentity {
         Identity {
             issuer: Matcher::Exact(self.issuer.clone()),
             name: self.name.clone(),
+            build_config: self.build_config.clone(),
         }
     }
 
@@ -103,8 +109,10 @@ impl DatedIdentity {
             Matcher::Exact(text) => by.matches(text),
             Matcher::Pattern { .. } => false,
         };
-        let (one, two) = (&self.name, &other.name);
-        self.issuer == other.issuer && (one == two || exact(one, two) || exact(two, one))
+        let both = |one: &Matcher, two: &Matcher| one == two || exact(one, two) || exact(two, one);
+        let begun = self.build_config.as_ref().zip(other.build_config.as_ref());
+        let begun_alike = begun.is_none_or(|(one, two)| both(one, two));
+        self.issuer == other.issuer && both(&self.name, &other.name) && begun_alike
     }
 }
 
@@ -279,6 +287,21 @@ mod tests {
             (pattern, pattern, false),
             (exact, elsewhere, true),
             (exact, other, true),
+            (
+                "{ issuer: 'https://i', name: 'https://github.com/acme/x', build-config: 'https://a' }",
+                "{ issuer: 'https://i', name: 'https://github.com/acme/x', build-config: 'https://b' }",
+                true,
+            ),
+            (
+                "{ issuer: 'https://i', name: 'https://github.com/acme/x', build-config: 'https://a' }",
+                exact,
+                false,
+            ),
+            (
+                "{ issuer: 'https://i', name: 'https://github.com/acme/x', build-config: '^.*$' }",
+                other,
+                false,
+            ),
             ("{ issuer: i, name: x }", other, false),
             (
                 "{ issuer: 'https://i', name: alice@acme.example }",

@@ -15,6 +15,8 @@ pub struct Identity {
     pub issuer: Matcher,
     /// The name: a URI, an e-mail address or a user's name.
     pub name: Matcher,
+    /// What began the run, where that counts: Fulcio's Build Config URI.
+    pub build_config: Option<Matcher>,
 }
 
 impl Identity {
@@ -41,8 +43,15 @@ impl Identity {
         }
         match known.names.as_slice() {
             // Several names could mean several people.
-            [only] if self.name.matches(only) => Ok(()),
-            names => Err(Mismatch::Name(names.join(", "))),
+            [only] if self.name.matches(only) => {}
+            names => return Err(Mismatch::Name(names.join(", "))),
+        }
+        let begun_by = known.build_config.as_deref().unwrap_or_default();
+        match &self.build_config {
+            Some(wanted) if !wanted.matches(begun_by) => {
+                Err(Mismatch::BuildConfig(begun_by.to_owned()))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 }
@@ -54,6 +63,11 @@ pub struct Known {
     pub issuer: Option<String>,
     /// The names.
     pub names: Vec<String>,
+    /// What began the run: on GitHub the workflow that an event started, where
+    /// the name is that of the workflow with the job (`docs/oid-info.md` of
+    /// Fulcio, 1.3.6.1.4.1.57264.1.18).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_config: Option<String>,
 }
 
 impl Known {
@@ -67,7 +81,17 @@ impl Known {
         Ok(Self {
             issuer: certificate.oidc_issuer()?,
             names: names.iter().map(|name| name.value().to_owned()).collect(),
+            build_config: certificate.claim(18)?,
         })
+    }
+
+    /// What began the run, where that is not what the certificate is named
+    /// after: whoever calls a workflow that others wrote.
+    #[must_use]
+    pub fn caller(&self) -> Option<&str> {
+        let config = self.build_config.as_deref()?;
+        let named = self.names.iter().any(|name| name == config);
+        (!named).then_some(config)
     }
 }
 
@@ -81,6 +105,7 @@ impl Known {
             .map(|name| Identity {
                 issuer: Matcher::Exact(issuer.clone()),
                 name: Matcher::Exact(name),
+                build_config: self.build_config.clone().map(Matcher::Exact),
             })
             .collect()
     }
@@ -253,6 +278,9 @@ pub enum Mismatch {
     /// Another name.
     #[error("the certificate is of `{0}`, which is not the identity that is wanted")]
     Name(String),
+    /// The right workflow, which somebody else called.
+    #[error("the run was begun by `{0}`, which is not the `build-config` that is wanted")]
+    BuildConfig(String),
     /// Malformed.
     #[error("the certificate's identity is malformed")]
     Malformed(#[from] crate::der::Error),

@@ -94,6 +94,7 @@ impl Trusting {
             self.issuer.iter().map(|issuer| Identity {
                 issuer: issuer.clone(),
                 name: name.clone(),
+                build_config: None,
             })
         });
         let files = Files {
