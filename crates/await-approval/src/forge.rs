@@ -2,11 +2,10 @@
 
 use std::str::FromStr;
 
-use liftlock::approval::forge::{Event, Forge, Instance, Said, github, said};
+use liftlock::approval::forge::{Event, Forge, Instance, LEAST, Said, github, said};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Place, Spot};
 use liftlock::ci::{self, Actor, Did, System};
-use liftlock::config::trust::Keyring;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::release::Release;
@@ -200,9 +199,10 @@ pub(crate) fn ask(
 /// What people answered on the forge, where the request names a place there.
 pub(crate) fn events(
     asked: &Identified,
-    keyring: &Keyring,
+    policy: &Policy,
     settings: &Settings,
 ) -> Result<Vec<Event>, Failure> {
+    let keyring = &policy.keyring;
     let Some(place) = &asked.request.place else {
         return Ok(Vec::new());
     };
@@ -210,7 +210,8 @@ pub(crate) fn events(
         return gitlab::events((asked, place), keyring, settings);
     }
     let github = open(&place.repository, settings)?;
-    Ok(github.events(&place.at, asked, keyring)?)
+    let least = policy.approval.permission.unwrap_or(LEAST);
+    Ok(github.events(&place.at, asked, (keyring, least))?)
 }
 
 pub(crate) fn open(repository: &str, settings: &Settings) -> Result<GitHub, Failure> {

@@ -153,7 +153,7 @@ fn said(
         }
         said.heard.push(one);
     }
-    for event in forge::events(asked, &policy.keyring, settings)? {
+    for event in forge::events(asked, policy, settings)? {
         let one = liftlock::approval::forge::hear(&event, asked, policy);
         if matches!(one, Heard::Told { .. }) {
             said.events.push(event);

@@ -195,6 +195,15 @@ impl GitHub {
         {
             return Ok(rights.permission);
         }
+        self.permission_of(account)
+    }
+
+    /// The same of an account whose login is not known.
+    ///
+    /// # Errors
+    ///
+    /// Fails when GitHub does not say.
+    pub fn permission_of(&self, account: u64) -> Result<Permission, Error> {
         let id = account.to_string();
         let Some(now) = self.maybe::<Account>(&["user", &id])? else {
             return Ok(Permission::None);
@@ -225,8 +234,8 @@ impl GitHub {
     }
 
     /// Everything that answers a request, or tries to, in the way that is asked
-    /// for, with what its author may do now. Nobody is asked about whose answer
-    /// counts in no case.
+    /// for, with what its author may do now; where `least` is enough, possibly no
+    /// more than that. Nobody is asked about whose answer counts in no case.
     ///
     /// # Errors
     ///
@@ -235,11 +244,11 @@ impl GitHub {
         &self,
         spot: &Spot,
         asked: &Identified,
-        keyring: &Keyring,
+        (keyring, least): (&Keyring, Permission),
     ) -> Result<Vec<Event>, Error> {
         match spot {
             Spot::Comments { issue } => self.comment_events(*issue, asked, keyring),
-            Spot::Reviews { pull, .. } => self.review_events(*pull, asked, keyring),
+            Spot::Reviews { pull, .. } => self.review_events(*pull, asked, (keyring, least)),
             Spot::Gates { run, .. } => self.gate_events(*run, asked, keyring),
             Spot::Notes { .. } | Spot::Deployment { .. } => Err(Error::Foreign),
         }

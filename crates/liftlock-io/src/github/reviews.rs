@@ -1,14 +1,14 @@
 //! Reviews of pull requests. The REST API shows the text as it is now and
 //! nothing of an edit, which everybody may make who writes to the repository;
-//! so GraphQL is asked about each review that could count.
+//! so GraphQL is asked about each review that could count, and says at once
+//! whether its author may write.
 
 use std::collections::BTreeMap;
 
-use liftlock::approval::forge::review::{self, Pull, Review};
-use liftlock::approval::forge::{Event, Forge, Said, github, said};
+use liftlock::approval::forge::review::{self, Look, Pull, Review};
+use liftlock::approval::forge::{Event, Forge, LEAST, Permission, Said, github, said};
 use liftlock::approval::request::Identified;
 use liftlock::config::trust::Keyring;
-use liftlock::time::Time;
 use serde_json::json;
 
 use super::{Error, GitHub, Known, few, page};
@@ -39,17 +39,17 @@ impl GitHub {
         page::all(self.wire(), &path, &[])
     }
 
-    /// When each of some reviews was last edited, by `node_id`.
+    /// What GraphQL tells of each of some reviews, by `node_id`.
     ///
     /// # Errors
     ///
     /// Fails when GitHub does not say it of all of them.
-    pub fn edits(&self, reviews: &[&Review]) -> Result<BTreeMap<String, Option<Time>>, Error> {
+    pub fn looks(&self, reviews: &[&Review]) -> Result<BTreeMap<String, Look>, Error> {
         let mut found = BTreeMap::new();
         for part in reviews.chunks(A_QUESTION) {
             let ids: Vec<&str> = part.iter().map(|one| one.node_id.as_str()).collect();
-            let answer = self.wire().ask(review::EDITS, &json!({ "ids": ids }))?;
-            found.extend(review::edits(&answer)?);
+            let answer = self.wire().ask(review::LOOKS, &json!({ "ids": ids }))?;
+            found.extend(review::looks(&answer)?);
         }
         match reviews.iter().find(|one| !found.contains_key(&one.node_id)) {
             Some(one) => Err(Error::Unknown {
@@ -65,7 +65,7 @@ impl GitHub {
         &self,
         pull: u64,
         asked: &Identified,
-        keyring: &Keyring,
+        (keyring, least): (&Keyring, Permission),
     ) -> Result<Vec<Event>, Error> {
         let mut known = Known::new(self, asked, keyring);
         let reviews = self.reviews(pull)?;
@@ -77,13 +77,18 @@ impl GitHub {
             user.is_some_and(|user| known.matters(user, &text(one)))
         });
         let ours: Vec<&Review> = ours.copied().collect();
-        let edits = self.edits(&ours)?;
+        let looks = self.looks(&ours)?;
         let mut events = Vec::new();
         for one in meant {
             let Some(user) = &one.user else { continue };
-            let permission = known.permission(user, &text(one))?;
-            // Nobody is asked about edits of what counts in no case.
-            let edited_at = edits.get(&one.node_id).copied().flatten();
+            // Nobody is asked about what counts in no case.
+            let look = looks.get(&one.node_id);
+            let permission = match look {
+                // That much is told, and no more is asked for.
+                Some(look) if look.may_write && least <= LEAST => LEAST,
+                Some(_) | None => known.permission(user, &text(one))?,
+            };
+            let edited_at = look.and_then(|look| look.edited_at);
             events.extend(one.event(edited_at, (permission, known.seen_at))?);
         }
         few(events)

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use liftlock::approval::answer::Heard;
-use liftlock::approval::forge::hear;
+use liftlock::approval::forge::{LEAST, hear};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Place, Request, SCHEMA_VERSION, Spot};
 use liftlock::approval::seats::Rule;
@@ -127,7 +127,8 @@ impl World {
     /// The people whose answers count now.
     fn heard(&self, github: &GitHub, asked: &Identified) -> Result<Vec<String>, Error> {
         let policy = policy();
-        let events = github.events(&self.spot(asked), asked, &policy.keyring)?;
+        let least = policy.approval.permission.unwrap_or(LEAST);
+        let events = github.events(&self.spot(asked), asked, (&policy.keyring, least))?;
         let heard = events.iter().map(|event| hear(event, asked, &policy));
         let heard = heard.filter_map(|heard| match heard {
             Heard::Told { answer, .. } if answer.request == asked.digest => {

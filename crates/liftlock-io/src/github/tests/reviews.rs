@@ -37,7 +37,7 @@ impl World {
     }
 
     fn all(&self, github: &GitHub, asked: &Identified) -> Result<Vec<Event>, Error> {
-        github.events(&self.spot(asked), asked, &keyring())
+        github.events(&self.spot(asked), asked, (&keyring(), LEAST))
     }
 }
 
@@ -96,6 +96,26 @@ fn a_review_that_was_edited_dismissed_or_of_another_commit_does_not_count() {
 }
 
 #[test]
+fn a_reviewer_who_may_no_longer_write_does_not_count_and_a_role_is_asked_for_by_name() {
+    let world = World::new();
+    let (pull, spot) = world.pull();
+    let asked = world.asked_at(spot);
+    world.review(pull, 7, "APPROVED", &yes(&asked));
+    let github = world.github();
+    let permission = |least: Permission| {
+        let events = github.events(&world.spot(&asked), &asked, (&keyring(), least));
+        events.unwrap()[0].permission
+    };
+    assert_eq!(permission(LEAST), Permission::Write);
+    world.fake.with(|state| state.permit(7, "maintain"));
+    assert_eq!(permission(Permission::Maintain), Permission::Maintain);
+    assert_eq!(permission(Permission::Admin), Permission::Maintain);
+    world.fake.with(|state| state.permit(7, "triage"));
+    assert_eq!(permission(LEAST), Permission::Read);
+    assert_eq!(world.heard(&github, &asked).unwrap(), [""; 0]);
+}
+
+#[test]
 fn what_nobody_says_about_edits_is_no_approval() {
     let world = World::new();
     let (pull, spot) = world.pull();
@@ -148,7 +168,7 @@ fn a_failure_is_no_answer_of_any_source() {
         let world = World::new();
         let (pull, spot) = world.pull();
         let (run, gates) = world.gates();
-        let asked = world.asked_at(if part == "approvals" { gates } else { spot });
+        let asked = world.asked_at(if part == "reviews" { spot } else { gates });
         world.review(pull, 7, "APPROVED", &yes(&asked));
         let github = world.github();
         world.fake.with(|state| {

@@ -179,10 +179,10 @@ impl Gated {
     }
 }
 
-/// The question, for [`edits`], when reviews were last edited, by `ids`: the
-/// REST API does not tell.
-pub const EDITS: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { \
-     ... on PullRequestReview { id includesCreatedEdit lastEditedAt } } }";
+/// The question, for [`looks`], when reviews were last edited, by `ids`, which
+/// the REST API does not tell, and whether their authors may write.
+pub const LOOKS: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { \
+     ... on PullRequestReview { id includesCreatedEdit lastEditedAt authorCanPushToRepository } } }";
 
 #[derive(Deserialize)]
 struct Answered {
@@ -210,34 +210,47 @@ struct Node {
     /// There in any case: what is missing is not `null`.
     #[serde(deserialize_with = "present")]
     last_edited_at: Value,
+    author_can_push_to_repository: bool,
+}
+
+/// What GraphQL tells of a review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// When it was last edited, if anybody ever did.
+    pub edited_at: Option<Time>,
+    /// Whether its author may write to the repository now, at least.
+    pub may_write: bool,
 }
 
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     Value::deserialize(deserializer)
 }
 
-/// When each review was last edited, by what GraphQL knows it by; nothing for
-/// one that nobody ever did.
+/// What is told of each review, by what GraphQL knows it by.
 ///
 /// # Errors
 ///
 /// Fails on any error that GitHub tells, and when it contradicts itself.
-pub fn edits(body: &[u8]) -> Result<BTreeMap<String, Option<Time>>, ParseError> {
+pub fn looks(body: &[u8]) -> Result<BTreeMap<String, Look>, ParseError> {
     let answered: Answered = json::parse(body)?;
     if let Some(problem) = answered.errors.first() {
         return Err(ParseError::Graph(problem.message.clone()));
     }
     let nothing = || ParseError::Graph("no data".to_owned());
     let nodes = answered.data.ok_or_else(nothing)?.nodes;
-    let edit = |node: Node| {
+    let look = |node: Node| {
         let at: Option<Time> = serde_json::from_value(node.last_edited_at)
             .map_err(|_no_time| ParseError::Graph("an edit at no time".to_owned()))?;
         if at.is_none() && node.includes_created_edit {
             return Err(ParseError::Graph("an edit that was never made".to_owned()));
         }
-        Ok((node.id, at))
+        let look = Look {
+            edited_at: at,
+            may_write: node.author_can_push_to_repository,
+        };
+        Ok((node.id, look))
     };
-    nodes.into_iter().flatten().map(edit).collect()
+    nodes.into_iter().flatten().map(look).collect()
 }
 
 #[cfg(test)]
@@ -289,21 +302,32 @@ mod tests {
     #[test]
     fn what_is_not_said_about_edits_is_no_answer() {
         let body = |node: &str| format!(r#"{{"data":{{"nodes":[{node}]}}}}"#);
-        let never = r#"{"id":"a","includesCreatedEdit":false,"lastEditedAt":null}"#;
-        let found = edits(body(never).as_bytes()).unwrap();
-        assert_eq!(found["a"], None);
+        let never = r#"{"id":"a","includesCreatedEdit":false,"lastEditedAt":null,"authorCanPushToRepository":true}"#;
+        let found = looks(body(never).as_bytes()).unwrap();
+        let look = Look {
+            edited_at: None,
+            may_write: true,
+        };
+        assert_eq!(found["a"], look);
         let edited = never.replace("null", "\"2026-11-26T12:00:00Z\"");
-        let found = edits(body(&edited).as_bytes()).unwrap();
-        assert!(found["a"].is_some());
-        for node in [
-            r#"{"id":"a","includesCreatedEdit":false}"#,
-            r#"{"id":"a","lastEditedAt":null}"#,
-            r#"{"id":"a","includesCreatedEdit":true,"lastEditedAt":null}"#,
-            r#"{"id":"a","includesCreatedEdit":false,"lastEditedAt":7}"#,
-            "{}",
+        let found = looks(body(&edited).as_bytes()).unwrap();
+        assert!(found["a"].edited_at.is_some());
+        for (words, others) in [
+            (r#","lastEditedAt":null"#, ""),
+            (r#""includesCreatedEdit":false,"#, ""),
+            (
+                r#""includesCreatedEdit":false"#,
+                r#""includesCreatedEdit":true"#,
+            ),
+            ("null", "7"),
+            (r#","authorCanPushToRepository":true"#, ""),
+            ("true", "null"),
         ] {
-            assert!(edits(body(node).as_bytes()).is_err(), "{node}");
+            let node = never.replace(words, others);
+            assert_ne!(node, never);
+            assert!(looks(body(&node).as_bytes()).is_err(), "{node}");
         }
+        assert!(looks(body("{}").as_bytes()).is_err());
         for answer in [
             "{}",
             r#"{"data":null}"#,
@@ -311,9 +335,9 @@ mod tests {
             "[]",
             r#"{"data":{"nodes":["#,
         ] {
-            assert!(edits(answer.as_bytes()).is_err(), "{answer}");
+            assert!(looks(answer.as_bytes()).is_err(), "{answer}");
         }
         // A review that is not told about is not in the list.
-        assert!(edits(body("null").as_bytes()).unwrap().is_empty());
+        assert!(looks(body("null").as_bytes()).unwrap().is_empty());
     }
 }

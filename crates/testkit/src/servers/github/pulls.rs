@@ -7,14 +7,18 @@ use super::state::{Commit, Pull, Review, State, time};
 use super::{OWNER, REPOSITORY, render};
 
 /// What GraphQL knows of a review, as far as anybody asks.
-const FIELDS: [&str; 6] = [
+const FIELDS: [&str; 7] = [
     "id",
     "body",
     "state",
     "includesCreatedEdit",
     "lastEditedAt",
     "submittedAt",
+    "authorCanPushToRepository",
 ];
+
+/// The roles of those who may push.
+const WRITERS: [&str; 3] = ["write", "maintain", "admin"];
 
 /// The most ids that one question may name.
 const A_QUESTION: usize = 100;
@@ -138,10 +142,12 @@ fn node(state: &State, id: &str, fields: &[&str]) -> Value {
     let Some(review) = reviews.find(|one| format!("PRR_{}", one.id) == id) else {
         return Value::Null;
     };
+    let role = state.roles.get(&review.user);
     let all = json!({
         "id": id, "body": review.body, "state": review.state, "submittedAt": time(review.at),
         "includesCreatedEdit": review.edited.is_some(),
         "lastEditedAt": review.edited.map(time),
+        "authorCanPushToRepository": role.is_some_and(|role| WRITERS.contains(&role.as_str())),
     });
     let asked = fields
         .iter()
