@@ -139,7 +139,7 @@ impl Search<'_> {
         for owner in found.owners() {
             accounts.insert(owner.clone(), self.accounts(owner, &github)?);
         }
-        Ok(found.with(&accounts))
+        Ok(found.with(&accounts)?)
     }
 
     /// The accounts of an owner; none of an address, and of whoever is gone.

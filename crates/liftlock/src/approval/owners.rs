@@ -153,20 +153,25 @@ impl Found {
         self.sets.keys().flatten().collect()
     }
 
-    /// The change with the accounts of its owners; whoever is not among them
-    /// has none.
-    #[must_use]
-    pub fn with(self, accounts: &BTreeMap<Owner, BTreeSet<u64>>) -> Change {
+    /// The change with the accounts of its owners, as [`Self::owners`] has them
+    /// looked up; whoever has no account has none of them.
+    ///
+    /// # Errors
+    ///
+    /// Fails on an owner whom nobody looked up.
+    pub fn with(self, accounts: &BTreeMap<Owner, BTreeSet<u64>>) -> Result<Change, Error> {
         let mut change = self.change;
         for (owners, mut set) in self.sets {
-            let seen = owners.into_iter().map(|owner| Seen {
-                owner: owner.to_string(),
-                accounts: accounts.get(&owner).cloned().unwrap_or_default(),
+            let seen = owners.into_iter().map(|owner| {
+                let known = accounts.get(&owner).cloned();
+                let accounts = known.ok_or_else(|| Error::Owner(owner.to_string()))?;
+                let owner = owner.to_string();
+                Ok(Seen { owner, accounts })
             });
-            set.owners = seen.collect();
+            set.owners = seen.collect::<Result<_, Error>>()?;
             change.sets.push(set);
         }
-        change
+        Ok(change)
     }
 }
 
@@ -298,11 +303,17 @@ pub enum Error {
     /// More than anybody would ask.
     #[error("what changed has {0} sets of owners, and at most {MOST_SETS} are asked")]
     Sets(usize),
+    /// Somebody whom nobody asked the forge about.
+    #[error("nobody looked up the owner {0}")]
+    Owner(String),
 }
 
 impl Explain for Error {
     fn kind(&self) -> Kind {
-        Kind::Invalid
+        match self {
+            Self::File(_) | Self::Ask(_) | Self::Paths(_) | Self::Sets(_) => Kind::Invalid,
+            Self::Owner(_) => Kind::Bug,
+        }
     }
 }
 

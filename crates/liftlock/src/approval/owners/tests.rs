@@ -41,7 +41,7 @@ fn found(text: &str, paths: &[&str]) -> Change {
     let owners = found.owners().into_iter();
     let known = owners.map(|owner| (owner.clone(), accounts(owner)));
     let known = known.collect();
-    found.with(&known)
+    found.with(&known).unwrap()
 }
 
 fn rule(quorum: u32, unowned: &[&str]) -> (Rule, Codeowners) {
@@ -129,12 +129,15 @@ fn the_digest_is_that_of_what_git_prints() {
 }
 
 #[test]
-fn only_owners_of_sets_that_are_asked_are_looked_up_and_unknown_ones_have_no_account() {
+fn only_owners_of_sets_that_are_asked_are_looked_up_and_all_of_them_have_to_be() {
     let text = "/a @alice @bob\n/b @bob\n/c @carol @bob\n";
     let found = find(&source(text, &["a", "b", "c"])).unwrap();
     let owners: Vec<String> = found.owners().iter().map(ToString::to_string).collect();
     assert_eq!(owners, ["@bob"]);
-    let change = found.with(&BTreeMap::new());
+    let refused = found.clone().with(&BTreeMap::new()).unwrap_err();
+    assert_eq!(refused.to_string(), "nobody looked up the owner @bob");
+    let gone = BTreeMap::from([(Owner::Name("bob".to_owned()), BTreeSet::new())]);
+    let change = found.with(&gone).unwrap();
     assert_eq!(told(&change, 1, &[]), ["owners.1 1 of "]);
 }
 
