@@ -21,14 +21,10 @@ impl Chosen {
         self.at_hand(&rules.service)
     }
 
-    /// As [`Self::read`], where there are no rules and so no requests.
+    /// As [`Self::read`], but for a request.
     pub(crate) fn at_hand(&self, service: &Name) -> Result<Identified, Failure> {
         if let Some(path) = &self.release {
             return open::release(path);
-        }
-        if self.request.is_some() {
-            let message = "without a configuration there is no store to find the request in";
-            return Err(Failure::new(Kind::Usage, message).with_hint("give `--release FILE`"));
         }
         let release = foreign::of_images(service, &self.artifact)?;
         match &self.id {

@@ -117,6 +117,11 @@ fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
 
 /// A world of the flags alone, in which the service is the release's.
 fn without_rules(session: &Session, wanted: &Wanted) -> Result<(World, Identified), Failure> {
+    if wanted.release.request.is_some() {
+        let message = "without a configuration there is no store to find the request in";
+        return Err(Failure::new(Kind::Usage, message)
+            .with_hint("write a liftlock.yaml, or give `--release FILE`"));
+    }
     let named = match (&wanted.release.release, &session.service) {
         (Some(path), _) => open::release(path)?.release.service,
         (None, Some(service)) => service.clone(),

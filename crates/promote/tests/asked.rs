@@ -51,10 +51,13 @@ fn a_request_that_nobody_knows_or_that_was_altered_moves_nothing() {
     assert_eq!(output.code, 10, "{}{}", output.stdout, output.stderr);
     assert!(output.stderr.contains("was altered"), "{}", output.stderr);
     assert_eq!(house.state()["live"]["release"]["id"], "shop-1");
-    let bare = ["plan", "--no-config", "--service", "shop"];
-    let bare = [&bare[..], &RUN[1..], &[&request]].concat();
-    let output = house.run("promote", &bare).output().unwrap();
-    assert_eq!(output.code, 2, "{}", output.stderr);
+    for service in [&["--service", "shop"][..], &[]] {
+        let bare = [&["plan", "--no-config"], service, &RUN[1..], &[&request]].concat();
+        let output = house.run("promote", &bare).output().unwrap();
+        assert_eq!(output.code, 2, "{}", output.stderr);
+        let why = "without a configuration there is no store";
+        assert!(output.stderr.contains(why), "{}", output.stderr);
+    }
 }
 
 #[test]
