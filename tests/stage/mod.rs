@@ -7,10 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use liftlock::release::Identified;
+use liftlock::statement::{Statement, Subject};
+use liftlock_io::evidence::Evidence;
+use liftlock_io::{attest, store};
 use tempfile::TempDir;
 use testkit::cli::{Output, Run, bin};
 use testkit::git;
+use testkit::house::House;
 use testkit::peers::{self, root};
+use testkit::samples::Key;
 
 /// The password of the keys on the stage.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -237,6 +243,23 @@ pub(crate) fn commit(folder: &Path) {
     for command in commands {
         git::run(folder, command).unwrap();
     }
+}
+
+/// What a builder says of a release that needs nobody's yes.
+pub(crate) const TESTED: &str = "https://shop.example/predicates/tested/v1";
+
+/// Has a builder say so of a release, and keeps it as evidence.
+pub(crate) fn tested(house: &House, version: &str) {
+    let bytes = fs::read(house.path(&format!("release-{version}.json"))).unwrap();
+    let reference = Identified::parse(&bytes).unwrap().reference();
+    let about = std::iter::once(&reference.digest).chain(reference.artifacts.values());
+    let subjects = about.map(Subject::new).collect();
+    let nothing = serde_json::json!({});
+    let statement = Statement::new(subjects, TESTED, &nothing).unwrap();
+    let bundle = attest::attest(&Key::named("builder"), &statement).unwrap();
+    let place = format!("file:{}", house.path(".liftlock/evidence").display());
+    let evidence = Evidence::new(store::open(&place).unwrap());
+    attest::keep(&evidence, &statement, &bundle).unwrap();
 }
 
 /// Copies a folder with everything in it.

@@ -9,6 +9,7 @@ use liftlock::failure::Failure;
 use liftlock::foreign::Image;
 use liftlock::name::Name;
 use liftlock::span::Span;
+use liftlock_io::cli::signing::Signing;
 use liftlock_io::cli::{Arguments, Globals};
 
 use crate::forge::{self, Issue};
@@ -40,15 +41,15 @@ pub(crate) enum Command {
     /// Take back a request, or the approval that it led to
     Withdraw(Withdraw),
     /// Count the answers, and sign an approval when they are enough
-    Judge(Judge),
+    Judge(Box<Judge>),
     /// Judge whenever something new is said on the forge, until there is an outcome
-    Wait(Judge),
+    Wait(Box<Judge>),
     /// On a pass, start the workflow that goes on
     Resume(Resume),
     /// Tell every condition of an approval that is not met
     Explain(Explain),
-    /// Check stores, people and keys, and show the YAML that is missing
-    Doctor,
+    /// Check stores, people, keys and tokens, and show the YAML that is missing
+    Doctor(Box<Doctor>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -222,12 +223,8 @@ pub(crate) struct Judge {
     #[command(flatten)]
     pub(crate) about: About,
 
-    #[arg(
-        long,
-        value_name = "KEY",
-        help = "The judge's private key, a file or env://NAME; needed only for a pass"
-    )]
-    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 
     #[arg(
         long,
@@ -287,6 +284,12 @@ impl Resume {
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) about: About,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 }
 
 /// What is judged.

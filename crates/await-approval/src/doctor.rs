@@ -3,16 +3,23 @@
 use liftlock::config::approval::Group;
 use liftlock::config::effective::{Environment, Rules};
 use liftlock::config::requirement::What;
-use liftlock::config::trust::Role;
+use liftlock::crypto::Signer as _;
 use liftlock::failure::Failure;
 use liftlock::name::Name;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
+use liftlock_io::cli::signing::{self, Signer, Signing};
+use liftlock_io::keyless::token::Source;
 use liftlock_io::store;
 use serde::Serialize;
 
+use crate::approve::Judges;
 use crate::settings::{Recorded, Settings};
+use crate::{approve, args, tokens};
+
+/// The check of who signs, which is the job's affair.
+const TOKEN: &str = "who signs";
 
 /// What to add where nothing is there yet.
 const YAML: &str = "\
@@ -40,9 +47,13 @@ struct Detail<'a> {
     yaml: &'a str,
 }
 
-pub(crate) fn doctor(settings: &Settings, session: &Session) -> Result<Report, Failure> {
+pub(crate) fn doctor(
+    args: &args::Doctor,
+    settings: &Settings,
+    session: &Session,
+) -> Result<Report, Failure> {
     let checks = match &settings.rules {
-        Some(rules) => checks(rules, settings, session),
+        Some(rules) => checks(args, rules, (settings, session)),
         None => vec![check(
             "configuration",
             Err("there is no liftlock.yaml: flags alone work, but nothing is recorded".to_owned()),
@@ -54,10 +65,10 @@ pub(crate) fn doctor(settings: &Settings, session: &Session) -> Result<Report, F
     } else {
         Verdict::Fail
     };
-    let yaml = if bad == 0 { "" } else { YAML };
+    let yaml = yaml(&checks, session);
     let detail = Detail {
         checks: &checks,
-        yaml,
+        yaml: &yaml,
     };
     let mut lines: Vec<String> = checks
         .iter()
@@ -67,7 +78,7 @@ pub(crate) fn doctor(settings: &Settings, session: &Session) -> Result<Report, F
         })
         .collect();
     if bad > 0 {
-        lines.push(format!("\nliftlock.yaml, for example:\n{YAML}"));
+        lines.push(format!("\n{yaml}"));
     }
     let headline = format!("{bad} of {} checks failed", checks.len());
     let report = Report::new("doctor", verdict, headline)
@@ -77,7 +88,21 @@ pub(crate) fn doctor(settings: &Settings, session: &Session) -> Result<Report, F
     Ok(settings.label(report, Recorded::No))
 }
 
-fn checks(rules: &Rules, settings: &Settings, session: &Session) -> Vec<Check> {
+/// What to add: to the job where that is what is wrong, else to the rules.
+fn yaml(checks: &[Check], session: &Session) -> String {
+    let wrong = checks.iter().filter(|check| !check.ok);
+    let (job, rules): (Vec<_>, Vec<_>) = wrong.partition(|check| check.name == TOKEN);
+    let permission = approve::permission(session.ci.system).filter(|_| !job.is_empty());
+    let job = permission.map(|line| format!("# the job that judges:\n{line}\n"));
+    let rules = (!rules.is_empty()).then(|| format!("# liftlock.yaml, for example:\n{YAML}"));
+    job.into_iter().chain(rules).collect()
+}
+
+fn checks(
+    args: &args::Doctor,
+    rules: &Rules,
+    (settings, session): (&Settings, &Session),
+) -> Vec<Check> {
     let stores = [
         ("state", &rules.state),
         ("evidence", &rules.evidence),
@@ -87,10 +112,20 @@ fn checks(rules: &Rules, settings: &Settings, session: &Session) -> Vec<Check> {
         .iter()
         .map(|(name, location)| {
             let found = usable(location, settings, session);
-            check(name, found.map_err(|failure| failure.lines().join(": ")))
+            check(name, found.map_err(|failure| told(&failure)))
         })
         .collect();
-    checks.push(check("judge", judge(rules, session)));
+    let judges = Judges::of(rules, session.started);
+    checks.push(check("judge", judge(&judges)));
+    if let Some(found) = signer(&args.signing, &judges, session) {
+        checks.push(check(TOKEN, found.map_err(|failure| told(&failure))));
+    }
+    let tokens = tokens::checks(rules, settings, session.started);
+    checks.extend(
+        tokens
+            .into_iter()
+            .map(|(name, found)| check(&name, found.map_err(|failure| told(&failure)))),
+    );
     for environment in rules.environments.values() {
         let name = format!("approval in {}", environment.name);
         checks.push(check(&name, rule(environment, rules, session)));
@@ -109,10 +144,49 @@ fn usable(location: &str, settings: &Settings, session: &Session) -> Result<Stri
     Ok(format!("`{location}` refuses second writers"))
 }
 
-fn judge(rules: &Rules, session: &Session) -> Result<String, String> {
-    match rules.trust.keys(Role::Judge, session.started).len() {
-        0 => Err("no key of a judge counts: no approval would be accepted".to_owned()),
-        count => Ok(format!("{count} keys count")),
+fn judge(judges: &Judges) -> Result<String, String> {
+    match (judges.keys, judges.identities.as_slice()) {
+        (0, []) => {
+            Err("nobody in the judge's role counts: no approval would be accepted".to_owned())
+        }
+        (keys, []) => Ok(format!("{keys} keys count")),
+        (0, names) => Ok(format!("signs as {}", names.join(", "))),
+        (keys, names) => Ok(format!(
+            "{keys} keys count, or signs as {}",
+            names.join(", ")
+        )),
+    }
+}
+
+/// Whether somebody could sign here: a key that is named, or the identity of
+/// the CI, where that is needed or there.
+fn signer(
+    signing: &Signing,
+    judges: &Judges,
+    session: &Session,
+) -> Option<Result<String, Failure>> {
+    let identity = match signing.open() {
+        Err(failure) => return Some(Err(failure)),
+        Ok(Signer::Key(key)) => {
+            let told = format!("key {} signs", key.public_key().id().short());
+            return Some(Ok(told));
+        }
+        Ok(Signer::Identity(identity)) => identity,
+    };
+    if judges.identities.is_empty() {
+        return None;
+    }
+    let asked = |source: &Source| {
+        let client = signing::client(session)?;
+        signing::token(source, &signing.instance, &client)
+    };
+    match identity.source() {
+        Ok(source) => Some(asked(&source)),
+        Err(_) if judges.keys > 0 => None,
+        Err(_) if approve::permission(session.ci.system).is_none() => Some(Ok(
+            "none is offered here, and the job that judges needs one".to_owned(),
+        )),
+        Err(error) => Some(Err(error.into())),
     }
 }
 
@@ -179,6 +253,11 @@ fn group(group: &Group) -> String {
         Group::Team(team) => format!("the team {team}"),
         Group::Codeowners(owners) => format!("the owners in {}", owners.repository),
     }
+}
+
+fn told(failure: &Failure) -> String {
+    let hint = failure.hint.iter().map(|hint| format!("; {hint}"));
+    failure.lines().join(": ") + &hint.collect::<String>()
 }
 
 fn check(name: &str, found: Result<String, String>) -> Check {

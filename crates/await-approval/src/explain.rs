@@ -6,12 +6,15 @@ use liftlock::approval::request::{Noteable, Spot};
 use liftlock::failure::Failure;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
+use liftlock_io::cli::Session;
+use liftlock_io::keyless::token::Source;
 use serde::Serialize;
 
+use crate::approve::Judges;
 use crate::gather::{self, Judged};
 use crate::kept::Effect;
 use crate::settings::{Recorded, Settings};
-use crate::{args, render};
+use crate::{approve, args, render};
 
 /// One condition of a pass.
 #[derive(Serialize)]
@@ -30,9 +33,14 @@ struct Detail<'a> {
     judgement: &'a Judgement,
 }
 
-pub(crate) fn explain(args: &args::Explain, settings: &Settings) -> Result<Report, Failure> {
+pub(crate) fn explain(
+    args: &args::Explain,
+    settings: &Settings,
+    session: &Session,
+) -> Result<Report, Failure> {
     let judged = gather::judged(&args.about, settings, Effect::None)?;
-    let conditions = conditions(&judged, &args.about.reference()?);
+    let mut conditions = conditions(&judged, &args.about.reference()?);
+    conditions.extend(judge(&judged, settings, session));
     let request = &judged.asked.request;
     let detail = Detail {
         conditions: &conditions,
@@ -157,6 +165,41 @@ fn ticket(judged: &Judged, reference: &str) -> Option<Condition> {
         fix: format!(
             "await-approval answer --request {reference} --person NAME --key NAME.key --yes --comment TICKET"
         ),
+    })
+}
+
+/// Somebody who may sign the outcome; left out where keys do, as nobody sees
+/// whether somebody has one.
+fn judge(judged: &Judged, settings: &Settings, session: &Session) -> Option<Condition> {
+    let judges = Judges::of(settings.rules.as_ref()?, judged.at);
+    if judges.keys > 0 {
+        return None;
+    }
+    let signed = judged.end.as_ref().and_then(|end| end.approval);
+    let source = Source::ambient();
+    let lacking = approve::permission(session.ci.system);
+    let (who, fix) = match judges.identities.is_empty() {
+        true => (
+            "whoever owns the policy".to_owned(),
+            "trust: [{ name: approvals, roles: [judge], keys: [{ key-file: judge.pub }] }]",
+        ),
+        false => (
+            judges.identities.join(", "),
+            lacking.unwrap_or("run `await-approval judge` in that workflow"),
+        ),
+    };
+    Some(Condition {
+        condition: "judge".to_owned(),
+        met: signed.is_some() || (source.is_ok() && !judges.identities.is_empty()),
+        wanted: "a judge signs the outcome, by the identity that its CI proves".to_owned(),
+        found: match (signed, source) {
+            (Some(approval), _) => format!("approval {approval}"),
+            (None, _) if judges.identities.is_empty() => "nobody is a judge".to_owned(),
+            (None, Ok(_)) => "the CI offers one here".to_owned(),
+            (None, Err(error)) => error.to_string(),
+        },
+        who,
+        fix: fix.to_owned(),
     })
 }
 

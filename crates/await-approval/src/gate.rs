@@ -5,9 +5,7 @@
 
 use liftlock::approval::request::{Identified, Place};
 use liftlock::approval::{Closed, gate_key, recheck, signer};
-use liftlock::attestation;
 use liftlock::bundle::Bundle;
-use liftlock::config::trust::Role;
 use liftlock::failure::{Failure, Kind};
 use liftlock::json;
 use liftlock::time::Time;
@@ -20,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::Rule;
 use crate::facts::Known;
 use crate::settings::{Asks, Settings};
-use crate::{forge, gather, live};
+use crate::{approve, forge, gather, live};
 
 /// GitHub's answer where nothing waits.
 const NOTHING_WAITS: u16 = 422;
@@ -96,8 +94,9 @@ fn prove(asked: &Identified, end: &Closed, settings: &Settings, now: Time) -> Re
     let environment = &asked.request.environment;
     // What lets a release go past gates is no approval, and opens none here.
     let policy = settings.policy(environment, &Rule::default(), Asks::Approval)?;
-    let judges = policy.keyring.keys(Role::Judge, now);
-    let proved = attestation::verify(&bundle, &judges, &Local)?;
+    let said = approve::examined(&bundle, settings, now);
+    let said = said.ok_or_else(|| unproved("there are no rules"))?;
+    let said = said.map_err(|why| unproved(&why))?;
     let about = gather::about_release(&asked.release, &[], settings)?;
     let signers = signer::signers(&about, &policy.keyring, &Local);
     let frame = recheck::Frame {
@@ -110,9 +109,9 @@ fn prove(asked: &Identified, end: &Closed, settings: &Settings, now: Time) -> Re
         signers: &signers,
         verifier: &Local,
     };
-    recheck::judged(&proved, &frame, now)?;
+    recheck::by_a_judge(&said, &frame, now)?;
     let known = Known::read(asked, &about, (&policy, settings), now)?;
-    let approval = known.counted(&proved.statement, &frame, (asked, settings), now)?;
+    let approval = known.counted(&said.statement, &frame, (asked, settings), now)?;
     if approval.request == asked.digest {
         Ok(())
     } else {

@@ -1,6 +1,7 @@
 //! `await-approval`: asks people about a release and counts their answers.
 
 mod answer;
+mod approve;
 mod args;
 mod deployment;
 mod doctor;
@@ -22,6 +23,7 @@ mod resume;
 mod run;
 mod settings;
 mod sight;
+mod tokens;
 mod wait;
 mod withdraw;
 

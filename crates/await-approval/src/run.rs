@@ -17,7 +17,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         Command::Judge(args) => judge::judge(args, &settings, session),
         Command::Wait(args) => wait::wait(args, &settings, session),
         Command::Resume(args) => resume::resume(args, &settings, session),
-        Command::Explain(args) => explain::explain(args, &settings),
-        Command::Doctor => doctor::doctor(&settings, session),
+        Command::Explain(args) => explain::explain(args, &settings, session),
+        Command::Doctor(args) => doctor::doctor(args, &settings, session),
     }
 }

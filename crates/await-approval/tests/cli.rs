@@ -933,7 +933,11 @@ fn only_a_judge_judges_and_a_pass_needs_a_key() {
         let key = private(holder);
         world.refused(4, "key", &["judge", "--request", &request, "--key", &key]);
     }
-    world.refused(2, "no key", &["judge", "--request", &request]);
+    world.refused(
+        4,
+        "nobody is there to sign",
+        &["judge", "--request", &request],
+    );
     let told = world.told(0, &["judge", "--request", &request, "--dry-run"]);
     assert_eq!(
         (&told["recorded"], &told["detail"]["approval"]),

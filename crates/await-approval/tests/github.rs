@@ -16,6 +16,7 @@ use testkit::cli::{Output, Run};
 use testkit::http::{Answer, Ending, Server};
 use testkit::samples::Key;
 use testkit::servers::github::{Commit, GitHub, Token};
+use testkit::sigstore::{Loopback, Settings};
 
 const CONFIG: &str = "version: 1
 service: shop
@@ -481,6 +482,23 @@ fn reviews_of_a_pull_request_are_answers_that_the_approval_proves() {
 }
 
 #[test]
+fn a_request_in_reviews_costs_eight_calls() {
+    let world = World::new();
+    let pull = world.github.with(|state| state.pull(10, vec![commit(10)]));
+    let request = world.ask_by("--github-reviews", pull);
+    let yes = format!("/approve {request}");
+    for (user, code) in [(7, 13), (8, 0)] {
+        world
+            .github
+            .with(|state| state.review(pull, user, "APPROVED", &yes));
+        world.judge(code, &request);
+    }
+    world.told(0, &["resume", "--request", &request]);
+    let counts = world.github.counts();
+    assert_eq!(counts.total, 8, "{counts:?}");
+}
+
+#[test]
 fn the_release_has_to_come_from_the_pull_request_that_is_reviewed() {
     let world = World::new();
     let pull = world.github.with(|state| state.pull(10, vec![commit(10)]));
@@ -773,6 +791,89 @@ fn an_approval_that_is_not_proved_lets_no_run_on() {
     refused(&CONFIG.replace("service: shop", "service: shop\nevidence: file:elsewhere"));
     fs::write(world.path("liftlock.yaml"), CONFIG).unwrap();
     assert_eq!(world.resume(&request, run, &app).code, 0);
+    assert_eq!(world.rulings(run), ["approved"]);
+}
+
+#[test]
+fn a_doctor_looks_whether_the_token_reads_who_may_answer() {
+    let world = World::new();
+    let doctor = |token: &str| {
+        let output = world.run(&["doctor"], &[("GITHUB_TOKEN", token)]);
+        let told = output.json().unwrap();
+        let checks = told["detail"]["checks"].as_array().unwrap();
+        let name = "token for github:acme/shop";
+        let found = checks.iter().find(|check| check["name"] == name);
+        let found = found.unwrap()["found"].as_str().unwrap().to_owned();
+        (output.code, found)
+    };
+    let (code, found) = doctor("x-wrong");
+    assert_eq!(code, 10, "{found}");
+    let (code, found) = doctor("");
+    assert_eq!(code, 10, "{found}");
+    assert!(found.contains("set `LIFTLOCK_GITHUB_TOKEN`"), "{found}");
+    let (code, found) = doctor(&world.token);
+    assert_eq!(code, 0, "{found}");
+    assert_eq!(found, "reads the rights of alice: write");
+}
+
+/// Rules whose judge is the holder of a certificate, and an instance that
+/// issues one.
+fn certified(world: &World, name: &str) -> (Loopback, String) {
+    let loopback = Loopback::start(&Settings::default()).unwrap();
+    loopback.write(world.folder.path()).unwrap();
+    let identity = format!(
+        "identities: [{{ issuer: '{}', name: '{name}' }}]",
+        loopback.url()
+    );
+    let rules = CONFIG
+        .replace("keys: [{ key-file: judge.pub }]", &identity)
+        .replace(
+            "service: shop",
+            "service: shop\nsigstore: { trusted-root: trusted_root.json }",
+        );
+    fs::write(world.path("liftlock.yaml"), &rules).unwrap();
+    (loopback, rules)
+}
+
+#[test]
+fn a_run_goes_on_after_an_approval_that_a_workflow_signed() {
+    let world = World::new();
+    let workflow = "https://github.com/acme/shop/.github/workflows/release.yml@refs/heads/main";
+    let (loopback, rules) = certified(&world, workflow);
+    let run = world.waiting();
+    let app = world.app();
+    let request = world.ask();
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    let job = loopback.job("acme/shop");
+    let job: Vec<(&str, &str)> = job
+        .iter()
+        .map(|(name, text)| (*name, text.as_str()))
+        .collect();
+    let words = ["judge", "--request", &request];
+    let words = [&words[..], &["--trust-config", "trust_config.json"]].concat();
+    let output = world.run(&words, &job);
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    // Whoever was revoked before it signed is no judge, and neither is a builder.
+    for (words, others) in [
+        ("roles: [judge]", "roles: [builder]"),
+        (
+            "release.yml@refs/heads/main'",
+            "release.yml@refs/heads/main', revoked-at: '2026-01-01T00:00:00Z'",
+        ),
+    ] {
+        let changed = rules.replace(words, others);
+        assert_ne!(changed, rules, "{words}");
+        fs::write(world.path("liftlock.yaml"), changed).unwrap();
+        let output = world.resume(&request, run, &app);
+        assert_eq!(output.code, 10, "{}{}", output.stdout, output.stderr);
+        assert!(output.stderr.contains("is not proved"), "{}", output.stderr);
+        assert_eq!(world.rulings(run), [""; 0]);
+    }
+    fs::write(world.path("liftlock.yaml"), rules).unwrap();
+    let output = world.resume(&request, run, &app);
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
     assert_eq!(world.rulings(run), ["approved"]);
 }
 

@@ -598,3 +598,30 @@ fn a_doctor_knows_people_by_their_accounts_there() {
     let told = world.told(10, &["doctor"]).to_string();
     assert!(told.contains("no key or account counts of bob"), "{told}");
 }
+
+#[test]
+fn a_doctor_looks_whether_the_token_reads_who_may_answer() {
+    let world = World::new();
+    let doctor = |name: &str, token: &str| {
+        let run = Run::new(env!("CARGO_BIN_EXE_await-approval")).folder(world.folder.path());
+        let run = run
+            .env("CI_API_V4_URL", world.gitlab.api())
+            .env(name, token);
+        let output = run.args(["doctor", "--format", "json"]).output().unwrap();
+        let told = output.json().unwrap();
+        let checks = told["detail"]["checks"].as_array().unwrap();
+        let place = format!("token for gitlab:acme/shop@{}", world.gitlab.host());
+        let found = checks.iter().find(|check| check["name"] == place.as_str());
+        let found = found.unwrap()["found"].as_str().unwrap().to_owned();
+        (output.code, found)
+    };
+    let (code, found) = doctor("LIFTLOCK_GITLAB_TOKEN", "x-wrong");
+    assert_eq!(code, 10, "{found}");
+    let (code, found) = doctor("CI_JOB_TOKEN", "job");
+    assert_eq!(code, 10, "{found}");
+    assert!(found.contains("a job's own token"), "{found}");
+    assert!(found.contains("LIFTLOCK_GITLAB_TOKEN"), "{found}");
+    let (code, found) = doctor("LIFTLOCK_GITLAB_TOKEN", &world.token);
+    assert_eq!(code, 0, "{found}");
+    assert_eq!(found, "reads the roles of 3 of 3 people");
+}

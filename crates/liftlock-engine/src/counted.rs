@@ -3,9 +3,8 @@
 
 use liftlock::approval::automatic::Facts;
 use liftlock::approval::break_glass::Broken;
-use liftlock::approval::recheck::{Frame, Refused, count_break_glass, count_with, judged};
-use liftlock::attestation::Proved;
-use liftlock::chain::{self, Circumstances, Said, Who};
+use liftlock::approval::recheck::{Frame, Refused, by_a_judge, count_break_glass, count_with};
+use liftlock::chain::{self, Circumstances, Said};
 use liftlock::config::requirement::Requirement;
 use liftlock::digest::Digest;
 use liftlock::failure::Failure;
@@ -46,7 +45,7 @@ impl World {
             live,
             evidence: &evidence,
         };
-        let approval = by_a_judge(said, &frame, moment)
+        let approval = by_a_judge(said, &frame, moment.as_of)
             .and_then(|()| count_with(&said.statement, &frame, Some(&facts), moment.as_of))
             .map_err(refusal)?;
         self.standing(&approval.request)?;
@@ -62,7 +61,7 @@ impl World {
     ) -> Result<Broken, String> {
         let frame = self.frame(attested(gathered)?, (gathered, live));
         let allowed = self.environment.break_glass.as_ref();
-        let (broken, people) = by_a_judge(said, &frame, moment)
+        let (broken, people) = by_a_judge(said, &frame, moment.as_of)
             .and_then(|()| count_break_glass(&said.statement, &frame, allowed, moment.as_of))
             .map_err(refusal)?;
         let request = broken.judged.request;
@@ -109,20 +108,6 @@ impl World {
 fn attested(gathered: &Gathered) -> Result<&Identified, String> {
     let release = gathered.release.as_ref();
     release.ok_or_else(|| "no builder attested the release it is about".to_owned())
-}
-
-/// That an identity is a judge's was proved at the time of its signature.
-fn by_a_judge(said: &Said, frame: &Frame<'_>, moment: Moment) -> Result<(), Refused> {
-    match &said.who {
-        Who::Key(key) => {
-            let proved = Proved {
-                statement: said.statement.clone(),
-                key: key.clone(),
-            };
-            judged(&proved, frame, moment.as_of)
-        }
-        Who::Identity(_) => Ok(()),
-    }
 }
 
 fn refusal(refused: Refused) -> String {

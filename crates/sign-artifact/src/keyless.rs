@@ -4,6 +4,7 @@
 use liftlock::failure::{Failure, Kind};
 use liftlock::sigstore::skew::Meaning;
 use liftlock::sigstore::tuf::Age;
+use liftlock_io::cli::signing;
 use liftlock_io::keyless;
 use liftlock_io::keyless::instance::Instance;
 use liftlock_io::keyless::token::Source;
@@ -70,17 +71,5 @@ pub(crate) fn token(asked: &Keyless, client: &http::Client) -> Result<String, Fa
         Some(reference) => Source::named(reference),
         None => Source::ambient()?,
     };
-    let token = source.token(client, clock::now())?;
-    let found = format!(
-        "for `{}`, as Fulcio wants it, by {}",
-        token.audience(),
-        token.issuer()
-    );
-    let is_private = !token.is_public();
-    match Instance::read(asked.instance.files()) {
-        Ok(instance) if instance.is_public && is_private => Ok(format!(
-            "{found}; signing needs `--public-log`, as not everybody may see the repository"
-        )),
-        Ok(_) | Err(_) => Ok(found),
-    }
+    signing::token(&source, &asked.instance, client)
 }

@@ -4,9 +4,13 @@
 mod console;
 mod environment;
 mod globals;
+#[cfg(feature = "keyless")]
+pub mod instance;
 mod output;
 mod rules;
 mod session;
+#[cfg(feature = "keyless")]
+pub mod signing;
 
 use std::process::ExitCode;
 

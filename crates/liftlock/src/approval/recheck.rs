@@ -10,6 +10,7 @@ use super::predicate::{Approval, SCHEMA_VERSION};
 pub use super::refused::Refused;
 use super::{MOST_ANSWERS, SKEW, request};
 use crate::attestation::Proved;
+use crate::chain::{Said, Who};
 use crate::config::approval;
 use crate::config::break_glass::BreakGlass as Allowed;
 use crate::config::trust::{Keyring, Role};
@@ -71,6 +72,26 @@ pub fn judged(proved: &Proved, frame: &Frame<'_>, now: Time) -> Result<(), Refus
     match judges.contains(&proved.key) {
         true => Ok(()),
         false => Err(Refused::Judge(proved.key.id())),
+    }
+}
+
+/// Refuses what an examined statement's maker may not say as a judge. That an
+/// identity is a judge's was proved at the time of its signature; a key counts
+/// as of now.
+///
+/// # Errors
+///
+/// As [`judged`].
+pub fn by_a_judge(said: &Said, frame: &Frame<'_>, now: Time) -> Result<(), Refused> {
+    match &said.who {
+        Who::Key(key) => {
+            let proved = Proved {
+                statement: said.statement.clone(),
+                key: key.clone(),
+            };
+            judged(&proved, frame, now)
+        }
+        Who::Identity(_) => Ok(()),
     }
 }
 

@@ -33,6 +33,12 @@ impl Repository {
         }
     }
 
+    /// The path on it, such as `acme/shop`, in small letters.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The installation that it is on.
     #[must_use]
     pub fn instance(&self) -> Instance {

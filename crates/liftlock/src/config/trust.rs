@@ -218,7 +218,8 @@ impl Person {
         self.numbers(instance).next().is_some()
     }
 
-    fn numbers(&self, instance: &Instance) -> impl Iterator<Item = u64> {
+    /// The numbers of this person's accounts there.
+    pub fn numbers(&self, instance: &Instance) -> impl Iterator<Item = u64> {
         let accounts = self.accounts.iter();
         accounts.filter_map(move |account| instance.number(account))
     }
