@@ -15,8 +15,11 @@ use testkit::house::House;
 use testkit::peers::{self, root};
 use testkit::samples::Key;
 use testkit::servers::github::{GitHub, Token};
+use testkit::sigstore::{LogVersion, Loopback, Settings};
 
 mod stage;
+
+use stage::TESTED;
 
 /// What the page tells users to write, with the version of this workspace.
 fn page() -> Vec<(String, String)> {
@@ -43,6 +46,10 @@ struct World {
     github: GitHub,
     token: String,
     issue: u64,
+    /// The run of every workflow.
+    run: u64,
+    /// Where the judge is known as a workflow, if it has no key.
+    sigstore: Option<Loopback>,
 }
 
 fn config(house: &House, stores: &Path) -> String {
@@ -59,7 +66,11 @@ evidence: file:{house}/.liftlock/evidence
 environments:
   production:
     requires: [signature, approval]
-    approval: {{ quorum: 2, people: [alice, bob], at: ['github:acme/shop'] }}
+    approval:
+      quorum: 2
+      people: [alice, bob]
+      at: ['github:acme/shop']
+      automatic: [{{ name: tested, evidence: ['{TESTED}'] }}]
     targets: [{{ registry: {{ image: \"oci-layout:{house}/site\", tag: live }}, artifact: image }}]
 trust:
   - {{ name: ci-builder, roles: [builder], keys: [{{ key-file: keys/builder.pub }}] }}
@@ -95,12 +106,12 @@ impl World {
         stage::product(product.path());
         stage::commit(product.path());
         let github = GitHub::start().unwrap();
-        let (issue, token) = github.with(|state| {
+        let (issue, run, token) = github.with(|state| {
             state.set_clock(liftlock_io::clock::now());
             for (id, login) in [(7, "alice"), (8, "bob"), (10, "erin")] {
                 state.person(id, login, "write");
             }
-            (state.issue(10), state.token(Token::Job))
+            (state.issue(10), state.run(10, 10), state.token(Token::Job))
         });
         assert_eq!(issue, 1, "the page asks in issue 1");
         Self {
@@ -111,6 +122,8 @@ impl World {
             github,
             token,
             issue,
+            run,
+            sigstore: None,
         }
     }
 
@@ -124,13 +137,14 @@ impl World {
             env!("CARGO_PKG_VERSION"),
             self.product.path().display()
         );
-        Run::new(act)
+        let run = Run::new(act)
             .args([event, "--eventpath"])
             .args([file])
             .args(["-P", "ubuntu-24.04=-self-hosted", "--no-cache-server"])
             .args(["--local-repository", &product, "--actor", "erin"])
-            .args(["-s", "GITHUB_TOKEN", "-s", "JUDGE_KEY"])
+            .args(["-s", "GITHUB_TOKEN"])
             .args(["--env", "GITHUB_REPOSITORY=acme/shop"])
+            .args(["--env".to_owned(), format!("GITHUB_RUN_ID={}", self.run)])
             .args([
                 "--env".to_owned(),
                 format!("GITHUB_API_URL={}", self.github.url()),
@@ -138,11 +152,56 @@ impl World {
             .args(["--env".to_owned()])
             .args([format!("LIFTLOCK_BIN_DIR={}", stage::binaries().display())])
             .env("GITHUB_TOKEN", &self.token)
-            .env("JUDGE_KEY", Key::named("judge").private_pem())
             .folder(self.repository.path())
-            .limit(Duration::from_secs(180))
-            .output()
-            .unwrap()
+            .limit(Duration::from_secs(180));
+        let run = match &self.sigstore {
+            None => run
+                .args(["-s", "JUDGE_KEY"])
+                .env("JUDGE_KEY", Key::named("judge").private_pem()),
+            Some(sigstore) => {
+                let job = sigstore.job("acme/shop").into_iter();
+                job.fold(run, |run, (name, value)| {
+                    run.args(["--env".to_owned(), format!("{name}={value}")])
+                })
+            }
+        };
+        run.output().unwrap()
+    }
+
+    /// The judge has no key, but may prove which workflow it is.
+    fn without_a_key(&mut self) {
+        let sigstore = Loopback::start(&Settings::default()).unwrap();
+        let folder = self.repository.path();
+        sigstore.write(folder).unwrap();
+        let change = |file: &str, words: &str, others: &str| {
+            let text = fs::read_to_string(folder.join(file)).unwrap();
+            assert!(text.contains(words), "{file}: {text}");
+            fs::write(folder.join(file), text.replacen(words, others, 1)).unwrap();
+        };
+        let rules = "liftlock.yaml";
+        change(
+            rules,
+            "service: shop",
+            "service: shop\nsigstore: { trusted-root: trusted_root.json }",
+        );
+        let name = "https://github.com/acme/shop/.github/workflows/release.yml@refs/heads/main";
+        change(
+            rules,
+            "keys: [{ key-file: keys/judge.pub }]",
+            &format!(
+                "identities: [{{ issuer: '{}', name: '{name}' }}]",
+                sigstore.url()
+            ),
+        );
+        let workflow = ".github/workflows/reviewed.yml";
+        let secrets = "    secrets:\n      judge-key: ${{ secrets.JUDGE_KEY }}\n";
+        change(workflow, secrets, "");
+        change(
+            workflow,
+            "with: { request:",
+            "with: { trust-config: trust_config.json, request:",
+        );
+        self.sigstore = Some(sigstore);
     }
 
     /// Somebody comments, and the workflow on comments runs.
@@ -230,6 +289,53 @@ fn a_release_is_asked_about_judged_and_promoted_by_workflows_alone() {
         let image = &release["artifacts"]["image"]["digest"];
         assert_eq!(world.live().as_deref(), image.as_str());
     }
+}
+
+/// The open requests, as the state store keeps them.
+fn requests(world: &World) -> Vec<String> {
+    let words = ["ls-tree", "-r", "--name-only", "refs/liftlock/state"];
+    let listed = git::run(world.stores.path(), &words).unwrap();
+    let names = listed.lines().filter_map(|name| {
+        let hex = name.strip_prefix("approvals/shop/production/")?;
+        let hex = hex.strip_suffix(".json")?;
+        (hex.len() == 64).then(|| format!("sha256:{hex}"))
+    });
+    names.collect()
+}
+
+#[test]
+fn environments_are_judged_in_the_run_that_asked_and_a_rule_needs_nobody() {
+    if peers::require("act").is_none() {
+        return;
+    }
+    let mut world = World::new();
+    world.without_a_key();
+    let go = || {
+        let output = world.act("workflow_dispatch", &json!({}));
+        assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+        world.github.with(|state| state.dispatched().len())
+    };
+    assert_eq!(go(), 0, "nobody has let it in");
+    let [request] = &requests(&world)[..] else {
+        panic!("{:?}", requests(&world));
+    };
+    world.github.with(|state| {
+        for (user, place) in [(7, "production-approval-1"), (8, "production-approval-2")] {
+            state.protect(world.run, place, &[user]);
+            let yes = format!("/approve {request}");
+            state.review_gate(world.run, user, (place, "approved"), &yes);
+        }
+    });
+    assert_eq!(go(), 1, "both did");
+    assert_eq!(requests(&world), [request.clone()], "asked twice");
+    // Of the next release a builder says what the rule wants.
+    world.house.release("3").unwrap();
+    let bytes = fs::read(world.house.path("release-3.json")).unwrap();
+    fs::write(world.repository.path().join("release.json"), &bytes).unwrap();
+    stage::tested(&world.house, "3");
+    assert_eq!(go(), 2, "the rule is met");
+    let sigstore = world.sigstore.as_ref().unwrap();
+    assert_eq!(sigstore.entries(LogVersion::V1), 2, "one for each approval");
 }
 
 fn shows_no_secret(world: &World, output: &Output) {

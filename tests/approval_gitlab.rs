@@ -12,8 +12,14 @@ use testkit::house::House;
 use testkit::peers;
 use testkit::samples::Key;
 use testkit::servers::gitlab::{GitLab, On, Token};
+use testkit::sigstore::{Identity, LogVersion, Loopback, Settings};
 
 mod stage;
+
+use stage::TESTED;
+
+/// The pipeline, as its certificate names it.
+const PIPELINE: &str = "https://gitlab.example/acme/shop//.gitlab-ci.yml@refs/heads/main";
 
 /// A project whose people are alice 7 and bob 8; erin 10 is not asked. The
 /// registry and the stores are outside of it.
@@ -22,6 +28,7 @@ struct World {
     project: TempDir,
     stores: TempDir,
     gitlab: GitLab,
+    sigstore: Loopback,
     variables: Vec<String>,
 }
 
@@ -53,6 +60,9 @@ impl World {
         let (store, own, host) = (stores.path().display(), house.path(""), gitlab.host());
         let own = own.display().to_string();
         let own = own.trim_end_matches('/');
+        let sigstore = Loopback::start(&Settings::default()).unwrap();
+        sigstore.write(folder).unwrap();
+        let issuer = sigstore.url();
         let rules = format!(
             "version: 1
 service: shop
@@ -62,11 +72,19 @@ evidence: file:{own}/.liftlock/evidence
 environments:
   production:
     requires: [signature, approval]
-    approval: {{ quorum: 2, people: [alice, bob], at: ['gitlab:acme/shop@{host}'] }}
+    approval:
+      quorum: 2
+      people: [alice, bob]
+      at: ['gitlab:acme/shop@{host}']
+      automatic: [{{ name: tested, evidence: ['{TESTED}'] }}]
     targets: [{{ registry: {{ image: \"oci-layout:{own}/site\", tag: live }}, artifact: image }}]
 trust:
   - {{ name: ci-builder, roles: [builder], keys: [{{ key-file: keys/builder.pub }}] }}
-  - {{ name: ci-judge, roles: [judge], keys: [{{ key-file: keys/judge.pub }}] }}
+  - name: ci-judge
+    roles: [judge]
+    keys: [{{ key-file: keys/judge.pub }}]
+    identities: [{{ issuer: '{issuer}', name: '{PIPELINE}' }}]
+sigstore: {{ trusted-root: trusted_root.json }}
 people:
   alice: {{ accounts: ['gitlab:7@{host}'] }}
   bob: {{ accounts: ['gitlab:8@{host}'] }}
@@ -84,15 +102,21 @@ people:
             project,
             stores,
             gitlab,
+            sigstore,
             variables,
         }
     }
 
     fn pipeline(&self, more: &[String]) -> Output {
+        self.pipeline_with("", more)
+    }
+
+    /// A pipeline whose component has further inputs.
+    fn pipeline_with(&self, inputs: &str, more: &[String]) -> Output {
         let pipeline = format!(
             "stages: [deploy]\n\
              include:\n  - local: templates/approval/template.yml\n    inputs:\n      image: none\n      \
-             bin-dir: {}\n      environment: production\n      thread: \"#1\"\n",
+             bin-dir: {}\n      environment: production\n      thread: \"#1\"\n{inputs}",
             stage::binaries().display()
         );
         // What a job of an earlier pipeline left would be taken for its own.
@@ -180,4 +204,30 @@ fn a_release_is_asked_about_judged_and_promoted_by_the_component_alone() {
     let image = release["artifacts"]["image"]["digest"].as_str();
     let said = format!("{}{}", promoted.stdout, promoted.stderr);
     assert_eq!(world.live().as_deref(), image, "{said}");
+}
+
+#[test]
+fn a_release_that_needs_nobody_is_approved_by_the_pipeline_that_asks() {
+    let needed = ["gitlab-ci-local", "rsync"];
+    if needed.iter().any(|peer| peers::require(peer).is_none()) {
+        return;
+    }
+    let world = World::new();
+    let token = world.sigstore.token(&Identity::uri(PIPELINE)).unwrap();
+    let more = [
+        format!("SIGSTORE_ID_TOKEN={token}"),
+        "LIFTLOCK_AWAIT_APPROVAL_TRUST_CONFIG=trust_config.json".to_owned(),
+        // Nobody says whether everybody may see the project.
+        "LIFTLOCK_AWAIT_APPROVAL_PUBLIC_LOG=true".to_owned(),
+    ];
+    let inputs = "      automatic: true\n      key: \"\"\n";
+    let triggered = || world.gitlab.with(|state| state.triggered().len());
+    let output = world.pipeline_with(inputs, &more);
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert_eq!((output.code, triggered()), (0, 0), "{said}");
+    stage::tested(&world.house, "2");
+    let output = world.pipeline_with(inputs, &more);
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert_eq!((output.code, triggered()), (0, 1), "{said}");
+    assert_eq!(world.sigstore.entries(LogVersion::V1), 1, "{said}");
 }
