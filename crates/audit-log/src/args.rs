@@ -34,7 +34,7 @@ impl Arguments for Args {
 /// Where things are kept.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stores {
-    /// Ledger (`file:PATH` or `git+URL#REF`); default from liftlock.yaml, else .liftlock/ledger
+    /// Ledger (`file:PATH`, `git+URL#REF` or `s3://BUCKET/PREFIX`); default from liftlock.yaml, else .liftlock/ledger
     #[arg(long, global = true, value_name = "STORE")]
     pub(crate) ledger: Option<String>,
 

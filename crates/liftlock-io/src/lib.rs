@@ -50,7 +50,7 @@ pub mod pointer;
 ))]
 pub mod process;
 pub mod random;
-#[cfg(any(feature = "kms", feature = "telemetry"))]
+#[cfg(any(feature = "kms", feature = "s3", feature = "telemetry"))]
 mod sigv4;
 #[cfg(feature = "slot")]
 pub mod slot;

@@ -5,6 +5,23 @@ use liftlock::digest::Digest;
 use liftlock::time::Time;
 use ring::hmac;
 
+/// The key of an account, as AWS tools read it from the environment.
+#[cfg(feature = "s3")]
+#[derive(Clone)]
+pub(crate) struct Login {
+    pub(crate) key_id: String,
+    pub(crate) secret: String,
+    /// Of keys that last for some hours.
+    pub(crate) session: Option<String>,
+}
+
+#[cfg(feature = "s3")]
+impl std::fmt::Debug for Login {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Login({})", self.key_id)
+    }
+}
+
 /// Who signs, for which region and service.
 pub(crate) struct Scope<'a> {
     pub(crate) key_id: &'a str,

@@ -1,26 +1,88 @@
 #![cfg(test)]
-//! Whoever comes second must know it, in both kinds of store, whether the
+//! Whoever comes second must know it, in every kind of store, whether the
 //! writers are threads of one process or processes of their own.
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 
-use liftlock_io::store::{self, Put, Store, Swap};
+use liftlock_io::store::{self, Access, Put, S3, Store, Swap};
+use testkit::servers::Moto;
 
 const RACERS: usize = 6;
 
-/// Each kind of store, empty, with the folder that keeps it alive.
-fn stores() -> Vec<(String, tempfile::TempDir)> {
+/// An empty store, with what keeps it alive.
+struct Place {
+    location: String,
+    bucket: Option<Arc<Moto>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn open(&self) -> Box<dyn Store> {
+        let Some(moto) = &self.bucket else {
+            return store::open(&self.location).unwrap();
+        };
+        let key = ("AKIDEXAMPLE".to_owned(), "secret".to_owned());
+        let access = Access::new(Some(&moto.url()), "us-east-1", key).unwrap();
+        let (bucket, prefix) = self.location["s3://".len()..].split_once('/').unwrap();
+        Box::new(S3::new(bucket, prefix, access, store::TIMEOUT).unwrap())
+    }
+
+    /// What a process of its own needs to open it.
+    fn variables(&self) -> Vec<(&str, String)> {
+        let mut all = vec![("RACE_LOCATION", self.location.clone())];
+        if let Some(moto) = &self.bucket {
+            all.extend([
+                ("AWS_ENDPOINT_URL", moto.url()),
+                ("AWS_REGION", "us-east-1".to_owned()),
+                ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
+                ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+            ]);
+        }
+        all
+    }
+}
+
+/// Each kind of store, empty.
+fn stores() -> Vec<Place> {
     let folder = tempfile::tempdir().unwrap();
     let location = format!("file:{}", folder.path().join("state").display());
-    let mut all = vec![(location, folder)];
-    if cfg!(feature = "git") {
-        let folder = tempfile::tempdir().unwrap();
-        let location = repository(folder.path());
-        all.push((location, folder));
-    }
+    let mut all = vec![Place {
+        location,
+        bucket: None,
+        _folder: folder,
+    }];
+    let folder = tempfile::tempdir().unwrap();
+    all.push(Place {
+        location: repository(folder.path()),
+        bucket: None,
+        _folder: folder,
+    });
+    all.extend(bucket());
     all
+}
+
+/// A bucket of its own on a server that tests at the same time share.
+fn bucket() -> Option<Place> {
+    static SHARED: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let mut shared = SHARED.lock().unwrap();
+    let moto = match shared.upgrade() {
+        Some(moto) => moto,
+        None => Arc::new(Moto::start(u32::MAX).unwrap()?),
+    };
+    *shared = Arc::downgrade(&moto);
+    drop(shared);
+    let name = format!("race-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    moto.bucket(&name).unwrap();
+    Some(Place {
+        location: format!("s3://{name}/shop/state"),
+        bucket: Some(moto),
+        _folder: tempfile::tempdir().unwrap(),
+    })
 }
 
 fn repository(folder: &Path) -> String {
@@ -42,14 +104,14 @@ fn git(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 /// Runs the same thing at the same time, each with a store of its own.
-fn race<T: Send>(location: &str, run: impl Fn(usize, &dyn Store) -> T + Sync) -> Vec<T> {
+fn race<T: Send>(place: &Place, run: impl Fn(usize, &dyn Store) -> T + Sync) -> Vec<T> {
     let barrier = std::sync::Barrier::new(RACERS);
     thread::scope(|scope| {
         let racers: Vec<_> = (0..RACERS)
             .map(|racer| {
                 let (run, barrier) = (&run, &barrier);
                 scope.spawn(move || {
-                    let store = store::open(location).unwrap();
+                    let store = place.open();
                     barrier.wait();
                     run(racer, store.as_ref())
                 })
@@ -64,24 +126,24 @@ fn race<T: Send>(location: &str, run: impl Fn(usize, &dyn Store) -> T + Sync) ->
 
 #[test]
 fn one_of_many_creates_a_key() {
-    for (location, _kept) in stores() {
-        let outcomes = race(&location, |_, store| {
+    for place in stores() {
+        let outcomes = race(&place, |_, store| {
             store
                 .put_if_absent("leases/shop.json", b"the same bytes")
                 .unwrap()
         });
         let winners = outcomes.iter().filter(|put| **put != Put::Exists).count();
-        assert_eq!(winners, 1, "{location}");
+        assert_eq!(winners, 1, "{}", place.location);
     }
 }
 
 #[test]
 fn one_of_many_replaces_a_version() {
-    for (location, _kept) in stores() {
-        let store = store::open(&location).unwrap();
+    for place in stores() {
+        let store = place.open();
         drop(store.put_if_absent("a", b"0").unwrap());
         let before = store.get("a").unwrap().unwrap().version;
-        let outcomes = race(&location, |racer, store| {
+        let outcomes = race(&place, |racer, store| {
             store
                 .swap("a", format!("by {racer}").as_bytes(), &before)
                 .unwrap()
@@ -89,7 +151,7 @@ fn one_of_many_replaces_a_version() {
         let winners: Vec<usize> = (0..RACERS)
             .filter(|racer| outcomes[*racer] != Swap::Conflict)
             .collect();
-        assert_eq!(winners.len(), 1, "{location}");
+        assert_eq!(winners.len(), 1, "{}", place.location);
         let text = format!("by {}", winners[0]);
         assert_eq!(store.get("a").unwrap().unwrap().bytes, text.as_bytes());
     }
@@ -97,26 +159,26 @@ fn one_of_many_replaces_a_version() {
 
 #[test]
 fn writers_of_different_keys_all_get_through() {
-    for (location, _kept) in stores() {
-        let outcomes = race(&location, |racer, store| {
+    for place in stores() {
+        let outcomes = race(&place, |racer, store| {
             store.put_if_absent(&format!("k/{racer}"), b"-").unwrap()
         });
         assert!(outcomes.iter().all(|put| *put != Put::Exists));
-        let store = store::open(&location).unwrap();
-        assert_eq!(store.list("k/").unwrap().len(), RACERS, "{location}");
+        let store = place.open();
+        assert_eq!(
+            store.list("k/").unwrap().len(),
+            RACERS,
+            "{}",
+            place.location
+        );
     }
 }
 
 #[test]
 fn a_counter_loses_no_update() {
-    for (location, _kept) in stores() {
-        drop(
-            store::open(&location)
-                .unwrap()
-                .put_if_absent("n", b"0")
-                .unwrap(),
-        );
-        race(&location, |_, store| {
+    for place in stores() {
+        drop(place.open().put_if_absent("n", b"0").unwrap());
+        race(&place, |_, store| {
             let mut left = 2;
             while left > 0 {
                 let now = store.get("n").unwrap().unwrap();
@@ -127,7 +189,7 @@ fn a_counter_loses_no_update() {
                 }
             }
         });
-        let store = store::open(&location).unwrap();
+        let store = place.open();
         let total = (RACERS * 2).to_string();
         assert_eq!(store.get("n").unwrap().unwrap().bytes, total.as_bytes());
     }
@@ -135,31 +197,35 @@ fn a_counter_loses_no_update() {
 
 #[test]
 fn the_probe_passes_on_every_kind_even_at_the_same_time() {
-    for (location, _kept) in stores() {
-        race(&location, |_, store| store::probe(store).unwrap());
-        assert_eq!(store::open(&location).unwrap().list("").unwrap().len(), 1);
+    for place in stores() {
+        race(&place, |_, store| store::probe(store).unwrap());
+        assert_eq!(place.open().list("").unwrap().len(), 1);
     }
 }
 
 #[test]
 fn every_kind_reads_and_lists_alike() {
-    for (location, _kept) in stores() {
-        let store = store::open(&location).unwrap();
+    for place in stores() {
+        let store = place.open();
         assert_eq!(store.get("a/b").unwrap(), None);
         assert!(store.list("").unwrap().is_empty());
         for key in ["a/c", "a/b", "d"] {
             drop(store.put_if_absent(key, key.as_bytes()).unwrap());
         }
         assert_eq!(store.put_if_absent("d", b"2").unwrap(), Put::Exists);
-        assert_eq!(store.list("").unwrap(), ["a/b", "a/c", "d"], "{location}");
+        assert_eq!(
+            store.list("").unwrap(),
+            ["a/b", "a/c", "d"],
+            "{}",
+            place.location
+        );
         let scanned = store.scan("a/").unwrap();
         assert_eq!(scanned[0].0, "a/b");
         assert_eq!(scanned[1].1.bytes, b"a/c");
         assert_eq!(store.get("a").unwrap(), None, "a folder is no document");
-        assert!(
-            store.put_if_absent("d/e", b"-").is_err(),
-            "a document is no folder"
-        );
+        // A bucket has no folders: both names are free there.
+        let below = store.put_if_absent("d/e", b"-");
+        assert_eq!(below.is_err(), place.bucket.is_none(), "{}", place.location);
         assert!(store.get("../x").is_err());
     }
 }
@@ -229,12 +295,12 @@ fn racer() {
 
 #[test]
 fn one_of_many_processes_wins() {
-    for (location, _kept) in stores() {
+    for place in stores() {
         let racers: Vec<_> = (0..RACERS)
             .map(|_| {
                 Command::new(std::env::current_exe().unwrap())
                     .args(["--exact", "racer", "--ignored", "--nocapture"])
-                    .env("RACE_LOCATION", &location)
+                    .envs(place.variables())
                     .stdout(std::process::Stdio::piped())
                     .spawn()
                     .unwrap()
@@ -250,7 +316,6 @@ fn one_of_many_processes_wins() {
     }
 }
 
-#[cfg(feature = "git")]
 #[test]
 fn every_write_is_a_commit_of_its_own_with_a_claim() {
     let folder = tempfile::tempdir().unwrap();
@@ -271,7 +336,6 @@ fn every_write_is_a_commit_of_its_own_with_a_claim() {
     assert_eq!(claims.len(), 2, "{log}");
 }
 
-#[cfg(feature = "git")]
 #[test]
 fn a_push_that_the_remote_forbids_is_an_error_at_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -292,7 +356,6 @@ fn a_push_that_the_remote_forbids_is_an_error_at_once() {
     assert_eq!(store.get("a").unwrap(), None);
 }
 
-#[cfg(feature = "git")]
 #[test]
 fn a_repository_that_is_not_there_is_named() {
     let store = store::open("git+file:///nowhere/repo.git#refs/liftlock/state").unwrap();
@@ -300,7 +363,6 @@ fn a_repository_that_is_not_there_is_named() {
     assert!(error.to_string().contains("/nowhere/repo.git"), "{error}");
 }
 
-#[cfg(feature = "git")]
 #[test]
 fn a_push_that_landed_although_its_answer_got_lost_is_a_win() {
     let folder = tempfile::tempdir().unwrap();

@@ -45,6 +45,7 @@ pub mod release;
 pub mod report;
 pub mod retry;
 pub mod rollback;
+pub mod s3;
 pub mod shard;
 pub mod signature;
 pub mod sigstore;

@@ -284,18 +284,32 @@ pub fn get(url: &str) -> Result<Response> {
 ///
 /// Fails when nobody answers, or not in HTTP.
 pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response> {
+    let (host, _) = parts(url)?;
+    let mut all = vec![("host", host)];
+    all.extend(headers);
+    send_as(method, url, &all, body)
+}
+
+fn parts(url: &str) -> Result<(&str, &str)> {
     let rest = url.strip_prefix("http://").context("not an http URL")?;
-    let (host, path) = rest
+    let whole = || (rest, "/");
+    Ok(rest
         .find('/')
-        .map_or((rest, "/"), |slash| rest.split_at(slash));
+        .map_or_else(whole, |slash| rest.split_at(slash)))
+}
+
+/// As [`send`], with the header `host` among the others, as whoever passes on
+/// somebody else's request has it.
+///
+/// # Errors
+///
+/// Fails when nobody answers, or not in HTTP.
+pub fn send_as(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response> {
+    let (host, path) = parts(url)?;
     let mut stream = TcpStream::connect(host).with_context(|| format!("no one at `{host}`"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let length = body.len().to_string();
-    let own = [
-        ("host", host),
-        ("connection", "close"),
-        ("content-length", length.as_str()),
-    ];
+    let own = [("connection", "close"), ("content-length", length.as_str())];
     let first = format!("{method} {path} HTTP/1.1");
     wire::head(
         &mut stream,

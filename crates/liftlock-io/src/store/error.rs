@@ -18,7 +18,7 @@ pub enum Error {
     TooLarge(String),
     /// No location of a store.
     #[error(
-        "`{0}` is not a store: expected `file:PATH` or `git+URL#refs/…` with https, ssh or file"
+        "`{0}` is not a store: expected `file:PATH`, `git+URL#refs/…` with https, ssh or file, or `s3://BUCKET/PREFIX`"
     )]
     Location(String),
     /// A kind of store that this program was built without.
@@ -53,6 +53,17 @@ pub enum Error {
         /// What git said.
         source: crate::git::Error,
     },
+    /// The bucket could not be asked.
+    #[cfg(feature = "s3")]
+    #[error("cannot {action} `{place}`")]
+    S3 {
+        /// What was tried.
+        action: &'static str,
+        /// On which object or prefix.
+        place: String,
+        /// Why.
+        source: super::s3::Error,
+    },
     /// No random name can be drawn.
     #[error(transparent)]
     Random(#[from] random::NoRandomness),
@@ -76,18 +87,22 @@ impl Explain for Error {
             Self::Io { .. } | Self::Busy(_) | Self::Random(_) => Kind::Upstream,
             #[cfg(feature = "git")]
             Self::Git { source, .. } => source.kind(),
+            #[cfg(feature = "s3")]
+            Self::S3 { source, .. } => source.kind(),
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotHonoured(_) => Some(
-                "choose a store with put-if-absent and compare-and-swap, such as `file:PATH` on a local disk or `git+URL#refs/…`"
+                "choose a store with put-if-absent and compare-and-swap, such as `file:PATH` on a local disk, `git+URL#refs/…`, or a bucket with conditional writes"
                     .to_owned(),
             ),
             Self::Busy(_) => Some("run the same command again".to_owned()),
             #[cfg(feature = "git")]
             Self::Git { source, .. } => source.hint(),
+            #[cfg(feature = "s3")]
+            Self::S3 { source, .. } => source.hint(),
             Self::Key(_)
             | Self::TooLarge(_)
             | Self::Location(_)

@@ -18,6 +18,13 @@ pub enum Location {
         /// The full name, beginning with `refs/`.
         reference: String,
     },
+    /// `s3://BUCKET/PREFIX`: objects below a prefix of a bucket.
+    Bucket {
+        /// The bucket's name, 3 to 63 of `a-z 0-9 . -`.
+        bucket: String,
+        /// Segments like those of keys, without a slash at either end.
+        prefix: String,
+    },
 }
 
 impl FromStr for Location {
@@ -31,6 +38,17 @@ impl FromStr for Location {
                 Err(refused())
             } else {
                 Ok(Self::Folder(path.into()))
+            };
+        }
+        if let Some(rest) = text.strip_prefix("s3://") {
+            let (bucket, prefix) = rest.split_once('/').ok_or_else(refused)?;
+            return if is_bucket(bucket) && is_prefix(prefix) {
+                Ok(Self::Bucket {
+                    bucket: bucket.to_owned(),
+                    prefix: prefix.to_owned(),
+                })
+            } else {
+                Err(refused())
             };
         }
         let (url, reference) = text
@@ -53,6 +71,7 @@ impl fmt::Display for Location {
         match self {
             Self::Folder(path) => write!(formatter, "file:{}", path.display()),
             Self::Git { url, reference } => write!(formatter, "git+{url}#{reference}"),
+            Self::Bucket { bucket, prefix } => write!(formatter, "s3://{bucket}/{prefix}"),
         }
     }
 }
@@ -77,6 +96,22 @@ pub(crate) fn is_url(url: &str) -> bool {
     printable && plain && known && path.len() > 1
 }
 
+/// Amazon's rules for names of buckets, the ones about dots included.
+fn is_bucket(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let ends = [name.bytes().next(), name.bytes().next_back()];
+    (3..=63).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| plain(byte) || b".-".contains(&byte))
+        && ends.into_iter().flatten().all(plain)
+        && !name.contains("..")
+}
+
+fn is_prefix(prefix: &str) -> bool {
+    prefix.len() <= 200 && prefix.split('/').all(super::is_segment)
+}
+
 /// The rules of `git check-ref-format`, narrowed to the characters of our keys.
 fn is_reference(reference: &str) -> bool {
     let segments = |rest: &str| {
@@ -96,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_kinds_are_read_and_written_the_same() {
+    fn all_kinds_are_read_and_written_the_same() {
         for text in [
             "file:.liftlock/state",
             "file:/var/lib/state",
@@ -104,6 +139,8 @@ mod tests {
             "git+https://git.example:8443/a/b.git#refs/liftlock/state",
             "git+ssh://git@git.example/a.git#refs/heads/state",
             "git+http://127.0.0.1:8080/a.git#refs/heads/state",
+            "s3://acme-releases/state",
+            "s3://acme.releases/shop/v1/ledger",
         ] {
             let location: Location = text.parse().unwrap();
             assert_eq!(location.to_string(), text);
@@ -117,6 +154,17 @@ mod tests {
             "state",
             "file:",
             "s3://bucket",
+            "s3://bucket/",
+            "s3://bucket/a/",
+            "s3://bucket//a",
+            "s3://bucket/../a",
+            "s3://bucket/a?x",
+            "s3://Bucket/a",
+            "s3://-bucket/a",
+            "s3://a..b/a",
+            "s3://ab/a",
+            "s3://key:secret@bucket/a",
+            "s3:///a",
             "git+file:///repo.git",
             "git+file:///repo.git#state",
             "git+file:///repo.git#refs/x",

@@ -6,6 +6,8 @@ mod folder;
 mod git;
 mod location;
 mod probe;
+#[cfg(feature = "s3")]
+mod s3;
 
 use std::fmt;
 use std::time::Duration;
@@ -20,6 +22,8 @@ pub use location::Location;
 #[cfg(feature = "cli")]
 pub(crate) use location::is_url;
 pub use probe::probe;
+#[cfg(feature = "s3")]
+pub use s3::{Access, Error as BucketError, S3};
 
 /// What every operation of a store returns.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -152,13 +156,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     }
 }
 
-/// Opens a store by its location: `file:PATH` or `git+URL#REF`.
+/// Opens a store by its location: `file:PATH`, `git+URL#REF` or
+/// `s3://BUCKET/PREFIX`.
 ///
 /// Nothing is contacted yet; [`probe`] does.
 ///
 /// # Errors
 ///
-/// Fails when the text is no location, or of a kind this program lacks.
+/// Fails when the text is no location, or of a kind this program lacks, and
+/// when the environment does not say how a bucket is reached.
 pub fn open(location: &str) -> Result<Box<dyn Store>> {
     open_within(location, TIMEOUT)
 }
@@ -170,7 +176,7 @@ pub fn open(location: &str) -> Result<Box<dyn Store>> {
 ///
 /// As [`open`].
 #[cfg_attr(
-    not(feature = "git"),
+    not(any(feature = "git", feature = "s3")),
     expect(unused_variables, reason = "a folder is no remote store")
 )]
 pub fn open_within(location: &str, timeout: Duration) -> Result<Box<dyn Store>> {
@@ -180,6 +186,17 @@ pub fn open_within(location: &str, timeout: Duration) -> Result<Box<dyn Store>> 
         Location::Git { url, reference } => Ok(Box::new(Git::new(url, reference, timeout))),
         #[cfg(not(feature = "git"))]
         Location::Git { .. } => Err(Error::Unsupported(location.to_owned())),
+        #[cfg(feature = "s3")]
+        Location::Bucket { bucket, prefix } => {
+            let access = Access::from_environment().map_err(|source| Error::S3 {
+                action: "open",
+                place: location.to_owned(),
+                source,
+            })?;
+            Ok(Box::new(S3::new(&bucket, &prefix, access, timeout)?))
+        }
+        #[cfg(not(feature = "s3"))]
+        Location::Bucket { .. } => Err(Error::Unsupported(location.to_owned())),
     }
 }
 

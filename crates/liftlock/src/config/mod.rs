@@ -44,7 +44,7 @@ pub struct Service {
     pub service: Option<Name>,
     /// Artifact name → where such artifacts live. A release must have exactly these.
     pub artifacts: Option<BTreeMap<Name, ArtifactKind>>,
-    /// State store: `file:PATH` or `git+URL#REF`.
+    /// State store: `file:PATH`, `git+URL#REF` or `s3://BUCKET/PREFIX`.
     pub state: Option<String>,
     /// Ledger store.
     pub ledger: Option<String>,

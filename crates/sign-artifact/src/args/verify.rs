@@ -26,7 +26,7 @@ pub(crate) struct Verify {
     #[arg(long = "type", value_name = "TYPE", value_parser = predicate::parse)]
     pub(crate) predicate_type: Option<String>,
 
-    /// Look in this evidence store as well (`file:PATH` or `git+URL#REF`)
+    /// Look in this evidence store as well (`file:PATH`, `git+URL#REF` or `s3://BUCKET/PREFIX`)
     #[arg(long, value_name = "STORE")]
     pub(crate) evidence: Option<String>,
 
