@@ -194,7 +194,7 @@ impl World {
             ),
         );
         let workflow = ".github/workflows/reviewed.yml";
-        let secrets = "    secrets:\n      judge-key: ${{ secrets.JUDGE_KEY }}\n";
+        let secrets = "    secrets: inherit\n";
         change(workflow, secrets, "");
         change(
             workflow,

@@ -230,8 +230,8 @@ pub(crate) fn of_event() -> Result<Digest, Failure> {
     let payload: github::Payload = github::parse(&bytes)?;
     let no_answer = |why: &str| {
         Failure::new(Kind::Invalid, format!("the event is no new answer: {why}")).with_hint(
-            "start the job only `if: startsWith(github.event.comment.body, '/approve ') || \
-             startsWith(github.event.comment.body, '/deny ')`",
+            "start the job only `if: contains(github.event.comment.body, '/approve sha256:') || \
+             contains(github.event.comment.body, '/deny sha256:')`",
         )
     };
     let body = match (&payload.comment, &payload.review, payload.action.as_str()) {
