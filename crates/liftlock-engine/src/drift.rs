@@ -30,7 +30,7 @@ impl World {
                 (slots.stable.clone(), Percent::FULL),
                 (slots.canary.clone(), Percent::ZERO),
             ]);
-            if !self.is_shifted(&weights)? {
+            if !self.is_shifted(Some(slots), &weights)? {
                 differs.push(format!("`{}` does not get all requests", slots.stable));
             }
         }

@@ -228,10 +228,12 @@ impl<'a> Engine<'a> {
         }
         self.begin(step)?;
         self.pace.tell(&format!("{}: {}", step.id, step.action));
+        self.await_capacity(step)?;
         let note = self.attempt(patience, &|engine| {
             let context = Context {
                 plan: &engine.run()?.plan,
                 labels: &engine.labels,
+                fence: engine.state.document.fence,
             };
             engine.world.effect(&step.action, context)
         })?;

@@ -8,10 +8,9 @@ use liftlock::config::target::{Slots, Target};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
-use liftlock::percent::Percent;
 use liftlock::plan::{Action, Plan, make};
 use liftlock::release::Reference;
-use liftlock_io::{haproxy, pointer, slot, weights};
+use liftlock_io::{pointer, slot};
 
 use crate::world::World;
 
@@ -22,6 +21,8 @@ pub struct Context<'a> {
     pub plan: &'a Plan,
     /// Artifact → where it was when the release was made.
     pub labels: &'a BTreeMap<Name, String>,
+    /// The owner's number.
+    pub fence: u64,
 }
 
 impl World {
@@ -35,7 +36,7 @@ impl World {
             Action::Copy { .. } => self.copy(action),
             Action::Place { slot } => self.place(slot, context),
             Action::Prove { slot, artifacts } => self.prove(slot, artifacts),
-            Action::Shift { weights } => self.shift(weights, context.plan),
+            Action::Shift { weights } => self.shift(weights, context),
             Action::Point { .. } => self.point(action),
             Action::Swap { slots } => Ok(format!("`{}` is the stable slot", slots.stable)),
             Action::Bake { .. } | Action::Check { .. } | Action::Watch { .. } => Err(Failure::new(
@@ -55,7 +56,7 @@ impl World {
                 place.map_or(Duration::ZERO, slot::patience)
             }
             Action::Prove { .. } => slot::PROOF,
-            Action::Shift { .. } => haproxy::TIMEOUT * 8,
+            Action::Shift { .. } => self.shifting(),
             Action::Point { .. } => pointer::TIMEOUT,
             Action::Check { .. } => slot::PROOF * 2,
             Action::Bake { .. } | Action::Swap { .. } | Action::Watch { .. } => Duration::ZERO,
@@ -112,43 +113,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    fn shift(&self, shares: &BTreeMap<Name, Percent>, plan: &Plan) -> Result<String, Failure> {
-        // What cannot be read, or understood, is set again and read back.
-        if self.is_shifted(shares).unwrap_or(false) {
-            return Ok("the weights were set already".to_owned());
-        }
-        let Some(traffic) = &self.environment.traffic else {
-            return Err(Failure::new(Kind::Invalid, "`traffic` is not configured"));
-        };
-        if let Some(target) = &traffic.haproxy {
-            haproxy::set(target, shares)?;
-        } else if let Some(target) = &traffic.weights_file {
-            let roles = plan.slots.as_ref().unwrap_or(&target.slots);
-            weights::set(target, roles, shares)?;
-        }
-        let told: Vec<String> = shares
-            .iter()
-            .map(|(slot, share)| format!("{slot} {share}"))
-            .collect();
-        Ok(told.join(", "))
-    }
-
-    /// Whether requests are split like this now.
-    ///
-    /// # Errors
-    ///
-    /// Fails when that cannot be read.
-    pub fn is_shifted(&self, shares: &BTreeMap<Name, Percent>) -> Result<bool, Failure> {
-        let Some(traffic) = &self.environment.traffic else {
-            return Err(Failure::new(Kind::Invalid, "`traffic` is not configured"));
-        };
-        match (&traffic.haproxy, &traffic.weights_file) {
-            (Some(target), _) => Ok(haproxy::is_set(target, shares)?),
-            (None, Some(target)) => Ok(weights::is_set(target, shares)?),
-            (None, None) => Err(Failure::new(Kind::Bug, "`traffic` has no way to shift")),
-        }
     }
 
     /// Copies what a target will point at; nothing that is live changes by it.

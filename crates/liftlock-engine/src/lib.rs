@@ -22,6 +22,7 @@ pub mod reject;
 pub mod render;
 mod ripen;
 pub mod state;
+mod traffic;
 mod turn;
 pub mod world;
 

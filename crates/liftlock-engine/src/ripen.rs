@@ -5,7 +5,7 @@ use std::time::Duration;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::plan::judge::{Decision, Look, Wait, decide};
-use liftlock::plan::{Action, Kind as PlanKind, Step};
+use liftlock::plan::{Action, Step};
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 
@@ -50,7 +50,7 @@ impl Engine<'_> {
     /// Keeps the edges of the plan's histograms, for all of its looks.
     fn fix_metrics(&mut self, now: Time) -> Result<(), Failure> {
         let run = self.run()?;
-        let compared = run.plan.kind == PlanKind::Promotion && !run.plan.metrics.is_empty();
+        let compared = run.plan.has_baseline() && !run.plan.metrics.is_empty();
         if !compared || !run.journal.metrics.is_empty() {
             return Ok(());
         }
@@ -66,9 +66,9 @@ impl Engine<'_> {
         let run = self.run()?;
         let shifts = run.plan.shifted_at(&run.journal, &step.id);
         let begun = run.journal.entry(&step.id).map(|entry| entry.began_at);
-        let beside = match run.plan.kind {
-            PlanKind::Promotion => Beside::Baseline,
-            PlanKind::First | PlanKind::Rollback => Beside::Objective,
+        let beside = match run.plan.has_baseline() {
+            true => Beside::Baseline,
+            false => Beside::Objective,
         };
         let asked = match &step.action {
             Action::Bake {
@@ -111,10 +111,13 @@ impl Engine<'_> {
         let run = self.run()?;
         let artifacts = run.plan.release.artifacts.clone();
         let shares = run.plan.shares_before(&step.id).cloned();
+        let slots = run.plan.slots.clone();
         let patience = self.world.patience(&step.action);
         self.attempt(patience, &|engine| engine.world.serves(slot, &artifacts))?;
         if let Some(shares) = shares
-            && !self.attempt(patience, &|engine| engine.world.is_shifted(&shares))?
+            && !self.attempt(patience, &|engine| {
+                engine.world.is_shifted(slots.as_ref(), &shares)
+            })?
         {
             let message = "requests are split in another way than this plan did";
             return Err(Failure::new(Kind::Refuted, message));

@@ -6,11 +6,14 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use liftlock::config::target::Haproxy;
+use liftlock::config::target::{Haproxy, Slots};
+use liftlock::config::traffic::is_of;
 use liftlock::failure::{Explain, Kind};
 use liftlock::haproxy::{self, ParseError, Server, Unfit};
 use liftlock::name::Name;
 use liftlock::percent::Percent;
+
+use crate::clock;
 
 /// How long one command may take.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
@@ -18,32 +21,28 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// The most an answer may have.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
-/// Sets the weights of both servers and reads them back.
+/// The longest that weights may take to be set and read back.
+pub const LONGEST: Duration = Duration::from_secs(40);
+
+/// Sets the weights of the servers of both slots and reads them back.
 ///
 /// # Errors
 ///
-/// Fails when the socket is gone, a server is unknown or not running, the
-/// share cannot be expressed, or the weights read back are others.
+/// Fails when the socket is gone or slow, when a slot has no server or none
+/// that runs and would get requests, when the share cannot be expressed, and
+/// when the weights read back are others.
 pub fn set(target: &Haproxy, shares: &BTreeMap<Name, Percent>) -> Result<(), Error> {
-    let by_name: BTreeMap<&str, Percent> = shares
-        .iter()
-        .map(|(slot, share)| (slot.as_str(), *share))
-        .collect();
-    let wanted = haproxy::weights(&by_name)?;
-    let before = servers(target)?;
-    for (server, weight) in &wanted {
-        match before.get(server) {
-            None => return Err(Error::Unknown(server.clone())),
-            Some(Server { running: false, .. }) if *weight > 0 => {
-                return Err(Error::Down(server.clone()));
-            }
-            Some(_) => {}
-        }
-    }
+    let begun = clock::now();
+    let wanted = wanted(&servers(target)?, shares)?;
     // The larger weight first: there is never a moment without a server.
     let mut order: Vec<(&String, &u32)> = wanted.iter().collect();
     order.sort_by(|left, right| right.1.cmp(left.1));
     for (server, weight) in order {
+        // What is read back has to be in time as well.
+        let spent = u64::try_from(clock::now().millis_since(begun)).unwrap_or_default();
+        if Duration::from_millis(spent) + TIMEOUT * 2 > LONGEST {
+            return Err(Error::Late(target.socket.clone()));
+        }
         let answer = ask(
             target,
             &format!("set weight {}/{server} {weight}", target.backend),
@@ -66,23 +65,70 @@ pub fn set(target: &Haproxy, shares: &BTreeMap<Name, Percent>) -> Result<(), Err
     Ok(())
 }
 
+/// The weight of each server of the slots.
+fn wanted(
+    found: &BTreeMap<String, Server>,
+    shares: &BTreeMap<Name, Percent>,
+) -> Result<BTreeMap<String, u32>, Error> {
+    let mut parts = BTreeMap::new();
+    for (slot, share) in shares {
+        let servers = of(found, slot).count();
+        if servers == 0 {
+            return Err(Error::Unknown(slot.clone()));
+        }
+        if *share > Percent::ZERO && running(found, slot) == 0 {
+            return Err(Error::Down(slot.clone()));
+        }
+        parts.insert(slot.as_str(), (*share, servers));
+    }
+    let weights = haproxy::weights(&parts)?;
+    let each = shares.keys().flat_map(|slot| {
+        let weight = weights.get(slot.as_str()).copied().unwrap_or_default();
+        of(found, slot).map(move |(server, _)| (server.clone(), weight))
+    });
+    Ok(each.collect())
+}
+
+fn of<'a>(
+    servers: &'a BTreeMap<String, Server>,
+    slot: &'a Name,
+) -> impl Iterator<Item = (&'a String, &'a Server)> {
+    servers
+        .iter()
+        .filter(|(name, _)| is_of(slot.as_str(), name))
+}
+
+fn running(servers: &BTreeMap<String, Server>, slot: &Name) -> u32 {
+    let running = of(servers, slot).filter(|(_, server)| server.running);
+    u32::try_from(running.count()).unwrap_or(u32::MAX)
+}
+
+/// How many servers of each slot run.
+///
+/// # Errors
+///
+/// Fails when the socket cannot be read.
+pub fn healthy(target: &Haproxy, slots: &Slots) -> Result<BTreeMap<Name, u32>, Error> {
+    let found = servers(target)?;
+    let both = [&slots.stable, &slots.canary];
+    Ok(both
+        .into_iter()
+        .map(|slot| (slot.clone(), running(&found, slot)))
+        .collect())
+}
+
 /// Whether the weights in force split requests as asked.
 ///
 /// # Errors
 ///
-/// Fails when the socket cannot be read or the share cannot be expressed.
+/// Fails when the socket cannot be read.
 pub fn is_set(target: &Haproxy, shares: &BTreeMap<Name, Percent>) -> Result<bool, Error> {
     let found = servers(target)?;
-    let sum = |servers: &BTreeMap<String, Server>| -> u64 {
-        let known = shares.keys().filter_map(|slot| servers.get(slot.as_str()));
-        known.map(|server| u64::from(server.weight)).sum()
-    };
-    let total = sum(&found);
+    let sum = |slot| -> u64 { of(&found, slot).map(|(_, one)| u64::from(one.weight)).sum() };
+    let total: u64 = shares.keys().map(sum).sum();
     Ok(shares.iter().all(|(slot, share)| {
-        let Some(server) = found.get(slot.as_str()) else {
-            return false;
-        };
-        u64::from(server.weight) * 10_000 == u64::from(share.basis_points()) * total
+        of(&found, slot).next().is_some()
+            && sum(slot) * 10_000 == u64::from(share.basis_points()) * total
             && (total > 0 || *share == Percent::ZERO)
     }))
 }
@@ -154,11 +200,14 @@ pub enum Error {
     #[error(transparent)]
     Unfit(#[from] Unfit),
     /// No such server.
-    #[error("HAProxy has no server `{0}` in this backend")]
-    Unknown(String),
-    /// It would get requests but does not run.
-    #[error("server `{0}` is not running and would get requests")]
-    Down(String),
+    #[error("HAProxy has no server `{0}`, nor `{0}-NUMBER`, in this backend")]
+    Unknown(Name),
+    /// It would get requests but has nothing that runs.
+    #[error("slot `{0}` has no running server and would get requests")]
+    Down(Name),
+    /// Each answer was in time, but not all of them together.
+    #[error("HAProxy at `{0}` is too slow to set all weights in time")]
+    Late(String),
     /// HAProxy does not want to.
     #[error("HAProxy refused the weight: {0}")]
     Refused(String),
@@ -181,6 +230,7 @@ impl Explain for Error {
             Self::Socket { .. }
             | Self::Parse(_)
             | Self::Down(_)
+            | Self::Late(_)
             | Self::Refused(_)
             | Self::NotKept { .. } => Kind::Upstream,
         }

@@ -12,6 +12,7 @@ pub mod checkout;
 pub mod cli;
 pub mod clock;
 pub mod env;
+pub mod envoy;
 pub mod evidence;
 pub mod file;
 #[cfg(feature = "forge")]
@@ -34,6 +35,8 @@ pub mod keyless;
 #[cfg(feature = "kms")]
 pub mod kms;
 pub mod ledger;
+#[cfg(feature = "slot")]
+pub mod nginx;
 #[cfg(feature = "http")]
 pub mod notice;
 #[cfg(feature = "registry")]
@@ -54,6 +57,8 @@ pub mod random;
 mod sigv4;
 #[cfg(feature = "slot")]
 pub mod slot;
+#[cfg(feature = "slot")]
+pub mod splitter;
 #[cfg(feature = "ssh")]
 pub mod ssh;
 #[cfg(any(feature = "cli", feature = "http"))]

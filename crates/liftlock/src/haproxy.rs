@@ -16,29 +16,53 @@ pub struct Server {
     pub running: bool,
 }
 
-/// The whole-number weights that split requests exactly as asked, smallest first.
+/// A slot's share and how many servers it has.
+pub type Part = (Percent, usize);
+
+/// The whole-number weights, of each server of a slot, that split requests
+/// exactly as asked; the smallest ones.
 ///
 /// # Errors
 ///
-/// Fails where no weights up to 256 have that ratio.
-pub fn weights(shares: &BTreeMap<&str, Percent>) -> Result<BTreeMap<String, u32>, Unfit> {
-    let divisor = shares
-        .values()
-        .map(|share| u32::from(share.basis_points()))
-        .fold(0, gcd)
-        .max(1);
-    let scaled = shares.iter().map(|(server, share)| {
-        let weight = u32::from(share.basis_points()) / divisor;
-        if weight <= MOST {
-            Ok(((*server).to_owned(), weight))
-        } else {
-            Err(Unfit(*share))
+/// Fails where no weights up to 256 have that ratio, and where a slot without
+/// servers has a share.
+pub fn weights(parts: &BTreeMap<&str, Part>) -> Result<BTreeMap<String, u32>, Unfit> {
+    let counts = parts.values().map(|(_, servers)| whole(*servers));
+    let common = counts.filter(|count| *count > 0).fold(1, |common, count| {
+        (common / gcd(common, count)).saturating_mul(count)
+    });
+    let scaled = parts.iter().map(|(slot, (share, servers))| {
+        let points = u64::from(share.basis_points());
+        match (points, whole(*servers)) {
+            (0, _) => Ok((*slot, 0)),
+            (_, 0) => Err(Unfit(*share)),
+            (_, servers) => Ok((*slot, (common / servers).saturating_mul(points))),
         }
     });
-    scaled.collect()
+    let scaled = scaled.collect::<Result<Vec<(&str, u64)>, Unfit>>()?;
+    let divisor = scaled
+        .iter()
+        .fold(0, |all, (_, weight)| gcd(all, *weight))
+        .max(1);
+    let shares = parts.values().map(|(share, _)| *share);
+    let weights = scaled
+        .into_iter()
+        .zip(shares)
+        .map(|((slot, weight), share)| {
+            let weight = u32::try_from(weight / divisor).ok();
+            let weight = weight
+                .filter(|weight| *weight <= MOST)
+                .ok_or(Unfit(share))?;
+            Ok((slot.to_owned(), weight))
+        });
+    weights.collect()
 }
 
-const fn gcd(left: u32, right: u32) -> u32 {
+fn whole(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+const fn gcd(left: u64, right: u64) -> u64 {
     match right {
         0 => left,
         _ => gcd(right, left % right),
@@ -47,7 +71,7 @@ const fn gcd(left: u32, right: u32) -> u32 {
 
 /// A share that HAProxy cannot express.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no weights up to 256 give a server exactly {0}: choose a rounder step")]
+#[error("no weights up to 256 give a slot exactly {0}: choose a rounder step")]
 pub struct Unfit(Percent);
 
 /// Reads the answer of `show servers state BACKEND`.
@@ -146,20 +170,22 @@ mod tests {
     #[test]
     fn shares_become_the_smallest_exact_weights() {
         let cases = [
-            ("95%", "5%", Some((19, 1))),
-            ("0%", "100%", Some((0, 1))),
-            ("99.5%", "0.5%", Some((199, 1))),
-            ("99.99%", "0.01%", None),
+            (("95%", 1), ("5%", 1), Some((19, 1))),
+            (("0%", 1), ("100%", 1), Some((0, 1))),
+            (("99.5%", 1), ("0.5%", 1), Some((199, 1))),
+            (("99.99%", 1), ("0.01%", 1), None),
+            (("95%", 4), ("5%", 4), Some((19, 1))),
+            (("95%", 4), ("5%", 2), Some((19, 2))),
+            (("75%", 3), ("25%", 2), Some((2, 1))),
+            (("99%", 1), ("1%", 4), None),
+            (("100%", 3), ("0%", 0), Some((1, 0))),
+            (("50%", 3), ("50%", 0), None),
         ];
         for (stable, canary, expected) in cases {
-            let shares = BTreeMap::from([
-                ("v1", stable.parse().unwrap()),
-                ("v2", canary.parse().unwrap()),
-            ]);
-            let found = weights(&shares)
-                .ok()
-                .map(|found| (found["v1"], found["v2"]));
-            assert_eq!(found, expected, "{stable} {canary}");
+            let part = |(share, servers): (&str, usize)| (share.parse().unwrap(), servers);
+            let parts = BTreeMap::from([("v1", part(stable)), ("v2", part(canary))]);
+            let found = weights(&parts).ok().map(|found| (found["v1"], found["v2"]));
+            assert_eq!(found, expected, "{stable:?} {canary:?}");
         }
     }
 }

@@ -57,6 +57,7 @@ pub mod statement;
 pub mod telemetry;
 pub mod time;
 pub mod timeline;
+pub mod traffic;
 pub mod verdict;
 pub mod x509;
 pub mod yaml;

@@ -128,7 +128,7 @@ fn serves(world: &World, release: &Reference) -> Result<(), Failure> {
             (slots.stable.clone(), Percent::FULL),
             (slots.canary.clone(), Percent::ZERO),
         ]);
-        if !world.is_shifted(&all)? {
+        if !world.is_shifted(Some(slots), &all)? {
             let message = format!("slot `{}` does not get all requests", slots.stable);
             return Err(Failure::new(Kind::Refuted, message));
         }

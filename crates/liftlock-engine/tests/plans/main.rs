@@ -4,12 +4,14 @@
 
 mod attack;
 mod automatic;
+mod command;
 mod crash;
 mod glass;
 mod metrics;
 mod people;
 mod proxy;
 mod rejection;
+mod shapes;
 mod stage;
 mod store;
 mod withdrawal;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use liftlock::config::target::{Haproxy, Slots, Traffic};
+use liftlock::config::traffic::Capacity;
 use liftlock::failure::Kind;
 use liftlock::plan::Plan;
 use liftlock::verdict::Verdict;
@@ -31,6 +32,8 @@ struct Inner {
     weights: BTreeMap<String, u32>,
     commands: usize,
     outage: Outage,
+    /// How often `blue` still shows as not running.
+    down: usize,
     /// Whether a weight is set although the answer gets lost.
     applies: bool,
     users: PathBuf,
@@ -55,10 +58,12 @@ impl Inner {
             "\n".to_owned()
         } else {
             assert_eq!(command, "show servers state be");
-            let rows = self
-                .weights
-                .iter()
-                .map(|(name, weight)| format!("1 be {name} 2 {weight}\n"));
+            let blue = if self.down > 0 { 0 } else { 2 };
+            self.down = self.down.saturating_sub(1);
+            let rows = self.weights.iter().map(|(name, weight)| {
+                let state = if name.starts_with("blue") { blue } else { 2 };
+                format!("1 be {name} {state} {weight}\n")
+            });
             let rows: String = rows.collect();
             format!("1\n# be_id be_name srv_name srv_op_state srv_uweight\n{rows}\n")
         };
@@ -91,6 +96,7 @@ impl Proxy {
             weights: BTreeMap::from([("green".to_owned(), 1), ("blue".to_owned(), 0)]),
             commands: 0,
             outage,
+            down: 0,
             applies,
             users: root.join("weights.json"),
         };
@@ -134,8 +140,7 @@ fn scene(folder: &TempDir, outage: Outage, applies: bool) -> (Stage, Proxy, Worl
                 canary: "green".parse().unwrap(),
             },
         }),
-        weights_file: None,
-        end: None,
+        ..Traffic::default()
     });
     let plan = stage.plan(&world, &release, Way::Up);
     (stage, proxy, world, plan)
@@ -169,4 +174,45 @@ fn a_socket_that_vanishes_at_any_command_leaves_no_request_on_the_canary() {
             assert_eq!(stage.document().live.unwrap().release.id, "shop-1");
         }
     }
+}
+
+#[test]
+fn a_version_without_enough_running_servers_gets_no_request() {
+    let folder = folder();
+    let (stage, proxy, world, plan) = scene(&folder, Outage::None, false);
+    proxy.inner.lock().unwrap().down = usize::MAX;
+    let outcome = stage.drive_in(&world, &plan, Way::Up).unwrap();
+    assert_eq!((outcome.verdict, outcome.restored), (Verdict::Fail, true));
+    let why = "03-shift: slot `blue` needs 1 healthy servers for 10% of the requests and has 0, also after 1m";
+    assert_eq!(outcome.turned.unwrap().reason, why);
+    assert!(proxy.is_healthy());
+}
+
+#[test]
+fn servers_that_come_late_are_waited_for() {
+    let folder = folder();
+    let (stage, proxy, world, plan) = scene(&folder, Outage::None, false);
+    proxy.inner.lock().unwrap().down = 30;
+    let outcome = stage.drive_in(&world, &plan, Way::Up).unwrap();
+    assert_eq!(outcome.verdict, Verdict::Pass, "{outcome:?}");
+}
+
+#[test]
+fn the_way_back_takes_the_servers_that_there_are() {
+    let folder = folder();
+    let (stage, proxy, mut world, plan) = scene(&folder, Outage::None, false);
+    let traffic = world.environment.traffic.as_mut().unwrap();
+    // 10% need one of these servers and 90% need four.
+    traffic.capacity = Some(Capacity {
+        full: 4,
+        wait: Some("5s".parse().unwrap()),
+    });
+    let outcome = stage.drive_in(&world, &plan, Way::Up).unwrap();
+    assert_eq!((outcome.verdict, outcome.restored), (Verdict::Fail, true));
+    let why = outcome.turned.unwrap().reason;
+    assert!(
+        why.contains("slot `green` needs 4 healthy servers for 90%"),
+        "{why}"
+    );
+    assert!(proxy.is_healthy());
 }

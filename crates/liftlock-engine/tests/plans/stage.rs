@@ -13,7 +13,7 @@ use liftlock::config::effective::Rules;
 use liftlock::digest::Digest;
 use liftlock::failure::Failure;
 use liftlock::plan::Plan;
-use liftlock::plan::make::{Inputs, promotion, rollback};
+use liftlock::plan::make::{Inputs, Refusal, promotion, rollback};
 use liftlock::predicate;
 use liftlock::record::Actor;
 use liftlock::release::Identified;
@@ -43,6 +43,8 @@ pub(crate) struct Clock {
     now: Cell<Time>,
     root: PathBuf,
     pub(crate) quiet: Cell<bool>,
+    /// Requests of a probe to the canary in each second, beside those of users.
+    pub(crate) probes: Cell<u64>,
     incident: RefCell<Option<(String, Incident)>>,
 }
 
@@ -54,6 +56,7 @@ impl Clock {
             now: Cell::new(samples::now()),
             root: root.to_owned(),
             quiet: Cell::new(false),
+            probes: Cell::new(0),
             incident: RefCell::default(),
         }
     }
@@ -78,14 +81,19 @@ impl Clock {
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or(json!({"weights": {"blue": 10000, "green": 0}, "stable": "blue", "canary": "green"}));
-        let arm = |role: &str| {
+        let arm = |role: &str, probes: u64| {
             let slot = weights[role].as_str().unwrap();
-            let total = weights["weights"][slot].as_u64().unwrap();
+            let total = weights["weights"][slot].as_u64().unwrap() + probes;
             let api = fs::read_to_string(self.root.join("slots").join(slot).join("api"));
             let bad = api.is_ok_and(|api| api.contains("bad"));
             format!("{total},{}", if bad { total / 5 } else { total / 500 })
         };
-        let line = format!("{},{},{}\n", self.now.get(), arm("stable"), arm("canary"));
+        let line = format!(
+            "{},{},{}\n",
+            self.now.get(),
+            arm("stable", 0),
+            arm("canary", self.probes.get())
+        );
         liftlock_io::file::append(&self.root.join("counts.csv"), line.as_bytes()).unwrap();
     }
 }
@@ -274,6 +282,15 @@ impl Stage {
     }
 
     pub(crate) fn plan(&self, world: &World, release: &Identified, down: Way) -> Plan {
+        self.planned(world, release, down).unwrap()
+    }
+
+    /// Why there is no plan for a release to go up.
+    pub(crate) fn refused(&self, world: &World, release: &Identified) -> Refusal {
+        self.planned(world, release, Way::Up).unwrap_err()
+    }
+
+    fn planned(&self, world: &World, release: &Identified, down: Way) -> Result<Plan, Refusal> {
         let pointers = world.pointers().unwrap();
         let chain = match down {
             Way::Up => Some(self.chain(world, release)),
@@ -291,8 +308,8 @@ impl Stage {
             now: self.clock.now(),
         };
         match down {
-            Way::Up => promotion(&inputs).unwrap(),
-            Way::Down => rollback(&inputs).unwrap(),
+            Way::Up => promotion(&inputs),
+            Way::Down => rollback(&inputs),
         }
     }
 

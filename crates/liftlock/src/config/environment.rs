@@ -40,7 +40,8 @@ pub struct Environment {
     pub traffic: Option<Traffic>,
     /// Pointers, moved in this order.
     pub targets: Option<Vec<Target>>,
-    /// Shares of the canary, rising to 100 %; default 5, 25, 50, 100 %.
+    /// Shares of the canary, rising to 100 %; default 5, 25, 50, 100 %. A first
+    /// one of 0 % is for probes.
     pub steps: Option<Vec<Percent>>,
     /// The least time at each step; default 10m.
     pub bake: Option<Span>,
@@ -152,11 +153,10 @@ impl Environment {
         };
         let rises = steps.iter().zip(steps.iter().skip(1)).all(|(a, b)| a < b);
         let ends = steps.last() == Some(&Percent::FULL);
-        let begins = steps.first().is_some_and(|first| *first > Percent::ZERO);
-        if rises && ends && begins && steps.len() <= 100 {
+        if rises && ends && steps.len() <= 100 {
             Ok(())
         } else {
-            Err(fault("steps", "have to rise from above 0% to 100%"))
+            Err(fault("steps", "have to rise to 100%"))
         }
     }
 
@@ -171,13 +171,8 @@ impl Environment {
         {
             return Err(fault("prove", "needs exactly one of http, files, command"));
         }
-        if let Some(traffic) = &self.traffic
-            && !one(&[traffic.haproxy.is_some(), traffic.weights_file.is_some()])
-        {
-            return Err(fault(
-                "traffic",
-                "needs exactly one of haproxy, weights-file",
-            ));
+        if let Some(Err(why)) = self.traffic.as_ref().map(Traffic::check) {
+            return Err(fault("traffic", why));
         }
         if self
             .metrics
@@ -193,12 +188,6 @@ impl Environment {
             let cause = std::error::Error::source(&error);
             let cause = cause.map_or(String::new(), |cause| format!(": {cause}"));
             return Err(fault("metrics.further", &format!("{error}{cause}")));
-        }
-        if self
-            .slots()
-            .is_some_and(|slots| slots.stable == slots.canary)
-        {
-            return Err(fault("traffic", "has one slot in both roles"));
         }
         let empty = |command: Option<&Vec<String>>| command.is_some_and(Vec::is_empty);
         if empty(self.place.as_ref().map(|place| &place.command)) {
@@ -235,9 +224,7 @@ impl Environment {
     /// The slots at first contact, whatever splits the traffic.
     #[must_use]
     pub fn slots(&self) -> Option<&Slots> {
-        let traffic = self.traffic.as_ref()?;
-        let haproxy = traffic.haproxy.as_ref().map(|haproxy| &haproxy.slots);
-        haproxy.or_else(|| traffic.weights_file.as_ref().map(|file| &file.slots))
+        Some(self.traffic.as_ref()?.way()?.slots())
     }
 }
 

@@ -14,6 +14,7 @@ pub mod requirement;
 pub mod standing;
 pub mod target;
 pub mod tighten;
+pub mod traffic;
 pub mod trust;
 pub mod validity;
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::traffic::{Capacity, Envoy, Nginx, Splitter};
 use crate::name::Name;
 use crate::span::Span;
 
@@ -69,12 +70,24 @@ pub struct Prove {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Traffic {
-    /// Weights of two servers, through the runtime socket.
+    /// Weights of servers, through the runtime socket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub haproxy: Option<Haproxy>,
+    /// A file that nginx includes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nginx: Option<Nginx>,
+    /// A file of routes that Envoy watches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub envoy: Option<Envoy>,
     /// A JSON file that a proxy or an application reads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights_file: Option<WeightsFile>,
+    /// A program of the team's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<Splitter>,
+    /// How many healthy servers the requests need; with `haproxy` and `command`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
     /// What happens to the slots at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
@@ -97,9 +110,10 @@ pub enum End {
 pub struct Haproxy {
     /// Path of the Unix socket, or `HOST:PORT`.
     pub socket: String,
-    /// The backend that holds both servers.
+    /// The backend that holds the servers of both slots.
     pub backend: String,
-    /// The servers at first contact; the state knows them from then on.
+    /// The slots at first contact; the state knows them from then on. A slot
+    /// is the server of its name, or those named `SLOT-NUMBER`.
     pub slots: Slots,
 }
 

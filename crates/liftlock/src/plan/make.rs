@@ -61,6 +61,11 @@ pub enum Refusal {
         "nothing is live in `{0}` and `slo.availability` is not set: a first release could not be judged"
     )]
     NoObjective(Name),
+    /// All requests at once, without a promise.
+    #[error(
+        "environment `{0}` has no step below 100 % and no `slo.availability`: there is nothing to compare with"
+    )]
+    NoBaseline(Name),
     /// A watch without a promise.
     #[error(
         "environment `{0}` has `watch` but no `slo.availability`: there is no baseline after 100 %"
@@ -200,6 +205,14 @@ fn refuse_the_unjudgeable(environment: &Environment, kind: Kind) -> Result<(), R
         Kind::First => Err(Refusal::NoObjective(name())),
         Kind::Promotion | Kind::Rollback if environment.watch > Span::ZERO => {
             Err(Refusal::NoWatch(name()))
+        }
+        Kind::Promotion
+            if environment
+                .steps
+                .iter()
+                .all(|share| *share == Percent::FULL) =>
+        {
+            Err(Refusal::NoBaseline(name()))
         }
         Kind::Promotion | Kind::Rollback => Ok(()),
     }

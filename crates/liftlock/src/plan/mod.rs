@@ -209,6 +209,14 @@ impl Plan {
         self.slots.as_ref().map(|slots| &slots.canary)
     }
 
+    /// Whether the known version serves beside the canary in some bake, so that
+    /// both can be compared.
+    #[must_use]
+    pub fn has_baseline(&self) -> bool {
+        let beside = |step: &Step| matches!(step.action, Action::Bake { share, .. } if share < Percent::FULL);
+        self.kind == Kind::Promotion && self.steps.iter().any(beside)
+    }
+
     /// How requests are split when a step begins, if the plan split them.
     #[must_use]
     pub fn shares_before(&self, step: &str) -> Option<&BTreeMap<Name, Percent>> {

@@ -37,13 +37,25 @@ impl Haproxy {
     ///
     /// Fails when it does not become ready.
     pub fn start(v1: Weighted, v2: Weighted) -> Result<Option<Self>> {
+        Self::before(&format!(
+            "  server v1 {} weight {}\n  server v2 {} weight {}\n",
+            v1.0, v1.1, v2.0, v2.1,
+        ))
+    }
+
+    /// Starts it before the servers of these lines of its configuration.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it does not become ready.
+    pub fn before(servers: &str) -> Result<Option<Self>> {
         let Some(program) = peers::require("haproxy") else {
             return Ok(None);
         };
-        several_times(|| Self::run(&program, v1, v2)).map(Some)
+        several_times(|| Self::run(&program, servers)).map(Some)
     }
 
-    fn run(program: &Path, v1: Weighted, v2: Weighted) -> Result<Self> {
+    fn run(program: &Path, servers: &str) -> Result<Self> {
         // Paths of Unix sockets are short (108 bytes): hence not in a deep folder.
         let folder = tempfile::Builder::new().prefix("ha").tempdir_in("/tmp")?;
         let (front, runtime, stats) = (free_address()?, free_address()?, free_address()?);
@@ -53,15 +65,10 @@ impl Haproxy {
              stats socket ipv4@{runtime} level admin\n\
              defaults\n  mode http\n  timeout connect 1s\n  timeout client 10s\n  timeout server 10s\n\
              frontend fe\n  bind {front}\n  default_backend {BACKEND}\n\
-             backend {BACKEND}\n  balance roundrobin\n  \
-             server v1 {} weight {}\n  server v2 {} weight {}\n\
+             backend {BACKEND}\n  balance roundrobin\n{servers}\
              frontend stats\n  bind {stats}\n  \
              http-request use-service prometheus-exporter if {{ path /metrics }}\n  \
              stats enable\n  stats uri /stats\n",
-            v1.0,
-            v1.1,
-            v2.0,
-            v2.1,
             socket = socket.display(),
         );
         let file = folder.path().join("haproxy.cfg");
@@ -118,7 +125,7 @@ impl Haproxy {
         Ok(answer.trim_end().to_owned())
     }
 
-    /// The weight of `v1` or `v2` right now.
+    /// The weight of a server right now.
     ///
     /// # Errors
     ///
