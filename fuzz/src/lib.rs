@@ -26,7 +26,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 28] = [
     Target {
         name: "bundle",
         run: sigstore::bundle,
@@ -61,6 +61,11 @@ pub const TARGETS: [Target; 27] = [
         name: "docker_config",
         run: oci::docker_config,
         places: &["password", "identity", "bearer", "helper", "answer"],
+    },
+    Target {
+        name: "edit",
+        run: text::edit,
+        places: &["yaml", "json", "toml"],
     },
     Target {
         name: "fulcio_answer",

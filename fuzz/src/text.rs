@@ -2,6 +2,7 @@
 
 use liftlock::codeowners::{Codeowners, Dialect};
 use liftlock::dsse::Envelope;
+use liftlock::edit::{Format, Path, Spot};
 use liftlock::oci::reference::Reference;
 use liftlock::part::Part;
 use liftlock::release::Identified;
@@ -84,6 +85,43 @@ pub(super) fn pattern(bytes: &[u8], reach: Reach<'_>) {
         if matcher.matches(&name) {
             reach("matches");
         }
+    }
+}
+
+/// The first line is a path, the rest a document: the text there is replaced,
+/// and nothing before or after it.
+pub(super) fn edit(bytes: &[u8], reach: Reach<'_>) {
+    const TEXT: &str = "sha256:b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c";
+    let Some((head, rest)) = split(bytes) else {
+        return;
+    };
+    let Ok(path) = head.parse::<Path>() else {
+        return;
+    };
+    let again = path.to_string().parse::<Path>();
+    assert_eq!(again.as_ref(), Ok(&path), "another path");
+    for (format, place) in [
+        (Format::Yaml, "yaml"),
+        (Format::Json, "json"),
+        (Format::Toml, "toml"),
+    ] {
+        let spot = Spot {
+            format,
+            path: &path,
+            document: None,
+        };
+        let Ok(changed) = spot.replace(rest, TEXT) else {
+            continue;
+        };
+        reach(place);
+        assert_eq!(spot.read(&changed).as_deref(), Ok(TEXT), "another text");
+        let same = |(one, other): &(&u8, &u8)| one == other;
+        let before = rest.iter().zip(&changed).take_while(same).count();
+        let after = rest.iter().rev().zip(changed.iter().rev());
+        let after = after.take_while(same).count();
+        // Quotes may have been put around it.
+        let kept = before + after + TEXT.len() + 2;
+        assert!(kept >= changed.len(), "more than the text changed");
     }
 }
 

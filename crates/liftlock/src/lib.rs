@@ -20,6 +20,7 @@ pub mod crypto;
 pub mod der;
 pub mod digest;
 pub mod dsse;
+pub mod edit;
 pub mod exit;
 pub mod failure;
 pub mod foreign;
