@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use liftlock::failure::Failure;
 use liftlock::percent::Percent;
 use liftlock::plan::make;
+use liftlock::pointer::Live;
 use liftlock::rollback::known_good;
 use liftlock::state::Document;
+use liftlock_io::pointer;
 
 use crate::world::World;
 
@@ -34,12 +36,14 @@ impl World {
                 differs.push(format!("`{}` does not get all requests", slots.stable));
             }
         }
-        let pointers = self.pointers()?;
-        for (target, found) in self.environment.targets.iter().zip(pointers) {
-            let wanted = make::aim(target, &live.release);
-            if found != wanted {
-                let at = found.map_or("nothing".to_owned(), |digest| digest.short());
-                differs.push(format!("{} points at {at}", make::label(target)));
+        for target in &self.environment.targets {
+            let found = pointer::read(target, &self.scope())?;
+            if !found.is(make::aim(target, &live.release)) {
+                let at = match found {
+                    Live::At(digest) => digest.short(),
+                    Live::Nowhere | Live::Strange(_) => found.to_string(),
+                };
+                differs.push(format!("{} points at {at}", target.label()));
             }
         }
         Ok(differs)

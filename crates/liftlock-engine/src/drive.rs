@@ -233,7 +233,8 @@ impl<'a> Engine<'a> {
             let context = Context {
                 plan: &engine.run()?.plan,
                 labels: &engine.labels,
-                fence: engine.state.document.fence,
+                id: engine.run()?.id,
+                fence: engine.document().fence,
             };
             engine.world.effect(&step.action, context)
         })?;

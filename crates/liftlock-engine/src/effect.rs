@@ -4,15 +4,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use liftlock::config::target::{Slots, Target};
+use liftlock::config::pointer::Target;
+use liftlock::config::target::Slots;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::plan::{Action, Plan, make};
+use liftlock::pointer::{Live, is_open};
 use liftlock::release::Reference;
-use liftlock_io::{pointer, slot};
+use liftlock_io::pointer::{self, Move, Scope};
+use liftlock_io::slot;
 
 use crate::world::World;
+
+/// Where a pointer is before a move, and after it.
+pub type Ends = (Option<Digest>, Digest);
 
 /// What an effect needs beside its step.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +27,9 @@ pub struct Context<'a> {
     pub plan: &'a Plan,
     /// Artifact → where it was when the release was made.
     pub labels: &'a BTreeMap<Name, String>,
-    /// The owner's number.
+    /// The plan's id.
+    pub id: Digest,
+    /// The fence of whoever acts.
     pub fence: u64,
 }
 
@@ -37,7 +45,7 @@ impl World {
             Action::Place { slot } => self.place(slot, context),
             Action::Prove { slot, artifacts } => self.prove(slot, artifacts),
             Action::Shift { weights } => self.shift(weights, context),
-            Action::Point { .. } => self.point(action),
+            Action::Point { .. } => self.point(action, context),
             Action::Swap { slots } => Ok(format!("`{}` is the stable slot", slots.stable)),
             Action::Bake { .. } | Action::Check { .. } | Action::Watch { .. } => Err(Failure::new(
                 Kind::Bug,
@@ -57,7 +65,10 @@ impl World {
             }
             Action::Prove { .. } => slot::PROOF,
             Action::Shift { .. } => self.shifting(),
-            Action::Point { .. } => pointer::TIMEOUT,
+            Action::Point { target, .. } => {
+                let target = self.environment.targets.get(*target);
+                target.map_or(Duration::ZERO, pointer::patience)
+            }
             Action::Check { .. } => slot::PROOF * 2,
             Action::Bake { .. } | Action::Swap { .. } | Action::Watch { .. } => Duration::ZERO,
         }
@@ -127,9 +138,8 @@ impl World {
             return Err(Failure::new(Kind::Bug, "a step that does not copy"));
         };
         let target = self.environment.targets.get(*index);
-        let fits = |target: &&Target| {
-            make::label(target) == *label && target.registry.from.as_ref() == Some(from)
-        };
+        let fits =
+            |target: &&Target| target.label() == *label && target.source() == Some(from.as_str());
         let Some(target) = target.filter(fits) else {
             let message = format!("the plan's target {label} is not configured any more");
             return Err(Failure::new(Kind::Invalid, message));
@@ -145,63 +155,88 @@ impl World {
         ))
     }
 
-    fn point(&self, action: &Action) -> Result<String, Failure> {
-        let (target, to) = self.may_point(action)?;
-        let Some(to) = to else {
+    fn point(&self, action: &Action, context: Context<'_>) -> Result<String, Failure> {
+        let (target, open) = self.may_point(action)?;
+        let Some((from, to)) = open else {
             return Ok("it pointed there already".to_owned());
         };
-        pointer::point(target, &to, self.ca_file.as_deref())?;
-        match pointer::read(target, self.ca_file.as_deref())? {
-            Some(found) if found == to => Ok(format!("points at {}", to.short())),
-            Some(_) | None => Err(Failure::new(
-                Kind::Upstream,
-                "the pointer is somewhere else right after it was moved",
-            )),
+        let plan = context.plan;
+        let releases = [Some(&plan.release), plan.previous.as_ref()];
+        let mut releases = releases.into_iter().flatten();
+        let release = releases.find(|release| make::aim(target, release) == Some(to));
+        let moved = Move {
+            from,
+            to,
+            release: release.unwrap_or(&plan.release),
+            plan: context.id,
+            fence: context.fence,
+        };
+        pointer::point(target, &moved, &self.scope())?;
+        if pointer::read(target, &self.scope())?.is(Some(to)) {
+            return Ok(format!("points at {}", to.short()));
+        }
+        Err(Failure::new(
+            Kind::Upstream,
+            "the pointer is somewhere else right after it was moved",
+        ))
+    }
+
+    /// Whose pointers are read and moved.
+    #[must_use]
+    pub fn scope(&self) -> Scope<'_> {
+        Scope {
+            service: &self.rules.service,
+            environment: &self.environment.name,
+            ca_file: self.ca_file.as_deref(),
         }
     }
 
-    /// The target of a step that points, and where it is still to be pointed.
+    /// The target of a step that points, and the move where it is still to be
+    /// made.
     ///
     /// # Errors
     ///
     /// Fails as refuted where somebody else moved it, as invalid where the
     /// target is not the one that the plan was made for.
-    pub fn may_point(&self, action: &Action) -> Result<(&Target, Option<Digest>), Failure> {
+    pub fn may_point(&self, action: &Action) -> Result<(&Target, Option<Ends>), Failure> {
         let Action::Point {
             target: index,
             label,
             from,
             to,
+            ..
         } = action
         else {
             return Err(Failure::new(Kind::Bug, "a step that does not point"));
         };
         let target = self.environment.targets.get(*index);
-        let Some(target) = target.filter(|target| make::label(target) == *label) else {
+        let Some(target) = target.filter(|target| target.label() == *label) else {
             let message = format!("the plan's target {label} is not configured any more");
             return Err(Failure::new(Kind::Invalid, message));
         };
-        let now = pointer::read(target, self.ca_file.as_deref())?;
-        if now == Some(*to) {
-            return Ok((target, None));
-        }
-        if now == *from {
-            return Ok((target, Some(*to)));
-        }
-        let shown = now.map_or("nothing".to_owned(), |digest| digest.to_string());
-        let message = format!("{label} was moved by somebody else: it is at {shown}");
-        Err(Failure::new(Kind::Refuted, message))
+        let live = pointer::read(target, &self.scope())?;
+        let is_open = is_open(label, &live, (*from, *to))?;
+        Ok((target, is_open.then_some((*from, *to))))
     }
 
     /// Where every target points now, in order.
     ///
     /// # Errors
     ///
-    /// Fails when one cannot be read.
+    /// Fails when one cannot be read, and as blocked where one points at what
+    /// is not understood.
     pub fn pointers(&self) -> Result<Vec<Option<Digest>>, Failure> {
         let targets = self.environment.targets.iter();
         targets
-            .map(|target| pointer::read(target, self.ca_file.as_deref()))
+            .map(|target| match pointer::read(target, &self.scope())? {
+                Live::Nowhere => Ok(None),
+                Live::At(digest) => Ok(Some(digest)),
+                strange @ Live::Strange(_) => {
+                    let message = format!("{} is at {strange}", target.label());
+                    Err(Failure::new(Kind::Blocked, message)
+                        .with_hint("put back what was there, or empty it where nothing is live"))
+                }
+            })
             .collect()
     }
 

@@ -14,7 +14,7 @@ use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::{Document, Owner};
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
-use liftlock_io::{file, owner, store};
+use liftlock_io::{file, owner, pointer, store};
 
 use crate::world::World;
 
@@ -192,9 +192,14 @@ pub fn doctor(world: &World, state: &Document, session: &Session) -> Report {
     let head = world.ledger.verify();
     let head = head.map(|head| format!("holds up to {}", head.seq));
     findings.push(("ledger", head.map_err(Failure::from)));
-    let pointers = world.pointers();
-    let pointers = pointers.map(|pointers| format!("{} can be read", pointers.len()));
-    findings.push(("targets", pointers));
+    for target in &world.environment.targets {
+        let live = pointer::read(target, &world.scope());
+        let found = live.map(|live| {
+            let (label, rights) = (target.label(), target.rights());
+            format!("{label} is at {live}; moving it needs {rights}")
+        });
+        findings.push(("target", found));
+    }
     let slots = world.slots(state.slots.as_ref());
     if let (Some(slots), Some(live)) = (slots, &state.live) {
         let proved = world.serves(&slots.stable, &live.release.artifacts);

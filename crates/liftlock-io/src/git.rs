@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use liftlock::failure::{Explain, Kind};
 
+use crate::random::{self, NoRandomness};
 use crate::{clock, env};
 
 /// Variables that would point git at another repository, or make it talk to
@@ -57,6 +58,7 @@ pub struct Git {
     folder: PathBuf,
     timeout: Duration,
     limit: u64,
+    settings: Vec<String>,
 }
 
 /// How a run of git ended.
@@ -81,7 +83,15 @@ impl Git {
             folder: folder.into(),
             timeout,
             limit,
+            settings: Vec::new(),
         }
+    }
+
+    /// The same with a setting `KEY=VALUE` of git.
+    #[must_use]
+    pub fn with(mut self, setting: String) -> Self {
+        self.settings.push(setting);
+        self
     }
 
     /// Runs git and expects it to succeed; its answer.
@@ -121,6 +131,9 @@ impl Git {
         let mut command = Command::new("git");
         command.current_dir(&self.folder);
         for setting in SETTINGS {
+            command.args(["-c", setting]);
+        }
+        for setting in &self.settings {
             command.args(["-c", setting]);
         }
         for name in SCRUBBED {
@@ -181,6 +194,26 @@ impl Output {
             complaint: lines.get(skipped..).unwrap_or_default().join("; "),
         }
     }
+}
+
+/// Whether pushing again is of no use: the remote's rules said no, or there was
+/// no answer about the ref at all.
+pub(crate) fn is_final(pushed: &Output) -> bool {
+    let told = String::from_utf8_lossy(&pushed.stdout);
+    let rejected = told.lines().any(|line| line.starts_with('!'));
+    let rules = ["declined", "protected", "prohibited", "denied"];
+    let text = format!("{told}{}", pushed.stderr);
+    !rejected || rules.iter().any(|rule| text.contains(rule))
+}
+
+/// A random pause, longer with each lost round, a second at the most.
+pub(crate) fn backoff(round: u32) -> Result<Duration, NoRandomness> {
+    let token = random::token()?;
+    let random = token
+        .get(..8)
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    let bound = 20_u64.saturating_mul(1 << round.min(6)).min(1_000);
+    Ok(Duration::from_millis(random.unwrap_or_default() % bound))
 }
 
 /// The subcommand, for messages; arguments may be long.

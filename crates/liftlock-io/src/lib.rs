@@ -43,7 +43,7 @@ pub mod notice;
 pub mod oci;
 pub mod owner;
 pub mod parallel;
-#[cfg(feature = "registry")]
+#[cfg(feature = "pointer")]
 pub mod pointer;
 #[cfg(any(
     feature = "registry",

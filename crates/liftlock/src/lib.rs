@@ -37,6 +37,7 @@ pub mod pem;
 pub mod percent;
 pub mod pkcs8;
 pub mod plan;
+pub mod pointer;
 pub mod predicate;
 pub mod prometheus;
 pub mod provenance;

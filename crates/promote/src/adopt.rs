@@ -135,7 +135,7 @@ fn serves(world: &World, release: &Reference) -> Result<(), Failure> {
     }
     for (target, found) in world.environment.targets.iter().zip(world.pointers()?) {
         if found.is_none() || found != make::aim(target, release) {
-            let message = format!("{} does not point at this release", make::label(target));
+            let message = format!("{} does not point at this release", target.label());
             return Err(Failure::new(Kind::Refuted, message));
         }
     }

@@ -78,7 +78,7 @@ fn prepare(
         break_glass: chain.break_glass.as_ref(),
         now,
     });
-    let plan = made.map_err(|refusal| Failure::new(Kind::Invalid, refusal.to_string()));
+    let plan = made.map_err(|refusal| Failure::new(refusal.kind(), refusal.to_string()));
     Ok(Prepared {
         gathered,
         chain,

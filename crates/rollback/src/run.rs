@@ -48,7 +48,7 @@ fn make(
         break_glass: None,
         now: session.now(),
     })
-    .map_err(|refusal| Failure::new(Kind::Invalid, refusal.to_string()))
+    .map_err(|refusal| Failure::new(refusal.kind(), refusal.to_string()))
 }
 
 fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use liftlock::config::pointer::Pointer;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::Plan;
@@ -86,7 +87,7 @@ impl Scene {
 }
 
 /// Moves the tag as anybody with a registry client could.
-fn tag(site: &Path, digest: Option<Digest>) {
+pub(crate) fn tag(site: &Path, digest: Option<Digest>) {
     let path = site.join("index.json");
     let mut index: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     let name = "org.opencontainers.image.ref.name";
@@ -396,7 +397,10 @@ fn a_target_that_is_another_one_now_is_not_moved() {
             .is_err()
     );
     let mut world = scene.stage.sound();
-    world.environment.targets[0].registry.tag = "other".to_owned();
+    let Pointer::Registry(tag) = &mut world.environment.targets[0].pointer else {
+        panic!("not a tag");
+    };
+    tag.tag = "other".to_owned();
     let outcome = scene.stage.drive_in(&world, &scene.plan, Way::Up).unwrap();
     scene.is_back(&outcome, Verdict::Fail, "is not configured any more");
 }

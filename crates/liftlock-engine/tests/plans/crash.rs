@@ -6,14 +6,14 @@ use liftlock_engine::Outcome;
 use crate::stage::{End, Stage, Way, folder};
 use crate::store::{Death, Life};
 
-type Ready = fn(&Stage) -> liftlock::release::Identified;
+pub(crate) type Ready = fn(&mut Stage) -> liftlock::release::Identified;
 
 /// Runs one plan undisturbed, then dying at every write, before and after it.
-fn at_every_write(way: Way, ready: Ready, verdict: Verdict) {
+pub(crate) fn at_every_write(way: Way, ready: Ready, verdict: Verdict) {
     let folder = folder();
     let scene = |death: Death| {
-        let stage = Stage::new(folder.path());
-        let release = ready(&stage);
+        let mut stage = Stage::new(folder.path());
+        let release = ready(&mut stage);
         let world = stage.world(&Life::new(Death::Never));
         let plan = stage.plan(&world, &release, way);
         let (first, writes) = stage.drive(&plan, way, death);

@@ -9,6 +9,7 @@ mod crash;
 mod glass;
 mod metrics;
 mod people;
+mod pointers;
 mod proxy;
 mod rejection;
 mod shapes;

@@ -7,6 +7,8 @@
 mod changes;
 mod deployment;
 mod issue;
+#[cfg(feature = "pointer")]
+mod pointer;
 mod reviews;
 mod run;
 mod teams;
@@ -26,6 +28,8 @@ use liftlock::time::Time;
 use serde_json::json;
 
 pub use deployment::{Stage, Wanted};
+#[cfg(feature = "pointer")]
+pub use pointer::Deploying;
 pub use run::Ruling;
 pub use watch::Watch;
 

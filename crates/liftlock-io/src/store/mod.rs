@@ -19,7 +19,7 @@ pub use folder::Folder;
 #[cfg(feature = "git")]
 pub use git::Git;
 pub use location::Location;
-#[cfg(feature = "cli")]
+#[cfg(feature = "git")]
 pub(crate) use location::is_url;
 pub use probe::probe;
 #[cfg(feature = "s3")]

@@ -8,8 +8,9 @@ use super::ArtifactKind;
 use super::approval::Approval;
 use super::break_glass::BreakGlass;
 use super::metrics::Metrics;
+use super::pointer::{Pointer, Target};
 use super::requirement::Requirement;
-use super::target::{Place, Prove, Slots, Target, Traffic};
+use super::target::{Place, Prove, Slots, Traffic};
 use crate::name::Name;
 use crate::percent::Percent;
 use crate::span::Span;
@@ -39,6 +40,10 @@ pub struct Environment {
     /// What splits requests between slots.
     pub traffic: Option<Traffic>,
     /// Pointers, moved in this order.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<Vec<super::pointer::Written>>")
+    )]
     pub targets: Option<Vec<Target>>,
     /// Shares of the canary, rising to 100 %; default 5, 25, 50, 100 %. A first
     /// one of 0 % is for probes.
@@ -200,6 +205,9 @@ impl Environment {
     }
 
     fn check_targets(&self, artifacts: Option<&BTreeMap<Name, ArtifactKind>>) -> Result<(), Fault> {
+        for target in self.targets.iter().flatten() {
+            target.check().map_err(|why| fault("targets", &why))?;
+        }
         let Some(artifacts) = artifacts else {
             return Ok(());
         };
@@ -209,13 +217,13 @@ impl Environment {
                 None if artifacts.len() == 1 => artifacts.iter().next(),
                 None => return Err(fault("targets", "have to name their `artifact`")),
             };
-            match artifact {
-                Some((_, ArtifactKind::Registry)) => {}
-                Some((name, ArtifactKind::File)) => {
+            match (artifact, &target.pointer) {
+                (Some((name, ArtifactKind::File)), Pointer::Registry(_)) => {
                     let why = format!("point a tag at `{name}`, which is a file");
                     return Err(fault("targets", &why));
                 }
-                None => return Err(fault("targets", "name an artifact that is not there")),
+                (Some(_), _) => {}
+                (None, _) => return Err(fault("targets", "name an artifact that is not there")),
             }
         }
         Ok(())

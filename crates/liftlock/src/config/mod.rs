@@ -10,6 +10,7 @@ pub mod foreign;
 pub mod group;
 pub mod metrics;
 pub mod place;
+pub mod pointer;
 pub mod requirement;
 pub mod standing;
 pub mod target;

@@ -1,37 +1,10 @@
-//! What a promotion moves, and how a slot is filled, proved and watched.
+//! What splits requests, and how a slot is filled and proved.
 
 use serde::{Deserialize, Serialize};
 
 use super::traffic::{Capacity, Envoy, Nginx, Splitter};
 use crate::name::Name;
 use crate::span::Span;
-
-/// A pointer that says which digest is live.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Target {
-    /// A tag of an OCI repository.
-    pub registry: RegistryTag,
-    /// The artifact it points at; may be left out where there is only one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub artifact: Option<Name>,
-}
-
-/// A tag in a registry or in an image layout folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct RegistryTag {
-    /// `HOST/REPOSITORY` or `oci-layout:PATH`.
-    pub image: String,
-    /// The tag that is moved.
-    pub tag: String,
-    /// `HOST/REPOSITORY` that images are copied from, with all that is attached
-    /// to them, before anything moves; without it they have to be there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-}
 
 /// Puts a release into a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

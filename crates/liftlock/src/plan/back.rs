@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::journal::Journal;
 use super::{Action, Plan, Step};
+use crate::config::pointer::Reversible;
 use crate::config::target::Slots;
 use crate::name::Name;
 use crate::percent::Percent;
@@ -35,6 +36,7 @@ pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
             label,
             from: Some(from),
             to,
+            reversible: reversible @ (Reversible::Yes | Reversible::Window),
         } = &step.action
         {
             actions.push(Action::Point {
@@ -42,6 +44,7 @@ pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
                 label: label.clone(),
                 from: Some(*to),
                 to: *from,
+                reversible: *reversible,
             });
         }
     }
@@ -71,7 +74,8 @@ pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
         .collect()
 }
 
-/// Pointers that were moved but pointed nowhere before: no way back for them.
+/// Pointers that were moved but pointed nowhere before, or cannot be moved
+/// twice: no way back for them.
 #[must_use]
 pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
     plan.steps
@@ -80,6 +84,11 @@ pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
         .filter_map(|step| match &step.action {
             Action::Point {
                 label, from: None, ..
+            }
+            | Action::Point {
+                label,
+                reversible: Reversible::No,
+                ..
             } => Some(label.as_str()),
             Action::Point { .. }
             | Action::Copy { .. }

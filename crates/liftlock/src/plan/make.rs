@@ -7,8 +7,10 @@ use crate::approval::break_glass::Broken;
 use crate::canary::metric::Metric;
 use crate::config::effective::Environment;
 use crate::config::metrics::{Metrics, Provider};
-use crate::config::target::{Slots, Target};
+use crate::config::pointer::{Reversible, Target};
+use crate::config::target::Slots;
 use crate::digest::Digest;
+use crate::failure;
 use crate::name::Name;
 use crate::percent::Percent;
 use crate::release::Reference;
@@ -77,9 +79,32 @@ pub enum Refusal {
     /// It is live already.
     #[error("release `{0}` is live already")]
     Live(String),
+    /// A pointer that was moved and cannot be moved back.
+    #[error("{0} cannot be moved back: its target says `reversible: no`")]
+    Irreversible(String),
     /// Further metrics that nobody could ask for.
     #[error("environment `{0}`: `metrics.further` {1}")]
     Further(Name, String),
+}
+
+impl Refusal {
+    /// What has to change: the configuration, or the wish.
+    #[must_use]
+    pub const fn kind(&self) -> failure::Kind {
+        match self {
+            Self::Irreversible(_) => failure::Kind::Refuted,
+            Self::Nothing(_)
+            | Self::NoMetrics(_)
+            | Self::NoHistory(..)
+            | Self::NoProof(_)
+            | Self::NoObjective(_)
+            | Self::NoBaseline(_)
+            | Self::NoWatch(_)
+            | Self::NoArtifact(_)
+            | Self::Live(_)
+            | Self::Further(..) => failure::Kind::Invalid,
+        }
+    }
 }
 
 /// Plans a promotion; the first one where nothing is live.
@@ -173,7 +198,9 @@ pub fn rollback(inputs: &Inputs<'_>) -> Result<Plan, Refusal> {
     } else if environment.targets.is_empty() {
         return Err(Refusal::Nothing(environment.name.clone()));
     }
-    actions.extend(points(inputs)?);
+    let points = points(inputs)?;
+    refuse_the_irreversible(&points)?;
+    actions.extend(points);
     if let Some(slots) = slots {
         actions.push(Action::Swap {
             slots: slots.swapped(),
@@ -181,6 +208,24 @@ pub fn rollback(inputs: &Inputs<'_>) -> Result<Plan, Refusal> {
         actions.push(prove(&slots.canary, inputs.release));
     }
     Ok(assemble(inputs, Kind::Rollback, slots, actions))
+}
+
+/// What cannot be moved back has to be where it should be already.
+fn refuse_the_irreversible(points: &[Action]) -> Result<(), Refusal> {
+    for point in points {
+        if let Action::Point {
+            label,
+            from,
+            to,
+            reversible: Reversible::No,
+            ..
+        } = point
+            && *from != Some(*to)
+        {
+            return Err(Refusal::Irreversible(label.clone()));
+        }
+    }
+    Ok(())
 }
 
 fn refuse_the_unjudgeable(environment: &Environment, kind: Kind) -> Result<(), Refusal> {
@@ -265,14 +310,14 @@ fn weights(slots: &Slots, share: Percent) -> BTreeMap<Name, Percent> {
 fn copies(inputs: &Inputs<'_>) -> Result<Vec<Action>, Refusal> {
     let targets = inputs.environment.targets.iter().enumerate();
     targets
-        .filter_map(|(index, target)| Some((index, target, target.registry.from.as_ref()?)))
+        .filter_map(|(index, target)| Some((index, target, target.source()?)))
         .map(|(index, target, from)| {
             let image =
-                aim(target, inputs.release).ok_or_else(|| Refusal::NoArtifact(label(target)))?;
+                aim(target, inputs.release).ok_or_else(|| Refusal::NoArtifact(target.label()))?;
             Ok(Action::Copy {
                 target: index,
-                label: label(target),
-                from: from.clone(),
+                label: target.label(),
+                from: from.to_owned(),
                 image,
             })
         })
@@ -284,12 +329,13 @@ fn points(inputs: &Inputs<'_>) -> Result<Vec<Action>, Refusal> {
     targets
         .map(|(index, target)| {
             let to =
-                aim(target, inputs.release).ok_or_else(|| Refusal::NoArtifact(label(target)))?;
+                aim(target, inputs.release).ok_or_else(|| Refusal::NoArtifact(target.label()))?;
             Ok(Action::Point {
                 target: index,
-                label: label(target),
+                label: target.label(),
                 from: inputs.pointers.get(index).copied().flatten(),
                 to,
+                reversible: target.reversible(),
             })
         })
         .collect()
@@ -303,12 +349,6 @@ pub fn aim(target: &Target, release: &Reference) -> Option<Digest> {
         None if release.artifacts.len() == 1 => release.artifacts.values().next().copied(),
         None => None,
     }
-}
-
-/// A target's name for people.
-#[must_use]
-pub fn label(target: &Target) -> String {
-    format!("{}:{}", target.registry.image, target.registry.tag)
 }
 
 fn assemble(inputs: &Inputs<'_>, kind: Kind, slots: Option<&Slots>, actions: Vec<Action>) -> Plan {

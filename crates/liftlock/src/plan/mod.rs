@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::approval::break_glass::Broken;
 use crate::canary::metric::Metric;
 use crate::config::environment::Otherwise;
+use crate::config::pointer::Reversible;
 use crate::config::target::Slots;
 use crate::digest::Digest;
 use crate::name::Name;
@@ -169,6 +170,9 @@ pub enum Action {
         from: Option<Digest>,
         /// Where it points after.
         to: Digest,
+        /// Whether it can be moved back.
+        #[serde(default, skip_serializing_if = "Reversible::is_yes")]
+        reversible: Reversible,
     },
     /// Gives the slots their roles.
     Swap {
@@ -270,7 +274,20 @@ impl fmt::Display for Action {
                 "bake for {length} and {requests} canary requests, judging"
             ),
             Self::Check { .. } => formatter.write_str("check that everything still holds"),
-            Self::Point { label, to, .. } => write!(formatter, "point {label} at {}", to.short()),
+            Self::Point {
+                label,
+                to,
+                reversible,
+                ..
+            } => {
+                write!(formatter, "point {label} at {}", to.short())?;
+                match reversible {
+                    Reversible::Yes => Ok(()),
+                    Reversible::Window | Reversible::No => {
+                        write!(formatter, ", reversible: {reversible}")
+                    }
+                }
+            }
             Self::Swap { slots } => write!(formatter, "make `{}` the stable slot", slots.stable),
             Self::Watch { length } => write!(formatter, "watch for {length}"),
         }

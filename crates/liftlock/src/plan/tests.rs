@@ -233,3 +233,45 @@ fn a_plan_has_the_metrics_that_it_is_judged_by() {
     assert_eq!(u16::from(made.metrics[0].weight), 3);
     assert_eq!(plan(&text, &live(), rollback).unwrap().metrics, []);
 }
+
+/// The same, with a pointer of the team's own.
+fn pointing(reversible: &str) -> String {
+    let registry = "registry: { image: 'oci-layout:site', tag: live }";
+    let command =
+        format!("command: {{ name: store, read: [r], point: [p], reversible: {reversible} }}");
+    TRAFFIC.replace(registry, &command)
+}
+
+#[test]
+fn what_cannot_be_moved_back_is_told_and_left() {
+    let made = plan(&pointing("no"), &live(), promotion).unwrap();
+    let step = made.steps.iter().find(|step| step.id == "10-point");
+    let shown = step.unwrap().action.to_string();
+    assert!(shown.ends_with("reversible: no"), "{shown}");
+    let mut journal = Journal::default();
+    for id in ids(&made.steps) {
+        journal.begin(id, 1, Time::EPOCH);
+    }
+    let steps = back(&made, &journal);
+    assert_eq!(
+        ids(&steps),
+        ["back-01-shift", "back-02-swap", "back-03-prove"]
+    );
+    assert_eq!(irreversible(&made, &journal), ["store"]);
+    let refused = plan(&pointing("no"), &live(), rollback).unwrap_err();
+    assert_eq!(refused, Refusal::Irreversible("store".to_owned()));
+    assert_eq!(refused.kind(), crate::failure::Kind::Refuted);
+}
+
+#[test]
+fn what_can_be_moved_back_for_a_while_is_moved_back_and_told() {
+    let made = plan(&pointing("window"), &live(), promotion).unwrap();
+    let mut journal = Journal::default();
+    journal.begin("10-point", 1, Time::EPOCH);
+    let steps = back(&made, &journal);
+    assert_eq!(ids(&steps), ["back-01-point"]);
+    let shown = steps[0].action.to_string();
+    assert!(shown.ends_with("reversible: window"), "{shown}");
+    assert!(irreversible(&made, &journal).is_empty());
+    assert!(plan(&pointing("window"), &live(), rollback).is_ok());
+}

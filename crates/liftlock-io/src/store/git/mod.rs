@@ -144,7 +144,7 @@ impl Git {
                 Some(Push::Landed) => return Ok(Some(Version::of(bytes))),
                 Some(Push::Lost(error)) => last = Some(error),
             }
-            clock::wait(backoff(round)?);
+            clock::wait(git::backoff(round)?);
         }
         Err(last.map_or_else(
             || Error::Busy(self.url.clone()),
@@ -163,10 +163,7 @@ impl Git {
         let pushed = scratch.git.attempt(&arguments, b"");
         let complaint = match pushed {
             Ok(output) if output.success => None,
-            Ok(output) => {
-                let told = String::from_utf8_lossy(&output.stdout).into_owned();
-                Some((is_final(&told, &output.stderr), output.error(&arguments)))
-            }
+            Ok(output) => Some((git::is_final(&output), output.error(&arguments))),
             Err(error) => Some((true, error)),
         };
         // A push that failed may have landed all the same: the answer got lost.
@@ -239,23 +236,4 @@ impl Store for Git {
             Ok(keys.into_iter().zip(found).collect())
         })
     }
-}
-
-/// Whether trying again is of no use: the remote's rules said no, or there was
-/// no answer about the ref at all.
-fn is_final(told: &str, complaint: &str) -> bool {
-    let rejected = told.lines().any(|line| line.starts_with('!'));
-    let rules = ["declined", "protected", "prohibited", "denied"];
-    let text = format!("{told}{complaint}");
-    !rejected || rules.iter().any(|rule| text.contains(rule))
-}
-
-/// A random pause, longer with each lost round, a second at the most.
-fn backoff(round: u32) -> Result<Duration> {
-    let token = random::token()?;
-    let random = token
-        .get(..8)
-        .and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    let bound = 20_u64.saturating_mul(1 << round.min(6)).min(1_000);
-    Ok(Duration::from_millis(random.unwrap_or_default() % bound))
 }

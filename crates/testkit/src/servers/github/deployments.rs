@@ -89,6 +89,18 @@ pub(super) fn made(
 }
 
 impl State {
+    /// A job of GitHub Actions that names an environment deploys to it, by a
+    /// deployment of its own.
+    pub fn deploy_by_job(&mut self, environment: &str) {
+        let deployment = made(self, (environment, "main"), &json!({}));
+        let id = deployment.get("id").and_then(Value::as_u64);
+        let id = id.unwrap_or_default();
+        let now = self.now();
+        let status = json!({ "state": "success", "created_at": now });
+        self.statuses.entry(id).or_default().push(status);
+        end_older(self, id);
+    }
+
     /// A deployment as it was made, and the states that it went through.
     #[must_use]
     pub fn deployment(&self, id: u64) -> (Value, Vec<String>) {
@@ -125,12 +137,39 @@ pub(super) fn set(state: &mut State, call: &Call, id: &str) -> Reply {
         "target_url": url, "created_at": now, "updated_at": now,
         "deployment_url": url, "repository_url": repository,
     });
+    if word == "success" && call.body.get("auto_inactive") != Some(&Value::Bool(false)) {
+        end_older(state, number);
+    }
     state
         .statuses
         .entry(number)
         .or_default()
         .push(status.clone());
     Reply::json(201, status)
+}
+
+/// Marks what a success replaces as inactive. GitHub spares environments that
+/// are said to be production, by default the one with this name.
+fn end_older(state: &mut State, newest: u64) {
+    let environment = |one: &Value| one.get("environment").cloned();
+    let Some(here) = state.deployments.get(&newest).and_then(environment) else {
+        return;
+    };
+    if here == json!("production") {
+        return;
+    }
+    let older = state.deployments.range(..newest);
+    let older = older.filter(|(_, one)| environment(one).as_ref() == Some(&here));
+    for (id, _) in older {
+        let statuses = state.statuses.entry(*id).or_default();
+        let Some(mut status) = statuses.last().cloned() else {
+            continue;
+        };
+        if let Some(fields) = status.as_object_mut() {
+            fields.insert("state".to_owned(), "inactive".into());
+        }
+        statuses.push(status);
+    }
 }
 
 /// The newest first, as GitHub lists them.

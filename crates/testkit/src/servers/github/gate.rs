@@ -6,7 +6,7 @@ use liftlock::digest::Digest;
 
 use super::call::{Call, Reply};
 use super::state::State;
-use super::{OWNER, REPOSITORY, deployments, issues, people, pulls, runs, trees};
+use super::{OWNER, REPOSITORY, deployments, issues, people, pulls, releases, runs, trees};
 use crate::http::Answer;
 use crate::wire::Request;
 
@@ -206,6 +206,9 @@ fn inside(state: &mut State, call: &Call, method: &str, path: &[&str]) -> Reply 
         }
         ("POST", ["actions", "workflows", id, "dispatches"]) => runs::workflow(state, call, id),
         ("POST", ["dispatches"]) => runs::dispatch(state, call),
+        ("GET", ["releases"]) => releases::list(state, call),
+        ("GET", ["releases", "latest"]) => releases::latest(state),
+        ("PATCH", ["releases", id]) => releases::change(state, call, id),
         ("GET", ["deployments"]) => deployments::list(state, call),
         ("POST", ["deployments"]) => deployments::create(state, call),
         ("GET", ["deployments", id]) => deployments::read(state, id),

@@ -10,6 +10,7 @@ mod gate;
 mod issues;
 mod people;
 mod pulls;
+mod releases;
 mod render;
 mod runs;
 mod state;

@@ -7,6 +7,7 @@ use liftlock::time::Time;
 use serde_json::Value;
 
 use super::gate::{Counts, Issued, Token, Window};
+use super::releases::Release;
 use super::trees::Tree;
 use crate::http::Answer;
 
@@ -34,6 +35,8 @@ pub struct State {
     pub(super) commits: BTreeMap<String, Commit>,
     pub(super) deployments: BTreeMap<u64, Value>,
     pub(super) statuses: BTreeMap<u64, Vec<Value>>,
+    pub(super) releases: BTreeMap<u64, Release>,
+    pub(super) latest: Option<u64>,
     pub(super) branches: BTreeSet<String>,
     pub(super) workflows: BTreeSet<String>,
     pub(super) dispatched: Vec<Value>,
@@ -137,6 +140,8 @@ impl State {
             commits: BTreeMap::new(),
             deployments: BTreeMap::new(),
             statuses: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            latest: None,
             branches: ["main".to_owned()].into(),
             workflows: BTreeSet::new(),
             dispatched: Vec::new(),

@@ -1,9 +1,9 @@
-//! Reads and moves pointers: tags of OCI repositories.
+//! Tags of OCI repositories.
 
 use std::path::Path;
 use std::time::Duration;
 
-use liftlock::config::target::{RegistryTag, Target};
+use liftlock::config::pointer::RegistryTag;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::oci::{Place, Reference, Tag, Version};
@@ -11,26 +11,16 @@ use liftlock::oci::{Place, Reference, Tag, Version};
 use crate::http::Options;
 use crate::oci::{self, Copied, Repository};
 
-/// How long a pointer may take to move.
+/// How long a tag may take to move.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long an image may take to be copied.
-pub const COPY: Duration = Duration::from_secs(1_800);
-
-/// Copies an image to the repository that a pointer is in, with all that is
-/// attached to it. Where it is already, nothing is sent.
-///
-/// # Errors
-///
-/// Fails when a repository cannot be read or written, and when the image is not
-/// in the one that it is copied from.
-pub fn copy(
-    target: &Target,
+pub(super) fn copy(
+    target: &RegistryTag,
     from: &str,
     image: &Digest,
     ca_file: Option<&Path>,
 ) -> Result<Copied, Failure> {
-    let (place, _) = parse(&target.registry)?;
+    let (place, _) = parse(target)?;
     let source: Reference = from.parse().map_err(Failure::from)?;
     if source.tag.is_some() || source.digest.is_some() {
         let message = format!("`{from}` is not a repository but an image of one");
@@ -40,26 +30,24 @@ pub fn copy(
     Ok(oci::copy(&source, &target, (image, None))?)
 }
 
-/// Where a pointer points; `None` where it is not there.
-///
-/// # Errors
-///
-/// Fails when the repository cannot be read, and when the names in the target
-/// are none.
-pub fn read(target: &Target, ca_file: Option<&Path>) -> Result<Option<Digest>, Failure> {
-    let (place, tag) = parse(&target.registry)?;
+/// Where a tag points; `None` where it is not there.
+pub(super) fn read(
+    target: &RegistryTag,
+    ca_file: Option<&Path>,
+) -> Result<Option<Digest>, Failure> {
+    let (place, tag) = parse(target)?;
     let repository = open(&place, ca_file)?;
     let found = repository.resolve(Some(&Version::Tag(tag)))?;
     Ok(found.map(|found| found.digest))
 }
 
-/// Makes a pointer point at a manifest that is there already.
-///
-/// # Errors
-///
-/// Fails when there is no such manifest and when the repository cannot be written.
-pub fn point(target: &Target, to: &Digest, ca_file: Option<&Path>) -> Result<(), Failure> {
-    let (place, tag) = parse(&target.registry)?;
+/// Makes a tag point at a manifest that is there already.
+pub(super) fn point(
+    target: &RegistryTag,
+    to: &Digest,
+    ca_file: Option<&Path>,
+) -> Result<(), Failure> {
+    let (place, tag) = parse(target)?;
     open(&place, ca_file)?.tag(&tag, to)?;
     Ok(())
 }

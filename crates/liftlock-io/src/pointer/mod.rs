@@ -1,0 +1,145 @@
+//! Reads and moves pointers, one file for each kind.
+
+mod command;
+mod git;
+mod github;
+mod registry;
+
+use std::path::Path;
+use std::time::Duration;
+
+use liftlock::config::pointer::{GithubDeployment, Pointer, Target};
+use liftlock::digest::Digest;
+use liftlock::failure::{Failure, Kind};
+use liftlock::name::Name;
+use liftlock::pointer::Live;
+use liftlock::release::Reference;
+
+use crate::github::GitHub;
+use crate::oci::Copied;
+use github::Deployed;
+pub use registry::TIMEOUT;
+
+/// How long an image may take to be copied.
+pub const COPY: Duration = Duration::from_secs(1_800);
+
+/// Whose pointers are read and moved.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The service.
+    pub service: &'a Name,
+    /// The environment.
+    pub environment: &'a Name,
+    /// Certificate authorities to trust as well.
+    pub ca_file: Option<&'a Path>,
+}
+
+/// A move, and in whose name it is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Move<'a> {
+    /// Where the pointer is before.
+    pub from: Option<Digest>,
+    /// Where it is to be.
+    pub to: Digest,
+    /// The release that the digest is of.
+    pub release: &'a Reference,
+    /// The plan's id.
+    pub plan: Digest,
+    /// A number that only grows with each new owner of the environment.
+    pub fence: u64,
+}
+
+/// How long a pointer may take to move: the lease has to last longer.
+#[must_use]
+pub fn patience(target: &Target) -> Duration {
+    match &target.pointer {
+        Pointer::Registry(_) => TIMEOUT,
+        Pointer::Git(_) => git::PATIENCE,
+        Pointer::Command(commands) => command::timeout(commands) * 2,
+        Pointer::GithubDeployment(_) | Pointer::GithubRelease(_) => github::PATIENCE,
+    }
+}
+
+/// Copies an image to the repository that a pointer is in, with all that is
+/// attached to it. Where it is already, nothing is sent.
+///
+/// # Errors
+///
+/// Fails when a repository cannot be read or written, and when the image is not
+/// in the one that it is copied from.
+pub fn copy(
+    target: &Target,
+    from: &str,
+    image: &Digest,
+    ca_file: Option<&Path>,
+) -> Result<Copied, Failure> {
+    match &target.pointer {
+        Pointer::Registry(tag) => registry::copy(tag, from, image, ca_file),
+        Pointer::Git(_)
+        | Pointer::Command(_)
+        | Pointer::GithubDeployment(_)
+        | Pointer::GithubRelease(_) => Err(Failure::new(
+            Kind::Bug,
+            "nothing is copied to where this target points",
+        )),
+    }
+}
+
+/// Where a pointer points.
+///
+/// # Errors
+///
+/// Fails when it cannot be read, and when the names in the target are none.
+pub fn read(target: &Target, scope: &Scope<'_>) -> Result<Live, Failure> {
+    match &target.pointer {
+        Pointer::Registry(tag) => registry::read(tag, scope.ca_file).map(Live::from),
+        Pointer::Git(value) => git::read(value),
+        Pointer::Command(commands) => command::read(commands, target.artifact.as_ref(), scope),
+        Pointer::GithubDeployment(deployment) => {
+            let github = github::open(&deployment.repository, scope.ca_file)?;
+            deployed(&github, deployment, target, scope).read()
+        }
+        Pointer::GithubRelease(release) => {
+            let github = github::open(&release.repository, scope.ca_file)?;
+            github::read_release(&github, release)
+        }
+    }
+}
+
+/// Moves a pointer.
+///
+/// # Errors
+///
+/// Fails when it cannot be written, where somebody else moved it in between,
+/// and, where that can be seen, when a newer owner moves the environment.
+pub fn point(target: &Target, moved: &Move<'_>, scope: &Scope<'_>) -> Result<(), Failure> {
+    match &target.pointer {
+        Pointer::Registry(tag) => registry::point(tag, &moved.to, scope.ca_file),
+        Pointer::Git(value) => git::point(value, moved, scope),
+        Pointer::Command(commands) => {
+            command::point(commands, target.artifact.as_ref(), moved, scope)
+        }
+        Pointer::GithubDeployment(deployment) => {
+            let github = github::open(&deployment.repository, scope.ca_file)?;
+            deployed(&github, deployment, target, scope).point(moved)
+        }
+        Pointer::GithubRelease(release) => {
+            let github = github::open(&release.repository, scope.ca_file)?;
+            github::point_release(&github, release, moved)
+        }
+    }
+}
+
+const fn deployed<'a>(
+    github: &'a GitHub,
+    deployment: &'a GithubDeployment,
+    target: &'a Target,
+    scope: &'a Scope<'a>,
+) -> Deployed<'a> {
+    Deployed {
+        github,
+        target: deployment,
+        artifact: target.artifact.as_ref(),
+        scope,
+    }
+}

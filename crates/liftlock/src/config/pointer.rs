@@ -1,0 +1,324 @@
+//! Pointers: what says which digest of an artifact is live. One file for each
+//! kind that needs more than a few fields.
+
+mod command;
+mod git;
+mod github;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use command::Commands;
+pub use git::{GitValue, Template};
+pub use github::{GithubDeployment, GithubRelease};
+
+use crate::name::Name;
+
+/// A pointer, and the artifact that it points at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub struct Target {
+    /// What is moved.
+    pub pointer: Pointer,
+    /// The artifact it points at; may be left out where there is only one.
+    pub artifact: Option<Name>,
+}
+
+/// What is moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pointer {
+    /// A tag of an OCI repository.
+    Registry(RegistryTag),
+    /// A value in a file of a git repository.
+    Git(GitValue),
+    /// Whatever two commands of the team's read and move.
+    Command(Commands),
+    /// The newest deployment on GitHub that succeeded.
+    GithubDeployment(GithubDeployment),
+    /// The latest release on GitHub.
+    GithubRelease(GithubRelease),
+}
+
+/// A target as it is written: exactly one kind of pointer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(
+        rename = "Target",
+        extend("oneOf" = [
+            { "required": ["registry"] },
+            { "required": ["git"] },
+            { "required": ["command"] },
+            { "required": ["github-deployment"] },
+            { "required": ["github-release"] },
+        ])
+    )
+)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Written {
+    /// A tag of an OCI repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<RegistryTag>,
+    /// A value in a file of a git repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitValue>,
+    /// Whatever two commands of the team's read and move.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<Commands>,
+    /// The newest deployment on GitHub that succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub github_deployment: Option<GithubDeployment>,
+    /// The latest release on GitHub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub github_release: Option<GithubRelease>,
+    /// The artifact it points at; may be left out where there is only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Name>,
+}
+
+/// A tag in a registry or in an image layout folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RegistryTag {
+    /// `HOST/REPOSITORY` or `oci-layout:PATH`.
+    pub image: String,
+    /// The tag that is moved.
+    pub tag: String,
+    /// `HOST/REPOSITORY` that images are copied from, with all that is attached
+    /// to them, before anything moves; without it they have to be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+}
+
+/// Whether a pointer that was moved can be moved back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Reversible {
+    /// At any time.
+    #[default]
+    Yes,
+    /// For a while, as long as what it pointed at is kept.
+    Window,
+    /// Never: whoever saw it has it.
+    No,
+}
+
+impl Reversible {
+    /// Whether it is the usual case, about which nothing has to be said.
+    #[must_use]
+    pub fn is_yes(&self) -> bool {
+        *self == Self::Yes
+    }
+}
+
+impl fmt::Display for Reversible {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Yes => "yes",
+            Self::Window => "window",
+            Self::No => "no",
+        })
+    }
+}
+
+impl Target {
+    /// Its name for people, by which a plan knows it again.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match &self.pointer {
+            Pointer::Registry(tag) => format!("{}:{}", tag.image, tag.tag),
+            Pointer::Git(value) => value.label(),
+            Pointer::Command(commands) => commands.name.to_string(),
+            Pointer::GithubDeployment(deployment) => deployment.label(),
+            Pointer::GithubRelease(release) => release.label(),
+        }
+    }
+
+    /// Whether it can be moved back once it was moved.
+    #[must_use]
+    pub const fn reversible(&self) -> Reversible {
+        match &self.pointer {
+            Pointer::Registry(_)
+            | Pointer::Git(_)
+            | Pointer::GithubDeployment(_)
+            | Pointer::GithubRelease(_) => Reversible::Yes,
+            Pointer::Command(commands) => commands.reversible,
+        }
+    }
+
+    /// The repository that images are copied from before it is moved.
+    #[must_use]
+    pub fn source(&self) -> Option<&str> {
+        match &self.pointer {
+            Pointer::Registry(tag) => tag.from.as_deref(),
+            Pointer::Git(_)
+            | Pointer::Command(_)
+            | Pointer::GithubDeployment(_)
+            | Pointer::GithubRelease(_) => None,
+        }
+    }
+
+    /// What a job needs to move it, for people.
+    #[must_use]
+    pub const fn rights(&self) -> &'static str {
+        match &self.pointer {
+            Pointer::Registry(_) => "pull and push on the repository",
+            Pointer::Git(_) => "a git credential that may push to the branch",
+            Pointer::Command(_) => "what its commands need",
+            Pointer::GithubDeployment(_) => "`deployments: write`",
+            Pointer::GithubRelease(_) => "`contents: write`",
+        }
+    }
+
+    /// Checks what types alone cannot say.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match &self.pointer {
+            Pointer::Registry(_) => Ok(()),
+            Pointer::Git(value) => value.check(),
+            Pointer::Command(commands) => commands.check(),
+            Pointer::GithubDeployment(deployment) => deployment.check(),
+            Pointer::GithubRelease(release) => release.check(),
+        }
+    }
+}
+
+impl TryFrom<Written> for Target {
+    type Error = NotOne;
+
+    fn try_from(written: Written) -> Result<Self, NotOne> {
+        let ways = [
+            written.registry.map(Pointer::Registry),
+            written.git.map(Pointer::Git),
+            written.command.map(Pointer::Command),
+            written.github_deployment.map(Pointer::GithubDeployment),
+            written.github_release.map(Pointer::GithubRelease),
+        ];
+        let mut ways = ways.into_iter().flatten();
+        match (ways.next(), ways.next()) {
+            (Some(pointer), None) => Ok(Self {
+                pointer,
+                artifact: written.artifact,
+            }),
+            (_, _) => Err(NotOne),
+        }
+    }
+}
+
+impl From<Target> for Written {
+    fn from(target: Target) -> Self {
+        let written = Self {
+            artifact: target.artifact,
+            ..Self::default()
+        };
+        match target.pointer {
+            Pointer::Registry(tag) => Self {
+                registry: Some(tag),
+                ..written
+            },
+            Pointer::Git(value) => Self {
+                git: Some(value),
+                ..written
+            },
+            Pointer::Command(commands) => Self {
+                command: Some(commands),
+                ..written
+            },
+            Pointer::GithubDeployment(deployment) => Self {
+                github_deployment: Some(deployment),
+                ..written
+            },
+            Pointer::GithubRelease(release) => Self {
+                github_release: Some(release),
+                ..written
+            },
+        }
+    }
+}
+
+/// A target is none, or several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a target needs exactly one of registry, git, command, github-deployment, github-release")]
+pub struct NotOne;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml;
+
+    fn read(text: &str) -> Result<Target, String> {
+        let target: Target = yaml::parse(text).map_err(|error| error.to_string())?;
+        target.check()?;
+        Ok(target)
+    }
+
+    #[test]
+    fn a_target_is_exactly_one_pointer() {
+        let registry = "registry: { image: a/b, tag: live }";
+        let git = "git: { repo: ../d.git, branch: main, file: a/v.yaml, path: image.digest }";
+        let command = "command: { name: alias, read: [r], point: [p], reversible: yes }";
+        let labels = [
+            (registry, "a/b:live"),
+            (git, "../d.git#main:a/v.yaml image.digest"),
+            (command, "alias"),
+            (
+                "github-deployment: { repository: github:Acme/shop, environment: Production, ref: main }",
+                "github:acme/shop deployment to Production",
+            ),
+            (
+                "github-release: { repository: github:acme/shop, asset: shop-*.tgz }",
+                "github:acme/shop latest release, shop-*.tgz",
+            ),
+        ];
+        for (text, label) in labels {
+            let target = read(&format!("{{ {text}, artifact: api }}")).unwrap();
+            assert_eq!(target.label(), label);
+            assert_eq!(target.reversible(), Reversible::Yes);
+            let written = serde_json::to_string(&target).unwrap();
+            assert_eq!(read(&written).unwrap(), target);
+        }
+        for text in [
+            "{}".to_owned(),
+            "artifact: api".to_owned(),
+            format!("{{ {registry}, {git} }}"),
+            format!("{{ {git}, {command} }}"),
+        ] {
+            let error = read(&text).unwrap_err();
+            assert!(error.contains("exactly one of registry, git"), "{error}");
+        }
+        let error = read("gti: {}").unwrap_err();
+        assert!(error.ends_with("did you mean `git`?"), "{error}");
+    }
+
+    #[test]
+    fn what_can_only_be_moved_once_says_so() {
+        let of = |word: &str| {
+            let text = format!("command: {{ name: x, read: [r], point: [p], reversible: {word} }}");
+            read(&text).map(|target| target.reversible())
+        };
+        assert_eq!(of("no"), Ok(Reversible::No));
+        assert_eq!(of("window"), Ok(Reversible::Window));
+        assert!(of("maybe").is_err());
+        assert!(read("command: { name: x, read: [r], point: [p] }").is_err());
+    }
+
+    #[test]
+    fn what_is_not_on_github_is_refused() {
+        for text in [
+            "github-deployment: { repository: gitlab:acme/shop, environment: p, ref: main }",
+            "github-deployment: { repository: acme/shop, environment: p, ref: main }",
+            "github-deployment: { repository: github:acme/shop, environment: '', ref: main }",
+            "github-deployment: { repository: github:acme/shop, environment: p, ref: '' }",
+            "github-deployment: { repository: github:acme/shop, environment: p }",
+            "github-release: { repository: gitlab:acme/shop, asset: shop }",
+            "github-release: { repository: github:acme/shop, asset: a/b }",
+            "github-release: { repository: github:acme/shop, asset: '' }",
+            "github-release: { repository: github:acme/shop }",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}
