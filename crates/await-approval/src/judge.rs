@@ -147,10 +147,8 @@ fn note(
     };
     let why = judgement.why.clone();
     record.detail.insert("why".to_owned(), why.into());
-    let latency = serde_json::to_value(judged.latency());
-    record
-        .detail
-        .extend(latency.map(|told| ("latency".to_owned(), told)));
+    let latency = judged.latency().told(None);
+    record.detail.insert("latency".to_owned(), latency);
     record.id = outcome(judged, approval);
     ledger.append(&record)?;
     Ok(Recorded::Yes)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use liftlock::approval::predicate::Latency;
 use liftlock::approval::{Closed, closed_key};
 use liftlock::attestation;
 use liftlock::bundle::Bundle;
@@ -67,12 +68,9 @@ impl World {
             .iter()
             .find(|item| Some(item.digest) == closed.approval)?;
         let claimed = attestation::claimed(&Bundle::parse(&approval.bytes).ok()?).ok()?;
-        let mut latency = claimed.predicate().get("latency")?.clone();
-        let used = run.plan.made_at.to_string();
-        latency
-            .as_object_mut()?
-            .insert("used_at".to_owned(), used.into());
-        Some(latency)
+        let latency = claimed.predicate().get("latency")?.clone();
+        let latency: Latency = serde_json::from_value(latency).ok()?;
+        Some(latency.told(Some(run.plan.made_at)))
     }
 
     fn records(&self, run: &Run) -> Vec<Record> {

@@ -79,6 +79,39 @@ impl Latency {
             decided_at,
         }
     }
+
+    /// The times as a record has them, with how long it took in milliseconds:
+    /// from the question to the first answer and to the judgement, and from that
+    /// to its use, where it was used.
+    #[must_use]
+    pub fn told(&self, used_at: Option<Time>) -> serde_json::Value {
+        let since = |from: Time| move |to: Time| to.millis_since(from);
+        let mut told = serde_json::json!(self);
+        let more = [
+            ("used_at", used_at.map(|at| serde_json::json!(at))),
+            (
+                "time_to_answer_ms",
+                self.first_answered_at
+                    .map(since(self.asked_at))
+                    .map(Into::into),
+            ),
+            (
+                "time_to_decide_ms",
+                Some(self.decided_at)
+                    .map(since(self.asked_at))
+                    .map(Into::into),
+            ),
+            (
+                "time_to_use_ms",
+                used_at.map(since(self.decided_at)).map(Into::into),
+            ),
+        ];
+        if let Some(told) = told.as_object_mut() {
+            let known = more.into_iter();
+            told.extend(known.filter_map(|(field, value)| Some((field.to_owned(), value?))));
+        }
+        told
+    }
 }
 
 impl Approval {

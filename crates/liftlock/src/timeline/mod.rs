@@ -1,5 +1,6 @@
 //! What happened to one release, told from the entries of a ledger.
 
+mod approved;
 mod render;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use crate::record::{Kind, Record};
 use crate::time::Time;
 use crate::verdict::Verdict;
 
+pub use approved::Approved;
 pub use render::{lines, markdown};
 
 /// The gates that a timeline always shows, seen or not.
@@ -36,6 +38,8 @@ pub struct Timeline {
     pub gates: Vec<Gate>,
     /// What took the release up or down.
     pub moves: Vec<Move>,
+    /// How long people took to approve it, each time that was used.
+    pub approvals: Vec<Approved>,
     /// How long each way back took.
     pub recoveries: Vec<Recovery>,
     /// Everything, in the order of the ledger.
@@ -147,6 +151,7 @@ impl Timeline {
             head,
             gates: gates(&about, release),
             moves: about.iter().filter_map(|entry| movement(entry)).collect(),
+            approvals: approved::approved(&about, release),
             recoveries: recoveries(&about),
             events: about.iter().map(|entry| event(entry)).collect(),
         })
@@ -388,6 +393,35 @@ mod tests {
         assert!(timeline(&manual).recoveries.is_empty());
         manual.push(entry(10, Kind::RollbackFinished, Some(Verdict::Pass)));
         assert_eq!(timeline(&manual).recoveries[0].time_to_recover_ms, 420_000);
+    }
+
+    #[test]
+    fn approvals_tell_how_long_people_took_also_in_records_without_spans() {
+        let mut entries = story();
+        assert!(timeline(&entries).approvals.is_empty());
+        let detail = &mut entries[1].record.detail;
+        let latency = serde_json::json!({
+            "asked_at": "1970-01-01T00:00:10Z", "decided_at": "1970-01-01T01:02:10Z",
+            "used_at": "1970-01-01T01:02:13Z", "of_a_later_version": true,
+        });
+        detail.insert("approval_latency".to_owned(), latency);
+        let told = timeline(&entries);
+        let [one] = &told.approvals[..] else {
+            panic!("{told:?}");
+        };
+        let spans = (one.time_to_decide_ms, one.time_to_use_ms);
+        assert_eq!((spans, one.first_seen_at), ((3_720_000, 3_000), None));
+        for text in [markdown(&told), lines(&told)] {
+            let line = "time to approve in production: 1 h 2 min, used 3.000 s later";
+            assert!(text.contains(line), "{text}");
+        }
+        // What was live before was approved another time.
+        let before = Timeline::of(&entries, "shop-1", Head::genesis()).unwrap();
+        assert!(before.approvals.is_empty());
+        let broken = serde_json::json!({ "asked_at": "yesterday" });
+        let detail = &mut entries[1].record.detail;
+        detail.insert("approval_latency".to_owned(), broken);
+        assert!(timeline(&entries).approvals.is_empty());
     }
 
     #[test]

@@ -19,13 +19,8 @@ pub fn markdown(timeline: &Timeline) -> String {
         &mut text,
         format_args!("- ledger verified up to {}", timeline.head),
     );
-    for recovery in &timeline.recoveries {
-        let place = name(recovery.environment.as_ref());
-        let took = duration(recovery.time_to_recover_ms);
-        line(
-            &mut text,
-            format_args!("- time to recover in {place}: {took}"),
-        );
+    for told in spans(timeline) {
+        line(&mut text, format_args!("- {told}"));
     }
     text.push_str(
         "\n## Gates\n\n| gate | environment | seen | verdict | evidence |\n|---|---|---|---|---|\n",
@@ -80,15 +75,26 @@ pub fn lines(timeline: &Timeline) -> String {
             ),
         );
     }
-    for recovery in &timeline.recoveries {
-        let place = name(recovery.environment.as_ref());
-        let took = duration(recovery.time_to_recover_ms);
-        line(
-            &mut text,
-            format_args!("time to recover in {place}: {took}"),
-        );
+    for told in spans(timeline) {
+        line(&mut text, format_args!("{told}"));
     }
     text
+}
+
+/// How long people took, and each way back.
+fn spans(timeline: &Timeline) -> Vec<String> {
+    let approvals = timeline.approvals.iter().map(|one| {
+        let place = name(one.environment.as_ref());
+        let took = duration(one.time_to_decide_ms);
+        let later = duration(one.time_to_use_ms);
+        format!("time to approve in {place}: {took}, used {later} later")
+    });
+    let recoveries = timeline.recoveries.iter().map(|one| {
+        let place = name(one.environment.as_ref());
+        let took = duration(one.time_to_recover_ms);
+        format!("time to recover in {place}: {took}")
+    });
+    approvals.chain(recoveries).collect()
 }
 
 fn row(event: &Event) -> [String; 9] {
