@@ -367,7 +367,7 @@ fn talk(state: &mut State) -> Vec<Step> {
     let (issue, pull) = (state.issue(7), state.pull(8, vec![commit]));
     state.comment_by_app(issue, 9, "built");
     let comment = state.comment(issue, 7, "text");
-    state.review(pull, 7, "APPROVED", "fine");
+    let review = state.review(pull, 7, "APPROVED", "fine");
     state.team("release", &[7]);
     let one = state.commit(None, &[("a", "1"), ("b", "2"), ("c", "4")]);
     let two = state.commit(Some(&one), &[("a", "2"), ("moved", "2"), ("d", "5")]);
@@ -409,6 +409,7 @@ fn talk(state: &mut State) -> Vec<Step> {
         get_of(format!("{R}/commits/{}", "a".repeat(40))),
         get_of(format!("{R}/pulls/{pull}/commits")),
         get_of(format!("{R}/pulls/{pull}/reviews")),
+        get_of(format!("{R}/pulls/{pull}/reviews/{review}")),
     ]
 }
 

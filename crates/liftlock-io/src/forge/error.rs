@@ -159,6 +159,45 @@ impl Error {
             | Self::TooMany(..) => false,
         }
     }
+
+    /// Whether the forge did not come to answer about what was asked: it is
+    /// away, wants no more calls, or nothing here leads to it. A token that it
+    /// refuses, and whatever it says about people, is an answer.
+    #[must_use]
+    pub const fn is_unreachable(&self) -> bool {
+        match self {
+            Self::NoToken(_)
+            | Self::JobToken
+            | Self::Elsewhere { .. }
+            | Self::Limited(_)
+            | Self::Failed { .. } => true,
+            Self::Http(error) => matches!(
+                error,
+                http::Error::Connect { .. }
+                    | http::Error::Broken { .. }
+                    | http::Error::Timeout { .. }
+                    | http::Error::Offline
+            ),
+            Self::NoTrigger
+            | Self::Repository(_)
+            | Self::Project(_)
+            | Self::Foreign
+            | Self::NoApprovals(_)
+            | Self::Address(_)
+            | Self::Clear(_)
+            | Self::Token { .. }
+            | Self::Forbidden { .. }
+            | Self::NotTheApp(_)
+            | Self::Unknown { .. }
+            | Self::Team(_)
+            | Self::Partly { .. }
+            | Self::Refused { .. }
+            | Self::TooMany(..)
+            | Self::Restless(_)
+            | Self::Moved(_)
+            | Self::Answer(_) => false,
+        }
+    }
 }
 
 impl Explain for Error {

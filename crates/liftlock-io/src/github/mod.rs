@@ -4,6 +4,7 @@
 //! when the connection or the service fails; writing only when it surely did
 //! not happen. Times to wait that GitHub names are obeyed up to the deadline.
 
+mod again;
 mod changes;
 mod deployment;
 mod issue;
@@ -268,12 +269,9 @@ impl GitHub {
         let mut known = Known::new(self, asked, keyring);
         let mut events = Vec::new();
         for comment in self.comments(issue, since)? {
-            let said = said(comment.body.as_deref().unwrap_or_default());
-            let Some(user) = comment.user.as_ref().filter(|_| said != Said::Nothing) else {
-                continue;
-            };
-            let permission = known.permission(user, &said)?;
-            events.extend(comment.event(permission, known.seen_at));
+            if said(comment.body.as_deref().unwrap_or_default()) != Said::Nothing {
+                events.extend(known.comment(&comment)?);
+            }
         }
         few(events)
     }
@@ -332,6 +330,16 @@ impl<'a> Known<'a> {
     fn matters(&self, user: &Account, said: &Said) -> bool {
         let ours = matches!(said, Said::Answer { request, .. } if *request == self.asked.digest);
         ours && self.keyring.account(Forge::Github, user.id).is_some()
+    }
+
+    /// A comment as an event; nothing once its author's account is gone.
+    fn comment(&mut self, comment: &Comment) -> Result<Option<Event>, Error> {
+        let Some(user) = &comment.user else {
+            return Ok(None);
+        };
+        let said = said(comment.body.as_deref().unwrap_or_default());
+        let permission = self.permission(user, &said)?;
+        Ok(comment.event(permission, self.seen_at))
     }
 
     /// What its author may do; nothing for an answer that does not matter.

@@ -80,17 +80,32 @@ impl GitHub {
         let looks = self.looks(&ours)?;
         let mut events = Vec::new();
         for one in meant {
-            let Some(user) = &one.user else { continue };
-            // Nobody is asked about what counts in no case.
-            let look = looks.get(&one.node_id);
-            let permission = match look {
-                // That much is told, and no more is asked for.
-                Some(look) if look.may_write && least <= LEAST => LEAST,
-                Some(_) | None => known.permission(user, &text(one))?,
-            };
-            let edited_at = look.and_then(|look| look.edited_at);
-            events.extend(one.event(edited_at, (permission, known.seen_at))?);
+            events.extend(known.review(one, &looks, least)?);
         }
         few(events)
+    }
+}
+
+impl Known<'_> {
+    /// A review as an event; nothing once its author's account is gone.
+    pub(super) fn review(
+        &mut self,
+        one: &Review,
+        looks: &BTreeMap<String, Look>,
+        least: Permission,
+    ) -> Result<Option<Event>, Error> {
+        let Some(user) = &one.user else {
+            return Ok(None);
+        };
+        // Nobody is asked about what counts in no case.
+        let look = looks.get(&one.node_id);
+        let text = said(one.body.as_deref().unwrap_or_default());
+        let permission = match look {
+            // That much is told, and no more is asked for.
+            Some(look) if look.may_write && least <= LEAST => LEAST,
+            Some(_) | None => self.permission(user, &text)?,
+        };
+        let edited_at = look.and_then(|look| look.edited_at);
+        Ok(one.event(edited_at, (permission, self.seen_at))?)
     }
 }

@@ -4,6 +4,7 @@
 //! when the connection or the service fails; writing only when it surely did
 //! not happen. Times to wait that GitLab names are obeyed up to the deadline.
 
+mod again;
 mod deployment;
 mod people;
 mod start;

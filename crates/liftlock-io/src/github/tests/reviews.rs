@@ -4,7 +4,7 @@ use super::*;
 
 impl World {
     /// A pull request of eve's, and its newest commit.
-    fn pull(&self) -> (u64, Spot) {
+    pub(super) fn pull(&self) -> (u64, Spot) {
         let commit = MadeCommit {
             sha: "a".repeat(40),
             author: Some(9),
@@ -15,12 +15,12 @@ impl World {
         (pull, Spot::Reviews { pull, commit })
     }
 
-    fn review(&self, pull: u64, user: u64, state: &str, body: &str) -> u64 {
+    pub(super) fn review(&self, pull: u64, user: u64, state: &str, body: &str) -> u64 {
         self.fake.with(|fake| fake.review(pull, user, state, body))
     }
 
     /// A run of alice's that bob may let on.
-    fn gates(&self) -> (u64, Spot) {
+    pub(super) fn gates(&self) -> (u64, Spot) {
         let run = self.fake.with(|state| {
             let run = state.run(9, 9);
             state.protect(run, "production-1", &[7, 8]);

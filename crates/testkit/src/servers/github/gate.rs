@@ -197,6 +197,7 @@ fn inside(state: &mut State, call: &Call, method: &str, path: &[&str]) -> Reply 
         ("GET", ["contents", path @ ..]) => trees::contents(state, call, path),
         ("GET", ["pulls", number, "commits"]) => pulls::commits(state, call, number),
         ("GET", ["pulls", number, "reviews"]) => pulls::reviews(state, call, number),
+        ("GET", ["pulls", number, "reviews", id]) => pulls::shown(state, number, id),
         ("GET", ["actions", "runs", id]) => runs::read(state, id),
         ("GET", ["actions", "runs", id, "approvals"]) => runs::approvals(state, id),
         ("GET", ["actions", "runs", id, "pending_deployments"]) => runs::pending(state, call, id),

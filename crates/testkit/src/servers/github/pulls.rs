@@ -171,6 +171,17 @@ pub(super) fn reviews(state: &State, call: &Call, number: &str) -> Reply {
     Reply::page(call, &state.base, items, |one| review(state, number, one))
 }
 
+pub(super) fn shown(state: &State, number: &str, id: &str) -> Reply {
+    let Some((number, pull)) = found(state, number) else {
+        return Reply::not_found();
+    };
+    let id: u64 = id.parse().unwrap_or_default();
+    let found = pull.reviews.iter().find(|one| one.id == id);
+    found.map_or_else(Reply::not_found, |one| {
+        Reply::json(200, review(state, number, one))
+    })
+}
+
 fn found<'a>(state: &'a State, number: &str) -> Option<(u64, &'a Pull)> {
     let number = number.parse().ok()?;
     let pull = state.issues.get(&number)?.pull.as_ref()?;
