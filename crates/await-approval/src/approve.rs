@@ -196,6 +196,7 @@ fn counts(
         release: &asked.release,
         live: judged.live,
         signers: &judged.signers,
+        shown: None,
         verifier: &Local,
     };
     if let Some(allowed) = &policy.break_glass {

@@ -107,6 +107,7 @@ fn prove(asked: &Identified, end: &Closed, settings: &Settings, now: Time) -> Re
         release: &asked.release,
         live: live::now(asked, settings)?,
         signers: &signers,
+        shown: None,
         verifier: &Local,
     };
     recheck::by_a_judge(&said, &frame, now)?;

@@ -284,6 +284,7 @@ fn two_people_approve_and_anyone_can_count_again() {
         release: &asked.release,
         live: None,
         signers: &[],
+        shown: None,
         verifier: &Local,
     };
     recheck::recheck(&proved, &frame, clock::now()).unwrap();

@@ -245,6 +245,7 @@ impl World {
             release: &self.named(release),
             live: live.map(|id| self.named(id).digest),
             signers: &[],
+            shown: None,
             verifier: &Local,
         };
         count_again(&self.approved().statement, &frame, clock::now()).map(drop)

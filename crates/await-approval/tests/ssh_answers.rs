@@ -243,6 +243,7 @@ impl World {
             release: &asked.release,
             live: None,
             signers: &[],
+            shown: None,
             verifier: &Local,
         };
         recheck::recheck(&proved, &frame, clock::now()).map(drop)

@@ -11,6 +11,7 @@ use liftlock::failure::Failure;
 use liftlock::release::{Identified, Reference};
 use liftlock_io::verify::Local;
 
+use crate::fresh::{Asking, Judged};
 use crate::gather::{Gathered, Moment};
 use crate::world::World;
 
@@ -20,7 +21,8 @@ impl World {
         &self,
         said: &Said,
         (gathered, live): (&Gathered, Option<&Reference>),
-        moment: Moment,
+        (moment, asking): (Moment, Option<&Asking>),
+        used: &dyn Fn(&Digest) -> bool,
     ) -> Result<Digest, String> {
         let release = attested(gathered)?;
         let frame = self.frame(release, (gathered, live));
@@ -45,10 +47,19 @@ impl World {
             live,
             evidence: &evidence,
         };
+        let count =
+            |frame: &Frame<'_>| count_with(&said.statement, frame, Some(&facts), moment.as_of);
         let approval = by_a_judge(said, &frame, moment.as_of)
-            .and_then(|()| count_with(&said.statement, &frame, Some(&facts), moment.as_of))
+            .and_then(|()| count(&frame))
             .map_err(refusal)?;
         self.standing(&approval.request)?;
+        // Of what does not count anyhow nobody is asked.
+        if let Some(asking) = asking.filter(|_| !used(&approval.request)) {
+            let judged = (Judged::Approval, &approval);
+            self.still(judged, &frame, (asking, moment), &|frame| {
+                count(frame).map(drop)
+            })?;
+        }
         Ok(approval.request)
     }
 
@@ -57,17 +68,26 @@ impl World {
         &self,
         said: &Said,
         (gathered, live): (&Gathered, Option<&Reference>),
-        moment: Moment,
+        (moment, asking): (Moment, Option<&Asking>),
+        used: &dyn Fn(&Digest) -> bool,
     ) -> Result<Broken, String> {
         let frame = self.frame(attested(gathered)?, (gathered, live));
         let allowed = self.environment.break_glass.as_ref();
+        let count =
+            |frame: &Frame<'_>| count_break_glass(&said.statement, frame, allowed, moment.as_of);
         let (broken, people) = by_a_judge(said, &frame, moment.as_of)
-            .and_then(|()| count_break_glass(&said.statement, &frame, allowed, moment.as_of))
+            .and_then(|()| count(&frame))
             .map_err(refusal)?;
         let request = broken.judged.request;
         let until = broken.judged.ruling.expires_at;
         let expires_at = until.ok_or("it does not say until when it holds")?;
         self.standing(&request)?;
+        if let Some(asking) = asking.filter(|_| !used(&request)) {
+            let judged = (Judged::BreakGlass, &broken.judged);
+            self.still(judged, &frame, (asking, moment), &|frame| {
+                count(frame).map(drop)
+            })?;
+        }
         Ok(Broken {
             request,
             // Whoever has the bundle knows its digest.
@@ -92,6 +112,7 @@ impl World {
             release,
             live: live.map(|live| live.digest),
             signers: &gathered.signers,
+            shown: None,
             verifier: &Local,
         }
     }
@@ -110,10 +131,24 @@ fn attested(gathered: &Gathered) -> Result<&Identified, String> {
     release.ok_or_else(|| "no builder attested the release it is about".to_owned())
 }
 
-fn refusal(refused: Refused) -> String {
+/// That an identity is a judge's was proved at the time of its signature.
+fn by_a_judge(said: &Said, frame: &Frame<'_>, moment: Moment) -> Result<(), Refused> {
+    match &said.who {
+        Who::Key(key) => {
+            let proved = Proved {
+                statement: said.statement.clone(),
+                key: key.clone(),
+            };
+            judged(&proved, frame, moment.as_of)
+        }
+        Who::Identity(_) => Ok(()),
+    }
+}
+
+pub(crate) fn refusal(refused: Refused) -> String {
     told(&Failure::from(refused))
 }
 
-fn told(failure: &Failure) -> String {
+pub(crate) fn told(failure: &Failure) -> String {
     failure.lines().join(": ")
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use liftlock::approval::fresh::AskedAgain;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
@@ -32,6 +33,8 @@ pub struct Engine<'a> {
     pub(crate) state: State<'a>,
     pub(crate) emitted: Emitted,
     pub(crate) recorded: bool,
+    /// What forges were asked and the state does not tell yet.
+    pub(crate) asked: Vec<AskedAgain>,
     labels: BTreeMap<Name, String>,
 }
 
@@ -70,6 +73,7 @@ impl<'a> Engine<'a> {
             emitted: Emitted::default(),
             labels: BTreeMap::new(),
             recorded: true,
+            asked: Vec::new(),
         })
     }
 
@@ -96,6 +100,7 @@ impl<'a> Engine<'a> {
         });
         self.emit();
         let told = self.told();
+        let asked = std::mem::take(&mut self.asked);
         self.state.acquire(opening.owner, now, &|document| {
             admit(document, plan, id)?;
             document.retire(told);
@@ -108,7 +113,10 @@ impl<'a> Engine<'a> {
             document.run = Some(Run {
                 id,
                 plan: plan.clone(),
-                journal: Journal::default(),
+                journal: Journal {
+                    fresh: asked.clone(),
+                    ..Journal::default()
+                },
                 verdict: None,
             });
             Ok(())
@@ -282,8 +290,10 @@ impl<'a> Engine<'a> {
 
     pub(crate) fn end(&mut self, step: &Step, note: &str) -> Result<(), Failure> {
         let now = self.pace.now();
+        let asked = std::mem::take(&mut self.asked);
         self.state.commit(now, Duration::ZERO, &|document| {
             let run = under_way(document)?;
+            run.journal.fresh.extend(asked.iter().cloned());
             run.journal.end(&step.id, note.to_owned(), now);
             let release = run.plan.release.clone();
             match &step.action {

@@ -69,7 +69,7 @@ impl World {
                 let target = self.environment.targets.get(*target);
                 target.map_or(Duration::ZERO, pointer::patience)
             }
-            Action::Check { .. } => slot::PROOF * 2,
+            Action::Check { .. } => slot::PROOF * 2 + self.asking(),
             Action::Bake { .. } | Action::Swap { .. } | Action::Watch { .. } => Duration::ZERO,
         }
     }

@@ -16,6 +16,7 @@ use liftlock::state::Document;
 use liftlock::time::Time;
 use liftlock_io::verify::Local;
 
+use crate::fresh::Asking;
 use crate::state::State;
 use crate::world::World;
 
@@ -97,7 +98,8 @@ impl World {
         })
     }
 
-    /// Judges whether a release may move to this environment.
+    /// Judges whether a release may move to this environment, by the evidence
+    /// alone: on the way down no forge is asked.
     ///
     /// # Errors
     ///
@@ -108,6 +110,34 @@ impl World {
         gathered: &Gathered,
         state: &Document,
         moment: Moment,
+    ) -> Result<Chain, Failure> {
+        self.judge((release, gathered), state, (moment, None))
+    }
+
+    /// The same, and where the policy wants that, forges are asked whether
+    /// answers still stand.
+    ///
+    /// # Errors
+    ///
+    /// As [`World::chain`], and when all that is open is what a forge does not
+    /// say.
+    pub fn chain_asked_again(
+        &self,
+        release: &Reference,
+        gathered: &Gathered,
+        state: &Document,
+        moment: Moment,
+    ) -> Result<Chain, Failure> {
+        let asking = Asking::default();
+        let chain = self.judge((release, gathered), state, (moment, Some(&asking)))?;
+        asking.over(chain)
+    }
+
+    fn judge(
+        &self,
+        (release, gathered): (&Reference, &Gathered),
+        state: &Document,
+        (moment, asking): (Moment, Option<&Asking>),
     ) -> Result<Chain, Failure> {
         let rejections = self.rejections(release)?;
         let rejected_in = |place: &Name| rejections.iter().find(|one| one.counts_in(place));
@@ -123,8 +153,9 @@ impl World {
             user.is_some() && user != moment.plan.as_ref()
         };
         let live = state.live.as_ref().map(|live| &live.release);
-        let approve = |said: &Said| self.approved(said, (gathered, live), moment);
-        let broken = |said: &Said| self.broken(said, (gathered, live), moment);
+        let asked = (moment, asking);
+        let approve = |said: &Said| self.approved(said, (gathered, live), asked, &used);
+        let broken = |said: &Said| self.broken(said, (gathered, live), asked, &used);
         let around = Circumstances {
             service: &self.rules.service,
             policy: self.rules.policy,
@@ -136,12 +167,8 @@ impl World {
             now: moment.as_of,
             accept: &self.rules.accept,
         };
-        Ok(chain::decide(
-            &self.environment,
-            release,
-            &gathered.items,
-            &around,
-        ))
+        let items = &gathered.items;
+        Ok(chain::decide(&self.environment, release, items, &around))
     }
 
     /// The state of another environment of this service.

@@ -12,6 +12,7 @@ pub mod drift;
 pub mod drive;
 pub mod effect;
 pub mod foreign;
+mod fresh;
 pub mod gather;
 pub mod look;
 pub mod open;

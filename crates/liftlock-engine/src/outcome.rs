@@ -1,5 +1,6 @@
 //! How a run of a plan ended, for results and reports.
 
+use liftlock::approval::fresh::AskedAgain;
 use liftlock::digest::Digest;
 use liftlock::plan::Plan;
 use liftlock::plan::journal::{Entry, Turned};
@@ -18,6 +19,9 @@ pub struct Outcome {
     pub plan: Plan,
     /// What was begun and done.
     pub journal: Vec<Entry>,
+    /// When forges were asked whether answers still stand, and what came of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fresh: Vec<AskedAgain>,
     /// Why the way back began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turned: Option<Turned>,
@@ -47,6 +51,7 @@ impl Outcome {
             plan_id: run.id,
             plan: run.plan.clone(),
             journal: run.journal.entries.clone(),
+            fresh: run.journal.fresh.clone(),
             restored: run.journal.turned.is_some() && run.verdict.is_some() && left.is_empty(),
             turned: run.journal.turned.clone(),
             left,

@@ -80,7 +80,14 @@ impl World {
             }
             PlanKind::Rollback => (Kind::RollbackStarted, Kind::RollbackFinished),
         };
-        let mut records = vec![self.about(run, started, run.plan.made_at, "started")];
+        let mut begun = self.about(run, started, run.plan.made_at, "started");
+        let fresh = run.journal.fresh.iter();
+        let fresh: Vec<_> = fresh.filter(|one| one.at <= run.plan.made_at).collect();
+        if !fresh.is_empty() {
+            let told = serde_json::json!(fresh);
+            begun.detail.insert("fresh".to_owned(), told);
+        }
+        let mut records = vec![begun];
         records.extend(self.broken_glass(run));
         for entry in &run.journal.entries {
             let Some(ended) = entry.ended_at else {

@@ -87,6 +87,7 @@ pub fn chain(chain: &Chain) -> String {
                 )
             }
         })
+        .chain(chain.fresh.iter().map(|asked| format!("fresh   {asked}")))
         .collect();
     lines.join("\n")
 }

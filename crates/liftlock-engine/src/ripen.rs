@@ -11,6 +11,7 @@ use liftlock::verdict::Verdict;
 
 use crate::drive::{Engine, under_way};
 use crate::look::{Beside, Question, Seen};
+use crate::turn::Held;
 
 impl Engine<'_> {
     /// Waits while the canary is judged.
@@ -127,8 +128,13 @@ impl Engine<'_> {
             return Err(Failure::new(Kind::Refuted, message));
         }
         match self.attempt(patience, &Self::unmet)? {
-            None => self.end(step, "everything still holds"),
-            Some(unmet) => Err(Failure::new(Kind::Refuted, unmet)),
+            Held::Still(asked) => {
+                let told = asked.iter().map(|one| format!("; approval: {one}"));
+                let note = format!("everything still holds{}", told.collect::<String>());
+                self.asked(asked);
+                self.end(step, &note)
+            }
+            Held::Not(unmet) => Err(Failure::new(Kind::Refuted, unmet)),
         }
     }
 }

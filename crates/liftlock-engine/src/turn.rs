@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use liftlock::approval::fresh::AskedAgain;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::back::{back, irreversible};
@@ -13,6 +14,14 @@ use liftlock::verdict::Verdict;
 use crate::drive::{Engine, ends_run, under_way};
 use crate::gather::Moment;
 use crate::outcome::Outcome;
+
+/// Whether the chain holds.
+pub(crate) enum Held {
+    /// It does; what forges were asked about it.
+    Still(Vec<AskedAgain>),
+    /// It does not, and why.
+    Not(String),
+}
 
 impl Engine<'_> {
     /// What speaks against going on upwards with a plan that was begun before.
@@ -33,8 +42,12 @@ impl Engine<'_> {
                 hold.by, hold.reason
             )));
         }
-        match self.attempt(Duration::ZERO, &Self::unmet) {
-            Ok(unmet) => Ok(unmet),
+        match self.attempt(self.world.asking(), &Self::unmet) {
+            Ok(Held::Not(unmet)) => Ok(Some(unmet)),
+            Ok(Held::Still(asked)) => {
+                self.asked(asked);
+                Ok(None)
+            }
             Err(failure) if ends_run(&failure) => Err(failure),
             Err(failure) => Ok(Some(failure.lines().join(": "))),
         }
@@ -68,8 +81,8 @@ impl Engine<'_> {
         }
     }
 
-    /// What of the chain does not hold any more, by the evidence there is now.
-    pub(crate) fn unmet(&self) -> Result<Option<String>, Failure> {
+    /// Whether the chain still holds, by the evidence there is now.
+    pub(crate) fn unmet(&self) -> Result<Held, Failure> {
         let run = self.run()?;
         let now = self.pace.now();
         let gathered = self.world.gather(&run.plan.release, now)?;
@@ -81,22 +94,32 @@ impl Engine<'_> {
         let state = &self.state.document;
         let chain = self
             .world
-            .chain(&run.plan.release, &gathered, state, moment)?;
+            .chain_asked_again(&run.plan.release, &gathered, state, moment)?;
         if chain.verdict != Verdict::Pass {
             let unmet = chain.unmet();
-            return Ok(Some(format!("the chain does not hold any more: {unmet}")));
+            return Ok(Held::Not(format!(
+                "the chain does not hold any more: {unmet}"
+            )));
         }
         Ok(match (&chain.break_glass, &run.plan.break_glass) {
-            (None, _) => None,
+            (None, _) => Held::Still(chain.fresh),
             (Some(now), Some(then))
                 if now.request == then.request && now.past.is_subset(&then.past) =>
             {
-                None
+                Held::Still(chain.fresh)
             }
-            (Some(now), _) => Some(format!(
+            (Some(now), _) => Held::Not(format!(
                 "the plan does not say that it goes past this: {now}"
             )),
         })
+    }
+
+    /// Keeps what forges were asked, to be written with the next step.
+    pub fn asked(&mut self, asked: Vec<AskedAgain>) {
+        for one in asked.iter().filter(|one| one.unreached.is_some()) {
+            self.pace.tell(&format!("approval: {one}"));
+        }
+        self.asked.extend(asked);
     }
 
     /// Begins the way back, fixed as data before its first effect.

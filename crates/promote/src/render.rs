@@ -147,7 +147,7 @@ pub(crate) fn outcome(
         Some(_) => plan.previous.as_ref().map(|before| before.digest),
     };
     let live = live.map_or(String::new(), |digest| digest.to_string());
-    Report::new(subcommand, outcome.verdict, headline)
+    let report = Report::new(subcommand, outcome.verdict, headline)
         .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
         .with_detail(&serde_json::json!({ "outcome": outcome, "attestation": signed }))
         .with_output("plan-id", outcome.plan_id.to_string())
@@ -155,7 +155,13 @@ pub(crate) fn outcome(
         .with_output("restored", outcome.restored.to_string())
         .with_output("live", live)
         .with_human(render::outcome(outcome))
-        .with_summary(render::outcome_summary(outcome))
+        .with_summary(render::outcome_summary(outcome));
+    // Nobody may overlook that it went on without asking.
+    let unreached = outcome.fresh.iter().find(|one| one.unreached.is_some());
+    match unreached {
+        Some(asked) => report.with_caution(&format!("APPROVAL NOT ASKED AGAIN: {asked}")),
+        None => report,
+    }
 }
 
 /// What is live and what is under way.

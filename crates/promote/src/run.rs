@@ -59,7 +59,7 @@ fn prepare(
         as_of: now,
         plan: None,
     };
-    let chain = world.chain(release, &gathered, state, moment)?;
+    let chain = world.chain_asked_again(release, &gathered, state, moment)?;
     // In this order: a pointer that moves in between is drift now or a
     // refusal later, never the place that a plan starts from.
     let pointers = world.pointers()?;
@@ -198,6 +198,7 @@ fn take(
             ),
         );
     }
+    engine.asked(prepared.chain.fresh.clone());
     let plan = prepared.plan?;
     if session.dry_run {
         return Ok(render::plan("run", &plan, seen).with_policy(world.rules.origin, false));

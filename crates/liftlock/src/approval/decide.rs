@@ -550,6 +550,7 @@ mod tests {
             ticket: None,
             at: None,
             permission: None,
+            fresh: None,
             automatic: None,
             expires: None,
         };

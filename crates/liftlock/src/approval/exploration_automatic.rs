@@ -297,6 +297,7 @@ fn a_judge_that_claims_a_rule_is_believed_only_where_its_facts_are_found() {
                 release: &asked.release,
                 live: None,
                 signers: &[],
+                shown: None,
                 verifier: &CHECK,
             };
             let counted = with_facts(seen, &asked, |facts| {
@@ -307,10 +308,8 @@ fn a_judge_that_claims_a_rule_is_believed_only_where_its_facts_are_found() {
             passes += u32::from(earned);
             let blind = count_again(&statement, &frame, at("12:00"));
             assert!(blind.is_err(), "believed without a look: {seen:?}");
-            let without = Approval {
-                automatic: None,
-                ..approval.clone()
-            };
+            let mut without = approval.clone();
+            without.automatic = None;
             let frame = Frame {
                 rule: Some(&without),
                 ..frame

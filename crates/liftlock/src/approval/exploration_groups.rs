@@ -221,6 +221,7 @@ fn a_judge_that_claims_a_pass_by_a_team_is_counted_again_by_what_it_saw() {
             release: &asked.release,
             live: None,
             signers: std::slice::from_ref(&world.signer),
+            shown: None,
             verifier: &CHECK,
         };
         let evidence = Evidence {

@@ -212,6 +212,7 @@ fn world(case: Case) -> World {
         known_actors: None,
         at: None,
         permission: None,
+        fresh: None,
         min_look: Some(Span::seconds(60 * case.look)),
         ticket: None,
         automatic: None,
@@ -351,6 +352,7 @@ fn a_judge_that_claims_a_pass_is_believed_only_where_it_was_earned() {
             release: &world.asked.release,
             live: None,
             signers: &[key(4)],
+            shown: None,
             verifier: &CHECK,
         };
         for choice in choices(3) {

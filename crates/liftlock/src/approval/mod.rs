@@ -8,6 +8,7 @@ pub mod count;
 pub mod decide;
 pub mod forge;
 pub mod form;
+pub mod fresh;
 pub mod groups;
 pub mod notice;
 pub mod owners;
@@ -19,6 +20,7 @@ pub mod request;
 pub mod seats;
 pub mod sight;
 pub mod signer;
+pub mod standing;
 pub mod ticket;
 pub mod tighter;
 

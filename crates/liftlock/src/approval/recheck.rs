@@ -5,9 +5,11 @@ use super::automatic::{Facts, allow, look_up};
 use super::break_glass::BreakGlass;
 use super::decide::{Evidence, Judgement, decide};
 use super::forge;
+use super::fresh::Shown;
 use super::policy::Policy;
 use super::predicate::{Approval, SCHEMA_VERSION};
 pub use super::refused::Refused;
+use super::standing::lost;
 use super::{MOST_ANSWERS, SKEW, request};
 use crate::attestation::Proved;
 use crate::chain::{Said, Who};
@@ -44,6 +46,8 @@ pub struct Frame<'a> {
     pub live: Option<Digest>,
     /// The keys that signed it.
     pub signers: &'a [PublicKey],
+    /// What forges show now, where they were asked again.
+    pub shown: Option<&'a Shown>,
     /// The mathematics.
     pub verifier: &'a dyn Verifier,
 }
@@ -127,8 +131,8 @@ pub fn count_with(
     }
     let asked = asked(&approval, statement, frame, now)?;
     let rule = frame.rule.ok_or(Refused::NoRule)?;
-    let policy = Policy::new(frame.policy, rule, frame.keyring.clone());
-    let (policy, again) = decided(&approval, &asked, policy, frame);
+    let base = Policy::new(frame.policy, rule, frame.keyring.clone());
+    let (policy, again) = decided(&approval, &asked, base.clone(), frame);
     let again = match (&approval.judgement.automatic, facts) {
         (Some(claimed), Some(facts)) => {
             let rules = rule.automatic.iter().flatten();
@@ -138,7 +142,7 @@ pub fn count_with(
         }
         (_, _) => again,
     };
-    passed(again)?;
+    passed(again, || lost(&approval, &asked, base, frame))?;
     Ok(approval)
 }
 
@@ -157,20 +161,37 @@ pub fn count_break_glass(
     if serde_json::to_value(&broken).ok().as_ref() != Some(statement.predicate()) {
         return Err(Refused::Unknown);
     }
-    let policy = allowed.and_then(|allowed| {
-        Policy::breaking(frame.policy, allowed, frame.rule, frame.keyring.clone())
-    });
-    let policy = policy.ok_or(Refused::NoBreakGlass)?;
+    let base = breaking(frame, allowed)?;
     let asked = asked(&broken.judged, statement, frame, now)?;
     let wanted = asked.request.break_glass.as_ref();
     if wanted.is_none_or(|wanted| wanted.reason != broken.reason || wanted.past != broken.past) {
         return Err(Refused::Request);
     }
-    let (_, again) = decided(&broken.judged, &asked, policy, frame);
+    let (_, again) = decided(&broken.judged, &asked, base.clone(), frame);
     let yes = again.counted.iter().map(|one| one.person.clone());
     let people = yes.collect();
-    passed(again)?;
+    passed(again, || lost(&broken.judged, &asked, base, frame))?;
     Ok((broken, people))
+}
+
+/// The rules for what was asked, before anybody is excluded.
+pub(super) fn base(
+    asked: &request::Identified,
+    frame: &Frame<'_>,
+    allowed: Option<&Allowed>,
+) -> Result<Policy, Refused> {
+    if asked.request.break_glass.is_some() {
+        return breaking(frame, allowed);
+    }
+    let rule = frame.rule.ok_or(Refused::NoRule)?;
+    Ok(Policy::new(frame.policy, rule, frame.keyring.clone()))
+}
+
+fn breaking(frame: &Frame<'_>, allowed: Option<&Allowed>) -> Result<Policy, Refused> {
+    let policy = allowed.and_then(|allowed| {
+        Policy::breaking(frame.policy, allowed, frame.rule, frame.keyring.clone())
+    });
+    policy.ok_or(Refused::NoBreakGlass)
 }
 
 /// The request inside, where all of what can be said without the answers fits.
@@ -204,14 +225,19 @@ fn asked(
 }
 
 /// The answers inside, counted again as at the moment of judging.
-fn decided(
+pub(super) fn decided(
     approval: &Approval,
     asked: &request::Identified,
     policy: Policy,
     frame: &Frame<'_>,
 ) -> (Policy, Judgement) {
+    let groups = approval.groups.clone();
+    let groups = match frame.shown {
+        Some(shown) => shown.groups(groups),
+        None => groups,
+    };
     let policy = policy
-        .knowing(approval.groups.clone())
+        .knowing(groups)
         .excluding(&frame.release.release, frame.signers)
         .separating(&asked.request.actors)
         .asked_at(asked.request.place.as_ref());
@@ -220,7 +246,10 @@ fn decided(
         .map(|signed| hear(signed, frame.keyring, frame.verifier))
         .collect();
     let events = approval.events.iter();
-    answers.extend(events.map(|event| forge::hear(event, asked, &policy)));
+    answers.extend(events.map(|event| match frame.shown {
+        Some(shown) => shown.hear(event, asked, &policy),
+        None => forge::hear(event, asked, &policy),
+    }));
     let evidence = Evidence {
         asked,
         answers: &answers,
@@ -231,15 +260,17 @@ fn decided(
     (policy, again)
 }
 
-fn passed(again: Judgement) -> Result<(), Refused> {
-    if again.verdict == Verdict::Pass {
-        Ok(())
-    } else {
-        Err(Refused::Count {
-            verdict: again.verdict,
-            why: again.why,
-        })
+fn passed(again: Judgement, lost: impl FnOnce() -> Vec<String>) -> Result<(), Refused> {
+    let (verdict, why) = (again.verdict, again.why);
+    if verdict == Verdict::Pass {
+        return Ok(());
     }
+    let lost = lost();
+    if lost.is_empty() {
+        return Err(Refused::Count { verdict, why });
+    }
+    let lost = lost.join("; ");
+    Err(Refused::Fallen { verdict, why, lost })
 }
 
 fn rules(
@@ -378,6 +409,7 @@ mod tests {
             release: &release,
             live: None,
             signers: &[key(4)],
+            shown: None,
             verifier: &CHECK,
         };
         recheck(&proved(approval, 9), &frame, at(clock))
@@ -442,6 +474,7 @@ mod tests {
             release: &release,
             live: None,
             signers: &[],
+            shown: None,
             verifier: &CHECK,
         };
         let refused = recheck(&honest, &frame, at("12:00"));
@@ -476,6 +509,7 @@ mod tests {
             release: &release,
             live: None,
             signers: &[],
+            shown: None,
             verifier: &CHECK,
         };
         let refused = |message: &str, frame: &Frame<'_>, fill, now| {

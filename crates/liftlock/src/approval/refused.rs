@@ -71,6 +71,16 @@ pub enum Refused {
         /// Why.
         why: String,
     },
+    /// It came out when it was judged, and does not by what forges show now.
+    #[error("the answers inside do not make a pass any more: {why}; {lost}")]
+    Fallen {
+        /// How they come out.
+        verdict: Verdict,
+        /// Why.
+        why: String,
+        /// Whose answers do not count any more, and why.
+        lost: String,
+    },
 }
 
 impl Explain for Refused {
@@ -91,7 +101,8 @@ impl Explain for Refused {
             | Self::Commit
             | Self::TooMany(_)
             | Self::NoBreakGlass
-            | Self::Count { .. } => Kind::Refuted,
+            | Self::Count { .. }
+            | Self::Fallen { .. } => Kind::Refuted,
         }
     }
 
@@ -103,6 +114,7 @@ impl Explain for Refused {
             ),
             Self::Expired(_)
             | Self::Count { .. }
+            | Self::Fallen { .. }
             | Self::Mismatch { .. }
             | Self::Live
             | Self::Commit => Some("ask again with `await-approval request`".to_owned()),

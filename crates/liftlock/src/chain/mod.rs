@@ -12,6 +12,7 @@ pub use attested::attested;
 pub use examine::{Examiner, Item, Said, Who};
 
 use crate::approval::break_glass::Broken;
+use crate::approval::fresh::AskedAgain;
 use crate::config::break_glass::Gate;
 use crate::config::effective::Environment;
 use crate::config::foreign::Accepted;
@@ -86,6 +87,9 @@ pub struct Chain {
     pub break_glass: Option<Broken>,
     /// The bundles that meet the conditions.
     pub evidence: Vec<Digest>,
+    /// What forges were asked about what it rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fresh: Vec<AskedAgain>,
 }
 
 impl Chain {
@@ -115,6 +119,7 @@ pub fn decide(
         approval: None,
         break_glass: None,
         evidence: Vec::new(),
+        fresh: Vec::new(),
     };
     let mut gates = Vec::new();
     chain.conditions.extend(around.rejected.map(past::never));

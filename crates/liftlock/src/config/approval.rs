@@ -14,6 +14,7 @@ use super::place::Repository;
 use super::trust::Keyring;
 use crate::approval::DEFAULT_EXPIRY;
 use crate::approval::forge::{LEAST, Permission};
+use crate::approval::fresh::Freshness;
 use crate::approval::groups;
 use crate::approval::seats::{self, Rule as Filled};
 use crate::approval::ticket::Ticket;
@@ -47,6 +48,8 @@ pub struct Approval {
     /// What an account has to be allowed there for its answers to count;
     /// default `write`.
     pub permission: Option<Permission>,
+    /// Whether forges are asked again when an approval is used; default no.
+    pub fresh: Option<Freshness>,
     /// Which releases need nobody's yes; default none.
     pub automatic: Option<Vec<Automatic>>,
     /// How long a request stays open, and its approval usable; default 24h.
@@ -103,6 +106,11 @@ pub struct Written {
     /// `write`, `maintain` or `admin`; default `write`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permission: Option<Permission>,
+    /// Whether `promote` asks the forge again, whenever it uses an approval, if
+    /// each answer still stands and its author still may: `if-reachable` or
+    /// `required`; by default it counts what the approval holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh: Option<Freshness>,
     /// Which releases need nobody's yes: those that meet every condition of one
     /// of these rules; at most 32, default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,6 +188,7 @@ impl TryFrom<Written> for Approval {
             ticket: written.ticket,
             at: written.at,
             permission: written.permission,
+            fresh: written.fresh,
             automatic: written.automatic,
             expires: written.expires,
         })
@@ -199,6 +208,7 @@ impl From<Approval> for Written {
             ticket: approval.ticket,
             at: approval.at,
             permission: approval.permission,
+            fresh: approval.fresh,
             automatic: approval.automatic,
             expires: approval.expires,
         }
@@ -268,6 +278,7 @@ impl Approval {
             ticket: None,
             at: None,
             permission: None,
+            fresh: None,
             automatic: None,
             expires: None,
         })
@@ -477,12 +488,13 @@ mod tests {
             service.environments["p"].approval.clone().unwrap()
         };
         let placed = approval(
-            "{ quorum: 1, people: [a], permission: maintain, \
+            "{ quorum: 1, people: [a], permission: maintain, fresh: required, \
              at: ['github:acme/shop', 'github:acme/ops'] }",
         );
         for (text, field) in [
             ("at: ['github:mallory/shop']", "approval.at"),
             ("permission: write", "approval.permission"),
+            ("fresh: if-reachable", "approval.fresh"),
         ] {
             let text = format!("{{ quorum: 1, people: [a], {text} }}");
             let loosened = tighten(&placed, approval(&text)).unwrap_err();
@@ -490,6 +502,13 @@ mod tests {
         }
         let kept = tighten(&placed, approval("{ quorum: 1, people: [a] }")).unwrap();
         assert_eq!((&kept.at, kept.least()), (&placed.at, Permission::Maintain));
+        assert_eq!(kept.fresh, Some(Freshness::Required));
+        // Where the policy is silent, the file may want to have it asked.
+        let silent = approval("{ quorum: 1, people: [a] }");
+        let asks = approval("{ quorum: 1, people: [a], fresh: if-reachable }");
+        let kept = tighten(&silent, asks).unwrap();
+        assert_eq!(kept.fresh, Some(Freshness::IfReachable));
+        assert!(read("{ quorum: 1, people: [a], fresh: never }").is_err());
         let text = "{ quorum: 1, people: [a], permission: admin, at: ['github:Acme/Ops'] }";
         let kept = tighten(&placed, approval(text)).unwrap();
         assert_eq!(kept.at.unwrap().len(), 1);

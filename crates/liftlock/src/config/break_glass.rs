@@ -157,6 +157,7 @@ impl BreakGlass {
             automatic: None,
             at: approval.and_then(|approval| approval.at.clone()),
             permission: approval.and_then(|approval| approval.permission),
+            fresh: approval.and_then(|approval| approval.fresh),
             expires: Some(self.longest()),
         })
     }

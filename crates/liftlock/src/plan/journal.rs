@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Step;
+use crate::approval::fresh::AskedAgain;
 use crate::canary::metric::Metric;
 use crate::time::Time;
 use crate::verdict::Verdict;
@@ -17,6 +18,9 @@ pub struct Journal {
     /// look would spend the risk anew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
+    /// When forges were asked whether answers still stand, and what came of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fresh: Vec<AskedAgain>,
     /// Why and when the way back began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turned: Option<Turned>,

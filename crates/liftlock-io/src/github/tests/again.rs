@@ -15,7 +15,8 @@ impl World {
     fn again(&self, asked: &Identified, events: &[Event]) -> Result<(Vec<u64>, usize), Error> {
         let mut found = Again::default();
         let about = (asked, events);
-        self.github().again(about, (&keyring(), LEAST), &mut found)?;
+        self.github()
+            .again(about, (&keyring(), LEAST), &mut found)?;
         assert_eq!(found.0.len(), events.len());
         let policy = policy();
         let counts = |event: &&Event| {

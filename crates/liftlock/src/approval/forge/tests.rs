@@ -280,6 +280,7 @@ fn an_approval_is_counted_again_from_what_the_forge_showed() {
             release: &asked.release,
             live: None,
             signers: &[key(4)],
+            shown: None,
             verifier: &CHECK,
         };
         recheck::count_again(&statement, &frame, at("12:30")).map_err(|error| error.to_string())

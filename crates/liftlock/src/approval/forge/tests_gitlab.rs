@@ -215,6 +215,7 @@ fn an_approval_is_counted_again_by_the_accounts_of_that_installation() {
             policy: policy().digest,
             release: &asked.release,
             signers: &[key(4)],
+            shown: None,
             verifier: &CHECK,
             live: None,
         };

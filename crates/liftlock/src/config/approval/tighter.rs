@@ -37,6 +37,7 @@ pub(in crate::config) fn tighten(policy: &Approval, local: Approval) -> Result<A
             Some(policy.least()),
             local.permission,
         )?,
+        fresh: at_least("approval.fresh", policy.fresh, local.fresh)?,
         expires: at_most("approval.expires", Some(longest), local.expires)?,
     })
 }
