@@ -22,6 +22,7 @@ use liftlock::predicate::ANSWER;
 use liftlock::record::{self, Actor, Id, Record};
 use liftlock::release;
 use liftlock::time::Time;
+use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::verify::Local;
 use liftlock_io::{clock, evidence, file};
@@ -57,6 +58,14 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
+    /// Somebody denied the request or took it back while it was judged.
+    pub(crate) fn overtaken(&mut self, end: Closed) {
+        self.judgement.verdict = Verdict::Fail;
+        self.judgement.why = end.told();
+        self.judgement.automatic = None;
+        self.end = Some(end);
+    }
+
     /// How long people took so far.
     pub(crate) fn latency(&self) -> Latency {
         Latency {

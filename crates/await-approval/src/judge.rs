@@ -26,18 +26,24 @@ pub(crate) fn judge(
 ) -> Result<Report, Failure> {
     notify::named(args.notify.as_deref())?;
     let signer = args.signing.open()?;
-    let judged = gather::judged(&args.about, settings, Effect::of(session))?;
+    let mut judged = gather::judged(&args.about, settings, Effect::of(session))?;
     if let Some(key) = signer.key() {
         let who = Who::Key(key.public_key().clone());
         approve::may_judge(&who, &judged, settings)?;
     }
-    let approval = match judged.judgement.verdict == Verdict::Pass {
+    let mut approval = match judged.judgement.verdict == Verdict::Pass {
         true => approve::approval(&judged, &signer, (settings, session))?,
         false => None,
     };
     let mut recorded = Recorded::No;
     if !session.dry_run {
-        keep(&judged, approval.as_ref(), args, settings)?;
+        if let Some(end) = keep(&judged, approval.as_ref(), settings)? {
+            judged.overtaken(end);
+            approval = None;
+        }
+        if let (Some(bundle), Some(path)) = (&approval, &args.output) {
+            file::write(path, bundle.bytes())?;
+        }
         let actor = actor(
             &judged,
             (signer.key(), approval.as_ref()),
@@ -82,24 +88,21 @@ fn tell(judged: &Judged, args: &args::Judge, settings: &Settings) {
     }
 }
 
-/// Puts the approval where `promote` looks for it, and closes the request.
+/// Puts the approval where `promote` looks for it, and closes the request: how
+/// it ended meanwhile, where somebody denied it or took it back.
 fn keep(
     judged: &Judged,
     approval: Option<&Bundle>,
-    args: &args::Judge,
     settings: &Settings,
-) -> Result<(), Failure> {
+) -> Result<Option<Closed>, Failure> {
     let asked = &judged.asked;
-    if let Some(bundle) = approval {
-        if let Some(store) = settings.evidence()? {
-            let artifacts = asked.request.release.artifacts.values();
-            let mut subjects: Vec<Digest> = vec![asked.request.release.digest];
-            subjects.extend(artifacts);
-            store.put(&subjects, approve::signed_as(asked), bundle.bytes())?;
-        }
-        if let Some(path) = &args.output {
-            file::write(path, bundle.bytes())?;
-        }
+    if let Some(bundle) = approval
+        && let Some(store) = settings.evidence()?
+    {
+        let artifacts = asked.request.release.artifacts.values();
+        let mut subjects: Vec<Digest> = vec![asked.request.release.digest];
+        subjects.extend(artifacts);
+        store.put(&subjects, approve::signed_as(asked), bundle.bytes())?;
     }
     let denied = judged.judgement.is_denied();
     let verdict = match judged.judgement.verdict {
@@ -111,7 +114,7 @@ fn keep(
         | Verdict::Pending
         | Verdict::Blocked
         | Verdict::Expired
-        | Verdict::Stuck => return Ok(()),
+        | Verdict::Stuck => return Ok(None),
     };
     let end = Closed {
         verdict,
@@ -121,7 +124,7 @@ fn keep(
     };
     match settings.state()? {
         Some(state) => kept::close(asked, &end, state.as_ref()),
-        None => Ok(()),
+        None => Ok(None),
     }
 }
 

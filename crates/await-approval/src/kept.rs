@@ -138,23 +138,27 @@ fn is_over(asked: &Identified, state: &dyn Store) -> Result<bool, Failure> {
     let Some(end) = end(asked, state)? else {
         return Ok(false);
     };
+    let document = document(asked, state)?;
+    let live = document.live.as_ref().map(|live| live.release.digest);
+    let spent = document.spent(&names(asked, &end)).is_some();
+    Ok(end.denies() || (spent && live != Some(asked.request.release.digest)))
+}
+
+/// By what an approval is known that a plan used up.
+pub(crate) fn names(asked: &Identified, end: &Closed) -> Vec<Digest> {
+    std::iter::once(asked.digest).chain(end.approval).collect()
+}
+
+/// What the state store says of the environment that a request is about.
+pub(crate) fn document(asked: &Identified, state: &dyn Store) -> Result<Document, Failure> {
     let key = Document::key(&asked.request.service, &asked.request.environment);
     let Some(stored) = state.get(&key)? else {
-        return Ok(end.denies());
+        return Ok(Document::default());
     };
-    let document = Document::parse(&stored.bytes).map_err(|error| {
+    Document::parse(&stored.bytes).map_err(|error| {
         let message = format!("cannot understand `{key}` in the state store");
         Failure::because(Kind::Invalid, message, error)
-    })?;
-    let names = [Some(asked.digest), end.approval];
-    let mut users = names
-        .iter()
-        .flatten()
-        .filter_map(|name| document.used.get(name));
-    let under_way = document.under_way().map(|run| run.id);
-    let live = document.live.as_ref().map(|live| live.release.digest);
-    let spent = users.any(|plan| Some(*plan) != under_way);
-    Ok(end.denies() || (spent && live != Some(asked.request.release.digest)))
+    })
 }
 
 /// How a request ended, if it did.
@@ -173,29 +177,65 @@ fn closed(bytes: &[u8], key: &str) -> Result<Closed, Failure> {
 }
 
 /// Writes down how a request ended. A denial replaces a pass, never the other
-/// way round.
-pub(crate) fn close(asked: &Identified, end: &Closed, state: &dyn Store) -> Result<(), Failure> {
+/// way round: then the denial that was there already is how it ended.
+pub(crate) fn close(
+    asked: &Identified,
+    end: &Closed,
+    state: &dyn Store,
+) -> Result<Option<Closed>, Failure> {
     let request = &asked.request;
     let key = closed_key(&request.service, &request.environment, &asked.digest);
+    settle(&key, end, state)
+}
+
+fn settle(key: &str, end: &Closed, state: &dyn Store) -> Result<Option<Closed>, Failure> {
     let bytes = json::line(end).map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
     for _ in 0..ROUNDS {
-        if let Put::Written(_) = state.put_if_absent(&key, &bytes)? {
-            return Ok(());
+        if let Put::Written(_) = state.put_if_absent(key, &bytes)? {
+            return Ok(None);
         }
-        let Some(stored) = state.get(&key)? else {
+        let Some(stored) = state.get(key)? else {
             continue;
         };
-        if closed(&stored.bytes, &key)?.denies() || !end.denies() {
-            return Ok(());
+        let known = closed(&stored.bytes, key)?;
+        if known.denies() || !end.denies() {
+            return Ok((known.denies() && !end.denies()).then_some(known));
         }
-        if let Swap::Written(_) = state.swap(&key, &bytes, &stored.version)? {
-            return Ok(());
+        if let Swap::Written(_) = state.swap(key, &bytes, &stored.version)? {
+            return Ok(None);
         }
     }
-    Err(busy(&key))
+    Err(busy(key))
 }
 
 pub(crate) fn busy(key: &str) -> Failure {
     let message = format!("`{key}` is busy: other writers came first {ROUNDS} times");
     Failure::new(Kind::Upstream, message).with_hint("run the same command again")
+}
+
+#[cfg(test)]
+mod tests {
+    use liftlock::verdict::Verdict;
+    use liftlock_io::store;
+
+    use super::*;
+
+    #[test]
+    fn a_pass_that_comes_after_a_denial_is_told_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = format!("file:{}", folder.path().display());
+        let state = store::open(&place).unwrap();
+        let closed = |verdict| Closed {
+            verdict,
+            at: Time::EPOCH,
+            approval: None,
+            withdrawn: None,
+        };
+        let settle = |verdict| settle("a.json", &closed(verdict), state.as_ref()).unwrap();
+        assert_eq!(settle(Verdict::Pass), None);
+        assert_eq!(settle(Verdict::Pass), None);
+        assert_eq!(settle(Verdict::Fail), None);
+        assert_eq!(settle(Verdict::Fail), None);
+        assert_eq!(settle(Verdict::Pass), Some(closed(Verdict::Fail)));
+    }
 }

@@ -182,6 +182,15 @@ impl Document {
         self.run.as_ref().filter(|run| run.verdict.is_none())
     }
 
+    /// The plan that used up an approval by one of its names and is over, if one
+    /// did.
+    #[must_use]
+    pub fn spent(&self, names: &[Digest]) -> Option<&Digest> {
+        let under_way = self.under_way().map(|run| run.id);
+        let mut users = names.iter().filter_map(|name| self.used.get(name));
+        users.find(|plan| Some(**plan) != under_way)
+    }
+
     /// Whoever holds the lease at `now` and is not known to be dead.
     #[must_use]
     pub fn holder(&self, now: Time, dead: &dyn Fn(&Owner) -> bool) -> Option<&Lease> {
