@@ -2,29 +2,65 @@
 
 use std::collections::BTreeMap;
 
-use liftlock::approval::automatic::{Facts, Tried, look_up};
+use liftlock::approval::automatic::{Facts, Tried, look_up, unattested};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::predicate::Approval;
 use liftlock::approval::recheck::{Frame, count_again, count_with};
 use liftlock::approval::request::Identified;
 use liftlock::bundle::Bundle;
 use liftlock::chain::{self, Circumstances, Examiner, Item};
+use liftlock::config::effective::Rules;
 use liftlock::config::requirement::Requirement;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
-use liftlock::release::Reference;
-use liftlock::state::Document;
+use liftlock::release::{self, Reference};
 use liftlock::statement::Statement;
 use liftlock::time::Time;
 use liftlock_io::verify::Local;
 
+use crate::kept;
 use crate::settings::Settings;
 
 /// What is known about a release beside people's answers.
 #[derive(Debug)]
 pub(crate) struct Known {
     items: Vec<Item>,
+    /// The release, where a builder attested it.
+    release: Option<release::Identified>,
     live: Option<Reference>,
+}
+
+/// The release as a builder attested it, or what stands in for a `release.json`
+/// that nobody wrote; nothing where whoever asks is the only one who says so.
+pub(crate) fn attested(
+    asked: &Identified,
+    found: &[(Digest, Bundle)],
+    (settings, now): (&Settings, Time),
+) -> Option<release::Identified> {
+    let rules = settings.rules.as_ref()?;
+    among(asked, &examined(found, rules, now))
+}
+
+fn among(asked: &Identified, items: &[Item]) -> Option<release::Identified> {
+    let reference = &asked.request.release;
+    if reference.is_foreign() {
+        return Some(asked.release.clone());
+    }
+    chain::attested(items, reference)
+}
+
+/// Who made which statement, each checked once.
+fn examined(found: &[(Digest, Bundle)], rules: &Rules, now: Time) -> Vec<Item> {
+    let examiner = Examiner {
+        trust: &rules.trust,
+        root: &rules.root,
+        verifier: &Local,
+        now,
+    };
+    let bundles = found.iter().map(|(_, bundle)| (bundle.digest(), bundle));
+    let bundles: BTreeMap<Digest, &Bundle> = bundles.collect();
+    let items = bundles.into_values();
+    items.map(|one| examiner.examine(one.bytes())).collect()
 }
 
 impl Known {
@@ -38,29 +74,17 @@ impl Known {
     ) -> Result<Self, Failure> {
         let mut known = Self {
             items: Vec::new(),
+            release: None,
             live: None,
         };
         let automatic = policy.approval.automatic.iter().flatten();
         let (Some(rules), Some(_)) = (&settings.rules, automatic.last()) else {
             return Ok(known);
         };
-        let examiner = Examiner {
-            trust: &rules.trust,
-            root: &rules.root,
-            verifier: &Local,
-            now,
-        };
-        let bundles = found.iter().map(|(_, bundle)| (bundle.digest(), bundle));
-        let bundles: BTreeMap<Digest, &Bundle> = bundles.collect();
-        let items = bundles.into_values();
-        known.items = items.map(|one| examiner.examine(one.bytes())).collect();
-        let key = Document::key(&asked.request.service, &asked.request.environment);
-        let stored = settings.state()?.map(|state| state.get(&key)).transpose()?;
-        if let Some(stored) = stored.flatten() {
-            let document = Document::parse(&stored.bytes).map_err(|error| {
-                let message = format!("cannot understand `{key}` in the state store");
-                Failure::because(Kind::Invalid, message, error)
-            })?;
+        known.items = examined(found, rules, now);
+        known.release = among(asked, &known.items);
+        if let Some(state) = settings.state()? {
+            let document = kept::document(asked, state.as_ref())?;
             known.live = document.live.map(|live| live.release);
         }
         Ok(known)
@@ -73,10 +97,11 @@ impl Known {
         (policy, settings): (&Policy, &Settings),
         now: Time,
     ) -> Result<Vec<Tried>, Failure> {
-        self.looked_up(asked, settings, now, |facts| {
-            let rules = policy.approval.automatic.iter().flatten();
-            rules.map(|rule| look_up(rule, facts)).collect()
-        })
+        let rules = || policy.approval.automatic.iter().flatten();
+        let tried = self.looked_up(asked, settings, now, |facts| {
+            rules().map(|rule| look_up(rule, facts)).collect()
+        })?;
+        Ok(tried.unwrap_or_else(|| rules().map(unattested).collect()))
     }
 
     /// Has an approval counted again, by its facts where it rests on them.
@@ -88,7 +113,7 @@ impl Known {
         now: Time,
     ) -> Result<Approval, Failure> {
         let counted = self.looked_up(asked, settings, now, |facts| {
-            Some(count_with(statement, frame, Some(facts), now))
+            count_with(statement, frame, Some(facts), now)
         })?;
         Ok(match counted {
             Some(counted) => counted?,
@@ -96,16 +121,17 @@ impl Known {
         })
     }
 
-    /// Lets something look facts up, as `promote` does at that moment.
-    fn looked_up<T: Default>(
+    /// Lets something look facts up, as `promote` does at that moment; nothing
+    /// where no builder attested the release.
+    fn looked_up<T>(
         &self,
         asked: &Identified,
         settings: &Settings,
         now: Time,
         then: impl FnOnce(&Facts<'_>) -> T,
-    ) -> Result<T, Failure> {
-        let Some(rules) = &settings.rules else {
-            return Ok(T::default());
+    ) -> Result<Option<T>, Failure> {
+        let (Some(rules), Some(attested)) = (&settings.rules, &self.release) else {
+            return Ok(None);
         };
         let environment = rules
             .environment(&asked.request.environment)
@@ -125,10 +151,10 @@ impl Known {
         let evidence = |requirement: &Requirement| {
             chain::met(requirement, (environment, release), &self.items, &around)
         };
-        Ok(then(&Facts {
-            release: &asked.release,
+        Ok(Some(then(&Facts {
+            release: attested,
             live: self.live.as_ref(),
             evidence: &evidence,
-        }))
+        })))
     }
 }

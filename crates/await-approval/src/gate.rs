@@ -6,8 +6,10 @@
 use liftlock::approval::request::{Identified, Place};
 use liftlock::approval::{Closed, gate_key, recheck, signer};
 use liftlock::bundle::Bundle;
+use liftlock::ci;
 use liftlock::failure::{Failure, Kind};
 use liftlock::json;
+use liftlock::release;
 use liftlock::time::Time;
 use liftlock_io::cli::Session;
 use liftlock_io::github::{Error, GitHub, Ruling};
@@ -16,9 +18,9 @@ use liftlock_io::verify::Local;
 use serde::{Deserialize, Serialize};
 
 use crate::args::Rule;
-use crate::facts::Known;
+use crate::facts::{self, Known};
 use crate::settings::{Asks, Settings};
-use crate::{approve, forge, gather, live};
+use crate::{approve, forge, gather, kept, live};
 
 /// GitHub's answer where nothing waits.
 const NOTHING_WAITS: u16 = 422;
@@ -41,23 +43,46 @@ pub(crate) fn open(
     (place, run, environment): (&Place, u64, &str),
     (settings, session): (&Settings, &Session),
 ) -> Result<(), Failure> {
-    prove(asked, end, settings, session.started)?;
+    let Some(state) = settings.state()? else {
+        return Err(Failure::new(Kind::Bug, "there is no state store"));
+    };
+    let state = state.as_ref();
+    stands(asked, end, state)?;
+    let release = prove(asked, end, settings, session.started)?;
     let github = forge::open(&place.repository, settings)?;
-    let attempt = bound(&github, run, asked)?;
+    let attempt = bound(&github, run, (asked, &release))?;
     let wanted = Opened {
         repository: place.repository.clone(),
         run,
         attempt,
         environment: environment.to_owned(),
     };
-    let Some(state) = settings.state()? else {
-        return Err(Failure::new(Kind::Bug, "there is no state store"));
-    };
-    let before = claim(asked, &wanted, state.as_ref())?;
+    let before = claim(asked, &wanted, state)?;
     let comment = format!("approved: request {}", asked.digest);
     match github.rule((run, environment), Ruling::Approved, &comment) {
         Err(Error::Refused { status, .. }) if before && status == NOTHING_WAITS => Ok(()),
         told => Ok(told?),
+    }
+}
+
+/// Refuses what `promote` would not begin either: while there is a hold, and
+/// once a plan that is over used the approval up.
+fn stands(asked: &Identified, end: &Closed, state: &dyn Store) -> Result<(), Failure> {
+    let document = kept::document(asked, state)?;
+    if let Some(hold) = &document.hold {
+        let environment = &asked.request.environment;
+        let reason = ci::line(&hold.reason);
+        let message = format!("`{environment}` is on hold since {}: {reason}", hold.at);
+        return Err(Failure::new(Kind::Blocked, message)
+            .with_hint("run `rollback lift` once that is settled"));
+    }
+    match document.spent(&kept::names(asked, end)) {
+        Some(plan) => {
+            let message = format!("the approval was used up by the plan {plan}, which is over");
+            Err(Failure::new(Kind::Refuted, message)
+                .with_hint("ask again with `await-approval request`"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -69,7 +94,7 @@ pub(crate) fn shut(
     settings: &Settings,
 ) -> Result<(), Failure> {
     let github = forge::open(&place.repository, settings)?;
-    bound(&github, run, asked)?;
+    bound(&github, run, (asked, &asked.release))?;
     let comment = format!("{why}: request {}", asked.digest);
     match github.rule((run, environment), Ruling::Rejected, &comment) {
         Err(Error::Refused { status, .. }) if status == NOTHING_WAITS => Ok(()),
@@ -77,8 +102,14 @@ pub(crate) fn shut(
     }
 }
 
-/// Proves the approval as `promote` does.
-fn prove(asked: &Identified, end: &Closed, settings: &Settings, now: Time) -> Result<(), Failure> {
+/// Proves the approval as `promote` does: of the release as a builder attested
+/// it, whatever the request says of it.
+fn prove(
+    asked: &Identified,
+    end: &Closed,
+    settings: &Settings,
+    now: Time,
+) -> Result<release::Identified, Failure> {
     let unproved = |why: &str| {
         Failure::new(Kind::Refuted, format!("the approval is not proved: {why}"))
             .with_hint("run `await-approval judge` again")
@@ -99,12 +130,14 @@ fn prove(asked: &Identified, end: &Closed, settings: &Settings, now: Time) -> Re
     let said = said.map_err(|why| unproved(&why))?;
     let about = gather::about_release(&asked.release, &[], settings)?;
     let signers = signer::signers(&about, &policy.keyring, &Local);
+    let release = facts::attested(asked, &about, (settings, now))
+        .ok_or_else(|| unproved("no builder attested the release it is about"))?;
     let frame = recheck::Frame {
         keyring: &policy.keyring,
         environment,
         rule: Some(&policy.approval),
         policy: policy.digest,
-        release: &asked.release,
+        release: &release,
         live: live::now(asked, settings)?,
         signers: &signers,
         shown: None,
@@ -114,19 +147,23 @@ fn prove(asked: &Identified, end: &Closed, settings: &Settings, now: Time) -> Re
     let known = Known::read(asked, &about, (&policy, settings), now)?;
     let approval = known.counted(&said.statement, &frame, (asked, settings), now)?;
     if approval.request == asked.digest {
-        Ok(())
+        Ok(release)
     } else {
         Err(unproved("it is of another request"))
     }
 }
 
 /// The attempt of a run that is at the release's commit, or is the one that asked.
-fn bound(github: &GitHub, run: u64, asked: &Identified) -> Result<u64, Failure> {
+fn bound(
+    github: &GitHub,
+    run: u64,
+    (asked, release): (&Identified, &release::Identified),
+) -> Result<u64, Failure> {
     let found = github.run(run)?;
     let attempt = found.run_attempt;
     let url = format!("{}/attempts/{attempt}", found.html_url);
     let asks = asked.request.run_url.as_ref() == Some(&url);
-    let commit = asked.release.release.commit.as_ref();
+    let commit = release.release.commit.as_ref();
     if asks || commit == Some(&found.head_sha) {
         return Ok(attempt);
     }

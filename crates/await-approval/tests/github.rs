@@ -8,8 +8,12 @@ use std::time::Duration;
 use liftlock::attestation;
 use liftlock::bundle::Bundle;
 use liftlock::digest::Digest;
-use liftlock_io::clock;
+use liftlock::predicate::RELEASE;
+use liftlock::state::{Document, Hold};
+use liftlock::statement::{Statement, Subject};
+use liftlock_io::evidence::Evidence;
 use liftlock_io::verify::Local;
+use liftlock_io::{attest, clock, store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::cli::{Output, Run};
@@ -22,6 +26,7 @@ const CONFIG: &str = "version: 1
 service: shop
 trust:
   - { name: approvals, roles: [judge], keys: [{ key-file: judge.pub }] }
+  - { name: ci, roles: [builder], keys: [{ key-file: builder.pub }] }
 people:
   alice: { accounts: ['github:7'] }
   bob: { accounts: ['github:8'] }
@@ -56,6 +61,7 @@ impl World {
             ("liftlock.yaml", CONFIG.to_owned()),
             ("judge.key", key.private_pem()),
             ("judge.pub", key.public_pem()),
+            ("builder.pub", Key::named("builder").public_pem()),
         ];
         for (name, text) in files {
             fs::write(folder.path().join(name), text).unwrap();
@@ -654,6 +660,29 @@ impl World {
         let mut release: Value = serde_json::from_str(&release).unwrap();
         release["commit"] = sha.into();
         fs::write(self.path("release.json"), release.to_string()).unwrap();
+        self.attest();
+    }
+
+    /// Has a builder attest the release as its file says now.
+    fn attest(&self) {
+        let bytes = fs::read(self.path("release.json")).unwrap();
+        let release = liftlock::release::Identified::parse(&bytes).unwrap();
+        let reference = release.reference();
+        let parts = std::iter::once(&reference.digest).chain(reference.artifacts.values());
+        let subjects = parts.copied().map(|digest| Subject::new(&digest)).collect();
+        let statement = Statement::new(subjects, RELEASE, &release.release).unwrap();
+        let bundle = attest::attest(&Key::named("builder"), &statement).unwrap();
+        let place = format!("file:{}", self.path(".liftlock/evidence").display());
+        let evidence = Evidence::new(store::open(&place).unwrap());
+        attest::keep(&evidence, &statement, &bundle).unwrap();
+    }
+
+    /// What the state store says of production.
+    fn state(&self, document: &Document) {
+        let folder = self.path(".liftlock/state/environments/shop");
+        fs::create_dir_all(&folder).unwrap();
+        let text = serde_json::to_string(document).unwrap();
+        fs::write(folder.join("production.json"), text).unwrap();
     }
 
     /// A run of the release's commit that waits for our rule.
@@ -1013,4 +1042,71 @@ fn a_notice_that_fails_changes_no_verdict_and_shows_no_secret() {
     let output = world.run(&args, &[]);
     assert_eq!(output.code, 2, "{}", output.stderr);
     assert!(!output.stderr.contains("secret"), "{}", output.stderr);
+}
+
+#[test]
+fn only_the_release_that_a_builder_attested_lets_a_run_on() {
+    let world = World::new();
+    let run = world.waiting();
+    let app = world.app();
+    // Another file over the same artifacts, by whoever asks: nobody wrote it,
+    // and it is of a commit that nobody built.
+    let mut forged: Value =
+        serde_json::from_slice(&fs::read(world.path("release.json")).unwrap()).unwrap();
+    forged["commit"] = "b".repeat(40).into();
+    forged["authors"] = json!([]);
+    fs::write(world.path("release.json"), forged.to_string()).unwrap();
+    let other = world.github.with(|state| {
+        let other = state.run(10, 10);
+        let mut of = commit(10);
+        of.sha = "b".repeat(40);
+        state.on_commit(other, of);
+        state.protect(other, "production", &[]);
+        other
+    });
+    let request = world.ask();
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    world.judge(0, &request);
+    for run in [run, other] {
+        let output = world.resume(&request, run, &app);
+        assert_eq!(output.code, 10, "{}{}", output.stdout, output.stderr);
+        assert!(output.stderr.contains("attested"), "{}", output.stderr);
+        assert_eq!(world.rulings(run), [""; 0]);
+    }
+}
+
+#[test]
+fn neither_a_hold_nor_a_use_by_a_plan_that_is_over_lets_a_run_on() {
+    let world = World::new();
+    let run = world.waiting();
+    let app = world.app();
+    let request = world.ask();
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    world.judge(0, &request);
+    let held = Hold {
+        reason: "the last release was taken back".to_owned(),
+        by: "alice".to_owned(),
+        at: clock::now(),
+    };
+    world.state(&Document {
+        hold: Some(held),
+        ..Document::default()
+    });
+    let output = world.resume(&request, run, &app);
+    assert_eq!(output.code, 14, "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.rulings(run), [""; 0]);
+    world.state(&Document {
+        used: [(request.parse().unwrap(), Digest::of(b"plan"))].into(),
+        ..Document::default()
+    });
+    let output = world.resume(&request, run, &app);
+    assert_eq!(output.code, 10, "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.rulings(run), [""; 0]);
+    world.state(&Document::default());
+    assert_eq!(world.resume(&request, run, &app).code, 0);
+    assert_eq!(world.rulings(run), ["approved"]);
 }

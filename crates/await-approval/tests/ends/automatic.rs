@@ -18,10 +18,14 @@ fn world(more: &Value) -> World {
     for (field, value) in more.as_object().unwrap() {
         rule[field] = value.clone();
     }
-    World::new(&json!({
+    let world = World::new(&json!({
         "requires": ["approval"],
         "approval": { "quorum": 2, "people": ["alice", "bob"], "automatic": [rule] },
-    }))
+    }));
+    for version in ["1", "2"] {
+        world.attest(version);
+    }
+    world
 }
 
 /// What a canary says of a version in an environment, `hours` ago.
@@ -133,6 +137,7 @@ fn a_no_that_counts_denies_what_a_rule_would_let_through() {
 fn a_migration_and_an_artifact_that_the_rule_does_not_name_need_people() {
     let world = world(&json!({ "artifacts": ["api"] }));
     world.release("3", &json!({ "migration": "expand" }));
+    world.attest("3");
     for version in ["1", "3"] {
         canary(&world, version, "pass", ("staging", 0));
     }
@@ -186,5 +191,31 @@ fn explain_tells_of_each_automatic_rule_what_is_not_met() {
             .as_str()
             .unwrap()
             .contains("canary@staging")
+    );
+}
+
+#[test]
+fn no_rule_is_met_by_a_release_that_no_builder_attested() {
+    let world = world(&json!({ "evidence": ["provenance"] }));
+    // What was built is irreversible; whoever asks says something else of the
+    // same artifacts.
+    world.release("1", &json!({ "migration": "irreversible" }));
+    world.attest("1");
+    let made = json!({ "buildDefinition": {}, "runDetails": {} });
+    world.state("builder", (PROVENANCE, "1"), &made);
+    world.judge(13, &world.ask("1", &[]));
+    world.release("1", &json!({ "migration": "none", "authors": [] }));
+    let forged = world.ask("1", &[]);
+    let told = world.judge(13, &forged);
+    assert!(why(&told).contains("0 of 2"), "{told}");
+    let told = world.told(13, &["explain", "--request", &forged]);
+    let rule = told["detail"]["conditions"].as_array().unwrap();
+    let rule = rule
+        .iter()
+        .find(|one| one["condition"] == "automatic well-tried")
+        .unwrap();
+    assert_eq!(
+        (&rule["met"], &rule["wanted"]),
+        (&json!(false), &json!("a builder attested the release"))
     );
 }

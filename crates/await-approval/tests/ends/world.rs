@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use liftlock::digest::Digest;
+use liftlock::predicate::RELEASE;
 use liftlock::statement::{Statement, Subject};
 use liftlock_io::attest;
 use liftlock_io::evidence::Evidence;
@@ -126,6 +127,13 @@ impl World {
 
     pub(crate) fn judge(&self, code: i32, request: &str) -> Value {
         self.told(code, &["judge", "--request", request, "--key", "judge.key"])
+    }
+
+    /// Has the builder attest a version as its file says now.
+    pub(crate) fn attest(&self, version: &str) {
+        let bytes = fs::read(self.path(&format!("shop-{version}.json"))).unwrap();
+        let content = serde_json::from_slice(&bytes).unwrap();
+        self.state("builder", (RELEASE, version), &content);
     }
 
     /// Keeps a statement of somebody about a release and its artifacts as evidence.

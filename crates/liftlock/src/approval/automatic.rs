@@ -57,6 +57,20 @@ impl Tried {
     }
 }
 
+/// A rule where no builder attested the release, so that nobody knows what is
+/// true of it: whoever asks could have written anything.
+#[must_use]
+pub fn unattested(rule: &Automatic) -> Tried {
+    Tried {
+        rule: rule.name.clone(),
+        facts: vec![Fact {
+            wanted: "a builder attested the release".to_owned(),
+            met: false,
+            found: "no builder did".to_owned(),
+        }],
+    }
+}
+
 /// Looks up every condition of a rule.
 #[must_use]
 pub fn look_up(rule: &Automatic, facts: &Facts<'_>) -> Tried {
