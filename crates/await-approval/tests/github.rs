@@ -1110,3 +1110,33 @@ fn neither_a_hold_nor_a_use_by_a_plan_that_is_over_lets_a_run_on() {
     assert_eq!(world.resume(&request, run, &app).code, 0);
     assert_eq!(world.rulings(run), ["approved"]);
 }
+
+#[test]
+fn the_change_does_not_choose_where_the_glass_is_broken() {
+    let world = World::new();
+    let (before, _) = CONFIG.split_once("    requires").unwrap();
+    let policy = format!(
+        "{before}    requires: [signature, provenance]\n    \
+         break-glass: {{ people: [alice, bob] }}\n"
+    );
+    fs::write(world.path("policy.yaml"), policy).unwrap();
+    let own = "version: 1\nenvironments: { production: { approval: \
+               { quorum: 1, people: [alice], at: ['github:acme/shop'] } } }\n";
+    fs::write(world.path("liftlock.yaml"), own).unwrap();
+    let place = format!("acme/shop#{}", world.issue);
+    let args = [
+        "request",
+        "--release",
+        "release.json",
+        "--environment",
+        "production",
+        "--break-glass",
+        "--reason",
+        "the shop is down",
+        "--github",
+        &place,
+    ];
+    let output = world.run(&args, &[("LIFTLOCK_POLICY", "file:policy.yaml")]);
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+    assert!(output.stderr.contains("approval.at"), "{}", output.stderr);
+}

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use super::approval::{self, Approval};
 use super::break_glass;
 use super::environment::{Environment, Slo, default};
+use super::place::fewer as at;
 use super::requirement::{Requirement, What};
 use super::{Allow, Service};
 use crate::name::Name;
@@ -139,7 +140,11 @@ fn approval_of(
             return Err(loosened("approval", "nothing about it", "set"));
         }
         (policy, None) => return Ok(policy.clone()),
-        (None, local) => return Ok(local),
+        (None, Some(local)) => {
+            // Whoever breaks the glass is asked where the approval says, too.
+            at(None, local.at.clone())?;
+            return Ok(Some(local));
+        }
         (Some(policy), Some(local)) => (policy, local),
     };
     Ok(Some(approval::tighten(policy, local)?))
@@ -395,6 +400,10 @@ environments:
             (
                 "environments: { p: { slo: { alpha: 0.01% } } }",
                 "environments.p.slo.alpha",
+            ),
+            (
+                "environments: { p: { approval: { quorum: 1, people: [alice], at: ['github:mallory/fork'] } } }",
+                "environments.p.approval.at",
             ),
             (
                 "environments: { q: { approval: { quorum: 1, people: [alice] } } }",
