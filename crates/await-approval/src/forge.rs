@@ -84,7 +84,8 @@ pub(crate) fn place(
         forge: Forge::Github,
         repository: issue.repository.clone(),
         at,
-        authors: authors.into_iter().collect(),
+        authors: authors.accounts,
+        addresses: authors.addresses,
     };
     let place = Some(place);
     Ok(Asking { place, actors })
@@ -106,7 +107,7 @@ fn reviewed(
     github: &GitHub,
     number: u64,
     release: &Release,
-) -> Result<(String, Vec<u64>), Failure> {
+) -> Result<(String, github::Authors), Failure> {
     let pull = github.pull(number)?;
     let head = pull.head.sha;
     if let Some(commit) = &release.commit {

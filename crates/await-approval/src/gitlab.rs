@@ -124,6 +124,7 @@ pub(crate) fn place(
             repository: project.clone(),
             at,
             authors,
+            addresses: [].into(),
         }),
         actors: Vec::new(),
     }))

@@ -1140,3 +1140,52 @@ fn the_change_does_not_choose_where_the_glass_is_broken() {
     assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
     assert!(output.stderr.contains("approval.at"), "{}", output.stderr);
 }
+
+#[test]
+fn an_author_without_an_account_is_known_by_the_address() {
+    let world = World::new();
+    let addressed = CONFIG.replace(
+        "['github:7'] }",
+        "['github:7'], emails: [alice@shop.example] }",
+    );
+    assert_ne!(addressed, CONFIG);
+    fs::write(world.path("liftlock.yaml"), addressed).unwrap();
+    for (number, address, message) in [
+        ("1", "Alice@shop.example", "change"),
+        (
+            "2",
+            "x@y.example",
+            "change\n\nCo-authored-by: A. <alice@shop.example>\n",
+        ),
+        (
+            "3",
+            "x@y.example",
+            "change\r\n\r\nco-authored-by:alice@shop.example",
+        ),
+    ] {
+        let one = || Commit {
+            sha: number.repeat(40),
+            author: None,
+            committer: None,
+        };
+        let (pull, run) = world.github.with(|state| {
+            state.written(&number.repeat(40), address, message);
+            let run = state.run(10, 10);
+            state.on_commit(run, one());
+            (state.pull(10, vec![one()]), run)
+        });
+        for (flag, place) in [
+            ("--github", pull),
+            ("--github-reviews", pull),
+            ("--github-run", run),
+        ] {
+            let output = world.request_by(flag, place, &[]);
+            assert_eq!(output.code, 3, "{flag}: {}{}", output.stdout, output.stderr);
+            assert!(
+                output.stderr.contains("alice is an author"),
+                "{flag}: {}",
+                output.stderr
+            );
+        }
+    }
+}

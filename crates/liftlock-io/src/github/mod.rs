@@ -19,7 +19,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 
-use liftlock::approval::forge::github::{self, Account, Comment, Commit, Issue, Rights};
+use liftlock::approval::forge::github::{self, Account, Authors, Comment, Commit, Issue, Rights};
 use liftlock::approval::forge::{Event, Forge, Permission, Said, said};
 use liftlock::approval::request::{Identified, Spot};
 use liftlock::approval::{MOST_ANSWERS, SKEW};
@@ -153,17 +153,16 @@ impl GitHub {
         Ok(github::parse(&self.wire.get(&path)?)?)
     }
 
-    /// The accounts that wrote a pull request or committed to it; of an
-    /// issue nobody.
+    /// Who wrote a pull request or committed to it; of an issue nobody.
     ///
     /// # Errors
     ///
     /// Fails when they cannot be read to the end, and when the pull request
     /// has 250 commits: GitHub lists no more, and the rest may be anybody's.
-    pub fn authors(&self, issue: u64) -> Result<Vec<u64>, Error> {
+    pub fn authors(&self, issue: u64) -> Result<Authors, Error> {
         let found = self.issue(issue)?;
         if found.pull_request.is_none() {
-            return Ok(Vec::new());
+            return Ok(Authors::default());
         }
         self.authors_of(issue, found.user.map(|user| user.id))
     }
@@ -173,7 +172,7 @@ impl GitHub {
     /// # Errors
     ///
     /// As [`GitHub::authors`].
-    pub fn authors_of(&self, pull: u64, opened: Option<u64>) -> Result<Vec<u64>, Error> {
+    pub fn authors_of(&self, pull: u64, opened: Option<u64>) -> Result<Authors, Error> {
         const LISTED: usize = 250;
         let number = pull.to_string();
         let path = self.path(&["pulls", &number, "commits"]);
@@ -181,11 +180,9 @@ impl GitHub {
         if commits.len() >= LISTED {
             return Err(Error::TooMany("commits", commits.len()));
         }
-        let mut accounts: Vec<u64> = commits.iter().flat_map(Commit::accounts).collect();
-        accounts.extend(opened);
-        accounts.sort_unstable();
-        accounts.dedup();
-        Ok(accounts)
+        let mut authors = Authors::of(&commits);
+        authors.accounts.extend(opened);
+        Ok(authors)
     }
 
     /// What an account may do in the repository now: asked by the login that

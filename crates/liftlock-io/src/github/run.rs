@@ -1,6 +1,6 @@
 //! Workflow runs, and the environments that they wait for.
 
-use liftlock::approval::forge::github::{self, Commit, Run};
+use liftlock::approval::forge::github::{self, Authors, Commit, Run};
 use liftlock::approval::forge::review::Gated;
 use liftlock::approval::forge::{Event, Said, said};
 use liftlock::approval::request::Identified;
@@ -34,15 +34,15 @@ impl GitHub {
         Ok(github::parse(&self.wire().get(&path)?)?)
     }
 
-    /// The accounts that wrote a commit.
+    /// Who wrote a commit.
     ///
     /// # Errors
     ///
     /// Fails when there is no such commit.
-    pub fn commit_authors(&self, sha: &str) -> Result<Vec<u64>, Error> {
+    pub fn commit_authors(&self, sha: &str) -> Result<Authors, Error> {
         let path = self.path(&["commits", sha]);
         let commit: Commit = github::parse(&self.wire().get(&path)?)?;
-        Ok(commit.accounts().collect())
+        Ok(Authors::of(&[commit]))
     }
 
     /// What people said when they let the run into environments, or did not.

@@ -116,6 +116,7 @@ impl World {
                 repository: "acme/shop".to_owned(),
                 at,
                 authors: [].into(),
+                addresses: [].into(),
             }),
             deployment: None,
             break_glass: None,
@@ -498,12 +499,18 @@ fn every_call_and_answer_is_one_that_github_describes() {
     let written = github.ask(world.issue, &asked, "Approve?").unwrap();
     assert!(github.comment(written.id).unwrap().is_some());
     assert!(github.comment(999).unwrap().is_none());
-    assert_eq!(github.authors(pull).unwrap(), [8, 9]);
-    assert_eq!(github.authors(world.issue).unwrap(), [0; 0]);
+    assert_eq!(github.authors(pull).unwrap().accounts, [8, 9].into());
+    assert_eq!(github.authors(world.issue).unwrap(), Authors::default());
     let read = github.run(run).unwrap();
     let actors = read.actors();
     assert!(actors[0].known_as.contains("github:7") && actors[1].known_as.contains("github:9"));
-    assert_eq!(github.commit_authors(&read.head_sha).unwrap(), [0; 0]);
+    assert!(
+        github
+            .commit_authors(&read.head_sha)
+            .unwrap()
+            .accounts
+            .is_empty()
+    );
     assert_eq!(
         github.permission(7, "no-such-login").unwrap(),
         Permission::Write

@@ -125,6 +125,7 @@ impl World {
                 repository: "acme/shop".to_owned(),
                 at,
                 authors: [].into(),
+                addresses: [].into(),
             }),
             deployment: None,
             compared: std::collections::BTreeMap::new(),

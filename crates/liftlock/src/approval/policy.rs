@@ -167,19 +167,18 @@ impl Policy {
         let mut excluded: Vec<(Name, Exclusion)> = authors
             .filter_map(|account| Some((person(*account)?, Exclusion::Author)))
             .collect();
+        let mut addresses: Vec<&String> = place.addresses.iter().collect();
         match &place.at {
-            Spot::Notes { addresses, .. } => {
-                let known = addresses
-                    .iter()
-                    .flat_map(|address| self.keyring.known_as(address));
-                excluded.extend(known.map(|name| (name, Exclusion::Author)));
-            }
+            Spot::Notes { addresses: own, .. } => addresses.extend(own),
             Spot::Deployment { starters, .. } => {
                 let known = starters.iter().filter_map(|account| person(*account));
                 excluded.extend(known.map(|name| (name, Exclusion::Triggered)));
             }
             Spot::Comments { .. } | Spot::Reviews { .. } | Spot::Gates { .. } => (),
         }
+        let known = addresses.into_iter();
+        let known = known.flat_map(|address| self.keyring.known_as(address));
+        excluded.extend(known.map(|name| (name, Exclusion::Author)));
         self.excluded.extend(excluded);
         self.forge = Some(instance);
         self

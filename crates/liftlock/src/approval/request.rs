@@ -99,6 +99,10 @@ pub struct Place {
     pub at: Spot,
     /// The accounts that wrote or committed the change; from a pull request.
     pub authors: BTreeSet<u64>,
+    /// The addresses that its commits carry on GitHub: whose they are may not
+    /// answer either.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub addresses: BTreeSet<String>,
 }
 
 /// A deployment that shows how a request stands.

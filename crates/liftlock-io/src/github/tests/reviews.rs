@@ -404,7 +404,10 @@ fn every_call_on_reviews_and_runs_is_one_that_github_describes() {
     let github = world.at(prism.url(), &world.token);
     let read = github.pull(pull).unwrap();
     assert_eq!((read.head.sha, read.user.unwrap().id), ("a".repeat(40), 9));
-    assert_eq!(github.authors_of(pull, Some(9)).unwrap(), [9]);
+    assert_eq!(
+        github.authors_of(pull, Some(9)).unwrap().accounts,
+        [9].into()
+    );
     let asked = world.asked_at(gates);
     world.fake.with(|state| {
         state.review_gate(run, 7, ("production-1", "approved"), &yes(&asked));

@@ -1,6 +1,8 @@
 //! Understands what GitHub's REST API (2022-11-28) answers. Fields that are
 //! not read may come and go; those that are read have to be there.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -10,6 +12,12 @@ use crate::json;
 use crate::time::Time;
 
 pub use super::{ParseError, parse};
+
+/// What names another author in a message.
+const TOGETHER: &str = "co-authored-by";
+
+/// The longest address, in bytes (RFC 5321 §4.5.3.1).
+const LONGEST_ADDRESS: usize = 320;
 
 /// An account in short.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -93,6 +101,48 @@ pub struct Commit {
     /// The same of its committer.
     #[serde(default)]
     pub committer: Option<Contributor>,
+    /// What it carries itself.
+    pub commit: Carried,
+}
+
+/// What a commit carries itself, whoever has an account.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Carried {
+    /// Its author.
+    pub author: Option<Contact>,
+    /// Its committer.
+    pub committer: Option<Contact>,
+    /// Its message, which may name others who wrote it.
+    pub message: String,
+}
+
+/// Somebody as git names them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Contact {
+    /// The address.
+    #[serde(default)]
+    pub email: Option<String>,
+}
+
+/// Who wrote or committed something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Authors {
+    /// The accounts.
+    pub accounts: BTreeSet<u64>,
+    /// The addresses that the commits carry, in small letters: GitHub names no
+    /// account where it knows none that has the address.
+    pub addresses: BTreeSet<String>,
+}
+
+impl Authors {
+    /// Everybody who wrote or committed some commits.
+    #[must_use]
+    pub fn of(commits: &[Commit]) -> Self {
+        Self {
+            accounts: commits.iter().flat_map(Commit::accounts).collect(),
+            addresses: commits.iter().flat_map(Commit::addresses).collect(),
+        }
+    }
 }
 
 /// An account as commits show it; an empty object where there is none.
@@ -175,6 +225,25 @@ impl Commit {
     pub fn accounts(&self) -> impl Iterator<Item = u64> {
         let both = [&self.author, &self.committer];
         both.into_iter().flatten().filter_map(|one| one.id)
+    }
+
+    /// The addresses that it carries, also in lines `Co-authored-by:` of its
+    /// message (<https://git-scm.com/docs/git-interpret-trailers>).
+    pub fn addresses(&self) -> impl Iterator<Item = String> {
+        let both = [&self.commit.author, &self.commit.committer];
+        let both = both
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one.email.as_deref());
+        let trailers = self.commit.message.lines().filter_map(|line| {
+            let (name, who) = line.trim().split_once(':')?;
+            let named = name.trim_end().eq_ignore_ascii_case(TOGETHER);
+            let (_, address) = who.rsplit_once('<').unwrap_or(("", who));
+            named.then(|| address.trim().trim_end_matches('>'))
+        });
+        both.chain(trailers)
+            .map(|address| address.trim().to_ascii_lowercase())
+            .filter(|address| address.len() <= LONGEST_ADDRESS && address.contains('@'))
     }
 }
 

@@ -43,6 +43,7 @@ fn place<const A: usize>(authors: [u64; A]) -> Place {
         repository: "acme/shop".to_owned(),
         at: Spot::Comments { issue: 7 },
         authors: authors.into(),
+        addresses: [].into(),
     }
 }
 

@@ -41,6 +41,7 @@ fn place(at: Spot) -> Place {
         repository: "acme/back/shop".to_owned(),
         at,
         authors: [].into(),
+        addresses: [].into(),
     }
 }
 

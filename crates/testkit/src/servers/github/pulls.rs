@@ -197,12 +197,18 @@ pub(super) fn commit(state: &State, commit: &Commit) -> Value {
             .map_or("somebody", |user| &user.login);
         json!({ "name": name, "email": format!("{name}@example.org"), "date": time(state.now) })
     };
+    let mut author = person(commit.author);
+    let mut message = "change";
+    if let Some((address, text)) = state.written.get(sha) {
+        author["email"] = address.as_str().into();
+        message = text;
+    }
     json!({
         "url": url, "sha": sha, "node_id": format!("C_{sha}"), "html_url": url,
         "comments_url": format!("{url}/comments"),
         "commit": {
-            "url": url, "message": "change", "comment_count": 0,
-            "author": person(commit.author), "committer": person(commit.committer),
+            "url": url, "message": message, "comment_count": 0,
+            "author": author, "committer": person(commit.committer),
             "tree": { "sha": sha, "url": url },
         },
         "author": commit.author.map(|id| render::user(state, Some(id))),

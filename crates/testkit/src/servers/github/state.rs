@@ -33,6 +33,8 @@ pub struct State {
     pub(super) comments: BTreeMap<u64, Comment>,
     pub(super) runs: BTreeMap<u64, Run>,
     pub(super) commits: BTreeMap<String, Commit>,
+    /// Commit → the address of its author and its message.
+    pub(super) written: BTreeMap<String, (String, String)>,
     pub(super) deployments: BTreeMap<u64, Value>,
     pub(super) statuses: BTreeMap<u64, Vec<Value>>,
     pub(super) releases: BTreeMap<u64, Release>,
@@ -138,6 +140,7 @@ impl State {
             comments: BTreeMap::new(),
             runs: BTreeMap::new(),
             commits: BTreeMap::new(),
+            written: BTreeMap::new(),
             deployments: BTreeMap::new(),
             statuses: BTreeMap::new(),
             releases: BTreeMap::new(),
@@ -224,6 +227,17 @@ impl State {
     /// Gives this answer to the next request whose target has this in it.
     pub fn order(&mut self, part: &str, answer: Answer) {
         self.orders.push((part.to_owned(), answer));
+    }
+
+    /// Takes back all orders that no request came for.
+    pub fn forget_orders(&mut self) {
+        self.orders.clear();
+    }
+
+    /// Says what a commit carries: the address of its author, and its message.
+    pub fn written(&mut self, sha: &str, address: &str, message: &str) {
+        let carried = (address.to_owned(), message.to_owned());
+        self.written.insert(sha.to_owned(), carried);
     }
 
     /// Does what the next request with this method and part asks, but breaks the
