@@ -1142,6 +1142,33 @@ fn the_change_does_not_choose_where_the_glass_is_broken() {
 }
 
 #[test]
+fn a_login_makes_no_account_known() {
+    let world = World::new();
+    let known = CONFIG.replace("quorum: 2", "known-actors: true, quorum: 2");
+    fs::write(world.path("liftlock.yaml"), known).unwrap();
+    let started = |login: &str, number: &str| {
+        let ci = [
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_ACTOR", login),
+            ("GITHUB_ACTOR_ID", number),
+        ];
+        world.request_at(world.issue, &ci)
+    };
+    // Logins change hands, and some are made of digits.
+    for login in ["carol", "9"] {
+        let output = started(login, "999");
+        assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+        assert!(
+            output.stderr.contains("nobody of `people`"),
+            "{}",
+            output.stderr
+        );
+    }
+    let output = started("caroline", "9");
+    assert_eq!(output.code, 13, "{}{}", output.stdout, output.stderr);
+}
+
+#[test]
 fn an_author_without_an_account_is_known_by_the_address() {
     let world = World::new();
     let addressed = CONFIG.replace(

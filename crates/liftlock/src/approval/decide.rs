@@ -671,15 +671,28 @@ mod tests {
             let asked = request::Identified::new(&wanted).unwrap();
             let mut policy = policy().separating(&asked.request.actors);
             policy.approval.known_actors = known;
+            for (person, account) in [("alice", "github:7"), ("bob", "github:8")] {
+                let person = policy.keyring.people.get_mut(person).unwrap();
+                person.accounts = [account.to_owned()].into();
+            }
             judged_by(&(policy, asked), &[ALICE, BOB])
         };
         let cases = [
-            (Did::Triggered, "github:Alice", Reason::Triggered),
-            (Did::ReRan, "github:bob", Reason::ReRan),
-            (Did::Triggered, "bob@shop.example", Reason::Triggered),
+            (
+                Did::Triggered,
+                ["github:7", "github:Alice"],
+                Reason::Triggered,
+            ),
+            (Did::ReRan, ["github:8", "github:bob"], Reason::ReRan),
+            (
+                Did::Triggered,
+                ["github:8", "bob@shop.example"],
+                Reason::Triggered,
+            ),
         ];
-        for (did, account, reason) in cases {
-            let judgement = judged(vec![started_by(did, &["github:7", account])], Some(true));
+        for (did, names, reason) in cases {
+            let account = names[1];
+            let judgement = judged(vec![started_by(did, &names)], Some(true));
             assert_eq!(judgement.verdict, Pending, "{account}");
             assert_eq!(judgement.not_counted[0].reason, reason, "{account}");
             assert!(judgement.unrecognised.is_empty());
@@ -689,6 +702,22 @@ mod tests {
         assert_eq!(judgement.verdict, Pass);
         assert_eq!(judgement.unrecognised, ["github:cron[bot]"]);
         assert_eq!(judged(stranger(), Some(true)).verdict, Fail);
+        // Of a number nothing else counts, and a login may be made of digits.
+        for (did, names) in [
+            (Did::Triggered, vec!["github:999", "github:bob"]),
+            (Did::Triggered, vec!["github:999", "github:8"]),
+            (Did::Triggered, vec!["github:7", "github:8"]),
+            (Did::Triggered, vec!["github:999", "bob@shop.example"]),
+            (
+                Did::Triggered,
+                vec!["gitlab:8@gitlab.acme.example", "gitlab:8"],
+            ),
+            (Did::ReRan, vec!["github:8"]),
+            (Did::ReRan, vec!["github:bob"]),
+        ] {
+            let judgement = judged(vec![started_by(did, &names)], Some(true));
+            assert_eq!(judgement.verdict, Fail, "{names:?}");
+        }
         assert_eq!(judged(Vec::new(), Some(true)).verdict, Fail);
     }
 

@@ -10,7 +10,7 @@ use super::forge::Instance;
 use super::groups::{self, Groups};
 use super::request::{Place, Spot};
 use super::seats::Rule;
-use crate::ci::{Actor, Did};
+use crate::ci::{self, Actor, Did};
 use crate::config::approval::Approval;
 use crate::config::break_glass::BreakGlass;
 use crate::config::trust::{DatedKey, Keyring};
@@ -215,6 +215,22 @@ impl Policy {
         names.flat_map(|name| self.keyring.known_as(name)).collect()
     }
 
+    /// Whether an actor is surely somebody of `people:`. Where a forge tells
+    /// a number, that alone says who it is, and all numbers have to be one
+    /// person's: logins change hands, and some are made of digits.
+    fn knows(&self, actor: &Actor) -> bool {
+        let numbers = actor.numbers();
+        let people = &self.keyring.people;
+        if numbers.is_empty() {
+            // What looks like a number here is a login.
+            let names = actor.known_as.iter();
+            let mut names = names.filter(|name| ci::numbered(name).is_none());
+            return names.any(|name| people.iter().any(|(id, one)| one.lists(id, name)));
+        }
+        let mut people = people.values();
+        people.any(|one| numbers.iter().all(|number| one.has(number)))
+    }
+
     /// The names of whoever had a part in the run and is nobody of `people:`:
     /// it may still be somebody who answers.
     #[must_use]
@@ -240,9 +256,11 @@ impl Policy {
         if actors.is_empty() {
             return Some("no CI says who started the run that asks".to_owned());
         }
-        let unknown = self.unrecognised(actors).into_iter().next()?;
+        let unknown = actors.iter().find(|actor| !self.knows(actor))?;
+        let names: Vec<&str> = unknown.known_as.iter().map(String::as_str).collect();
         Some(format!(
-            "{unknown} had a part in the run that asks and is nobody of `people`"
+            "{} had a part in the run that asks and is nobody of `people`",
+            names.join(", ")
         ))
     }
 

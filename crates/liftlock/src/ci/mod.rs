@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::forge::Instance;
+use crate::approval::forge::{Forge, Instance};
 use crate::report::Ending;
 
 /// A CI system that we write outputs for.
@@ -56,6 +56,48 @@ pub struct Actor {
     /// Every name the CI has for them: accounts such as `github:alice` and
     /// `github:583231`, and e-mail addresses.
     pub known_as: BTreeSet<String>,
+}
+
+impl Actor {
+    /// The accounts on a forge that are told by number; of an installation of
+    /// one's own those with its host. GitHub tells of whoever started a run
+    /// once more the login alone, whatever it is made of.
+    pub(crate) fn numbers(&self) -> BTreeSet<&str> {
+        let mut names = self.known_as.iter();
+        if let (Did::ReRan, Some(_login), None) = (self.did, names.next(), names.next()) {
+            return BTreeSet::new();
+        }
+        let names = self.known_as.iter();
+        let all = names.filter_map(|name| Some((name.as_str(), numbered(name)?)));
+        let all: Vec<(&str, Home)> = all.collect();
+        let own = all.iter().any(|(_, home)| *home == Home::Own);
+        let there = all
+            .into_iter()
+            .filter(|(_, home)| !own || *home == Home::Own);
+        there.map(|(name, _)| name).collect()
+    }
+}
+
+/// Where an account is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// On the installation that accounts without a host are on.
+    Usual,
+    /// On one that is named.
+    Own,
+}
+
+/// Where the account on a forge is that a name tells by number, as far as one
+/// can see: forges have logins of digits as well.
+pub(crate) fn numbered(name: &str) -> Option<Home> {
+    let (forge, account) = name.split_once(':')?;
+    Forge::named(forge)?;
+    let (number, home) = match account.split_once('@') {
+        Some((number, _host)) => (number, Home::Own),
+        None => (account, Home::Usual),
+    };
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then_some(home)
 }
 
 /// What somebody did to a run.

@@ -218,6 +218,24 @@ impl Person {
         self.numbers(instance).next().is_some()
     }
 
+    /// Whether an account is listed as this person's.
+    pub(crate) fn has(&self, account: &str) -> bool {
+        let mut accounts = self.accounts.iter();
+        accounts.any(|own| own.trim().eq_ignore_ascii_case(account))
+    }
+
+    /// Whether a name that a CI has for somebody is listed as this person's. On
+    /// a forge anybody can take the id of another one as a login.
+    pub(crate) fn lists(&self, id: &Name, entry: &str) -> bool {
+        let forge = entry
+            .split_once(':')
+            .and_then(|(word, _)| Forge::named(word));
+        match forge {
+            Some(_) => self.has(entry),
+            None => self.is(id, entry),
+        }
+    }
+
     /// The numbers of this person's accounts there.
     pub fn numbers(&self, instance: &Instance) -> impl Iterator<Item = u64> {
         let accounts = self.accounts.iter();
