@@ -1216,3 +1216,38 @@ fn an_author_without_an_account_is_known_by_the_address() {
         }
     }
 }
+
+/// Comments as GitHub lists them, by these accounts.
+fn listed(said: &[(u64, &str)]) -> String {
+    let now = clock::now();
+    let comments = said.iter().map(|(user, body)| {
+        json!({
+            "id": 1_000 + user, "node_id": format!("IC_{user}"), "body": body,
+            "html_url": format!("https://github.com/acme/shop/issues/1#issuecomment-{user}"),
+            "user": { "id": user, "login": "x", "type": "User" },
+            "created_at": now, "updated_at": now, "performed_via_github_app": null,
+        })
+    });
+    Value::Array(comments.collect()).to_string()
+}
+
+#[test]
+fn a_link_in_any_form_leads_to_the_next_page() {
+    let world = World::new();
+    let request = world.ask();
+    let (yes, no) = (format!("/approve {request}"), format!("/deny {request}"));
+    let judged = |link: &str, code: i32| {
+        let first = Answer::json(listed(&[(7, &yes), (8, &yes)])).header("link", link);
+        world.github.with(|state| {
+            state.order("page=2", Answer::json(listed(&[(9, &no), (7, &no)])));
+            for _ in 0..2 {
+                state.order("/comments", first.clone());
+            }
+        });
+        world.judge(code, &request);
+        world.github.with(|state| state.forget_orders());
+    };
+    judged("<http://[::x/?page=2>; rel=\"next\"", 1);
+    judged("no link at all", 1);
+    judged("<?page=2>; title=\"a, b; rel=last\"; Rel=\"last next\"", 10);
+}

@@ -73,6 +73,14 @@ pub enum Error {
         /// What was called.
         path: String,
     },
+    /// It is called otherwise now, or somewhere else.
+    #[error("{} sends whoever asks for `{path}` to another place", forge.title())]
+    Redirected {
+        /// Which forge.
+        forge: Forge,
+        /// What was called.
+        path: String,
+    },
     /// There is no such team, or the token does not see it.
     #[error("GitHub shows no team `{0}` to this token")]
     Team(String),
@@ -115,6 +123,9 @@ pub enum Error {
     /// The list changed each time while it was read.
     #[error("`{0}` changed while it was read, several times")]
     Restless(String),
+    /// It names the next page of a list in a way that nobody understands.
+    #[error("`{0}` does not tell where its next page is")]
+    Link(String),
     /// The login went to another account meanwhile.
     #[error("account {0} changed its login while it was asked about")]
     Moved(u64),
@@ -152,6 +163,8 @@ impl Error {
             | Self::Forbidden { .. }
             | Self::NotTheApp(_)
             | Self::Unknown { .. }
+            | Self::Redirected { .. }
+            | Self::Link(_)
             | Self::Team(_)
             | Self::Partly { .. }
             | Self::Refused { .. }
@@ -218,12 +231,15 @@ impl Explain for Error {
             | Self::NoApprovals(_)
             | Self::Address(_)
             | Self::Unknown { .. }
+            | Self::Redirected { .. }
             | Self::Partly { .. }
             | Self::Refused { .. }
             | Self::TooMany(..) => Kind::Invalid,
-            Self::Limited(_) | Self::Failed { .. } | Self::Restless(_) | Self::Moved(_) => {
-                Kind::Upstream
-            }
+            Self::Limited(_)
+            | Self::Failed { .. }
+            | Self::Restless(_)
+            | Self::Link(_)
+            | Self::Moved(_) => Kind::Upstream,
             Self::Answer(error) => error.kind(),
             Self::Http(error) => error.kind(),
         }
@@ -266,6 +282,10 @@ impl Explain for Error {
                 "protect the environment with approval rules, which GitLab Premium has"
             }
             Self::Unknown { .. } => "check the number, and that the token sees the repository",
+            Self::Redirected { .. } => {
+                "name the repository as it is called now, in the policy as well, and ask again"
+            }
+            Self::Link(_) => "look at what is between this job and the forge, such as a proxy",
             Self::Limited(_) => "run again then, or give a longer `--timeout`",
             Self::Failed { .. } | Self::Answer(_) | Self::Restless(_) | Self::Moved(_) => {
                 "run the same command again"

@@ -75,7 +75,7 @@ impl Watched for Watch<'_> {
             };
             new = true;
             self.etag = response.header("etag").map(str::to_owned);
-            if page::following(&url, &response).is_none() {
+            if page::following(&url, &response)?.is_none() {
                 return Ok(new);
             }
             // What comes next would be on a page that is not looked at.
