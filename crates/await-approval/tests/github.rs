@@ -1232,6 +1232,23 @@ fn listed(said: &[(u64, &str)]) -> String {
 }
 
 #[test]
+fn a_redirect_leads_to_no_other_place() {
+    let world = World::new();
+    let request = world.ask();
+    let yes = format!("/approve {request}");
+    let moved = Answer::new(301).header("location", "/repositories/2/issues/9/comments");
+    world.github.with(|state| {
+        state.order(
+            "/repositories/2",
+            Answer::json(listed(&[(7, &yes), (8, &yes)])),
+        );
+        state.order("/comments", moved);
+    });
+    world.judge(3, &request);
+    assert!(!world.path("approval.json").exists());
+}
+
+#[test]
 fn a_link_in_any_form_leads_to_the_next_page() {
     let world = World::new();
     let request = world.ask();
@@ -1250,4 +1267,30 @@ fn a_link_in_any_form_leads_to_the_next_page() {
     judged("<http://[::x/?page=2>; rel=\"next\"", 1);
     judged("no link at all", 1);
     judged("<?page=2>; title=\"a, b; rel=last\"; Rel=\"last next\"", 10);
+}
+
+#[test]
+fn the_log_shows_no_address_of_a_webhook() {
+    let world = World::new();
+    let server = webhook(&Answer::new(200));
+    fs::write(world.path("hook"), server.url("/T/secret")).unwrap();
+    let place = format!("acme/shop#{}", world.issue);
+    let args = [
+        "request",
+        "--release",
+        "release.json",
+        "--environment",
+        "production",
+        "--github",
+        &place,
+        "--notify",
+        "hook",
+        "--log",
+        "debug",
+    ];
+    let output = world.run(&args, &[]);
+    assert_eq!(output.code, 13, "{}{}", output.stdout, output.stderr);
+    assert_eq!(posts(&server).len(), 1);
+    assert!(output.stderr.contains("http answer"), "{}", output.stderr);
+    assert!(!output.stderr.contains("secret"), "{}", output.stderr);
 }

@@ -72,7 +72,7 @@ impl Webhook {
         let form = Form::of(self.url.host_str().unwrap_or_default());
         let body = notice.body(form).to_string().into_bytes();
         let request = Request::new(Method::Post, self.url.clone());
-        let request = request.with_body("application/json", body);
+        let request = request.with_body("application/json", body).secret();
         let client = Client::new(options).map_err(|_may_show_it| Error::NoAnswer)?;
         match client.send(request, LIMITS) {
             Ok(response) if response.is_success() => Ok(()),

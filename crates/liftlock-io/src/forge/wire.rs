@@ -191,7 +191,8 @@ impl Wire {
     }
 
     fn request(&self, method: Method, url: Url) -> Request {
-        let request = Request::new(method, url);
+        // A policy names places, and a redirect would lead to another one.
+        let request = Request::new(method, url).here_only();
         match self.forge {
             Forge::Github => request
                 .with_header("authorization", format!("Bearer {}", self.token))
@@ -278,6 +279,7 @@ impl Wire {
         Err(match response.status {
             401 => Error::Token { forge, said },
             403 => Error::Forbidden { forge, path, said },
+            300..=399 => Error::Redirected { forge, path },
             404 | 410 => Error::Unknown { forge, path },
             status @ 400..=499 => Error::Refused {
                 forge,

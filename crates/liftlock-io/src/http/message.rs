@@ -54,6 +54,30 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// What it carries.
     pub body: Body,
+    /// Whether redirects are followed.
+    pub redirects: Redirects,
+    /// Whether its address may be told.
+    pub address: Address,
+}
+
+/// What to do where a server names another address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// Ask there, where that is safe.
+    #[default]
+    Followed,
+    /// Give that answer to the caller, who meant this resource and no other.
+    Told,
+}
+
+/// Whether the address of a request is for everybody's eyes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Address {
+    /// Logs may show it.
+    #[default]
+    Plain,
+    /// It is the key to what it names, as those of webhooks are.
+    Secret,
 }
 
 impl Request {
@@ -71,6 +95,30 @@ impl Request {
             url,
             headers: Vec::new(),
             body: Body::Empty,
+            redirects: Redirects::Followed,
+            address: Address::Plain,
+        }
+    }
+
+    /// Asks for this resource and no other, wherever the server points.
+    #[must_use]
+    pub const fn here_only(mut self) -> Self {
+        self.redirects = Redirects::Told;
+        self
+    }
+
+    /// Shows the address nowhere.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.address = Address::Secret;
+        self
+    }
+
+    /// The address as logs may show it.
+    pub(super) fn shown(&self) -> String {
+        match self.address {
+            Address::Plain => error::shown(&self.url),
+            Address::Secret => "(not shown)".to_owned(),
         }
     }
 
@@ -96,7 +144,7 @@ impl fmt::Debug for Request {
         formatter
             .debug_struct("Request")
             .field("method", &self.method)
-            .field("url", &error::shown(&self.url))
+            .field("url", &self.shown())
             .field("headers", &names)
             .finish_non_exhaustive()
     }
@@ -116,7 +164,7 @@ pub struct Limits {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Lower-case name and value; values that are not text are left out.
+    /// Lower-case name and value; what is no text in it is replaced.
     pub headers: Vec<(String, String)>,
     /// The bytes; empty when they were written elsewhere.
     pub body: Vec<u8>,

@@ -19,7 +19,7 @@ use std::time::Duration;
 use url::Url;
 
 pub use error::Error;
-pub use message::{Body, Limits, Method, Request, Response};
+pub use message::{Address, Body, Limits, Method, Redirects, Request, Response};
 pub use options::{Identity, Options};
 pub use pipe::Piped;
 
@@ -163,7 +163,7 @@ impl Client {
         let answer = answer.map_err(|source| Error::of(&request.url, source))?;
         tracing::debug!(
             method = ?request.method,
-            url = %error::shown(&request.url),
+            url = %request.shown(),
             status = answer.status().as_u16(),
             duration_ms = begun.elapsed().as_millis(),
             "http answer"
@@ -254,9 +254,9 @@ async fn receive(
 fn headers(answer: &reqwest::Response) -> Vec<(String, String)> {
     let pairs = answer.headers().iter();
     pairs
-        .filter_map(|(name, value)| {
-            let value = value.to_str().ok()?;
-            Some((name.as_str().to_owned(), value.to_owned()))
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            (name.as_str().to_owned(), value.into_owned())
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Redirects, followed by hand: no credentials to another host, no way out of TLS.
 
 use super::error::shown;
-use super::{Body, Error, Method, Request};
+use super::{Body, Error, Method, Redirects, Request};
 
 /// What another host may learn of a request's headers.
 const HARMLESS: [&str; 3] = ["accept", "range", "if-none-match"];
@@ -21,6 +21,7 @@ pub(super) fn next(
         307 | 308 => true,
         _ => false,
     };
+    let follow = follow && request.redirects == Redirects::Followed;
     let location = answer.headers().get("location");
     let Some(location) = location.filter(|_| follow) else {
         return Ok(None);
