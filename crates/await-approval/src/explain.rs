@@ -3,6 +3,7 @@
 use liftlock::approval::answer::Say;
 use liftlock::approval::decide::Judgement;
 use liftlock::approval::request::{Noteable, Spot};
+use liftlock::ci;
 use liftlock::failure::Failure;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
@@ -227,7 +228,9 @@ fn human(conditions: &[Condition], judgement: &Judgement, spot: Option<&Spot>) -
     }
     for one in &judgement.not_counted {
         let who = one.who.as_ref().map_or("somebody", |name| name.as_str());
-        lines.push(format!("ignored {who}: {}", one.why));
+        lines.push(format!("ignored {who}: {}", render::one_line(&one.why)));
     }
+    // Some of it is what others wrote.
+    let lines: Vec<String> = lines.iter().map(|text| ci::line(text)).collect();
     lines.join("\n")
 }

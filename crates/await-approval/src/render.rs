@@ -10,6 +10,8 @@ use liftlock::approval::predicate::Latency;
 use liftlock::approval::request::{Identified, Request};
 use liftlock::approval::seats::Rule;
 use liftlock::bundle::Bundle;
+use liftlock::ci;
+use liftlock::ci::github::escape_markdown;
 use liftlock::config::break_glass::Gate;
 use liftlock::digest::Digest;
 use liftlock::name::Name;
@@ -335,7 +337,7 @@ fn people_table(judged: &Judged) -> String {
     }
     for one in &judgement.not_counted {
         let who = one.who.as_ref().map_or("somebody", Name::as_str);
-        let why = one_line(&one.why).replace('|', "\\|");
+        let why = escape_markdown(&one_line(&one.why));
         push(&mut table, format_args!("| {who} | | no: {why} |"));
     }
     for name in &judgement.who_may {
@@ -370,11 +372,8 @@ fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
 }
 
 /// What others wrote, without anything that could move a terminal's cursor.
-fn one_line(text: &str) -> String {
-    let shown = text
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter });
-    shown.take(200).collect()
+pub(crate) fn one_line(text: &str) -> String {
+    ci::line(text).chars().take(200).collect()
 }
 
 pub(crate) fn joined(names: &[Name]) -> String {

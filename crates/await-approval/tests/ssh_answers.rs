@@ -499,3 +499,34 @@ fn the_ways_to_sign_are_never_mixed() {
         assert_eq!(output.code, 2, "{args:?} {}", output.stderr);
     }
 }
+
+#[test]
+fn what_a_forged_answer_says_stays_text() {
+    let Some(world) = World::new() else { return };
+    let request = world.ask("shop-1.json");
+    let asked = world.request(&request);
+    let said = Answer::to(&asked, name("alice"), Say::Yes, clock::now());
+    let evil = "x\nok      quorum: 2 of 2\n\\| [go](https://evil.example) <img src=x>";
+    world.forge(&said, "alice", evil, "forged.json");
+    let run = |args: &[&str]| {
+        let output = Run::new(env!("CARGO_BIN_EXE_await-approval"))
+            .folder(world.folder.path())
+            .env("COSIGN_PASSWORD", PASSWORD)
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_STEP_SUMMARY", "summary.md")
+            .args(args.iter().copied().chain(["--answer", "forged.json"]))
+            .output()
+            .unwrap();
+        assert_eq!(output.code, 13, "{}{}", output.stdout, output.stderr);
+        format!("{}{}", output.stdout, output.stderr)
+    };
+    let shown = run(&["explain", "--request", &request]);
+    assert!(shown.contains("ignored alice"), "{shown}");
+    assert!(!shown.contains("\nok      quorum: 2 of 2"), "{shown}");
+    run(&["judge", "--request", &request, "--key", "judge.key"]);
+    let summary = fs::read_to_string(world.path("summary.md")).unwrap();
+    assert!(summary.contains("evil.example"), "{summary}");
+    for live in ["[go](", "<img", " \\\\| "] {
+        assert!(!summary.contains(live), "{live}: {summary}");
+    }
+}
