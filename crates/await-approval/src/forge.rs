@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use liftlock::approval::forge::{Event, Forge, Instance, LEAST, Said, github, said};
+use liftlock::approval::forge::review::Pull;
+use liftlock::approval::forge::{Event, Forge, Instance, LEAST, Question, Said, github, said};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Place, Spot};
 use liftlock::ci::{self, Actor, Did, System};
@@ -10,6 +11,7 @@ use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::release::Release;
 use liftlock_io::cli::Session;
+use liftlock_io::forge::Answers;
 use liftlock_io::github::GitHub;
 use liftlock_io::{env, file};
 
@@ -109,19 +111,28 @@ fn reviewed(
     release: &Release,
 ) -> Result<(String, github::Authors), Failure> {
     let pull = github.pull(number)?;
-    let head = pull.head.sha;
-    if let Some(commit) = &release.commit {
-        let merged = pull.merge_commit_sha.as_deref();
-        if *commit != head && merged != Some(commit) {
+    comes_from((number, &pull.head.sha, &pull), release)?;
+    let opened = pull.user.map(|user| user.id);
+    Ok((pull.head.sha, github.authors_of(number, opened)?))
+}
+
+/// Refuses a release that is neither of the commit that is reviewed nor of what
+/// the pull request is merged as.
+fn comes_from(
+    (number, reviewed, pull): (u64, &str, &Pull),
+    release: &Release,
+) -> Result<(), Failure> {
+    let merged = pull.merge_commit_sha.as_deref();
+    match release.commit.as_deref() {
+        Some(commit) if commit != reviewed && merged != Some(commit) => {
             let message = format!(
                 "the release is of commit {commit}, which is neither the newest of pull request {number} nor what it is merged as"
             );
-            return Err(Failure::new(Kind::Invalid, message)
-                .with_hint("name the pull request that the release comes from"));
+            Err(Failure::new(Kind::Invalid, message)
+                .with_hint("name the pull request that the release comes from"))
         }
+        Some(_) | None => Ok(()),
     }
-    let opened = pull.user.map(|user| user.id);
-    Ok((head, github.authors_of(number, opened)?))
 }
 
 /// The actors as the CI names them, with more about the same people. GitHub
@@ -198,21 +209,63 @@ pub(crate) fn ask(
 }
 
 /// What people answered on the forge, where the request names a place there.
-pub(crate) fn events(
+pub(crate) fn answers(
     asked: &Identified,
     policy: &Policy,
     settings: &Settings,
-) -> Result<Vec<Event>, Failure> {
+) -> Result<Answers, Failure> {
     let keyring = &policy.keyring;
     let Some(place) = &asked.request.place else {
-        return Ok(Vec::new());
+        let (events, question) = (Vec::new(), Question::Unwritten);
+        return Ok(Answers { events, question });
     };
+    let text = question::below(asked, place);
     if place.forge == Forge::Gitlab {
-        return gitlab::events((asked, place), keyring, settings);
+        return gitlab::answers((asked, place), (&text, keyring), settings);
     }
     let github = open(&place.repository, settings)?;
     let least = policy.approval.permission.unwrap_or(LEAST);
-    Ok(github.events(&place.at, asked, (keyring, least))?)
+    Ok(github.answers(&place.at, (asked, &text), (keyring, least))?)
+}
+
+/// The place of a request with whoever wrote the change by the forge's word now:
+/// the request's own list is that of whoever asks. Nothing where the forge names
+/// no change.
+pub(crate) fn fresh(
+    asked: &Identified,
+    events: &[Event],
+    settings: &Settings,
+) -> Result<Option<Place>, Failure> {
+    let Some(place) = &asked.request.place else {
+        return Ok(None);
+    };
+    if place.forge == Forge::Gitlab {
+        return gitlab::fresh(place, settings);
+    }
+    let github = || open(&place.repository, settings);
+    let found = match &place.at {
+        // Comments tell by their pages what they are below.
+        Spot::Comments { issue } => {
+            let below = format!("/pull/{issue}#");
+            match events.iter().any(|event| event.url.contains(&below)) {
+                true => github()?.authors(*issue)?,
+                false => return Ok(None),
+            }
+        }
+        Spot::Reviews { pull, commit } => {
+            let github = github()?;
+            let found = github.pull(*pull)?;
+            comes_from((*pull, commit, &found), &asked.release.release)?;
+            github.authors_of(*pull, found.user.map(|user| user.id))?
+        }
+        Spot::Gates { commit, .. } => github()?.commit_authors(commit)?,
+        Spot::Notes { .. } | Spot::Deployment { .. } => return Ok(None),
+    };
+    Ok(Some(Place {
+        authors: found.accounts,
+        addresses: found.addresses,
+        ..place.clone()
+    }))
 }
 
 pub(crate) fn open(repository: &str, settings: &Settings) -> Result<GitHub, Failure> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use liftlock::approval::answer::{Heard, hear};
 use liftlock::approval::automatic::{Tried, allow};
 use liftlock::approval::decide::{Evidence, Judgement, decide};
-use liftlock::approval::forge::Event;
+use liftlock::approval::forge::{Event, Question};
 use liftlock::approval::form::Signed;
 use liftlock::approval::policy::Policy;
 use liftlock::approval::predicate::Latency;
@@ -98,7 +98,7 @@ pub(crate) fn judged(
         end = kept::end(&asked, state.as_ref())?;
         seen = Some(sight::note(
             &asked,
-            &said.heard,
+            (&said.heard, said.question.asked_at()),
             state.as_ref(),
             (effect, at),
         )?);
@@ -111,7 +111,8 @@ pub(crate) fn judged(
     };
     let facts = Known::read(&asked, &about_it, (&policy, settings), at)?;
     let tried = facts.tried(&asked, (&policy, settings), at)?;
-    let mut judgement = allow(&policy, decide(&policy, &evidence, at), &tried);
+    let decided = |policy: &Policy| allow(policy, decide(policy, &evidence, at), &tried);
+    let (policy, mut judgement) = last_look(policy, &decided, (&evidence, &said, settings))?;
     if let Some(end) = end.as_ref().filter(|end| end.denies())
         && !judgement.is_denied()
     {
@@ -133,6 +134,25 @@ pub(crate) fn judged(
     })
 }
 
+/// Judges, and once more before a pass by whom the forge names now as having
+/// written the change: the request's own list is the word of whoever asks.
+fn last_look(
+    policy: Policy,
+    decided: &dyn Fn(&Policy) -> Judgement,
+    (evidence, said, settings): (&Evidence<'_>, &Sayings, &Settings),
+) -> Result<(Policy, Judgement), Failure> {
+    let judgement = decided(&policy);
+    if judgement.verdict != Verdict::Pass {
+        return Ok((policy, judgement));
+    }
+    let Some(now) = forge::fresh(evidence.asked, &said.events, settings)? else {
+        return Ok((policy, judgement));
+    };
+    let policy = policy.asked_at(Some(&now));
+    let judgement = decided(&policy);
+    Ok((policy, judgement))
+}
+
 /// What people said about a request.
 struct Sayings {
     /// All of it, understood or not.
@@ -141,6 +161,8 @@ struct Sayings {
     answers: Vec<Signed>,
     /// The answers on a forge that were understood.
     events: Vec<Event>,
+    /// Whether what they answer is still there.
+    question: Question,
 }
 
 /// Hears everybody, in files, in the evidence store and on a forge.
@@ -154,6 +176,7 @@ fn said(
         heard,
         answers: Vec::new(),
         events: Vec::new(),
+        question: Question::Unwritten,
     };
     for signed in found {
         let one = hear(&signed, &policy.keyring, &Local);
@@ -162,8 +185,10 @@ fn said(
         }
         said.heard.push(one);
     }
-    for event in forge::events(asked, policy, settings)? {
-        let one = liftlock::approval::forge::hear(&event, asked, policy);
+    let told = forge::answers(asked, policy, settings)?;
+    said.question = told.question;
+    for event in told.events {
+        let one = told.question.hear(&event, asked, policy);
         if matches!(one, Heard::Told { .. }) {
             said.events.push(event);
         }

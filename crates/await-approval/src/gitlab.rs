@@ -2,13 +2,13 @@
 
 use std::str::FromStr;
 
-use liftlock::approval::forge::{Event, Forge, Said, gitlab, said_on};
+use liftlock::approval::forge::{Forge, Said, gitlab, said_on};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Noteable, Place, Spot};
 use liftlock::config::trust::Keyring;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
-use liftlock_io::forge::Error;
+use liftlock_io::forge::{Answers, Error};
 use liftlock_io::gitlab::{self as api, GitLab, Told};
 use liftlock_io::{env, file};
 use serde_json::{Map, Value};
@@ -162,12 +162,42 @@ pub(crate) fn ask(
 }
 
 /// What people answered.
-pub(crate) fn events(
+pub(crate) fn answers(
     (asked, place): (&Identified, &Place),
-    keyring: &Keyring,
+    (question, keyring): (&str, &Keyring),
     settings: &Settings,
-) -> Result<Vec<Event>, Failure> {
-    Ok(open(place, settings)?.events(&place.at, asked, keyring)?)
+) -> Result<Answers, Failure> {
+    Ok(open(place, settings)?.answers(&place.at, (asked, question), keyring)?)
+}
+
+/// The place with whoever wrote the change, or started the deployment, by
+/// GitLab's word now.
+pub(crate) fn fresh(place: &Place, settings: &Settings) -> Result<Option<Place>, Failure> {
+    let mut now = place.clone();
+    match &mut now.at {
+        Spot::Notes {
+            on: Noteable::MergeRequest,
+            number,
+            addresses,
+            ..
+        } => {
+            let makers = open(place, settings)?.makers(*number)?;
+            *addresses = makers.addresses;
+            now.authors = makers.accounts;
+        }
+        Spot::Deployment {
+            deployment,
+            starters,
+            ..
+        } => {
+            let found = open(place, settings)?.deployment(*deployment)?;
+            *starters = found.starters().collect();
+        }
+        Spot::Notes { .. } | Spot::Comments { .. } | Spot::Reviews { .. } | Spot::Gates { .. } => {
+            return Ok(None);
+        }
+    }
+    Ok(Some(now))
 }
 
 /// Starts what goes on: a job that waits, or a pipeline, which are told where

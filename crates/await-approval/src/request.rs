@@ -26,7 +26,7 @@ use liftlock_io::{clock, file, random};
 
 use crate::forge::Age;
 use crate::settings::{Asks, Recorded, Settings};
-use crate::{args, deployment, forge, gather, groups, kept, notify, render};
+use crate::{args, deployment, forge, gather, groups, kept, notify, render, sight};
 
 pub(crate) fn request(
     args: &args::Request,
@@ -62,6 +62,17 @@ pub(crate) fn request(
             );
             ledger.append(&record)?;
             recorded = Recorded::Yes;
+        }
+        if policy.approval.min_look.is_some()
+            && let Some(state) = settings.state()?
+        {
+            // Whoever looks from now on has the time that is demanded.
+            let now = match age {
+                Age::New => asked.request.made_at,
+                Age::Old => clock::now(),
+            };
+            let effect = kept::Effect::Write;
+            sight::note(&asked, (&[], None), state.as_ref(), (effect, now))?;
         }
         page = forge::ask(&asked, age, settings)?;
         deployment::ask(&asked, age, settings)?;

@@ -12,11 +12,11 @@ use liftlock_io::store::{Put, Store, Swap};
 use crate::kept::{Effect, ROUNDS, busy};
 
 /// What is known of when a request and these answers were first seen, with now
-/// for whatever is new. Of judges that look at once each keeps what the others
+/// for whatever is new, and of when a forge says that people were asked. Of judges that look at once each keeps what the others
 /// saw first.
 pub(crate) fn note(
     asked: &Identified,
-    heard: &[Heard],
+    (heard, question_at): (&[Heard], Option<Time>),
     state: &dyn Store,
     (effect, now): (Effect, Time),
 ) -> Result<Sightings, Failure> {
@@ -29,7 +29,8 @@ pub(crate) fn note(
         let new = known
             .clone()
             .unwrap_or_else(|| Sightings::of(now))
-            .noting(heard, now);
+            .noting(heard, now)
+            .asked_at(question_at);
         if known.as_ref() == Some(&new) || effect == Effect::None {
             return Ok(new);
         }

@@ -7,7 +7,7 @@ use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::forge::until_decided;
-use liftlock_io::{github, gitlab};
+use liftlock_io::{clock, github, gitlab};
 
 use crate::kept::Effect;
 use crate::settings::Settings;
@@ -28,24 +28,30 @@ pub(crate) fn wait(
         let open = judged.judgement.verdict == Verdict::Pending;
         Ok::<_, Failure>((!open).then_some(()))
     };
-    let decided = match place.forge {
-        Forge::Github => {
-            let github = forge::open(&place.repository, settings)?;
-            let mut watch = github::Watch::new(&github, &place.at, asked.request.made_at);
-            until_decided(&mut watch, until, judge_once)?
+    let passes = |failure: &Failure| failure.kind == Kind::Upstream;
+    loop {
+        let decided = match place.forge {
+            Forge::Github => {
+                let github = forge::open(&place.repository, settings)?;
+                let mut watch = github::Watch::new(&github, &place.at, asked.request.made_at);
+                until_decided(&mut watch, until, passes, judge_once)?
+            }
+            Forge::Gitlab => {
+                let gitlab = crate::gitlab::open(place, settings)?;
+                let mut watch = gitlab::Watch::new(&gitlab, &place.at)?;
+                until_decided(&mut watch, until, passes, judge_once)?
+            }
+        };
+        session.check()?;
+        if decided.is_none() && settings.deadline < asked.request.expires_at {
+            let message = "the time given by `--timeout` is over, and the answers are not enough";
+            return Err(Failure::new(Kind::Expired, message)
+                .with_hint("run the same command again: the request stays open"));
         }
-        Forge::Gitlab => {
-            let gitlab = crate::gitlab::open(place, settings)?;
-            let mut watch = gitlab::Watch::new(&gitlab, &place.at)?;
-            until_decided(&mut watch, until, judge_once)?
+        // Once more, whatever was seen while waiting; what fails now may pass later.
+        match judge::judge(args, settings, session) {
+            Err(failure) if decided.is_some() && passes(&failure) && clock::now() < until => {}
+            ended => return ended,
         }
-    };
-    session.check()?;
-    if decided.is_none() && settings.deadline < asked.request.expires_at {
-        let message = "the time given by `--timeout` is over, and the answers are not enough";
-        return Err(Failure::new(Kind::Expired, message)
-            .with_hint("run the same command again: the request stays open"));
     }
-    // Once more, whatever was seen while waiting.
-    judge::judge(args, settings, session)
 }

@@ -131,20 +131,6 @@ fn attested(gathered: &Gathered) -> Result<&Identified, String> {
     release.ok_or_else(|| "no builder attested the release it is about".to_owned())
 }
 
-/// That an identity is a judge's was proved at the time of its signature.
-fn by_a_judge(said: &Said, frame: &Frame<'_>, moment: Moment) -> Result<(), Refused> {
-    match &said.who {
-        Who::Key(key) => {
-            let proved = Proved {
-                statement: said.statement.clone(),
-                key: key.clone(),
-            };
-            judged(&proved, frame, moment.as_of)
-        }
-        Who::Identity(_) => Ok(()),
-    }
-}
-
 pub(crate) fn refusal(refused: Refused) -> String {
     told(&Failure::from(refused))
 }

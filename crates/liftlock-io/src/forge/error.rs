@@ -208,6 +208,8 @@ impl Error {
             | Self::TooMany(..)
             | Self::Restless(_)
             | Self::Moved(_)
+            | Self::Redirected { .. }
+            | Self::Link(_)
             | Self::Answer(_) => false,
         }
     }

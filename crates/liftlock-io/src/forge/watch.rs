@@ -32,8 +32,8 @@ pub trait Watched {
 /// Judges whenever something changed, until there is an outcome;
 /// nothing when the time is over first.
 ///
-/// A failure that may pass is waited out: one bad answer in six hours is no
-/// reason to give up.
+/// A failure that may pass is waited out, of asking as well as of judging: one
+/// bad answer in six hours is no reason to give up.
 ///
 /// # Errors
 ///
@@ -41,17 +41,21 @@ pub trait Watched {
 pub fn until_decided<T, E: From<Error>>(
     watch: &mut impl Watched,
     until: Time,
+    passes: impl Fn(&E) -> bool,
     mut judge: impl FnMut() -> Result<Option<T>, E>,
 ) -> Result<Option<T>, E> {
     let mut pause = SHORTEST;
     loop {
         match watch.changed() {
-            Ok(true) => {
-                if let Some(outcome) = judge()? {
-                    return Ok(Some(outcome));
+            Ok(true) => match judge() {
+                Ok(Some(outcome)) => return Ok(Some(outcome)),
+                Ok(None) => pause = SHORTEST,
+                Err(error) if passes(&error) => {
+                    watch.forget();
+                    pause = (pause * 3 / 2).min(LONGEST);
                 }
-                pause = SHORTEST;
-            }
+                Err(error) => return Err(error),
+            },
             Ok(false) => pause = (pause * 3 / 2).min(LONGEST),
             Err(error) if error.passes() => {
                 // Whatever was missed has to be looked at.

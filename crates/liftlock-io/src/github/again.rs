@@ -11,7 +11,8 @@ use crate::forge::Again;
 
 impl GitHub {
     /// Looks again at some answers to a request, and at what their authors may
-    /// do now: a call for each answer and one for each author. What was seen
+    /// do now: a call for each answer, one for each author and one for all edits.
+    /// What was seen
     /// before a failure stays in `found`.
     ///
     /// # Errors
@@ -42,17 +43,25 @@ impl GitHub {
         }
     }
 
+    /// Edits are asked about at once.
     fn comments_again(
         &self,
         events: &[Event],
         known: &mut Known<'_>,
         found: &mut Again,
     ) -> Result<(), Error> {
+        let mut comments = Vec::new();
         for event in events {
-            let now = match self.comment(event.id)? {
-                Some(comment) => known.comment(&comment)?,
-                None => None,
-            };
+            match self.comment(event.id)? {
+                Some(comment) => comments.push((event, comment)),
+                None => drop(found.0.insert(event.digest(), None)),
+            }
+        }
+        let ids = comments.iter().map(|(_, one)| one.node_id.as_str());
+        let edits = self.edits(&ids.collect::<Vec<_>>())?;
+        for (event, comment) in &comments {
+            let edited_at = edits.get(&comment.node_id).copied().flatten();
+            let now = known.comment(comment, edited_at)?;
             found.0.insert(event.digest(), now);
         }
         Ok(())

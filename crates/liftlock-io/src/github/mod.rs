@@ -20,7 +20,7 @@ mod watch;
 use std::collections::BTreeMap;
 
 use liftlock::approval::forge::github::{self, Account, Authors, Comment, Commit, Issue, Rights};
-use liftlock::approval::forge::{Event, Forge, Permission, Said, said};
+use liftlock::approval::forge::{Event, Forge, Permission, Question, Said, said};
 use liftlock::approval::request::{Identified, Spot};
 use liftlock::approval::{MOST_ANSWERS, SKEW};
 use liftlock::config::trust::Keyring;
@@ -36,7 +36,7 @@ pub use watch::Watch;
 
 use crate::env;
 use crate::forge::page;
-pub use crate::forge::{Error, Pace, Wire, until_decided};
+pub use crate::forge::{Answers, Error, Pace, Wire, until_decided};
 use crate::http::{Method, Options};
 
 /// The variables that hold the token; the first that is set is used.
@@ -236,22 +236,30 @@ impl GitHub {
     }
 
     /// Everything that answers a request, or tries to, in the way that is asked
-    /// for, with what its author may do now; where `least` is enough, possibly no
-    /// more than that. Nobody is asked about whose answer counts in no case.
+    /// for, with what its author may do now (where `least` is enough, possibly no
+    /// more than that), and whether the question is there that has this text.
+    /// Nobody is asked about whose answer counts in no case.
     ///
     /// # Errors
     ///
     /// Fails when anything of that is not known.
-    pub fn events(
+    pub fn answers(
         &self,
         spot: &Spot,
-        asked: &Identified,
+        (asked, question): (&Identified, &str),
         (keyring, least): (&Keyring, Permission),
-    ) -> Result<Vec<Event>, Error> {
+    ) -> Result<Answers, Error> {
+        let unasked = |events| Answers {
+            events,
+            question: Question::Unwritten,
+        };
         match spot {
-            Spot::Comments { issue } => self.comment_events(*issue, asked, keyring),
-            Spot::Reviews { pull, .. } => self.review_events(*pull, asked, (keyring, least)),
-            Spot::Gates { run, .. } => self.gate_events(*run, asked, keyring),
+            Spot::Comments { issue } => self.comment_events(*issue, (asked, question), keyring),
+            Spot::Reviews { pull, .. } => {
+                let found = self.review_events(*pull, asked, (keyring, least));
+                found.map(unasked)
+            }
+            Spot::Gates { run, .. } => self.gate_events(*run, asked, keyring).map(unasked),
             Spot::Notes { .. } | Spot::Deployment { .. } => Err(Error::Foreign),
         }
     }
@@ -259,18 +267,42 @@ impl GitHub {
     fn comment_events(
         &self,
         issue: u64,
-        asked: &Identified,
+        (asked, question): (&Identified, &str),
         keyring: &Keyring,
-    ) -> Result<Vec<Event>, Error> {
+    ) -> Result<Answers, Error> {
         let since = earlier(asked.request.made_at, SKEW);
         let mut known = Known::new(self, asked, keyring);
-        let mut events = Vec::new();
-        for comment in self.comments(issue, since)? {
-            if said(comment.body.as_deref().unwrap_or_default()) != Said::Nothing {
-                events.extend(known.comment(&comment)?);
-            }
+        let comments = self.comments(issue, since)?;
+        let text = |one: &Comment| said(one.body.as_deref().unwrap_or_default());
+        let matters = |one: &Comment| {
+            let user = one.user.as_ref();
+            user.is_some_and(|user| known.matters(user, &text(one)))
+        };
+        let asks = |one: &&Comment| one.is_as_written() && says(one, question);
+        let mut looked_at: Vec<&str> = Vec::new();
+        if comments.iter().any(matters) {
+            let those = comments.iter().filter(|one| matters(one) || asks(one));
+            looked_at.extend(those.map(|one| one.node_id.as_str()));
         }
-        few(events)
+        // Nobody is asked about edits of what counts in no case.
+        let edits = self.edits(&looked_at)?;
+        let edited = |one: &Comment| edits.get(&one.node_id).copied().flatten();
+        let asking = comments.iter().filter(asks);
+        let asking = asking.filter(|one| edited(one).is_none());
+        let question = Question::of(asking.map(|one| one.created_at));
+        let mut events = Vec::new();
+        for comment in &comments {
+            let said = text(comment);
+            if said == Said::Nothing {
+                continue;
+            }
+            let user = comment.user.as_ref();
+            let matters = user.is_some_and(|user| known.matters(user, &said));
+            let event = known.comment(comment, edited(comment))?;
+            events.extend(event.map(|event| (event, matters)));
+        }
+        let events = few(events)?;
+        Ok(Answers { events, question })
     }
 
     /// Asks a request's question in an issue, once: a comment with exactly
@@ -281,11 +313,8 @@ impl GitHub {
     /// Fails as reading and writing comments do.
     pub fn ask(&self, issue: u64, asked: &Identified, body: &str) -> Result<Comment, Error> {
         let since = earlier(asked.request.made_at, SKEW);
-        let same = |comment: &Comment| {
-            let found = comment.body.as_deref().unwrap_or_default();
-            found.trim().replace("\r\n", "\n") == body.trim()
-        };
         let comments = self.comments(issue, since)?;
+        let same = |comment: &Comment| comment.is_as_written() && says(comment, body);
         match comments.into_iter().find(same) {
             Some(comment) => Ok(comment),
             None => self.write(issue, body),
@@ -329,14 +358,19 @@ impl<'a> Known<'a> {
         ours && self.keyring.account(Forge::Github, user.id).is_some()
     }
 
-    /// A comment as an event; nothing once its author's account is gone.
-    fn comment(&mut self, comment: &Comment) -> Result<Option<Event>, Error> {
+    /// A comment, with when it was last edited, as an event; nothing once its
+    /// author's account is gone.
+    fn comment(
+        &mut self,
+        comment: &Comment,
+        edited_at: Option<Time>,
+    ) -> Result<Option<Event>, Error> {
         let Some(user) = &comment.user else {
             return Ok(None);
         };
         let said = said(comment.body.as_deref().unwrap_or_default());
         let permission = self.permission(user, &said)?;
-        Ok(comment.event(permission, self.seen_at))
+        Ok(comment.event(edited_at, (permission, self.seen_at)))
     }
 
     /// What its author may do; nothing for an answer that does not matter.
@@ -353,11 +387,25 @@ impl<'a> Known<'a> {
     }
 }
 
-fn few(events: Vec<Event>) -> Result<Vec<Event>, Error> {
-    if events.len() > MOST_ANSWERS {
-        return Err(Error::TooMany("answers", events.len()));
-    }
-    Ok(events)
+/// Whether a comment is exactly this text.
+fn says(comment: &Comment, text: &str) -> bool {
+    let found = comment.body.as_deref().unwrap_or_default();
+    found.trim().replace("\r\n", "\n") == text.trim()
+}
+
+/// The events, of which those that matter are not too many. Strangers can write
+/// any number of others, of which some are shown.
+fn few(events: Vec<(Event, bool)>) -> Result<Vec<Event>, Error> {
+    let matter = events.iter().filter(|(_, matters)| *matters).count();
+    let mut others = MOST_ANSWERS
+        .checked_sub(matter)
+        .ok_or(Error::TooMany("answers", matter))?;
+    let kept = events.into_iter().filter(|(_, matters)| {
+        let room = *matters || others > 0;
+        others = others.saturating_sub(usize::from(!*matters));
+        room
+    });
+    Ok(kept.map(|(event, _)| event).collect())
 }
 
 /// A moment as GitHub wants it, without the part of a second.

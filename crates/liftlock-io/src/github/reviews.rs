@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use liftlock::approval::forge::review::{self, Look, Pull, Review};
-use liftlock::approval::forge::{Event, Forge, LEAST, Permission, Said, github, said};
+use liftlock::approval::forge::{Event, Forge, LEAST, ParseError, Permission, Said, github, said};
 use liftlock::approval::request::Identified;
 use liftlock::config::trust::Keyring;
+use liftlock::time::Time;
 use serde_json::json;
 
 use super::{Error, GitHub, Known, few, page};
@@ -45,16 +46,33 @@ impl GitHub {
     ///
     /// Fails when GitHub does not say it of all of them.
     pub fn looks(&self, reviews: &[&Review]) -> Result<BTreeMap<String, Look>, Error> {
+        let ids: Vec<&str> = reviews.iter().map(|one| one.node_id.as_str()).collect();
+        self.told(&ids, (review::LOOKS, review::looks))
+    }
+
+    /// When each of some comments was last edited, by `node_id`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when GitHub does not say it of all of them.
+    pub fn edits(&self, comments: &[&str]) -> Result<BTreeMap<String, Option<Time>>, Error> {
+        self.told(comments, (review::EDITS, review::edits))
+    }
+
+    fn told<T>(
+        &self,
+        ids: &[&str],
+        (question, read): (&str, fn(&[u8]) -> Result<BTreeMap<String, T>, ParseError>),
+    ) -> Result<BTreeMap<String, T>, Error> {
         let mut found = BTreeMap::new();
-        for part in reviews.chunks(A_QUESTION) {
-            let ids: Vec<&str> = part.iter().map(|one| one.node_id.as_str()).collect();
-            let answer = self.wire().ask(review::LOOKS, &json!({ "ids": ids }))?;
-            found.extend(review::looks(&answer)?);
+        for part in ids.chunks(A_QUESTION) {
+            let answer = self.wire().ask(question, &json!({ "ids": part }))?;
+            found.extend(read(&answer)?);
         }
-        match reviews.iter().find(|one| !found.contains_key(&one.node_id)) {
-            Some(one) => Err(Error::Unknown {
+        match ids.iter().find(|id| !found.contains_key(**id)) {
+            Some(id) => Err(Error::Unknown {
                 forge: Forge::Github,
-                path: format!("graphql: {}", one.node_id),
+                path: format!("graphql: {id}"),
             }),
             None => Ok(found),
         }
@@ -80,7 +98,10 @@ impl GitHub {
         let looks = self.looks(&ours)?;
         let mut events = Vec::new();
         for one in meant {
-            events.extend(known.review(one, &looks, least)?);
+            let event = known.review(one, &looks, least)?;
+            let user = one.user.as_ref();
+            let matters = user.is_some_and(|user| known.matters(user, &text(one)));
+            events.extend(event.map(|event| (event, matters)));
         }
         few(events)
     }

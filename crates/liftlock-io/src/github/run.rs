@@ -130,7 +130,8 @@ impl GitHub {
             };
             let permission = known.permission(user, &text)?;
             let about = (&run, asked.request.made_at);
-            events.extend(one.event(about, (permission, known.seen_at))?);
+            let event = one.event(about, (permission, known.seen_at))?;
+            events.extend(event.map(|event| (event, known.matters(user, &text))));
         }
         few(events)
     }

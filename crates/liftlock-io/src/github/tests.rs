@@ -25,6 +25,9 @@ use testkit::servers::github::{Commit as MadeCommit, GitHub as Fake, Token};
 use super::*;
 use crate::forge::{Watched as _, wire};
 
+/// What nobody asked.
+const QUESTION: &str = "?";
+
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// GitHub with alice (7), bob (8), who may write, eve (9), who may not, and an
@@ -130,7 +133,12 @@ impl World {
     fn heard(&self, github: &GitHub, asked: &Identified) -> Result<Vec<String>, Error> {
         let policy = policy();
         let least = policy.approval.permission.unwrap_or(LEAST);
-        let events = github.events(&self.spot(asked), asked, (&policy.keyring, least))?;
+        let found = github.answers(
+            &self.spot(asked),
+            (asked, QUESTION),
+            (&policy.keyring, least),
+        )?;
+        let events = found.events;
         let heard = events.iter().map(|event| hear(event, asked, &policy));
         let heard = heard.filter_map(|heard| match heard {
             Heard::Told { answer, .. } if answer.request == asked.digest => {
@@ -389,7 +397,7 @@ fn nobody_waits_six_hours_with_more_than_four_hundred_calls() {
     let github = world.github();
     let mut watch = Watch::new(&github, &world.spot(&asked), asked.request.made_at);
     let (judged, started) = (Cell::new(0), world.now());
-    let outcome = until_decided(&mut watch, asked.request.expires_at, || {
+    let outcome = until_decided(&mut watch, asked.request.expires_at, Error::passes, || {
         judged.set(judged.get() + 1);
         let found = world.heard(&github, &asked)?;
         Ok::<_, Error>((found.len() == 2).then_some(found))
@@ -419,7 +427,7 @@ fn a_wait_ends_with_the_answers_through_failures_and_a_limit() {
     world.say(7, &yes(&asked));
     let looks = Cell::new(0);
     let mut watch = Watch::new(&github, &world.spot(&asked), asked.request.made_at);
-    let outcome = until_decided(&mut watch, asked.request.expires_at, || {
+    let outcome = until_decided(&mut watch, asked.request.expires_at, Error::passes, || {
         looks.set(looks.get() + 1);
         if looks.get() == 2 {
             world.say(8, &yes(&asked));
@@ -440,7 +448,7 @@ fn a_token_that_ends_in_mid_wait_is_told() {
     let app = world.fake.with(|state| state.token(Token::App));
     let github = world.at(&world.fake.url(), &app);
     let mut watch = Watch::new(&github, &world.spot(&asked), asked.request.made_at);
-    let outcome = until_decided(&mut watch, asked.request.expires_at, || {
+    let outcome = until_decided(&mut watch, asked.request.expires_at, Error::passes, || {
         Ok::<Option<()>, Error>(None)
     });
     let error = outcome.unwrap_err();
@@ -495,7 +503,11 @@ fn every_call_and_answer_is_one_that_github_describes() {
     }
     world.say(7, &yes(&asked));
     let github = world.at(prism.url(), &app);
-    assert_eq!(world.heard(&github, &asked).unwrap(), ["alice yes"]);
+    // GitHub describes GraphQL elsewhere.
+    let comments = github.comments(world.issue, Time::EPOCH).unwrap();
+    assert_eq!(comments.len(), 151);
+    let may = github.permission(7, "alice").unwrap();
+    assert_eq!(may, Permission::Write);
     let written = github.ask(world.issue, &asked, "Approve?").unwrap();
     assert!(github.comment(written.id).unwrap().is_some());
     assert!(github.comment(999).unwrap().is_none());

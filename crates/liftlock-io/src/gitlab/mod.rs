@@ -15,7 +15,7 @@ mod watch;
 use std::collections::BTreeSet;
 
 use liftlock::approval::forge::gitlab::{self, Account, Commit, Note, Thread};
-use liftlock::approval::forge::{Event, Forge, Instance, Said, said_on};
+use liftlock::approval::forge::{Forge, Instance, Question, Said, said_on};
 use liftlock::approval::request::{Identified, Noteable, Place, Spot};
 use liftlock::approval::{MOST_ANSWERS, SKEW};
 use liftlock::config::trust::Keyring;
@@ -27,7 +27,7 @@ pub use start::{Told, trigger};
 pub use watch::Watch;
 
 use crate::env;
-use crate::forge::{Error, Pace, Wire, page};
+use crate::forge::{Answers, Error, Pace, Wire, page};
 use crate::http::{Method, Options};
 
 /// The variables that hold the token; the first that is set is used.
@@ -188,22 +188,27 @@ impl GitLab {
     }
 
     /// Everything that answers a request, or tries to, in the way that is asked
-    /// for, with what its author is and may do now. Nobody is asked about whose
-    /// answer counts in no case.
+    /// for, with what its author is and may do now, and whether the question is
+    /// there that has this text. Nobody is asked about whose answer counts in no
+    /// case.
     ///
     /// # Errors
     ///
     /// Fails when anything of that is not known.
-    pub fn events(
+    pub fn answers(
         &self,
         spot: &Spot,
-        asked: &Identified,
+        (asked, question): (&Identified, &str),
         keyring: &Keyring,
-    ) -> Result<Vec<Event>, Error> {
+    ) -> Result<Answers, Error> {
         match spot {
-            Spot::Notes { on, number, .. } => self.note_events((*on, *number), asked, keyring),
+            Spot::Notes { on, number, .. } => {
+                self.note_events((*on, *number), (asked, question), keyring)
+            }
             Spot::Deployment { deployment, .. } => {
-                self.approval_events(*deployment, asked, keyring)
+                let events = self.approval_events(*deployment, asked, keyring)?;
+                let question = Question::Unwritten;
+                Ok(Answers { events, question })
             }
             Spot::Comments { .. } | Spot::Reviews { .. } | Spot::Gates { .. } => {
                 Err(Error::Foreign)
@@ -214,20 +219,22 @@ impl GitLab {
     fn note_events(
         &self,
         (on, number): (Noteable, u64),
-        asked: &Identified,
+        (asked, question): (&Identified, &str),
         keyring: &Keyring,
-    ) -> Result<Vec<Event>, Error> {
+    ) -> Result<Answers, Error> {
         let since = earlier(asked.request.made_at, SKEW);
         let seen_at = self.wire.now();
         let mut notes = self.notes(on, number, since)?;
+        let asking = notes.iter().filter(|note| asks(note, question));
+        let question = Question::of(asking.map(|note| note.created_at));
         notes.retain(|note| said_on(Forge::Gitlab, &note.body) != Said::Nothing);
         let texts = notes.iter().map(|note| (&note.author, note.body.as_str()));
         let standing = self.standing(&self.who(texts, asked, keyring)?, seen_at)?;
         let page = self.page_of(on, number);
         let events = notes.iter();
-        Ok(events
-            .map(|note| note.event(&page, &standing, seen_at))
-            .collect())
+        let events = events.map(|note| note.event(&page, &standing, seen_at));
+        let events = events.collect();
+        Ok(Answers { events, question })
     }
 
     /// The accounts whose answers to a request may count, by what they wrote.
@@ -238,9 +245,6 @@ impl GitLab {
         keyring: &Keyring,
     ) -> Result<BTreeSet<u64>, Error> {
         let texts: Vec<(&Account, &str)> = texts.collect();
-        if texts.len() > MOST_ANSWERS {
-            return Err(Error::TooMany("answers", texts.len()));
-        }
         let ours = |text: &str| {
             let said = said_on(Forge::Gitlab, text);
             matches!(said, Said::Answer { request, .. } if request == asked.digest)
@@ -250,7 +254,11 @@ impl GitLab {
             .filter(|(author, text)| !author.is_a_tokens() && ours(text))
             .map(|(author, _)| author.id)
             .filter(|account| keyring.account_at(&self.instance, *account).is_some());
-        Ok(authors.collect())
+        let authors: Vec<u64> = authors.collect();
+        if authors.len() > MOST_ANSWERS {
+            return Err(Error::TooMany("answers", authors.len()));
+        }
+        Ok(authors.into_iter().collect())
     }
 
     /// Asks a request's question, once: a note with exactly this text that is
@@ -267,8 +275,7 @@ impl GitLab {
     ) -> Result<String, Error> {
         let since = earlier(asked.request.made_at, SKEW);
         let notes = self.notes(on, number, since)?;
-        let same = |note: &&Note| note.body.trim().replace("\r\n", "\n") == body.trim();
-        match notes.iter().find(same) {
+        match notes.iter().find(|note| asks(note, body)) {
             Some(note) => Ok(self.page_of_note((on, number), note)),
             None => self.ask_anew((on, number), body),
         }
@@ -298,6 +305,12 @@ impl GitLab {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether a note is exactly this text, as it was written.
+fn asks(note: &Note, text: &str) -> bool {
+    let same = note.body.trim().replace("\r\n", "\n") == text.trim();
+    same && note.updated_at == note.created_at
 }
 
 /// The address of the API that this job's environment names.

@@ -158,7 +158,7 @@ impl World {
     fn heard(&self, gitlab: &GitLab, asked: &Identified) -> Result<Vec<String>, Error> {
         let policy = self.policy();
         let spot = &asked.request.place.as_ref().unwrap().at;
-        let events = gitlab.events(spot, asked, &policy.keyring)?;
+        let events = gitlab.answers(spot, (asked, "?"), &policy.keyring)?.events;
         let heard = events.iter().map(|event| hear(event, asked, &policy));
         let heard = heard.filter_map(|heard| match heard {
             Heard::Told { answer, .. } if answer.request == asked.digest => {
@@ -307,8 +307,10 @@ fn an_approval_of_the_merge_request_is_no_answer() {
         number: 1,
         addresses: [].into(),
     };
-    let events = world.gitlab().events(&spot, &asked, &world.keyring());
-    assert_eq!(events.unwrap(), []);
+    let events = world
+        .gitlab()
+        .answers(&spot, (&asked, "?"), &world.keyring());
+    assert_eq!(events.unwrap().events, []);
 }
 
 #[test]
@@ -470,7 +472,7 @@ fn nobody_waits_six_hours_with_more_than_four_hundred_calls() {
         let gitlab = world.gitlab();
         let mut watch = Watch::new(&gitlab, &world.spot()).unwrap();
         let (judged, started) = (Cell::new(0), world.now());
-        let outcome = until_decided(&mut watch, asked.request.expires_at, || {
+        let outcome = until_decided(&mut watch, asked.request.expires_at, Error::passes, || {
             judged.set(judged.get() + 1);
             let found = world.heard(&gitlab, &asked)?;
             Ok::<_, Error>((found.len() == 2).then_some(found))
@@ -504,7 +506,7 @@ fn a_wait_ends_with_the_answers_through_failures_and_a_limit() {
     world.say(7, &yes(&asked));
     let looks = Cell::new(0);
     let mut watch = Watch::new(&gitlab, &world.spot()).unwrap();
-    let outcome = until_decided(&mut watch, asked.request.expires_at, || {
+    let outcome = until_decided(&mut watch, asked.request.expires_at, Error::passes, || {
         looks.set(looks.get() + 1);
         if looks.get() == 2 {
             world.say(8, &yes(&asked));

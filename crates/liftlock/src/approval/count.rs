@@ -219,9 +219,11 @@ fn judge(
     let made_by = evidence
         .seen
         .map_or(answer.made_at, |seen| seen.made_by(&bundle, answer.made_at));
+    let since = asked.request.made_at;
+    let since = evidence.seen.map_or(since, |seen| since.max(seen.first()));
     fits(asked, answer)
         .and_then(|()| in_time(&asked.request, answer, now))
-        .and_then(|()| looked(policy, &asked.request, answer, made_by))
+        .and_then(|()| looked(policy, since, answer, made_by))
         .and_then(|()| may(policy, &asked.request, answer, now))
         .and_then(|()| key.map_or(Ok(()), |key| owns(policy, &answer.person, key, now)))
         .map_err(|(reason, why)| NotCounted {
@@ -280,16 +282,12 @@ fn in_time(request: &Request, answer: &Answer, now: Time) -> Result<(), Refusal>
 }
 
 /// A no counts at any time. Of a yes the time counts at which it was made at the
-/// latest: its maker's clock can be ahead by accident or on purpose.
-fn looked(
-    policy: &Policy,
-    request: &Request,
-    answer: &Answer,
-    made_by: Time,
-) -> Result<(), Refusal> {
-    let from = policy.counts_from(request.made_at);
+/// latest: its maker's clock can be ahead by accident or on purpose. People could
+/// look since the request was made, but not before anybody saw it.
+fn looked(policy: &Policy, since: Time, answer: &Answer, made_by: Time) -> Result<(), Refusal> {
+    let from = policy.counts_from(since);
     // Where no time is demanded, two honest clocks may still differ.
-    let at_once = from == request.made_at;
+    let at_once = from == since;
     if at_once || answer.answer == Say::No || made_by >= from {
         return Ok(());
     }

@@ -9,11 +9,12 @@ use super::answer::{Heard, Say};
 use super::automatic::Tried;
 use super::count::{Counted, NotCounted, count};
 use super::policy::Policy;
-use super::request::{self, Request};
+use super::request::{self, Request, Spot};
 use super::seats::{Overlap, Rule, Seats};
 use super::sight::Sightings;
 use super::ticket::Ticket;
 use crate::name::Name;
+use crate::release;
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -106,7 +107,7 @@ pub fn decide(policy: &Policy, evidence: &Evidence<'_>, now: Time) -> Judgement 
     let ticket = ticket(policy, evidence.asked, &counted);
     let (verdict, why) = if evidence.withdrawn && denied_by.is_empty() {
         (Verdict::Fail, "the request was denied or withdrawn".into())
-    } else if let Some(why) = unfit(policy, request, now) {
+    } else if let Some(why) = unfit(policy, evidence.asked, now) {
         (Verdict::Fail, why)
     } else if let Some(why) = policy.unknown_actor(&request.actors) {
         (Verdict::Fail, why)
@@ -215,7 +216,8 @@ fn said(counted: &[Counted], what: Say) -> impl Iterator<Item = &Name> {
 }
 
 /// Why the request itself cannot be judged by this policy, if so.
-fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
+fn unfit(policy: &Policy, asked: &request::Identified, now: Time) -> Option<String> {
+    let request = &asked.request;
     let place = request.place.as_ref();
     let misplaced = place.and_then(|place| {
         policy
@@ -223,6 +225,7 @@ fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
             .misplaced(&place.instance(), &place.repository)
     });
     let longest = request.made_at.after(policy.longest());
+    let elsewhere = place.and_then(|place| another_commit(&place.at, &asked.release));
     let text = if request.policy != policy.digest {
         "the policy changed since people were asked".to_owned()
     } else if let Some(other) = other_kind(policy, request) {
@@ -233,6 +236,8 @@ fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
         looser
     } else if let Some(misplaced) = misplaced {
         misplaced
+    } else if let Some(elsewhere) = elsewhere {
+        elsewhere
     } else if request.expires_at > longest {
         "the request stays open for longer than the policy allows".to_owned()
     } else if request.made_at > now.after(SKEW) {
@@ -241,6 +246,15 @@ fn unfit(policy: &Policy, request: &Request, now: Time) -> Option<String> {
         return None;
     };
     Some(text)
+}
+
+/// Why a run is not the release's, if so: who let it on let something else on.
+fn another_commit(at: &Spot, release: &release::Identified) -> Option<String> {
+    let Spot::Gates { run, commit, .. } = at else {
+        return None;
+    };
+    let of = release.release.commit.as_ref()?;
+    (of != commit).then(|| format!("run {run} is of commit {commit}, and the release of {of}"))
 }
 
 /// Why nobody knows who belongs to the groups, where that has to be looked up.
@@ -654,6 +668,11 @@ mod tests {
         assert_eq!(judge(None).verdict, Pass);
         let late = Sightings::of(at("10:01")).noting(&answers, at("11:00"));
         assert_eq!(judge(Some(&late)).verdict, Pass);
+        // A request was not there before anybody saw it, or the forge had it.
+        let unseen = Sightings::of(at("10:02")).noting(&answers, at("11:00"));
+        assert_eq!(judge(Some(&unseen)).verdict, Pending);
+        let asked_at = unseen.asked_at(Some(at("10:00")));
+        assert_eq!(judge(Some(&asked_at)).verdict, Pass);
         // Bob's is of a time at which it was there already for long.
         let early = Sightings::of(at("10:01")).noting(&answers[1..], at("10:02"));
         let judgement = judge(Some(&early.noting(&answers, at("11:00"))));
@@ -757,7 +776,7 @@ mod tests {
             let mut document: serde_json::Value = serde_json::from_str(&wanted.document).unwrap();
             document["notes"] = notes.into();
             wanted.document = document.to_string();
-            let release = crate::release::Identified::parse(wanted.document.as_bytes());
+            let release = release::Identified::parse(wanted.document.as_bytes());
             wanted.release = release.unwrap().reference();
             let asked = request::Identified::new(&wanted).unwrap();
             let mut policy = policy();

@@ -16,8 +16,13 @@ use crate::time::Time;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Sightings {
-    /// When the request was first judged.
+    /// When the request was first judged, or where a time to look is demanded
+    /// when `request` wrote it down.
     pub request: Time,
+    /// When a forge says that its question was written, where a judge found it
+    /// there unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Time>,
     /// The digest of a signed answer → when it was first seen. What people say
     /// on a forge has the forge's time.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -30,6 +35,7 @@ impl Sightings {
     pub const fn of(now: Time) -> Self {
         Self {
             request: now,
+            asked: None,
             answers: BTreeMap::new(),
         }
     }
@@ -48,6 +54,21 @@ impl Sightings {
             }
         }
         self
+    }
+
+    /// The same with when a forge says that the question was written.
+    #[must_use]
+    pub fn asked_at(mut self, at: Option<Time>) -> Self {
+        self.asked = [self.asked, at].into_iter().flatten().min();
+        self
+    }
+
+    /// The first time at which anybody but whoever asks saw the request: what it
+    /// says of itself can be any time.
+    #[must_use]
+    pub fn first(&self) -> Time {
+        self.asked
+            .map_or(self.request, |asked| asked.min(self.request))
     }
 
     /// When an answer was made at the latest: by its maker's clock, or when it

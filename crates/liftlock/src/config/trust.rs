@@ -227,10 +227,8 @@ impl Person {
     /// Whether a name that a CI has for somebody is listed as this person's. On
     /// a forge anybody can take the id of another one as a login.
     pub(crate) fn lists(&self, id: &Name, entry: &str) -> bool {
-        let forge = entry
-            .split_once(':')
-            .and_then(|(word, _)| Forge::named(word));
-        match forge {
+        let word = entry.split_once(':').map_or("", |(word, _)| word);
+        match Forge::named(word) {
             Some(_) => self.has(entry),
             None => self.is(id, entry),
         }

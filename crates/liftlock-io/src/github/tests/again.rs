@@ -7,8 +7,9 @@ impl World {
     /// Everything that answers there.
     fn told(&self, asked: &Identified) -> Vec<Event> {
         let github = self.github();
-        let events = github.events(&self.spot(asked), asked, (&keyring(), LEAST));
-        events.unwrap()
+        let about = (asked, QUESTION);
+        let found = github.answers(&self.spot(asked), about, (&keyring(), LEAST));
+        found.unwrap().events
     }
 
     /// Who still counts of those who answered, and who is gone.
@@ -48,7 +49,8 @@ fn comments_are_asked_about_by_their_numbers_whatever_else_is_written() {
     let calls = world.calls(|| {
         assert_eq!(world.again(&asked, &events).unwrap(), (vec![7, 8], 0));
     });
-    assert_eq!(calls, 4);
+    // One for each comment and each author, and one for all edits.
+    assert_eq!(calls, 5);
     world.fake.with(|state| {
         state.advance(HOUR);
         state.edit(second, &yes(&asked));

@@ -37,7 +37,8 @@ impl World {
     }
 
     fn all(&self, github: &GitHub, asked: &Identified) -> Result<Vec<Event>, Error> {
-        github.events(&self.spot(asked), asked, (&keyring(), LEAST))
+        let found = github.answers(&self.spot(asked), (asked, QUESTION), (&keyring(), LEAST))?;
+        Ok(found.events)
     }
 }
 
@@ -103,8 +104,9 @@ fn a_reviewer_who_may_no_longer_write_does_not_count_and_a_role_is_asked_for_by_
     world.review(pull, 7, "APPROVED", &yes(&asked));
     let github = world.github();
     let permission = |least: Permission| {
-        let events = github.events(&world.spot(&asked), &asked, (&keyring(), least));
-        events.unwrap()[0].permission
+        let rules = (&keyring(), least);
+        let found = github.answers(&world.spot(&asked), (&asked, QUESTION), rules);
+        found.unwrap().events[0].permission
     };
     assert_eq!(permission(LEAST), Permission::Write);
     world.fake.with(|state| state.permit(7, "maintain"));
@@ -371,7 +373,7 @@ fn nobody_waits_for_reviews_with_more_than_four_hundred_calls() {
         }
         let github = world.github();
         let mut watch = Watch::new(&github, &world.spot(&asked), asked.request.made_at);
-        let outcome = until_decided(&mut watch, asked.request.expires_at, || {
+        let outcome = until_decided(&mut watch, asked.request.expires_at, Error::passes, || {
             let found = world.heard(&github, &asked)?;
             Ok::<_, Error>((found.len() == 2).then_some(found))
         });

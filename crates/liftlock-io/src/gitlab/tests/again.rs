@@ -1,13 +1,16 @@
 //! Answers that are looked at again.
 
+use liftlock::approval::forge::Event;
+
 use super::*;
 use crate::forge::Again;
 
 impl World {
     fn told(&self, asked: &Identified) -> Vec<Event> {
         let spot = &asked.request.place.as_ref().unwrap().at;
-        let events = self.gitlab().events(spot, asked, &self.keyring());
-        events.unwrap()
+        let about = (asked, "?");
+        let found = self.gitlab().answers(spot, about, &self.keyring());
+        found.unwrap().events
     }
 
     /// Who still counts of those who answered, and who is gone.

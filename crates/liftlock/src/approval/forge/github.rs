@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use super::{AccountKind, Event, Forge, Kind, Origin, Permission, SCHEMA_VERSION};
 use crate::ci::{Actor, Did};
 use crate::json;
+use crate::span::Span;
 use crate::time::Time;
 
 pub use super::{ParseError, parse};
@@ -36,6 +37,8 @@ pub struct Account {
 pub struct Comment {
     /// Its number.
     pub id: u64,
+    /// What GraphQL knows it by.
+    pub node_id: String,
     /// Its page.
     pub html_url: String,
     /// Its text, as it is now.
@@ -266,9 +269,22 @@ impl Run {
 }
 
 impl Comment {
-    /// The comment as an event; nothing when its author's account is gone.
+    /// Whether nobody changed it, as far as whole seconds tell.
     #[must_use]
-    pub fn event(&self, permission: Permission, seen_at: Time) -> Option<Event> {
+    pub fn is_as_written(&self) -> bool {
+        self.updated_at == self.created_at
+    }
+
+    /// The comment as an event; nothing when its author's account is gone. Times
+    /// are of whole seconds: what was edited in the second in which it was
+    /// written was changed after that all the same.
+    #[must_use]
+    pub fn event(
+        &self,
+        edited_at: Option<Time>,
+        (permission, seen_at): (Permission, Time),
+    ) -> Option<Event> {
+        let changed = edited_at.map(|at| at.max(self.created_at.after(Span::from_millis(1))));
         let user = self.user.as_ref()?;
         Some(Event {
             schema_version: SCHEMA_VERSION,
@@ -282,7 +298,7 @@ impl Comment {
             by_app: self.performed_via_github_app.is_some(),
             origin: Origin::Written,
             created_at: self.created_at,
-            updated_at: self.updated_at,
+            updated_at: changed.unwrap_or(self.updated_at),
             body: self.body.clone().unwrap_or_default(),
             permission,
             seen_at,
@@ -295,7 +311,7 @@ mod tests {
     use super::*;
 
     const COMMENT: &str = r#"{
-        "id": 1, "html_url": "https://github.com/acme/shop/issues/7#issuecomment-1",
+        "id": 1, "node_id": "IC_1", "html_url": "https://github.com/acme/shop/issues/7#issuecomment-1",
         "body": "hello", "created_at": "2026-11-26T12:00:00Z",
         "updated_at": "2026-11-26T12:00:00Z", "author_association": "OWNER",
         "user": { "login": "alice", "id": 583231, "type": "User", "site_admin": false }
@@ -304,13 +320,25 @@ mod tests {
     #[test]
     fn a_comment_is_read_and_a_part_of_one_is_not() {
         let comment: Comment = parse(COMMENT.as_bytes()).unwrap();
-        let event = comment.event(Permission::Write, Time::EPOCH).unwrap();
+        let event = comment
+            .event(None, (Permission::Write, Time::EPOCH))
+            .unwrap();
+        assert_eq!(event.updated_at, event.created_at);
+        let edited = Some(comment.created_at);
+        let edited = comment
+            .event(edited, (Permission::Write, Time::EPOCH))
+            .unwrap();
+        assert!(edited.updated_at > edited.created_at);
         assert_eq!((event.account, event.login.as_str()), (583_231, "alice"));
         assert_eq!(
             (event.account_kind, event.by_app),
             (AccountKind::User, false)
         );
-        for field in ["\"id\": 1,", "\"updated_at\": \"2026-11-26T12:00:00Z\","] {
+        for field in [
+            "\"id\": 1,",
+            "\"node_id\": \"IC_1\",",
+            "\"updated_at\": \"2026-11-26T12:00:00Z\",",
+        ] {
             let without = COMMENT.replacen(field, "", 1);
             assert_ne!(without, COMMENT);
             assert!(parse::<Comment>(without.as_bytes()).is_err(), "{field}");
@@ -325,7 +353,7 @@ mod tests {
             let changed = COMMENT.replace(words, others);
             assert_ne!(changed, COMMENT);
             let comment: Comment = parse(changed.as_bytes()).unwrap();
-            comment.event(Permission::Admin, Time::EPOCH)
+            comment.event(None, (Permission::Admin, Time::EPOCH))
         };
         let bot = with("\"User\"", "\"Bot\"").unwrap();
         assert_eq!(bot.account_kind, AccountKind::Other);

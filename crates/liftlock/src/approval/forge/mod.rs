@@ -7,6 +7,7 @@ pub mod github;
 pub mod gitlab;
 mod instance;
 mod parse;
+mod question;
 pub mod review;
 mod said;
 mod stance;
@@ -25,6 +26,7 @@ use crate::time::Time;
 
 pub use instance::Instance;
 pub use parse::{ParseError, parse};
+pub use question::Question;
 pub use said::{Said, line, said, said_on};
 pub use stance::Stance;
 

@@ -18,7 +18,7 @@ pub enum ParseError {
         found: String,
     },
     /// What GraphQL says instead of an answer.
-    #[error("the forge does not say whether anybody edited a review: {0}")]
+    #[error("the forge does not say whether anybody edited an answer: {0}")]
     Graph(String),
     /// A folder, a link, or a repository inside this one.
     #[error("the forge shows a `{0}` where a file has to be")]

@@ -184,6 +184,11 @@ impl Gated {
 pub const LOOKS: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { \
      ... on PullRequestReview { id includesCreatedEdit lastEditedAt authorCanPushToRepository } } }";
 
+/// The question, for [`edits`], when comments were last edited, by `ids`: the
+/// REST API tells whole seconds, and so of an edit only from the next one on.
+pub const EDITS: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { \
+     ... on IssueComment { id includesCreatedEdit lastEditedAt } } }";
+
 #[derive(Deserialize)]
 struct Answered {
     #[serde(default)]
@@ -210,7 +215,8 @@ struct Node {
     /// There in any case: what is missing is not `null`.
     #[serde(deserialize_with = "present")]
     last_edited_at: Value,
-    author_can_push_to_repository: bool,
+    #[serde(default)]
+    author_can_push_to_repository: Option<bool>,
 }
 
 /// What GraphQL tells of a review.
@@ -232,25 +238,49 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D
 ///
 /// Fails on any error that GitHub tells, and when it contradicts itself.
 pub fn looks(body: &[u8]) -> Result<BTreeMap<String, Look>, ParseError> {
+    let told = told(body)?;
+    let look = |(id, (edited_at, may_write)): (String, Told)| {
+        let unsaid = || ParseError::Graph("nobody says who may write".to_owned());
+        let look = Look {
+            edited_at,
+            may_write: may_write.ok_or_else(unsaid)?,
+        };
+        Ok((id, look))
+    };
+    told.into_iter().map(look).collect()
+}
+
+/// When each comment was last edited, by what GraphQL knows it by; nothing for
+/// one that nobody ever did.
+///
+/// # Errors
+///
+/// As [`looks`].
+pub fn edits(body: &[u8]) -> Result<BTreeMap<String, Option<Time>>, ParseError> {
+    let told = told(body)?.into_iter();
+    Ok(told.map(|(id, (edited_at, _))| (id, edited_at)).collect())
+}
+
+/// When something was last edited, and whether its author may write, where that
+/// is asked.
+type Told = (Option<Time>, Option<bool>);
+
+fn told(body: &[u8]) -> Result<BTreeMap<String, Told>, ParseError> {
     let answered: Answered = json::parse(body)?;
     if let Some(problem) = answered.errors.first() {
         return Err(ParseError::Graph(problem.message.clone()));
     }
     let nothing = || ParseError::Graph("no data".to_owned());
     let nodes = answered.data.ok_or_else(nothing)?.nodes;
-    let look = |node: Node| {
+    let one = |node: Node| {
         let at: Option<Time> = serde_json::from_value(node.last_edited_at)
             .map_err(|_no_time| ParseError::Graph("an edit at no time".to_owned()))?;
         if at.is_none() && node.includes_created_edit {
             return Err(ParseError::Graph("an edit that was never made".to_owned()));
         }
-        let look = Look {
-            edited_at: at,
-            may_write: node.author_can_push_to_repository,
-        };
-        Ok((node.id, look))
+        Ok((node.id, (at, node.author_can_push_to_repository)))
     };
-    nodes.into_iter().flatten().map(look).collect()
+    nodes.into_iter().flatten().map(one).collect()
 }
 
 #[cfg(test)]
@@ -309,6 +339,8 @@ mod tests {
             may_write: true,
         };
         assert_eq!(found["a"], look);
+        let comment = never.replace(r#","authorCanPushToRepository":true"#, "");
+        assert_eq!(edits(body(&comment).as_bytes()).unwrap()["a"], None);
         let edited = never.replace("null", "\"2026-11-26T12:00:00Z\"");
         let found = looks(body(&edited).as_bytes()).unwrap();
         assert!(found["a"].edited_at.is_some());

@@ -103,6 +103,29 @@ fn two_people_who_say_yes_on_the_forge_are_enough_and_a_no_denies() {
 }
 
 #[test]
+fn a_yes_counts_only_below_the_question_as_it_was_asked() {
+    let (asked, policy) = (request(), ruled());
+    let (yes, no) = (
+        event(101, "/approve {}", &asked),
+        event(101, "/deny {}", &asked),
+    );
+    let counts = |question: Question, event: &Event| {
+        matches!(question.hear(event, &asked, &policy), Heard::Told { .. })
+    };
+    let (then, later) = (Question::Asked(at("10:30")), Question::Asked(at("10:31")));
+    let found = [Question::Unwritten, then, later, Question::Gone].map(|one| counts(one, &yes));
+    assert_eq!(found, [true, true, false, false]);
+    assert!(
+        [then, later, Question::Gone]
+            .iter()
+            .all(|one| counts(*one, &no))
+    );
+    let times = [at("10:31"), at("10:30")].into_iter();
+    assert_eq!(Question::of(times), then);
+    assert_eq!(Question::of(std::iter::empty()), Question::Gone);
+}
+
+#[test]
 fn one_person_with_a_key_and_an_account_is_one_person() {
     let (asked, policy) = (request(), ruled());
     let mut answer = super::super::toy::answer("alice", Say::Yes, "10:40");

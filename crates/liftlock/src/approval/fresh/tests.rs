@@ -37,6 +37,7 @@ fn asked() -> Identified {
         repository: "acme/shop".to_owned(),
         at: Spot::Comments { issue: 7 },
         authors: [].into(),
+        addresses: [].into(),
     };
     let request = Request {
         place: Some(place),

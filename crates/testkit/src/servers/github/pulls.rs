@@ -6,15 +6,24 @@ use super::call::{Call, Reply};
 use super::state::{Commit, Pull, Review, State, time};
 use super::{OWNER, REPOSITORY, render};
 
-/// What GraphQL knows of a review, as far as anybody asks.
-const FIELDS: [&str; 7] = [
-    "id",
-    "body",
-    "state",
-    "includesCreatedEdit",
-    "lastEditedAt",
-    "submittedAt",
-    "authorCanPushToRepository",
+/// What GraphQL knows of reviews and comments, as far as anybody asks.
+const KINDS: [(&str, &[&str]); 2] = [
+    (
+        "PullRequestReview",
+        &[
+            "id",
+            "body",
+            "state",
+            "includesCreatedEdit",
+            "lastEditedAt",
+            "submittedAt",
+            "authorCanPushToRepository",
+        ],
+    ),
+    (
+        "IssueComment",
+        &["id", "body", "includesCreatedEdit", "lastEditedAt"],
+    ),
 ];
 
 /// The roles of those who may push.
@@ -99,23 +108,25 @@ pub(super) fn one(state: &State, sha: &str) -> Reply {
     )
 }
 
-/// The one question of GraphQL that is understood: fields of reviews, by their
-/// ids. As on GitHub, what is wrong with it is told with 200.
+/// The one question of GraphQL that is understood: fields of reviews and
+/// comments, by their ids. As on GitHub, what is wrong with it is told with 200.
 pub(super) fn graph(state: &State, call: &Call) -> Reply {
     let problem = |message: String| Reply::json(200, json!({ "errors": [{ "message": message }] }));
     let query = call.text("query").unwrap_or_default();
-    let inner = query.split_once("... on PullRequestReview {");
-    let Some((_, inner)) = inner.filter(|_| query.contains("nodes(ids: $ids)")) else {
+    let mut kinds = KINDS.into_iter();
+    let inner = kinds.find_map(|(kind, known)| {
+        let (_, inner) = query.split_once(&format!("... on {kind} {{"))?;
+        Some((kind, known, inner))
+    });
+    let Some((kind, known, inner)) = inner.filter(|_| query.contains("nodes(ids: $ids)")) else {
         return problem("A query attribute must be specified and must be a string.".to_owned());
     };
     let fields: Vec<&str> = inner
         .split_whitespace()
         .take_while(|one| *one != "}")
         .collect();
-    if let Some(other) = fields.iter().find(|one| !FIELDS.contains(one)) {
-        return problem(format!(
-            "Field '{other}' doesn't exist on type 'PullRequestReview'"
-        ));
+    if let Some(other) = fields.iter().find(|one| !known.contains(one)) {
+        return problem(format!("Field '{other}' doesn't exist on type '{kind}'"));
     }
     let ids = call
         .body
@@ -134,6 +145,14 @@ pub(super) fn graph(state: &State, call: &Call) -> Reply {
 }
 
 fn node(state: &State, id: &str, fields: &[&str]) -> Value {
+    let comment = id.strip_prefix("IC_").and_then(|id| id.parse().ok());
+    if let Some(comment) = comment.and_then(|id: u64| state.comments.get(&id)) {
+        let all = json!({
+            "id": id, "body": comment.body, "includesCreatedEdit": comment.edited.is_some(),
+            "lastEditedAt": comment.edited.map(time),
+        });
+        return picked(&all, fields);
+    }
     let pulls = state
         .issues
         .values()
@@ -149,6 +168,10 @@ fn node(state: &State, id: &str, fields: &[&str]) -> Value {
         "lastEditedAt": review.edited.map(time),
         "authorCanPushToRepository": role.is_some_and(|role| WRITERS.contains(&role.as_str())),
     });
+    picked(&all, fields)
+}
+
+fn picked(all: &Value, fields: &[&str]) -> Value {
     let asked = fields
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), all.get(*name)?.clone())));

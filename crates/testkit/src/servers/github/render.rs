@@ -132,10 +132,15 @@ pub(super) fn issue(state: &State, number: u64) -> Value {
 pub(super) fn comment(state: &State, id: u64, comment: &Comment) -> Value {
     let repository = format!("{}/repos/{OWNER}/{REPOSITORY}", state.base);
     let number = comment.issue;
+    let pull = state
+        .issues
+        .get(&number)
+        .is_some_and(|issue| issue.pull.is_some());
+    let kind = if pull { "pull" } else { "issues" };
     let app = comment.by_app.then(|| app(state));
     json!({
         "id": id, "node_id": format!("IC_{id}"), "url": format!("{repository}/issues/comments/{id}"),
-        "html_url": format!("https://github.com/{OWNER}/{REPOSITORY}/issues/{number}#issuecomment-{id}"),
+        "html_url": format!("https://github.com/{OWNER}/{REPOSITORY}/{kind}/{number}#issuecomment-{id}"),
         "issue_url": format!("{repository}/issues/{number}"), "user": user(state, comment.user),
         "body": comment.body, "created_at": time(comment.created),
         "updated_at": time(comment.updated), "author_association": "MEMBER",

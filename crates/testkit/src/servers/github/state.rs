@@ -104,6 +104,7 @@ pub(super) struct Comment {
     pub(super) body: String,
     pub(super) created: i64,
     pub(super) updated: i64,
+    pub(super) edited: Option<i64>,
     pub(super) by_app: bool,
 }
 
@@ -314,6 +315,7 @@ impl State {
             body: body.to_owned(),
             created: now,
             updated: now,
+            edited: None,
             by_app,
         };
         self.comments.insert(id, comment);
@@ -329,6 +331,7 @@ impl State {
         if let Some(comment) = self.comments.get_mut(&id) {
             body.clone_into(&mut comment.body);
             comment.updated = now;
+            comment.edited = Some(now);
         }
     }
 
@@ -350,6 +353,13 @@ impl State {
     pub fn bodies(&self, issue: u64) -> Vec<String> {
         let found = self.comments.values().filter(|one| one.issue == issue);
         found.map(|one| one.body.clone()).collect()
+    }
+
+    /// The oldest comment of an issue, with its text.
+    #[must_use]
+    pub fn first_comment(&self, issue: u64) -> Option<(u64, String)> {
+        let mut found = self.comments.iter().filter(|(_, one)| one.issue == issue);
+        found.next().map(|(id, one)| (*id, one.body.clone()))
     }
 
     /// A workflow file that may be dispatched.
