@@ -17,6 +17,7 @@ use liftlock_io::pointer::{self, Move, Scope};
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::git;
+use testkit::servers::GitHttp;
 
 const FILE: &str = "apps/shop/values.yaml";
 
@@ -351,4 +352,23 @@ fn of_several_who_move_one_value_one_does() {
     });
     assert_eq!(ended.iter().filter(|won| **won).count(), 1);
     assert_eq!(world.commits(), 2);
+}
+
+#[test]
+fn a_value_behind_http_is_moved_as_well() {
+    for filter in ["false", "true"] {
+        let world = World::new();
+        world.git(&["config", "uploadpack.allowFilter", filter]);
+        let server = GitHttp::start(world.folder.path()).unwrap();
+        let url = server.url("deploy.git");
+        let target = world.target_with(&json!({ "repo": url, "path": "image.digest" }));
+        assert_eq!(read(&target).unwrap(), Live::At(digest("one")));
+        point(&target, (Some("one"), "two"), 3).unwrap();
+        assert_eq!(world.text(), values(&digest("two").to_string()));
+        let refused = point(&target, (Some("one"), "three"), 3).unwrap_err();
+        assert_eq!(refused.kind, Kind::Refuted);
+        let pushes = server.requests().into_iter();
+        let pushes = pushes.filter(|request| request.target.ends_with("/git-receive-pack"));
+        assert_eq!(pushes.count(), 1);
+    }
 }

@@ -2,6 +2,7 @@
 //! ones, and stand-ins for services that cannot be run here.
 
 mod crane;
+mod git;
 pub mod github;
 pub mod gitlab;
 mod haproxy;
@@ -16,6 +17,7 @@ mod victoriametrics;
 use anyhow::Result;
 
 pub use crane::Crane;
+pub use git::GitHttp;
 pub use haproxy::{BACKEND, Haproxy, Weighted};
 pub use influxdb::InfluxDb;
 pub use moto::Moto;
