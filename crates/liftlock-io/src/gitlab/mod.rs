@@ -7,6 +7,8 @@
 mod again;
 mod deployment;
 mod people;
+#[cfg(feature = "pointer")]
+mod release;
 mod start;
 #[cfg(test)]
 mod tests;

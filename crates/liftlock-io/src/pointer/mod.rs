@@ -3,6 +3,7 @@
 mod command;
 mod git;
 mod github;
+mod gitlab;
 mod registry;
 
 use std::path::Path;
@@ -56,7 +57,9 @@ pub fn patience(target: &Target) -> Duration {
         Pointer::Registry(_) => TIMEOUT,
         Pointer::Git(_) => git::PATIENCE,
         Pointer::Command(commands) => command::timeout(commands) * 2,
-        Pointer::GithubDeployment(_) | Pointer::GithubRelease(_) => github::PATIENCE,
+        Pointer::GithubDeployment(_) | Pointer::GithubRelease(_) | Pointer::GitlabRelease(_) => {
+            github::PATIENCE
+        }
     }
 }
 
@@ -78,7 +81,8 @@ pub fn copy(
         Pointer::Git(_)
         | Pointer::Command(_)
         | Pointer::GithubDeployment(_)
-        | Pointer::GithubRelease(_) => Err(Failure::new(
+        | Pointer::GithubRelease(_)
+        | Pointer::GitlabRelease(_) => Err(Failure::new(
             Kind::Bug,
             "nothing is copied to where this target points",
         )),
@@ -103,6 +107,10 @@ pub fn read(target: &Target, scope: &Scope<'_>) -> Result<Live, Failure> {
             let github = github::open(&release.repository, scope.ca_file)?;
             github::read_release(&github, release)
         }
+        Pointer::GitlabRelease(release) => {
+            let gitlab = gitlab::open(release, scope.ca_file)?;
+            gitlab::read(&gitlab, release)
+        }
     }
 }
 
@@ -126,6 +134,10 @@ pub fn point(target: &Target, moved: &Move<'_>, scope: &Scope<'_>) -> Result<(),
         Pointer::GithubRelease(release) => {
             let github = github::open(&release.repository, scope.ca_file)?;
             github::point_release(&github, release, moved)
+        }
+        Pointer::GitlabRelease(release) => {
+            let gitlab = gitlab::open(release, scope.ca_file)?;
+            gitlab::point(&gitlab, release, moved)
         }
     }
 }

@@ -4,6 +4,7 @@
 mod command;
 mod git;
 mod github;
+mod gitlab;
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use command::Commands;
 pub use git::{GitValue, Template};
 pub use github::{GithubDeployment, GithubRelease};
+pub use gitlab::GitlabRelease;
 
 use crate::name::Name;
 
@@ -38,6 +40,8 @@ pub enum Pointer {
     GithubDeployment(GithubDeployment),
     /// The latest release on GitHub.
     GithubRelease(GithubRelease),
+    /// The latest release on GitLab.
+    GitlabRelease(GitlabRelease),
 }
 
 /// A target as it is written: exactly one kind of pointer.
@@ -53,6 +57,7 @@ pub enum Pointer {
             { "required": ["command"] },
             { "required": ["github-deployment"] },
             { "required": ["github-release"] },
+            { "required": ["gitlab-release"] },
         ])
     )
 )]
@@ -73,6 +78,9 @@ pub struct Written {
     /// The latest release on GitHub.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub github_release: Option<GithubRelease>,
+    /// The latest release on GitLab.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gitlab_release: Option<GitlabRelease>,
     /// The artifact it points at; may be left out where there is only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact: Option<Name>,
@@ -135,6 +143,7 @@ impl Target {
             Pointer::Command(commands) => commands.name.to_string(),
             Pointer::GithubDeployment(deployment) => deployment.label(),
             Pointer::GithubRelease(release) => release.label(),
+            Pointer::GitlabRelease(release) => release.label(),
         }
     }
 
@@ -145,7 +154,8 @@ impl Target {
             Pointer::Registry(_)
             | Pointer::Git(_)
             | Pointer::GithubDeployment(_)
-            | Pointer::GithubRelease(_) => Reversible::Yes,
+            | Pointer::GithubRelease(_)
+            | Pointer::GitlabRelease(_) => Reversible::Yes,
             Pointer::Command(commands) => commands.reversible,
         }
     }
@@ -158,7 +168,8 @@ impl Target {
             Pointer::Git(_)
             | Pointer::Command(_)
             | Pointer::GithubDeployment(_)
-            | Pointer::GithubRelease(_) => None,
+            | Pointer::GithubRelease(_)
+            | Pointer::GitlabRelease(_) => None,
         }
     }
 
@@ -171,6 +182,7 @@ impl Target {
             Pointer::Command(_) => "what its commands need",
             Pointer::GithubDeployment(_) => "`deployments: write`",
             Pointer::GithubRelease(_) => "`contents: write`",
+            Pointer::GitlabRelease(_) => "the role Developer and the scope `api`",
         }
     }
 
@@ -182,6 +194,7 @@ impl Target {
             Pointer::Command(commands) => commands.check(),
             Pointer::GithubDeployment(deployment) => deployment.check(),
             Pointer::GithubRelease(release) => release.check(),
+            Pointer::GitlabRelease(release) => release.check(),
         }
     }
 }
@@ -196,6 +209,7 @@ impl TryFrom<Written> for Target {
             written.command.map(Pointer::Command),
             written.github_deployment.map(Pointer::GithubDeployment),
             written.github_release.map(Pointer::GithubRelease),
+            written.gitlab_release.map(Pointer::GitlabRelease),
         ];
         let mut ways = ways.into_iter().flatten();
         match (ways.next(), ways.next()) {
@@ -235,13 +249,19 @@ impl From<Target> for Written {
                 github_release: Some(release),
                 ..written
             },
+            Pointer::GitlabRelease(release) => Self {
+                gitlab_release: Some(release),
+                ..written
+            },
         }
     }
 }
 
 /// A target is none, or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a target needs exactly one of registry, git, command, github-deployment, github-release")]
+#[error(
+    "a target needs exactly one of registry, git, command, github-deployment, github-release, gitlab-release"
+)]
 pub struct NotOne;
 
 #[cfg(test)]
@@ -271,6 +291,10 @@ mod tests {
             (
                 "github-release: { repository: github:acme/shop, asset: shop-*.tgz }",
                 "github:acme/shop latest release, shop-*.tgz",
+            ),
+            (
+                "gitlab-release: { repository: gitlab:acme/shop@gitlab.acme.example, asset: shop }",
+                "gitlab:acme/shop@gitlab.acme.example latest release, shop",
             ),
         ];
         for (text, label) in labels {
@@ -306,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_on_github_is_refused() {
+    fn what_is_not_on_the_named_forge_is_refused() {
         for text in [
             "github-deployment: { repository: gitlab:acme/shop, environment: p, ref: main }",
             "github-deployment: { repository: acme/shop, environment: p, ref: main }",
@@ -317,6 +341,8 @@ mod tests {
             "github-release: { repository: github:acme/shop, asset: a/b }",
             "github-release: { repository: github:acme/shop, asset: '' }",
             "github-release: { repository: github:acme/shop }",
+            "gitlab-release: { repository: github:acme/shop, asset: shop }",
+            "gitlab-release: { repository: gitlab:acme/shop, asset: '' }",
         ] {
             assert!(read(text).is_err(), "{text}");
         }

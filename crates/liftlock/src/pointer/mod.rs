@@ -1,6 +1,7 @@
 //! Where pointers point, by what their counterparts say.
 
 pub mod deployment;
+pub mod notes;
 pub mod release;
 
 use std::fmt;

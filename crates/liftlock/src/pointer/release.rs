@@ -70,24 +70,27 @@ pub fn of<'a>(
     asset: &str,
     digest: &Digest,
 ) -> Result<&'a Release, NotOne> {
-    let mut found = releases
+    let found = releases
         .iter()
         .filter(|one| !one.draft && one.says(asset).is(Some(*digest)));
-    let shown = || (asset.to_owned(), digest.to_string());
+    only(found, |one| &one.tag_name, (asset, digest))
+}
+
+/// The only one of some.
+pub(super) fn only<'a, R>(
+    mut found: impl Iterator<Item = &'a R>,
+    tag: impl Fn(&'a R) -> &'a str,
+    (asset, digest): (&str, &Digest),
+) -> Result<&'a R, NotOne> {
+    let (asset, digest) = (asset.to_owned(), digest.to_string());
     match (found.next(), found.next()) {
         (Some(release), None) => Ok(release),
-        (None, _) => {
-            let (asset, digest) = shown();
-            Err(NotOne::None { asset, digest })
-        }
-        (Some(one), Some(other)) => {
-            let (asset, digest) = shown();
-            Err(NotOne::Several {
-                asset,
-                digest,
-                tags: format!("{} and {}", one.tag_name, other.tag_name),
-            })
-        }
+        (None, _) => Err(NotOne::None { asset, digest }),
+        (Some(one), Some(other)) => Err(NotOne::Several {
+            asset,
+            digest,
+            tags: format!("{} and {}", tag(one), tag(other)),
+        }),
     }
 }
 

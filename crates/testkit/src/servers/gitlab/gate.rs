@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::call::{Call, Reply};
 use super::state::{On, State};
-use super::{PROJECT, PROJECT_ID, deployments, jobs, merge_requests, notes, people};
+use super::{PROJECT, PROJECT_ID, deployments, jobs, merge_requests, notes, people, releases};
 use crate::http::Answer;
 use crate::wire::Request;
 
@@ -163,6 +163,8 @@ fn within(
             below(state, call, (method, on, rest), caller)
         }
         ("POST", ["jobs", id, "play"]) => jobs::play(state, id, caller),
+        ("GET", ["releases"]) => releases::list(state, call),
+        ("PUT", ["releases", tag]) => releases::change(state, call, tag, caller),
         ("GET", ["deployments", id]) => deployments::read(state, id),
         ("POST", ["deployments", id, "approval"]) => deployments::approve(state, call, id, caller),
         ("GET", ["protected_environments", name]) => deployments::protected(state, name),

@@ -13,6 +13,7 @@ mod jobs;
 mod merge_requests;
 mod notes;
 mod people;
+mod releases;
 mod state;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,6 +7,7 @@ use liftlock::time::Time;
 use serde_json::Value;
 
 use super::gate::{Counts, Issued, Token, Window};
+use super::releases::Release;
 use crate::http::Answer;
 
 /// 2026-11-26T12:00:00Z, in milliseconds since 1970.
@@ -31,6 +32,7 @@ pub struct State {
     pub(super) threads: BTreeMap<On, Thread>,
     pub(super) notes: BTreeMap<u64, Note>,
     pub(super) deployments: BTreeMap<u64, Deployment>,
+    pub(super) releases: Vec<Release>,
     pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) played: Vec<u64>,
     pub(super) triggered: Vec<Value>,
@@ -135,6 +137,7 @@ impl State {
             threads: BTreeMap::new(),
             notes: BTreeMap::new(),
             deployments: BTreeMap::new(),
+            releases: Vec::new(),
             jobs: BTreeMap::new(),
             played: Vec::new(),
             triggered: Vec::new(),
