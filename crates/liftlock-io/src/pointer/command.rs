@@ -20,7 +20,10 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What `read` prints.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Answer {
+    #[serde(default)]
+    schema_version: Option<u32>,
     /// Present, if only as null: a program that prints something else has not
     /// said that the pointer is nowhere.
     digest: Value,
@@ -41,6 +44,13 @@ pub(super) fn read(
         name: commands.name.clone(),
         source: Box::new(source),
     })?;
+    if let Some(other) = answer.schema_version.filter(|version| *version != VERSION) {
+        let message = format!(
+            "the `read` of `{}` printed version {other}: expected {VERSION}",
+            commands.name
+        );
+        return Err(Failure::new(Kind::Upstream, message));
+    }
     Ok(match answer.digest {
         Value::Null => Live::Nowhere,
         Value::String(text) => match text.parse() {
@@ -64,7 +74,7 @@ pub(super) fn point(
         ("from", json!(moved.from)),
         ("to", json!(moved.to)),
         ("fence", json!(moved.fence)),
-        ("plan_id", json!(moved.plan)),
+        ("plan", json!(moved.plan)),
         (
             "release",
             json!({ "id": moved.release.id, "digest": moved.release.digest }),
@@ -158,6 +168,12 @@ mod tests {
                 "{\"digest\": 12}".to_owned(),
                 Some(Live::Strange("what is no text".to_owned())),
             ),
+            (
+                "{\"schema_version\": 1, \"digest\": null}".to_owned(),
+                Some(Live::Nowhere),
+            ),
+            ("{\"schema_version\": 2, \"digest\": null}".to_owned(), None),
+            ("{\"digest\": null, \"digst\": \"x\"}".to_owned(), None),
             ("{}".to_owned(), None),
             (String::new(), None),
             (format!("{digest}"), None),
@@ -210,7 +226,7 @@ mod tests {
         assert_eq!(seen("read"), wanted);
         let wanted = json!({ "schema_version": 1, "service": "shop", "environment": "production",
             "target": "alias", "artifact": "api", "from": null, "to": Digest::of(b"two"),
-            "fence": 7, "plan_id": Digest::of(b"plan"),
+            "fence": 7, "plan": Digest::of(b"plan"),
             "release": { "id": "shop-2", "digest": Digest::of(b"release") } });
         assert_eq!(seen("point"), wanted);
         let failing = commands("false", "echo 'no such alias' >&2; exit 5");
