@@ -37,13 +37,17 @@ impl World {
             },
             kind: plan.kind,
             restored: outcome.restored,
-            reason: outcome.turned.as_ref().map(|turned| turned.reason.clone()),
+            reason: match &outcome.turned {
+                Some(turned) => Some(turned.reason.clone()),
+                None => plan.reason.clone(),
+            },
             previous: plan.previous.as_ref().map(|previous| previous.digest),
             steps: outcome
                 .journal
                 .iter()
                 .map(|entry| entry.step.clone())
                 .collect(),
+            wishes: outcome.wishes.clone(),
         };
         let digests: Vec<Digest> = std::iter::once(plan.release.digest)
             .chain(plan.release.artifacts.values().copied())

@@ -13,9 +13,10 @@ use liftlock::plan::{Action, Kind as PlanKind, Plan, Step};
 use liftlock::state::{Document, Hold, Owner, Run};
 use liftlock::verdict::Verdict;
 
+use crate::asked::Heard;
 use crate::effect::Context;
-use crate::outcome::Outcome;
-use crate::pace::Pace;
+use crate::outcome::{Ended, Outcome};
+use crate::pace::{Pace, Stay};
 use crate::record::Emitted;
 use crate::state::State;
 use crate::world::World;
@@ -35,6 +36,7 @@ pub struct Engine<'a> {
     pub(crate) recorded: bool,
     /// What forges were asked and the state does not tell yet.
     pub(crate) asked: Vec<AskedAgain>,
+    pub(crate) stay: Stay,
     labels: BTreeMap<Name, String>,
 }
 
@@ -74,7 +76,21 @@ impl<'a> Engine<'a> {
             labels: BTreeMap::new(),
             recorded: true,
             asked: Vec::new(),
+            stay: Stay::Through,
         })
+    }
+
+    /// The same, with another way to stay while a step ripens.
+    #[must_use]
+    pub const fn staying(mut self, stay: Stay) -> Self {
+        self.stay = stay;
+        self
+    }
+
+    /// The environment with everything around it.
+    #[must_use]
+    pub const fn world(&self) -> &'a World {
+        self.world
     }
 
     /// The state as it was last read or written.
@@ -117,6 +133,7 @@ impl<'a> Engine<'a> {
                     fresh: asked.clone(),
                     ..Journal::default()
                 },
+                actors: self.world.actors.clone(),
                 verdict: None,
             });
             Ok(())
@@ -135,6 +152,9 @@ impl<'a> Engine<'a> {
     /// and as stuck where the plan is not the one that was begun.
     pub fn resume(&mut self, owner: &Owner) -> Result<Outcome, Failure> {
         let now = self.pace.now();
+        if let Some(outcome) = self.rests(now)? {
+            return Ok(outcome);
+        }
         self.state.acquire(owner, now, &|document| {
             let Some(run) = document.under_way() else {
                 return Err(Failure::new(Kind::Blocked, "there is no plan under way"));
@@ -147,16 +167,16 @@ impl<'a> Engine<'a> {
             Ok(())
         })?;
         let settled = self.settle();
-        let ended = settled.and_then(|()| self.steps());
+        let ended = settled.and_then(|_| self.steps());
         self.close(ended)
     }
 
     /// Turns a plan back that may not go on upwards.
-    fn settle(&mut self) -> Result<(), Failure> {
+    fn settle(&mut self) -> Result<Ended, Failure> {
         self.emit();
         match self.doubt()? {
             Some(doubt) => self.turn(Verdict::Fail, &doubt),
-            None => Ok(()),
+            None => Ok(Ended::No),
         }
     }
 
@@ -173,14 +193,27 @@ impl<'a> Engine<'a> {
     fn steps(&mut self) -> Result<Outcome, Failure> {
         loop {
             let run = self.run()?;
-            match next(&run.plan, &run.journal) {
-                Next::Up(step) => match self.recalled()? {
-                    Some(why) => self.turn(Verdict::Fail, &why)?,
-                    None => self.up(&step)?,
-                },
+            let ended = match next(&run.plan, &run.journal) {
+                Next::Up(step) => self.onwards(&step)?,
                 Next::Back(_) => self.back()?,
-                Next::Done(verdict) => return self.finish(verdict),
+                Next::Done(verdict) => self.finish(verdict)?,
+            };
+            if let Ended::Run(outcome) = ended {
+                return Ok(*outcome);
             }
+        }
+    }
+
+    /// One step up, unless people want something else.
+    fn onwards(&mut self, step: &Step) -> Result<Ended, Failure> {
+        match self.listen()? {
+            Heard::Nothing => {}
+            Heard::Back(why) => return self.turn(Verdict::Fail, &why),
+            Heard::Stop(wish) => return self.stop(&wish),
+        }
+        match self.recalled()? {
+            Some(why) => self.turn(Verdict::Fail, &why),
+            None => self.up(step),
         }
     }
 
@@ -191,7 +224,7 @@ impl<'a> Engine<'a> {
 
     /// One step up. What fails turns the plan back; only a lost lease, a
     /// signal or the end of the time given ends the run as it is.
-    fn up(&mut self, step: &Step) -> Result<(), Failure> {
+    fn up(&mut self, step: &Step) -> Result<Ended, Failure> {
         let done = match &step.action {
             Action::Bake { .. } | Action::Watch { .. } => self.ripen(step),
             Action::Check { slot } => self.check(step, slot),
@@ -203,7 +236,7 @@ impl<'a> Engine<'a> {
             | Action::Swap { .. } => self.perform(step),
         };
         match done {
-            Ok(()) => Ok(()),
+            Ok(ended) => Ok(ended),
             Err(failure) if ends_run(&failure) => Err(failure),
             Err(failure) => {
                 let verdict = if failure.kind == Kind::Blind {
@@ -220,7 +253,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Intent, effect, outcome.
-    pub(crate) fn perform(&mut self, step: &Step) -> Result<(), Failure> {
+    pub(crate) fn perform(&mut self, step: &Step) -> Result<Ended, Failure> {
         let patience = self.world.patience(&step.action);
         if let Action::Point { .. } = &step.action {
             // What somebody else moved is not ours to move: no intent is noted.
@@ -288,7 +321,7 @@ impl<'a> Engine<'a> {
         })
     }
 
-    pub(crate) fn end(&mut self, step: &Step, note: &str) -> Result<(), Failure> {
+    pub(crate) fn end(&mut self, step: &Step, note: &str) -> Result<Ended, Failure> {
         let now = self.pace.now();
         let asked = std::mem::take(&mut self.asked);
         self.state.commit(now, Duration::ZERO, &|document| {
@@ -312,7 +345,7 @@ impl<'a> Engine<'a> {
             Ok(())
         })?;
         self.emit();
-        Ok(())
+        Ok(Ended::No)
     }
 
     pub(crate) fn renew(&mut self, needed: Duration) -> Result<(), Failure> {

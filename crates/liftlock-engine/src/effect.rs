@@ -240,6 +240,19 @@ impl World {
             .collect()
     }
 
+    /// Whether what a step points at is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the repository cannot be read.
+    pub fn can_point(&self, action: &Action) -> Result<bool, Failure> {
+        let Action::Point { target, to, .. } = action else {
+            return Ok(true);
+        };
+        let target = self.environment.targets.get(*target);
+        target.map_or(Ok(false), |target| pointer::has(target, to, &self.scope()))
+    }
+
     /// Which release of some a slot serves, by proof.
     #[must_use]
     pub fn serves_one_of<'a>(

@@ -6,6 +6,8 @@
 //! together, for whoever drives a plan: `promote`, `rollback`, and what
 //! finishes the plans of runners that died.
 
+mod alone;
+mod asked;
 pub mod attest;
 mod counted;
 pub mod drift;
@@ -29,5 +31,5 @@ pub mod world;
 
 pub use drive::{Engine, Opening};
 pub use outcome::Outcome;
-pub use pace::Pace;
+pub use pace::{Pace, Stay};
 pub use world::World;

@@ -57,6 +57,7 @@ pub fn within(session: &Session, rules: Rules, environment: &Name) -> Result<Wor
         .clone();
     let mut world = World::open(rules, environment, actor(session))?;
     world.run_url.clone_from(&session.ci.url);
+    world.actors.clone_from(&session.ci.actors);
     world.ca_file.clone_from(&session.ca_file);
     Ok(world)
 }

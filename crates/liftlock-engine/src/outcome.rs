@@ -4,7 +4,9 @@ use liftlock::approval::fresh::AskedAgain;
 use liftlock::digest::Digest;
 use liftlock::plan::Plan;
 use liftlock::plan::journal::{Entry, Turned};
+use liftlock::plan::wish::Wish;
 use liftlock::state::Run;
+use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use serde::Serialize;
 
@@ -22,6 +24,9 @@ pub struct Outcome {
     /// When forges were asked whether answers still stand, and what came of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fresh: Vec<AskedAgain>,
+    /// What people asked of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wishes: Vec<Wish>,
     /// Why the way back began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turned: Option<Turned>,
@@ -30,8 +35,30 @@ pub struct Outcome {
     /// Pointers that pointed nowhere before and so were left where they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
+    /// What the plan waits for, where it is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Waits>,
     /// Whether the ledger has all of it.
     pub recorded: bool,
+}
+
+/// What a plan under way waits for.
+#[derive(Clone, Debug, Serialize)]
+pub struct Waits {
+    /// For what, for people.
+    pub why: String,
+    /// From when on somebody can go on with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume_after: Option<Time>,
+}
+
+/// Whether a run is over; its plan may be under way.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// It goes on with the next step.
+    No,
+    /// It came to this.
+    Run(Box<Outcome>),
 }
 
 impl Outcome {
@@ -46,16 +73,30 @@ impl Outcome {
                 .collect(),
             None => Vec::new(),
         };
+        // What somebody else left is nothing that was live.
+        let restores = run.journal.turned.is_some() && !run.plan.reconciles();
         Self {
             verdict,
             plan_id: run.id,
             plan: run.plan.clone(),
             journal: run.journal.entries.clone(),
             fresh: run.journal.fresh.clone(),
-            restored: run.journal.turned.is_some() && run.verdict.is_some() && left.is_empty(),
+            wishes: run.journal.wishes.clone(),
+            restored: restores && run.verdict.is_some() && left.is_empty(),
             turned: run.journal.turned.clone(),
             left,
+            waits: None,
             recorded,
+        }
+    }
+
+    /// A plan that is under way and waits.
+    #[must_use]
+    pub fn pending(run: &Run, waits: Waits, recorded: bool) -> Self {
+        Self {
+            verdict: Verdict::Pending,
+            waits: Some(waits),
+            ..Self::of(run, recorded)
         }
     }
 }

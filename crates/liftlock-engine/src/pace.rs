@@ -23,6 +23,16 @@ pub trait Pace {
     fn tell(&self, line: &str);
 }
 
+/// Where the runner is while a step ripens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stay {
+    /// It looks on.
+    #[default]
+    Through,
+    /// It is given back: whoever comes when the time is over judges.
+    Parked,
+}
+
 impl Pace for Session {
     fn now(&self) -> Time {
         clock::now()

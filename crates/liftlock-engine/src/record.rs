@@ -10,6 +10,7 @@ use liftlock::bundle::Bundle;
 use liftlock::digest::Digest;
 use liftlock::failure::{self, Failure};
 use liftlock::json;
+use liftlock::plan::wish::{What, Wish};
 use liftlock::plan::{Action, Kind as PlanKind, Step};
 use liftlock::record::{Id, Kind, Record};
 use liftlock::release::Reference;
@@ -78,6 +79,9 @@ impl World {
             PlanKind::Promotion | PlanKind::First => {
                 (Kind::PromotionStarted, Kind::PromotionFinished)
             }
+            PlanKind::Rollback if run.plan.reconciles() => {
+                (Kind::ReconcileStarted, Kind::ReconcileFinished)
+            }
             PlanKind::Rollback => (Kind::RollbackStarted, Kind::RollbackFinished),
         };
         let mut begun = self.about(run, started, run.plan.made_at, "started");
@@ -87,6 +91,9 @@ impl World {
             let told = serde_json::json!(fresh);
             begun.detail.insert("fresh".to_owned(), told);
         }
+        let reason = run.plan.reason.as_deref();
+        let reason = reason.map(|reason| ("reason".to_owned(), reason.into()));
+        begun.detail.extend(reason);
         let mut records = vec![begun];
         records.extend(self.broken_glass(run));
         for entry in &run.journal.entries {
@@ -106,6 +113,8 @@ impl World {
             records.push(record);
         }
         records.extend(self.canary(run));
+        let wishes = run.journal.wishes.iter().enumerate();
+        records.extend(wishes.map(|(number, wish)| self.wish(run, number, wish)));
         records.sort_by_key(|record| record.at);
         if let Some(verdict) = run.verdict {
             records.push(self.finish(run, finished, verdict));
@@ -130,6 +139,27 @@ impl World {
         Some(record)
     }
 
+    /// What somebody asked of the plan: told by whom, not by whoever emits it.
+    fn wish(&self, run: &Run, number: usize, wish: &Wish) -> Record {
+        let kind = match wish.what {
+            What::Abort => Kind::PromotionAborted,
+            What::Pause => Kind::PromotionPaused,
+            What::Advance => Kind::PromotionAdvanced,
+        };
+        let mut record = self.about(run, kind, wish.at, &format!("wish {number}"));
+        record.actor = wish.by.clone();
+        let told = [
+            ("reason", Some(wish.reason.as_str())),
+            ("step", wish.step.as_deref()),
+            ("past", wish.past.map(Verdict::word)),
+        ];
+        let told = told
+            .into_iter()
+            .filter_map(|(field, text)| Some((field.to_owned(), text?.into())));
+        record.detail.extend(told);
+        record
+    }
+
     /// The canary's verdict over the whole plan: a pass at its horizon, or
     /// what turned it back while it was judged.
     fn canary(&self, run: &Run) -> Option<Record> {
@@ -142,9 +172,11 @@ impl World {
                 matches!(step.action, Action::Bake { .. } | Action::Watch { .. })
             })
         });
+        // What went on by somebody's word was not seen to be well.
+        let lacked = run.journal.wishes.iter().find_map(|wish| wish.past);
         let (at, verdict) = match (failed, horizon) {
             (Some(turned), _) => (turned.at, turned.verdict),
-            (None, Some(at)) => (at, Verdict::Pass),
+            (None, Some(at)) => (at, lacked.unwrap_or(Verdict::Pass)),
             (None, None) => return None,
         };
         let mut record = self.about(run, Kind::CanaryJudged, at, &format!("canary {verdict}"));

@@ -5,20 +5,29 @@ use std::time::Duration;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::plan::judge::{Decision, Look, Wait, decide};
+use liftlock::plan::rest::Question;
 use liftlock::plan::{Action, Step};
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 
+use crate::asked::Heard;
 use crate::drive::{Engine, under_way};
-use crate::look::{Beside, Question, Seen};
+use crate::look::{self, Beside, Seen};
+use crate::outcome::Ended;
+use crate::pace::Stay;
 use crate::turn::Held;
 
 impl Engine<'_> {
     /// Waits while the canary is judged.
-    pub(crate) fn ripen(&mut self, step: &Step) -> Result<(), Failure> {
+    pub(crate) fn ripen(&mut self, step: &Step) -> Result<Ended, Failure> {
         self.begin(step)?;
         self.pace.tell(&format!("{}: {}", step.id, step.action));
         loop {
+            match self.listen()? {
+                Heard::Nothing => {}
+                Heard::Back(why) => return self.turn(Verdict::Fail, &why),
+                Heard::Stop(wish) => return self.stop(&wish),
+            }
             let now = self.pace.now();
             let fixed = self.fix_metrics(now);
             let (wait, question) = self.question(step, now)?;
@@ -27,13 +36,25 @@ impl Engine<'_> {
             };
             let seen = fixed.and_then(|()| self.world.look(&question));
             let (look, note) = sight(seen)?;
-            let length = match decide(&judging, wait, &look, now) {
+            let ripe = wait.since.after(wait.length);
+            let length = match decide(&judging, &wait, &look, now) {
                 Decision::GoOn => {
                     self.pace.tell(&format!("{}: {note}", step.id));
                     return self.end(step, &note);
                 }
+                Decision::GoOnWithout(verdict) => {
+                    let note = format!("{note}; {}", self.word(step, verdict)?);
+                    self.pace.tell(&format!("{}: {note}", step.id));
+                    return self.end(step, note.trim_start_matches("; "));
+                }
                 Decision::Turn(verdict, reason) => {
                     return self.turn(verdict, &format!("{}: {reason}", step.id));
+                }
+                Decision::Ask(verdict, why, until) => {
+                    return self.ask(step, Question { verdict, why }, until);
+                }
+                Decision::Wait(length) if self.stay == Stay::Parked => {
+                    return self.park(step, ripe.max(now.after(length)));
                 }
                 Decision::Wait(length) => length,
             };
@@ -63,7 +84,7 @@ impl Engine<'_> {
     }
 
     /// What is asked of a look in this step: since when, how much, beside what.
-    fn question(&self, step: &Step, now: Time) -> Result<(Wait, Question<'_>), Failure> {
+    fn question(&self, step: &Step, now: Time) -> Result<(Wait, look::Question<'_>), Failure> {
         let run = self.run()?;
         let shifts = run.plan.shifted_at(&run.journal, &step.id);
         let begun = run.journal.entry(&step.id).map(|entry| entry.began_at);
@@ -93,7 +114,19 @@ impl Engine<'_> {
             let message = format!("{} is judged before it has traffic", step.id);
             return Err(Failure::new(Kind::Bug, message));
         };
-        let question = Question {
+        let rest = run.journal.rest.as_ref();
+        let asked = rest.filter(|rest| rest.question.is_some() && rest.step == step.id);
+        let wait = Wait {
+            since,
+            length,
+            asked_until: asked.map(|rest| rest.until),
+            past: run
+                .journal
+                .advances(&step.id)
+                .filter_map(|wish| wish.past)
+                .collect(),
+        };
+        let question = look::Question {
             plan: &run.plan,
             journal: &run.journal,
             from,
@@ -102,11 +135,11 @@ impl Engine<'_> {
             beside,
             now,
         };
-        Ok((Wait { since, length }, question))
+        Ok((wait, question))
     }
 
     /// Whether everything that allowed the plan still holds.
-    pub(crate) fn check(&mut self, step: &Step, slot: &Name) -> Result<(), Failure> {
+    pub(crate) fn check(&mut self, step: &Step, slot: &Name) -> Result<Ended, Failure> {
         self.begin(step)?;
         self.pace.tell(&format!("{}: {}", step.id, step.action));
         let run = self.run()?;
@@ -144,7 +177,7 @@ impl Engine<'_> {
 fn sight(seen: Result<Seen, Failure>) -> Result<(Look, String), Failure> {
     match seen {
         Ok(seen) => {
-            let note = crate::look::told(&seen.judgement);
+            let note = look::told(&seen.judgement);
             Ok((seen.look, note))
         }
         Err(failure) if matches!(failure.kind, Kind::Upstream | Kind::Blind) => {

@@ -143,15 +143,27 @@ impl<'a> State<'a> {
         let until = now.after(self.ttl).after(Span::seconds(needed));
         self.note(&|document| {
             if !document.is_held_by(&token) {
-                let message = "the lease was lost: somebody else moves the environment now";
-                return Err(Failure::new(Kind::Blocked, message)
-                    .with_hint("look at `promote status`; nothing more was done here"));
+                return Err(lost());
             }
             if let Some(lease) = &mut document.lease {
                 lease.expires_at = until;
             }
             change(document)
         })
+    }
+
+    /// Reads what others changed meanwhile, as the owner of the lease. A store
+    /// that is away for a moment tells nothing: the next write finds that out.
+    ///
+    /// # Errors
+    ///
+    /// Fails as blocked when the lease is somebody else's by now.
+    pub fn refresh(&mut self) -> Result<(), Failure> {
+        let token = self.token.clone().unwrap_or_default();
+        match self.read() {
+            Ok(_) if !self.document.is_held_by(&token) => Err(lost()),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Gives the lease up, as its owner.
@@ -173,4 +185,10 @@ impl<'a> State<'a> {
         let lease = self.document.lease.as_ref();
         lease.is_none_or(|lease| lease.expires_at.millis_since(now) < half)
     }
+}
+
+fn lost() -> Failure {
+    let message = "the lease was lost: somebody else moves the environment now";
+    Failure::new(Kind::Blocked, message)
+        .with_hint("look at `promote status`; nothing more was done here")
 }

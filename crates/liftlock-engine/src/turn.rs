@@ -7,13 +7,14 @@ use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::back::{back, irreversible};
 use liftlock::plan::journal::Turned;
+use liftlock::plan::wish::Asked;
 use liftlock::plan::{Kind as PlanKind, Step};
 use liftlock::state::How;
 use liftlock::verdict::Verdict;
 
 use crate::drive::{Engine, ends_run, under_way};
 use crate::gather::Moment;
-use crate::outcome::Outcome;
+use crate::outcome::{Ended, Outcome};
 
 /// Whether the chain holds.
 pub(crate) enum Held {
@@ -30,6 +31,9 @@ impl Engine<'_> {
         let run = self.run()?;
         if run.plan.kind == PlanKind::Rollback || run.journal.turned.is_some() {
             return Ok(None);
+        }
+        if let Asked::Back(wish) = run.journal.asked() {
+            return Ok(Some(wish.to_string()));
         }
         if run.plan.policy != self.world.rules.policy {
             return Ok(Some(
@@ -123,7 +127,7 @@ impl Engine<'_> {
     }
 
     /// Begins the way back, fixed as data before its first effect.
-    pub(crate) fn turn(&mut self, verdict: Verdict, reason: &str) -> Result<(), Failure> {
+    pub(crate) fn turn(&mut self, verdict: Verdict, reason: &str) -> Result<Ended, Failure> {
         let now = self.pace.now();
         self.pace.tell(&format!("going back: {reason}"));
         self.state.commit(now, Duration::ZERO, &|document| {
@@ -135,14 +139,16 @@ impl Engine<'_> {
                     at: now,
                 });
                 run.journal.back = back(&run.plan, &run.journal);
+                run.journal.rest = None;
             }
             Ok(())
-        })
+        })?;
+        Ok(Ended::No)
     }
 
     /// Undoes whatever can be undone, even where one step cannot: then the
     /// plan stays open, and a person must look.
-    pub(crate) fn back(&mut self) -> Result<(), Failure> {
+    pub(crate) fn back(&mut self) -> Result<Ended, Failure> {
         let steps: Vec<Step> = self.run()?.journal.back.clone();
         let mut stuck = Vec::new();
         for step in steps {
@@ -150,7 +156,7 @@ impl Engine<'_> {
                 continue;
             }
             match self.perform(&step) {
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(failure) if ends_run(&failure) => return Err(failure),
                 Err(failure) => {
                     let why = failure.lines().join(": ");
@@ -159,23 +165,29 @@ impl Engine<'_> {
             }
         }
         if stuck.is_empty() {
-            return Ok(());
+            return Ok(Ended::No);
         }
         let message = format!("the way back is stuck at {}", stuck.join("; "));
         Err(Failure::new(Kind::Stuck, message)
             .with_hint("mend the counterpart, then run `promote resume`"))
     }
 
-    pub(crate) fn finish(&mut self, verdict: Verdict) -> Result<Outcome, Failure> {
+    /// Ends the plan. Whoever asks for the way back in the last moment gets it:
+    /// then there is no end yet.
+    pub(crate) fn finish(&mut self, verdict: Verdict) -> Result<Ended, Failure> {
         let now = self.pace.now();
         self.state.commit(now, Duration::ZERO, &|document| {
             let run = under_way(document)?;
             let turned = run.journal.turned.is_some();
+            if !turned && run.journal.is_going_back() {
+                return Ok(());
+            }
             // A pointer that pointed nowhere before still points at what failed.
             let left = turned && !irreversible(&run.plan, &run.journal).is_empty();
             run.verdict = Some(if left { Verdict::Stuck } else { verdict });
             let (release, kind) = (run.plan.release.clone(), run.plan.kind);
-            if verdict == Verdict::Pass {
+            // What is reconciled was live all the time.
+            if verdict == Verdict::Pass && !run.plan.reconciles() {
                 let how = match kind {
                     PlanKind::Promotion | PlanKind::First => How::Promoted,
                     PlanKind::Rollback => How::RolledBack,
@@ -186,7 +198,13 @@ impl Engine<'_> {
             Ok(())
         })?;
         self.emit();
-        Ok(Outcome::of(self.run()?, self.recorded))
+        let run = self.run()?;
+        if let (None, Asked::Back(wish)) = (run.verdict, run.journal.asked()) {
+            let why = wish.to_string();
+            return self.turn(Verdict::Fail, &why);
+        }
+        let outcome = Outcome::of(run, self.recorded);
+        Ok(Ended::Run(Box::new(outcome)))
     }
 
     /// Tells the ledger what it does not know yet. It is a projection: when it

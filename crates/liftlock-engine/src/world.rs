@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use liftlock::ci;
 use liftlock::config::effective::{Environment, Rules};
 use liftlock::failure::Failure;
 use liftlock::record::Actor;
@@ -28,6 +29,8 @@ pub struct World {
     pub ledger: Ledger,
     /// Who acts, as records tell it.
     pub actor: Actor,
+    /// By whom the CI run came about; nobody where no CI says so.
+    pub actors: Vec<ci::Actor>,
     /// A link to the run.
     pub run_url: Option<String>,
     /// Certificate authorities to trust as well.
@@ -50,6 +53,7 @@ impl World {
             rules,
             environment,
             actor,
+            actors: Vec::new(),
             run_url: None,
             ca_file: None,
             brought: Brought::default(),

@@ -55,6 +55,30 @@ impl Exit {
         Self::Terminated,
     ];
 
+    /// How bad it is beside others, where one process has to tell of several:
+    /// what a person must look at, then what nobody knows, then what failed,
+    /// then what waits.
+    #[must_use]
+    pub const fn weight(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Pending => 1,
+            Self::Blocked => 2,
+            Self::Expired => 3,
+            Self::Inconclusive => 4,
+            Self::Blind => 5,
+            Self::Fail => 6,
+            Self::NoVerdict => 7,
+            Self::Credentials => 8,
+            Self::Invalid => 9,
+            Self::Usage => 10,
+            Self::Stuck => 11,
+            Self::Interrupted => 12,
+            Self::Terminated => 13,
+            Self::Bug => 14,
+        }
+    }
+
     /// The process exit code.
     #[must_use]
     pub const fn code(self) -> u8 {

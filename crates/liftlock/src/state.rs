@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ci;
 use crate::config::target::Slots;
 use crate::digest::Digest;
 use crate::json;
@@ -132,6 +133,9 @@ pub struct Run {
     pub plan: Plan,
     /// What was begun and done.
     pub journal: Journal,
+    /// By whom the CI run came about that began it; nobody where no CI says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<ci::Actor>,
     /// How it ended; absent while it is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use liftlock::digest::Digest;
 use liftlock::foreign::Image;
 use liftlock::name::Name;
+use liftlock_engine::Stay;
 use liftlock_io::cli::{Arguments, Globals};
 
 /// Take a release to the next environment, step by step, only on proof
@@ -32,12 +33,22 @@ pub(crate) enum Command {
     Run(Moved),
     /// Continue the plan under way, whoever began it
     Resume(Continued),
+    /// Have the plan under way go back
+    Abort(Reasoned),
+    /// Have the plan under way stop where it is
+    Pause(Paused),
+    /// Let the plan under way go on after a pause or a question
+    Advance(Advanced),
+    /// Go on with every plan that nobody drives and somebody should; for schedules
+    Sweep(Swept),
     /// Show what is live, who holds the environment and the plan under way
     Status(Place),
     /// Show every condition: wanted, found, who could provide it
     Explain(Wanted),
     /// Take what is live as known good, at first contact
     Adopt(Adopted),
+    /// Make weights and pointers again what the state says is live
+    Reconcile(Reasoned),
     /// Check rules, stores and counterparts without moving anything
     Doctor(Place),
 }
@@ -96,6 +107,8 @@ pub(crate) struct Moved {
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,
     #[command(flatten)]
+    pub(crate) parking: Parking,
+    #[command(flatten)]
     pub(crate) release: Chosen,
 }
 
@@ -111,6 +124,26 @@ pub(crate) struct Continued {
     /// Repository in which an issue is opened, once, that follows up a plan that went past gates
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,
+    #[command(flatten)]
+    pub(crate) parking: Parking,
+}
+
+/// Where the runner is while a step bakes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Parking {
+    /// Give the runner back while a step bakes (13); `promote resume` goes on once it can be judged
+    #[arg(long)]
+    park: bool,
+}
+
+impl Parking {
+    pub(crate) const fn stay(&self) -> Stay {
+        if self.park {
+            Stay::Parked
+        } else {
+            Stay::Through
+        }
+    }
 }
 
 /// What is asserted.
@@ -124,4 +157,59 @@ pub(crate) struct Adopted {
     pub(crate) reason: String,
     #[command(flatten)]
     pub(crate) release: Chosen,
+}
+
+/// What is done, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reasoned {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    /// Why, for the records
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+}
+
+/// What is stopped, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Paused {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    /// Why, for the records
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// What goes on, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Advanced {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    /// Why, for the records
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Sign that it was advanced with this key (password in `COSIGN_PASSWORD`)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+}
+
+/// Where plans are looked for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Swept {
+    /// Only this environment; default all of the configuration
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<Name>,
+    /// Sign the outcomes with this key (password in `COSIGN_PASSWORD`)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Repository in which an issue is opened, once, that follows up a plan that went past gates
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(crate) github: Option<String>,
+    #[command(flatten)]
+    pub(crate) parking: Parking,
 }

@@ -3,10 +3,13 @@
 
 mod adopt;
 mod args;
+mod ask;
 mod choose;
 mod follow;
+mod reconcile;
 mod render;
 mod run;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -16,6 +19,7 @@ pub const OUTPUTS: &[&str] = &[
     "release",
     "restored",
     "live",
+    "resume-after",
     "break-glass",
     "follow-up",
 ];

@@ -4,14 +4,20 @@ use liftlock::chain::Chain;
 use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
 use liftlock::plan::Plan;
+use liftlock::plan::wish::Wish;
 use liftlock::release::Reference;
 use liftlock::report::{PolicyOrigin, Report};
-use liftlock::state::Document;
+use liftlock::state::{Document, Run};
 use liftlock::verdict::Verdict;
 use liftlock_engine::{Outcome, World, render};
 
 /// A plan that was not carried out.
-pub(crate) fn plan(subcommand: &'static str, plan: &Plan, seen: (&Chain, &Vec<String>)) -> Report {
+pub(crate) fn plan(
+    subcommand: &'static str,
+    plan: &Plan,
+    seen: (&Chain, &Vec<String>),
+    world: &World,
+) -> Report {
     let (chain, drift) = seen;
     let verdict = if drift.is_empty() {
         chain.verdict
@@ -31,17 +37,22 @@ pub(crate) fn plan(subcommand: &'static str, plan: &Plan, seen: (&Chain, &Vec<St
         plan.environment,
         plan.steps.len()
     );
-    let human = format!("{}\n\n{}", render::plan(plan), render::chain(chain));
+    let alone = world.unattended(plan);
+    let mut human = format!("{}\n\n{}", render::plan(plan), render::chain(chain));
+    if let Some(alone) = &alone {
+        human = format!("{human}\n\n{alone}");
+    }
     Report::new(subcommand, verdict, headline)
         .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
         .with_detail(&serde_json::json!({
             "plan_id": plan.id(), "plan": plan, "chain": chain, "drift": drift,
-            "exposure_ms": exposure(plan),
+            "exposure_ms": exposure(plan), "unattended": alone,
         }))
         .with_output("plan-id", plan.id().to_string())
         .with_output("release", plan.release.id.clone())
         .with_summary(format!("```text\n{}\n```", human.replace("```", "` ` `")))
         .with_human(human)
+        .with_policy(world.rules.origin, false)
 }
 
 /// The shortest time that all bakes and the watch take together.
@@ -125,9 +136,17 @@ pub(crate) fn outcome(
     signed: Option<Digest>,
 ) -> Report {
     let plan = &outcome.plan;
-    let headline = match &outcome.turned {
-        None => format!("{} is live in {}", plan.release.id, plan.environment),
-        Some(turned) => {
+    let headline = match (&outcome.waits, &outcome.turned) {
+        (Some(waits), _) => format!(
+            "{} is under way in {}: {}",
+            plan.release.id, plan.environment, waits.why
+        ),
+        (None, None) => format!("{} is live in {}", plan.release.id, plan.environment),
+        (None, Some(turned)) if plan.reconciles() => format!(
+            "{} could not be made what is live in {}: {}",
+            plan.release.id, plan.environment, turned.reason
+        ),
+        (None, Some(turned)) => {
             let before = plan.previous.as_ref();
             let before = before.map_or("nothing is live".to_owned(), |before| {
                 format!("{} is live again", before.id)
@@ -142,9 +161,9 @@ pub(crate) fn outcome(
             )
         }
     };
-    let live = match outcome.turned {
-        None => Some(plan.release.digest),
-        Some(_) => plan.previous.as_ref().map(|before| before.digest),
+    let live = match (&outcome.waits, &outcome.turned) {
+        (None, None) => Some(plan.release.digest),
+        (Some(_), _) | (None, Some(_)) => plan.previous.as_ref().map(|before| before.digest),
     };
     let live = live.map_or(String::new(), |digest| digest.to_string());
     let report = Report::new(subcommand, outcome.verdict, headline)
@@ -158,10 +177,41 @@ pub(crate) fn outcome(
         .with_summary(render::outcome_summary(outcome));
     // Nobody may overlook that it went on without asking.
     let unreached = outcome.fresh.iter().find(|one| one.unreached.is_some());
-    match unreached {
+    let report = match unreached {
         Some(asked) => report.with_caution(&format!("APPROVAL NOT ASKED AGAIN: {asked}")),
         None => report,
+    };
+    let after = outcome.waits.as_ref().and_then(|waits| waits.resume_after);
+    match after {
+        Some(time) => report.with_output("resume-after", time.to_string()),
+        None => report,
     }
+}
+
+/// What would be put right.
+pub(crate) fn reconcile(plan: &Plan, drift: &[String]) -> Report {
+    let headline = format!("{} things differ in {}", drift.len(), plan.environment);
+    Report::new("reconcile", Verdict::Pass, headline)
+        .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
+        .with_detail(&serde_json::json!({ "plan": plan, "drift": drift }))
+        .with_output("plan-id", plan.id().to_string())
+        .with_output("release", plan.release.id.clone())
+        .with_human(render::plan(plan))
+}
+
+/// What was asked of a plan under way.
+pub(crate) fn asked(
+    (subcommand, verdict): (&'static str, Verdict),
+    headline: String,
+    outcome: &Outcome,
+    signed: Option<Digest>,
+) -> Report {
+    let plan = &outcome.plan;
+    Report::new(subcommand, verdict, headline)
+        .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
+        .with_detail(&serde_json::json!({ "outcome": outcome, "attestation": signed }))
+        .with_output("plan-id", outcome.plan_id.to_string())
+        .with_output("release", plan.release.id.clone())
 }
 
 /// What is live and what is under way.
@@ -177,6 +227,8 @@ pub(crate) fn status(world: &World, document: &Document, drift: &[String]) -> Re
             run.plan.release.id,
             run.id.short()
         ));
+        lines.extend(run.journal.wishes.iter().map(Wish::to_string));
+        lines.extend(at_rest(run));
     }
     if let Some(lease) = &document.lease {
         lines.push(format!(
@@ -208,6 +260,18 @@ pub(crate) fn status(world: &World, document: &Document, drift: &[String]) -> Re
         )
         .with_human(lines.join("\n"))
         .with_policy(world.rules.origin, false)
+}
+
+/// Why the plan under way may have no runner.
+fn at_rest(run: &Run) -> Option<String> {
+    let rest = run.journal.rest.as_ref()?;
+    Some(match &rest.question {
+        None => format!("{} is parked; resume after {}", rest.step, rest.until),
+        Some(question) => format!(
+            "{} is {}: {}; asked until {}",
+            rest.step, question.verdict, question.why, rest.until
+        ),
+    })
 }
 
 /// Every condition, whether met or not.

@@ -15,15 +15,15 @@ use liftlock_io::key::Private;
 use liftlock_io::store;
 
 use crate::args::{Args, Command, Continued, Moved, Place, Wanted};
-use crate::{adopt, follow, render};
+use crate::{adopt, ask, follow, reconcile, render, sweep};
 
 /// What is done once a plan is over.
 #[derive(Clone, Copy)]
-struct After<'a> {
+pub(crate) struct After<'a> {
     /// Who signs what it came to.
-    key: Option<&'a Private>,
+    pub(crate) key: Option<&'a Private>,
     /// Where people are told that it went past gates.
-    github: Option<&'a str>,
+    pub(crate) github: Option<&'a str>,
 }
 
 /// Runs one subcommand.
@@ -32,9 +32,14 @@ pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure
         Command::Plan(wanted) => plan(session, wanted),
         Command::Run(moved) => promote(session, moved),
         Command::Resume(continued) => resume(session, continued),
+        Command::Abort(aborted) => ask::abort(session, aborted),
+        Command::Pause(paused) => ask::pause(session, paused),
+        Command::Advance(advanced) => ask::advance(session, advanced),
+        Command::Sweep(swept) => sweep::sweep(session, swept),
         Command::Status(place) => status(session, place),
         Command::Explain(wanted) => explain(session, wanted),
         Command::Adopt(adopted) => adopt::adopt(session, adopted),
+        Command::Reconcile(reasoned) => reconcile::reconcile(session, reasoned),
         Command::Doctor(place) => doctor(session, place),
     }
 }
@@ -109,10 +114,8 @@ fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
         &release.reference(),
         session.now(),
     )?;
-    Ok(
-        render::plan("plan", &prepared.plan?, (&prepared.chain, &prepared.drift))
-            .with_policy(origin, false),
-    )
+    let seen = (&prepared.chain, &prepared.drift);
+    Ok(render::plan("plan", &prepared.plan?, seen, &world).with_policy(origin, false))
 }
 
 /// A world of the flags alone, in which the service is the release's.
@@ -157,13 +160,13 @@ fn take(
         key: key.as_ref(),
         github: moved.github.as_deref(),
     };
-    let mut engine = Engine::open(world, session)?;
+    let mut engine = Engine::open(world, session)?.staying(moved.parking.stay());
     if let Some(run) = engine.document().under_way() {
         if run.plan.release.digest != reference.digest {
             let message = format!("a plan for {} is under way", run.plan.release.id);
             return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
         }
-        return go_on(session, world, "run", after);
+        return go_on(session, engine, "run", after);
     }
     if let Some(live) = &engine.document().live
         && live.release.digest == reference.digest
@@ -201,7 +204,7 @@ fn take(
     engine.asked(prepared.chain.fresh.clone());
     let plan = prepared.plan?;
     if session.dry_run {
-        return Ok(render::plan("run", &plan, seen).with_policy(world.rules.origin, false));
+        return Ok(render::plan("run", &plan, seen, world));
     }
     store::probe(world.state.as_ref())?;
     world.keep(reference, &prepared.gathered)?;
@@ -222,18 +225,20 @@ fn resume(session: &Session, continued: &Continued) -> Result<Report, Failure> {
         key: key.as_ref(),
         github: continued.github.as_deref(),
     };
-    let gone_on = go_on(session, &world, "resume", after);
+    let engine =
+        Engine::open(&world, session).map(|engine| engine.staying(continued.parking.stay()));
+    let gone_on = engine.and_then(|engine| go_on(session, engine, "resume", after));
     told(session, &world, None, gone_on)
 }
 
 /// Goes on with the plan under way.
 fn go_on(
     session: &Session,
-    world: &World,
+    mut engine: Engine<'_>,
     subcommand: &'static str,
     after: After<'_>,
 ) -> Result<Report, Failure> {
-    let mut engine = Engine::open(world, session)?;
+    let world = engine.world();
     // A schedule may ask at any time: nothing to do is no refusal.
     if session.dry_run || engine.document().under_way().is_none() {
         let report = render::status(world, engine.document(), &[]);
@@ -249,7 +254,7 @@ fn go_on(
 }
 
 /// What moved nothing, or not to its end, is recorded as well.
-fn told(
+pub(crate) fn told(
     session: &Session,
     world: &World,
     release: Option<&Reference>,
@@ -265,19 +270,20 @@ fn told(
 
 /// Opens the key before anything moves: a wrong password must not be found out
 /// at the end.
-fn open_key(reference: Option<&str>) -> Result<Option<Private>, Failure> {
+pub(crate) fn open_key(reference: Option<&str>) -> Result<Option<Private>, Failure> {
     Ok(reference.map(Private::open).transpose()?)
 }
 
-fn ended(
+pub(crate) fn ended(
     session: &Session,
     world: &World,
     subcommand: &'static str,
     outcome: &Outcome,
     after: After<'_>,
 ) -> Result<Report, Failure> {
-    let signed = after
-        .key
+    // What is under way did not come to anything yet.
+    let key = after.key.filter(|_| outcome.waits.is_none());
+    let signed = key
         .map(|key| world.attest(outcome, key, session.now()))
         .transpose()?;
     let report = render::outcome(subcommand, outcome, signed);

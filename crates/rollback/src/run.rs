@@ -107,10 +107,14 @@ fn go(session: &Session, world: &World, moved: &Moved) -> Result<Report, Failure
     let mut engine = Engine::open(world, session)?;
     let owner = open::owner(session);
     let outcome = if let Some(run) = engine.document().under_way() {
+        if run.plan.reconciles() {
+            let message = format!("a reconcile to {} is under way", run.plan.release.id);
+            return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
+        }
         if run.plan.kind != liftlock::plan::Kind::Rollback {
             let message = format!("a promotion of {} is under way", run.plan.release.id);
             return Err(Failure::new(Kind::Blocked, message).with_hint(
-                "run `rollback hold`: the promotion goes back at its next check, or with `promote resume`",
+                "run `promote abort`: the promotion goes back; `rollback hold` keeps the next one away",
             ));
         }
         if session.dry_run {

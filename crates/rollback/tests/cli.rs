@@ -217,7 +217,7 @@ fn while_a_promotion_is_under_way_it_names_the_way_down() {
     );
     house.expect(15, "promote", &short).unwrap();
     let output = house.expect(14, "rollback", &args("run", &[])).unwrap();
-    assert!(output.stderr.contains("rollback hold"), "{}", output.stderr);
+    assert!(output.stderr.contains("promote abort"), "{}", output.stderr);
     house
         .expect(0, "rollback", &args("hold", &["--reason", "stop it"]))
         .unwrap();

@@ -2,6 +2,7 @@
 //! counterparts, lost sight.
 #![cfg(test)]
 
+mod asked;
 mod attack;
 mod automatic;
 mod command;
@@ -11,7 +12,9 @@ mod metrics;
 mod people;
 mod pointers;
 mod proxy;
+mod reconcile;
 mod rejection;
+mod rest;
 mod shapes;
 mod stage;
 mod store;

@@ -24,7 +24,7 @@ use liftlock::statement::{Statement, Subject};
 use liftlock::time::Time;
 use liftlock_engine::foreign::Brought;
 use liftlock_engine::gather::Moment;
-use liftlock_engine::{Engine, Opening, Outcome, Pace, World};
+use liftlock_engine::{Engine, Opening, Outcome, Pace, Stay, World};
 use liftlock_io::evidence::Evidence;
 use liftlock_io::ledger::Ledger;
 use liftlock_io::oci::Layout;
@@ -231,6 +231,7 @@ impl Stage {
                 id: "ci".to_owned(),
                 proof: "asserted".to_owned(),
             },
+            actors: Vec::new(),
             run_url: None,
             ca_file: None,
             brought: Brought::default(),
@@ -345,22 +346,37 @@ impl Stage {
         plan: &Plan,
         way: Way,
     ) -> Result<Outcome, Failure> {
-        let owner = gone();
-        let mut engine = Engine::open(world, &self.clock)?;
+        self.drive_as(&gone(), world, plan, way)
+    }
+
+    /// As [`Stage::drive_in`], by a process that others take for alive or not.
+    pub(crate) fn drive_as(
+        &self,
+        owner: &Owner,
+        world: &World,
+        plan: &Plan,
+        way: Way,
+    ) -> Result<Outcome, Failure> {
+        self.drive_staying(Stay::Through, (owner, world), plan, way)
+    }
+
+    /// As [`Stage::drive_as`], giving the runner back while a step ripens or not.
+    pub(crate) fn drive_staying(
+        &self,
+        stay: Stay,
+        (owner, world): (&Owner, &World),
+        plan: &Plan,
+        way: Way,
+    ) -> Result<Outcome, Failure> {
+        let mut engine = Engine::open(world, &self.clock)?.staying(stay);
         if engine.document().under_way().is_some() {
-            return engine.resume(&owner);
+            return engine.resume(owner);
         }
         let hold = match way {
             Way::Up => None,
             Way::Down => Some("complaints"),
         };
-        engine.start(
-            plan,
-            Opening {
-                owner: &owner,
-                hold,
-            },
-        )
+        engine.start(plan, Opening { owner, hold })
     }
 
     /// A world whose process does not die.
@@ -444,7 +460,7 @@ pub(crate) struct End {
 }
 
 /// A process of this machine that ended already.
-fn gone() -> Owner {
+pub(crate) fn gone() -> Owner {
     let mut child = Command::new("true").spawn().unwrap();
     let process = format!("{}.1", child.id());
     child.wait().unwrap();

@@ -114,6 +114,22 @@ pub fn read(target: &Target, scope: &Scope<'_>) -> Result<Live, Failure> {
     }
 }
 
+/// Whether what a pointer is to point at is there; `true` where only moving it
+/// would tell.
+///
+/// # Errors
+///
+/// Fails when the repository cannot be read.
+pub fn has(target: &Target, image: &Digest, scope: &Scope<'_>) -> Result<bool, Failure> {
+    match &target.pointer {
+        Pointer::Registry(tag) => registry::has(tag, image, scope.ca_file),
+        Pointer::Git(_)
+        | Pointer::Command(_)
+        | Pointer::GithubDeployment(_)
+        | Pointer::GithubRelease(_) => Ok(true),
+    }
+}
+
 /// Moves a pointer.
 ///
 /// # Errors

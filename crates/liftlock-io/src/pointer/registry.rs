@@ -41,6 +41,17 @@ pub(super) fn read(
     Ok(found.map(|found| found.digest))
 }
 
+/// Whether a manifest is there.
+pub(super) fn has(
+    target: &RegistryTag,
+    image: &Digest,
+    ca_file: Option<&Path>,
+) -> Result<bool, Failure> {
+    let (place, _) = parse(target)?;
+    let found = open(&place, ca_file)?.resolve(Some(&Version::Digest(*image)))?;
+    Ok(found.is_some())
+}
+
 /// Makes a tag point at a manifest that is there already.
 pub(super) fn point(
     target: &RegistryTag,

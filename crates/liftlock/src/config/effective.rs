@@ -85,6 +85,8 @@ pub struct Environment {
     pub on_blind: Otherwise,
     /// When the sample does not come.
     pub on_inconclusive: Otherwise,
+    /// How long people are asked about either; without it one more bake.
+    pub answer_within: Option<Span>,
     /// The promised share of good requests.
     pub availability: Option<Percent>,
     /// The chance of a false alarm over the whole rollout.
@@ -97,6 +99,8 @@ pub struct Environment {
     pub metrics: Option<Metrics>,
     /// How long a lease lasts without a sign of life.
     pub lease: Span,
+    /// How often `promote sweep` is scheduled, where that is said.
+    pub sweep: Option<Span>,
 }
 
 impl Rules {
@@ -173,12 +177,14 @@ impl Environment {
             look: written.look.unwrap_or(Span::seconds(15)),
             on_blind: written.on_blind.unwrap_or_default(),
             on_inconclusive: written.on_inconclusive.unwrap_or_default(),
+            answer_within: written.answer_within,
             availability: slo.availability,
             alpha: slo.alpha.unwrap_or(default::ALPHA).fraction(),
             margin: slo.margin.unwrap_or(default::MARGIN),
             spread: slo.spread.unwrap_or(default::SPREAD),
             metrics: written.metrics,
             lease: written.lease.unwrap_or(Span::seconds(120)),
+            sweep: written.sweep,
         }
     }
 }

@@ -60,6 +60,8 @@ pub struct Environment {
     pub on_blind: Option<Otherwise>,
     /// What to do when the sample does not come.
     pub on_inconclusive: Option<Otherwise>,
+    /// How long people are asked what is to happen then; default one bake.
+    pub answer_within: Option<Span>,
     /// What the service promises.
     pub slo: Option<Slo>,
     /// Where the numbers come from.
@@ -67,6 +69,9 @@ pub struct Environment {
     /// How long the right to change the environment lasts without a sign of
     /// life; default 2m.
     pub lease: Option<Span>,
+    /// How often `promote sweep` is scheduled; tells how long requests may stay
+    /// at a share that nobody judges.
+    pub sweep: Option<Span>,
 }
 
 /// What happens when sight or sample does not come.
@@ -79,6 +84,8 @@ pub enum Otherwise {
     Wait,
     /// Go back at once when the bake is over.
     Back,
+    /// Ask people when the bake is over; without an answer go back.
+    Ask,
 }
 
 /// What the service promises, and how sure the judge has to be.

@@ -109,9 +109,11 @@ fn environment(policy: &Environment, local: Environment) -> Result<Environment, 
             policy.on_inconclusive.as_ref(),
             local.on_inconclusive,
         )?,
+        answer_within: at_most("answer-within", policy.answer_within, local.answer_within)?,
         slo: slo(policy.slo, local.slo)?,
         metrics: metrics::metrics(policy, local.metrics)?,
         lease: at_most("lease", policy.lease, local.lease)?,
+        sweep: at_most("sweep", policy.sweep, local.sweep)?,
     })
 }
 

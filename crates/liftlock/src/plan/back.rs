@@ -16,6 +16,10 @@ use crate::percent::Percent;
 /// noted: it is undone. What was never begun is left alone.
 #[must_use]
 pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
+    // What somebody else left is nothing to go back to.
+    if plan.reconciles() {
+        return Vec::new();
+    }
     let begun: Vec<&Step> = plan
         .steps
         .iter()
@@ -68,7 +72,7 @@ pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
         .into_iter()
         .enumerate()
         .map(|(index, action)| Step {
-            id: format!("back-{:02}-{}", index + 1, super::make::word(&action)),
+            id: format!("back-{:02}-{}", index + 1, action.word()),
             action,
         })
         .collect()
@@ -78,6 +82,9 @@ pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
 /// twice: no way back for them.
 #[must_use]
 pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
+    if plan.reconciles() {
+        return Vec::new();
+    }
     plan.steps
         .iter()
         .filter(|step| journal.entry(&step.id).is_some())

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Step;
+use super::rest::Rest;
+use super::wish::Wish;
 use crate::approval::fresh::AskedAgain;
 use crate::canary::metric::Metric;
 use crate::time::Time;
@@ -21,6 +23,12 @@ pub struct Journal {
     /// When forges were asked whether answers still stand, and what came of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fresh: Vec<AskedAgain>,
+    /// What people asked of the plan, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wishes: Vec<Wish>,
+    /// The step during which the runner was given back last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
     /// Why and when the way back began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turned: Option<Turned>,
@@ -90,6 +98,9 @@ impl Journal {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.step == step) {
             entry.ended_at = Some(now);
             entry.note = note;
+        }
+        if self.rest.as_ref().is_some_and(|rest| rest.step == step) {
+            self.rest = None;
         }
     }
 }

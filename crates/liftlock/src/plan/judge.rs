@@ -1,5 +1,7 @@
 //! Whether a step that waits may end, has to wait on, or turns the plan back.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::Judging;
@@ -24,13 +26,17 @@ pub enum Look {
     },
 }
 
-/// What a waiting step was begun with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a waiting step was begun with, and what people said about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
     /// When its shift was done.
     pub since: Time,
     /// The least time.
     pub length: Span,
+    /// Until when people are asked, where they are.
+    pub asked_until: Option<Time>,
+    /// What it may go on without, by somebody's word.
+    pub past: BTreeSet<Verdict>,
 }
 
 /// What follows from a look.
@@ -38,43 +44,68 @@ pub struct Wait {
 pub enum Decision {
     /// Look again after this long.
     Wait(Span),
+    /// Ask people until then whether it goes on without what it lacks, and why
+    /// it lacks that.
+    Ask(Verdict, String, Time),
     /// Time, sample and sight are there, and nothing failed.
     GoOn,
+    /// Somebody's word stands in for the sight or the sample that is not there;
+    /// the time is, and nothing failed.
+    GoOnWithout(Verdict),
     /// Go back, with this verdict for this reason.
     Turn(Verdict, String),
 }
 
 /// Decides a look. Permission is the last branch and needs everything.
 #[must_use]
-pub fn decide(judging: &Judging, wait: Wait, look: &Look, now: Time) -> Decision {
+pub fn decide(judging: &Judging, wait: &Wait, look: &Look, now: Time) -> Decision {
     let spent = now.millis_since(wait.since);
     let length = i64::try_from(wait.length.millis()).unwrap_or(i64::MAX);
-    let patience = |otherwise| match otherwise {
-        Otherwise::Back => length,
-        // One more bake, but long enough to take a second look.
-        Otherwise::Wait => {
-            let look = i64::try_from(judging.look.millis()).unwrap_or(i64::MAX);
-            length.saturating_add(length.max(look.saturating_mul(2)))
-        }
-    };
-    match look {
-        Look::Failed(why) => Decision::Turn(Verdict::Fail, why.clone()),
-        Look::Blind(why) if spent >= patience(judging.on_blind) => {
-            Decision::Turn(Verdict::Blind, why.clone())
-        }
+    let (otherwise, verdict, why) = match look {
+        Look::Failed(why) => return Decision::Turn(Verdict::Fail, why.clone()),
+        Look::Blind(why) => (judging.on_blind, Verdict::Blind, why.clone()),
         Look::Going {
             sampled: false,
             seen,
-        } if spent >= patience(judging.on_inconclusive) => Decision::Turn(
-            Verdict::Inconclusive,
-            format!("the sample did not come: {seen}"),
-        ),
-        Look::Going { sampled: true, .. } if spent >= length => Decision::GoOn,
-        Look::Blind(_) | Look::Going { .. } => {
-            let left = u64::try_from(length.saturating_sub(spent)).unwrap_or_default();
-            Decision::Wait(judging.look.shorter(left))
+        } => {
+            let why = format!("the sample did not come: {seen}");
+            (judging.on_inconclusive, Verdict::Inconclusive, why)
+        }
+        Look::Going { sampled: true, .. } if spent >= length => return Decision::GoOn,
+        Look::Going { sampled: true, .. } => return again(judging, length, spent),
+    };
+    // One more bake, but long enough to take a second look.
+    let look = i64::try_from(judging.look.millis()).unwrap_or(i64::MAX);
+    let more = length.max(look.saturating_mul(2));
+    let patience = match otherwise {
+        Otherwise::Back | Otherwise::Ask => length,
+        Otherwise::Wait => length.saturating_add(more),
+    };
+    if spent < patience {
+        return again(judging, length, spent);
+    }
+    match otherwise {
+        Otherwise::Back | Otherwise::Wait | Otherwise::Ask if wait.past.contains(&verdict) => {
+            Decision::GoOnWithout(verdict)
+        }
+        Otherwise::Back | Otherwise::Wait => Decision::Turn(verdict, why),
+        Otherwise::Ask => {
+            let more = Span::from_millis(u64::try_from(more).unwrap_or_default());
+            let within = judging.answer_within.unwrap_or(more);
+            let until = wait.asked_until.unwrap_or(now.after(within));
+            if now < until {
+                Decision::Ask(verdict, why, until)
+            } else {
+                let why = format!("{why}; nobody advanced it until {until}");
+                Decision::Turn(verdict, why)
+            }
         }
     }
+}
+
+fn again(judging: &Judging, length: i64, spent: i64) -> Decision {
+    let left = u64::try_from(length.saturating_sub(spent)).unwrap_or_default();
+    Decision::Wait(judging.look.shorter(left))
 }
 
 #[cfg(test)]
@@ -91,13 +122,26 @@ mod tests {
             look: Span::seconds(15),
             on_blind,
             on_inconclusive,
+            answer_within: None,
+        }
+    }
+
+    /// A step of a minute that began with the epoch.
+    fn minute() -> Wait {
+        Wait {
+            since: Time::EPOCH,
+            length: Span::seconds(60),
+            asked_until: None,
+            past: BTreeSet::new(),
         }
     }
 
     fn word(decision: &Decision) -> String {
         match decision {
             Decision::Wait(_) => "wait".to_owned(),
+            Decision::Ask(verdict, _, until) => format!("ask {verdict} {until}"),
             Decision::GoOn => "go on".to_owned(),
+            Decision::GoOnWithout(verdict) => format!("go on past {verdict}"),
             Decision::Turn(verdict, _) => format!("turn {verdict}"),
         }
     }
@@ -105,8 +149,6 @@ mod tests {
     #[test]
     fn a_step_goes_on_only_with_time_sample_and_sight() {
         use Otherwise::{Back, Wait as Patient};
-        let since = Time::EPOCH;
-        let length = Span::seconds(60);
         let going = |sampled| Look::Going {
             sampled,
             seen: String::new(),
@@ -137,9 +179,9 @@ mod tests {
             ("failed at once", Patient, 0, failed, "turn fail"),
         ];
         for (name, otherwise, seconds, look, expected) in cases {
-            let now = since.after(Span::seconds(seconds));
+            let now = Time::EPOCH.after(Span::seconds(seconds));
             let judging = judging(otherwise, otherwise);
-            let decision = decide(&judging, Wait { since, length }, &look, now);
+            let decision = decide(&judging, &minute(), &look, now);
             assert_eq!(word(&decision), expected, "{name}");
         }
     }
@@ -148,7 +190,7 @@ mod tests {
     fn a_clock_that_steps_back_never_lets_a_step_end() {
         let wait = Wait {
             since: Time::EPOCH.after(Span::seconds(1_000)),
-            length: Span::seconds(60),
+            ..minute()
         };
         let look = Look::Going {
             sampled: true,
@@ -156,10 +198,60 @@ mod tests {
         };
         let decision = decide(
             &judging(Otherwise::Wait, Otherwise::Wait),
-            wait,
+            &wait,
             &look,
             Time::EPOCH,
         );
         assert!(matches!(decision, Decision::Wait(_)));
+    }
+
+    /// What is decided after so many seconds of a step that asks: asked until
+    /// then, with this answer, by this look.
+    fn asked(seconds: u32, until: Option<u32>, past: Option<Verdict>, look: &Look) -> String {
+        let wait = Wait {
+            asked_until: until.map(at),
+            past: past.into_iter().collect(),
+            ..minute()
+        };
+        let judging = judging(Otherwise::Ask, Otherwise::Ask);
+        word(&decide(&judging, &wait, look, at(seconds)))
+    }
+
+    fn at(seconds: u32) -> Time {
+        Time::EPOCH.after(Span::seconds(seconds))
+    }
+
+    #[test]
+    fn a_question_stands_until_its_time_is_over() {
+        let blind = Look::Blind("no data".to_owned());
+        let few = Look::Going {
+            sampled: false,
+            seen: String::new(),
+        };
+        let asks = |verdict: &str, seconds| format!("ask {verdict} {}", at(seconds));
+        assert_eq!(asked(59, None, None, &blind), "wait");
+        assert_eq!(asked(60, None, None, &blind), asks("blind", 120));
+        assert_eq!(asked(60, None, None, &few), asks("inconclusive", 120));
+        assert_eq!(asked(90, Some(100), None, &blind), asks("blind", 100));
+        assert_eq!(asked(100, Some(100), None, &blind), "turn blind");
+        let within = Judging {
+            answer_within: Some(Span::seconds(3_600)),
+            ..judging(Otherwise::Ask, Otherwise::Back)
+        };
+        let decision = decide(&within, &minute(), &blind, at(60));
+        assert_eq!(word(&decision), asks("blind", 3_660));
+    }
+
+    #[test]
+    fn an_answer_stands_in_for_what_was_asked_and_never_for_time_or_a_fault() {
+        let yes = Some(Verdict::Blind);
+        let blind = Look::Blind("no data".to_owned());
+        let failed = Look::Failed("worse".to_owned());
+        assert_eq!(asked(90, Some(100), yes, &blind), "go on past blind");
+        assert_eq!(asked(500, Some(100), yes, &blind), "go on past blind");
+        assert_eq!(asked(59, None, yes, &blind), "wait");
+        let other = asked(90, Some(100), Some(Verdict::Inconclusive), &blind);
+        assert_eq!(other, format!("ask blind {}", at(100)));
+        assert_eq!(asked(90, Some(100), yes, &failed), "turn fail");
     }
 }

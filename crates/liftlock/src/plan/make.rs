@@ -82,6 +82,9 @@ pub enum Refusal {
     /// A pointer that was moved and cannot be moved back.
     #[error("{0} cannot be moved back: its target says `reversible: no`")]
     Irreversible(String),
+    /// Nothing to make it like.
+    #[error("the state does not say what is live in `{0}`")]
+    Unknown(Name),
     /// Further metrics that nobody could ask for.
     #[error("environment `{0}`: `metrics.further` {1}")]
     Further(Name, String),
@@ -102,6 +105,7 @@ impl Refusal {
             | Self::NoWatch(_)
             | Self::NoArtifact(_)
             | Self::Live(_)
+            | Self::Unknown(_)
             | Self::Further(..) => failure::Kind::Invalid,
         }
     }
@@ -211,7 +215,7 @@ pub fn rollback(inputs: &Inputs<'_>) -> Result<Plan, Refusal> {
 }
 
 /// What cannot be moved back has to be where it should be already.
-fn refuse_the_irreversible(points: &[Action]) -> Result<(), Refusal> {
+pub(super) fn refuse_the_irreversible(points: &[Action]) -> Result<(), Refusal> {
     for point in points {
         if let Action::Point {
             label,
@@ -292,14 +296,14 @@ fn up(inputs: &Inputs<'_>, slots: &Slots, kind: Kind, actions: &mut Vec<Action>)
     }
 }
 
-fn prove(slot: &Name, release: &Reference) -> Action {
+pub(super) fn prove(slot: &Name, release: &Reference) -> Action {
     Action::Prove {
         slot: slot.clone(),
         artifacts: release.artifacts.clone(),
     }
 }
 
-fn weights(slots: &Slots, share: Percent) -> BTreeMap<Name, Percent> {
+pub(super) fn weights(slots: &Slots, share: Percent) -> BTreeMap<Name, Percent> {
     BTreeMap::from([
         (slots.stable.clone(), share.rest()),
         (slots.canary.clone(), share),
@@ -324,7 +328,7 @@ fn copies(inputs: &Inputs<'_>) -> Result<Vec<Action>, Refusal> {
         .collect()
 }
 
-fn points(inputs: &Inputs<'_>) -> Result<Vec<Action>, Refusal> {
+pub(super) fn points(inputs: &Inputs<'_>) -> Result<Vec<Action>, Refusal> {
     let targets = inputs.environment.targets.iter().enumerate();
     targets
         .map(|(index, target)| {
@@ -351,10 +355,15 @@ pub fn aim(target: &Target, release: &Reference) -> Option<Digest> {
     }
 }
 
-fn assemble(inputs: &Inputs<'_>, kind: Kind, slots: Option<&Slots>, actions: Vec<Action>) -> Plan {
+pub(super) fn assemble(
+    inputs: &Inputs<'_>,
+    kind: Kind,
+    slots: Option<&Slots>,
+    actions: Vec<Action>,
+) -> Plan {
     let environment = inputs.environment;
     let steps = actions.into_iter().enumerate().map(|(index, action)| Step {
-        id: format!("{:02}-{}", index + 1, word(&action)),
+        id: format!("{:02}-{}", index + 1, action.word()),
         action,
     });
     Plan {
@@ -373,27 +382,14 @@ fn assemble(inputs: &Inputs<'_>, kind: Kind, slots: Option<&Slots>, actions: Vec
             look: environment.look,
             on_blind: environment.on_blind,
             on_inconclusive: environment.on_inconclusive,
+            answer_within: environment.answer_within,
         }),
         metrics: Vec::new(),
         policy: inputs.policy,
         approval: inputs.approval,
         break_glass: inputs.break_glass.cloned(),
+        reason: None,
         made_at: inputs.now,
         steps: steps.collect(),
-    }
-}
-
-/// The word of an action.
-pub(super) const fn word(action: &Action) -> &'static str {
-    match action {
-        Action::Copy { .. } => "copy",
-        Action::Place { .. } => "place",
-        Action::Prove { .. } => "prove",
-        Action::Shift { .. } => "shift",
-        Action::Bake { .. } => "bake",
-        Action::Check { .. } => "check",
-        Action::Point { .. } => "point",
-        Action::Swap { .. } => "swap",
-        Action::Watch { .. } => "watch",
     }
 }

@@ -6,8 +6,11 @@ pub mod journal;
 pub mod judge;
 pub mod make;
 pub mod next;
+pub mod reconcile;
+pub mod rest;
 #[cfg(test)]
 mod tests;
+pub mod wish;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -59,6 +62,9 @@ pub struct Plan {
     /// The gates that it goes past, by a permission that it uses up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<Broken>,
+    /// Why somebody has it made, where they were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// When it was made.
     pub made_at: Time,
     /// The steps.
@@ -100,6 +106,9 @@ pub struct Judging {
     pub on_blind: Otherwise,
     /// When the sample does not come.
     pub on_inconclusive: Otherwise,
+    /// How long people are asked about either; without it one more bake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_within: Option<Span>,
 }
 
 /// One step.
@@ -201,6 +210,14 @@ impl Plan {
         self.approval.into_iter().chain(broken).collect()
     }
 
+    /// Whether it makes the world again what the state says: a rollback to what
+    /// is live already.
+    #[must_use]
+    pub fn reconciles(&self) -> bool {
+        let previous = self.previous.as_ref().map(|previous| previous.digest);
+        self.kind == Kind::Rollback && previous == Some(self.release.digest)
+    }
+
     /// The step with this id.
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&Step> {
@@ -249,6 +266,23 @@ impl Plan {
             .filter(|step| matches!(step.action, Action::Shift { .. }))
             .filter_map(|step| journal.entry(&step.id)?.ended_at)
             .collect()
+    }
+}
+
+impl Action {
+    /// The word of an action.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Copy { .. } => "copy",
+            Self::Place { .. } => "place",
+            Self::Prove { .. } => "prove",
+            Self::Shift { .. } => "shift",
+            Self::Bake { .. } => "bake",
+            Self::Check { .. } => "check",
+            Self::Point { .. } => "point",
+            Self::Swap { .. } => "swap",
+            Self::Watch { .. } => "watch",
+        }
     }
 }
 

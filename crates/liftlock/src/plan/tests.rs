@@ -275,3 +275,41 @@ fn what_can_be_moved_back_for_a_while_is_moved_back_and_told() {
     assert!(irreversible(&made, &journal).is_empty());
     assert!(plan(&pointing("window"), &live(), rollback).is_ok());
 }
+
+#[test]
+fn what_older_versions_do_not_know_is_written_only_where_it_is_used() {
+    // Else a plan that an older version began would have another id here.
+    let made = plan(TRAFFIC, &live(), promotion).unwrap();
+    let text = serde_json::to_string(&made).unwrap();
+    for field in ["reason", "answer_within"] {
+        assert!(!text.contains(field), "{text}");
+    }
+    let journal = serde_json::to_string(&Journal::default()).unwrap();
+    assert_eq!(journal, r#"{"entries":[]}"#);
+}
+
+#[test]
+fn a_reconcile_moves_what_differs_and_has_no_way_back() {
+    let because = |inputs: &Inputs<'_>| reconcile::reconcile(inputs, "restarted");
+    let made = plan(TRAFFIC, &live(), because).unwrap();
+    assert_eq!(
+        ids(&made.steps),
+        ["01-prove", "02-shift", "03-point", "04-prove"]
+    );
+    assert!(made.reconciles() && made.release.id == "one");
+    let Action::Shift { weights } = &made.steps[1].action else {
+        panic!("{made:?}");
+    };
+    assert_eq!(weights[&made.slots.as_ref().unwrap().stable], Percent::FULL);
+    let mut journal = Journal::default();
+    for step in &made.steps {
+        journal.begin(&step.id, 1, Time::EPOCH);
+    }
+    assert!(back(&made, &journal).is_empty());
+    let there = TRAFFIC.replace("artifact: api", "artifact: old");
+    let missing = plan(&there, &live(), because).unwrap_err();
+    assert!(matches!(missing, Refusal::NoArtifact(_)), "{missing:?}");
+    let unknown = plan(TRAFFIC, &Document::default(), because).unwrap_err();
+    assert!(matches!(unknown, Refusal::Unknown(_)), "{unknown:?}");
+    assert!(!plan(TRAFFIC, &live(), rollback).unwrap().reconciles());
+}

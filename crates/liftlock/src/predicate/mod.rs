@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::name::Name;
 use crate::plan;
+use crate::plan::wish::Wish;
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -84,6 +85,9 @@ pub struct Move {
     pub previous: Option<Digest>,
     /// The steps that were begun, in order.
     pub steps: Vec<String>,
+    /// What people asked of it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wishes: Vec<Wish>,
 }
 
 /// Whether a statement of others is a pass, where its type has a verdict: the

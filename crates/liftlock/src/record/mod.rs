@@ -165,8 +165,13 @@ impl Record {
             | Kind::PromotionStarted
             | Kind::StepDone
             | Kind::PromotionFinished
+            | Kind::PromotionAborted
+            | Kind::PromotionPaused
+            | Kind::PromotionAdvanced
             | Kind::RollbackStarted
             | Kind::RollbackFinished
+            | Kind::ReconcileStarted
+            | Kind::ReconcileFinished
             | Kind::HoldPlaced
             | Kind::HoldLifted
             | Kind::Rejected
@@ -216,10 +221,20 @@ pub enum Kind {
     StepDone,
     /// It ended; the verdict says how.
     PromotionFinished,
+    /// Somebody asked that it goes back.
+    PromotionAborted,
+    /// Somebody asked that it stops where it is.
+    PromotionPaused,
+    /// Somebody let it go on.
+    PromotionAdvanced,
     /// A rollback began.
     RollbackStarted,
     /// It ended; the verdict says how.
     RollbackFinished,
+    /// What is live is made what the state says again.
+    ReconcileStarted,
+    /// It ended; the verdict says how.
+    ReconcileFinished,
     /// Automation may not move this environment.
     HoldPlaced,
     /// It may again.
@@ -240,7 +255,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind that this version knows.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::ReleaseCreated,
         Self::Signed,
         Self::CanaryJudged,
@@ -252,8 +267,13 @@ impl Kind {
         Self::BreakGlass,
         Self::StepDone,
         Self::PromotionFinished,
+        Self::PromotionAborted,
+        Self::PromotionPaused,
+        Self::PromotionAdvanced,
         Self::RollbackStarted,
         Self::RollbackFinished,
+        Self::ReconcileStarted,
+        Self::ReconcileFinished,
         Self::HoldPlaced,
         Self::HoldLifted,
         Self::Rejected,
@@ -278,8 +298,13 @@ impl Kind {
             Self::BreakGlass => "break-glass",
             Self::StepDone => "step-done",
             Self::PromotionFinished => "promotion-finished",
+            Self::PromotionAborted => "promotion-aborted",
+            Self::PromotionPaused => "promotion-paused",
+            Self::PromotionAdvanced => "promotion-advanced",
             Self::RollbackStarted => "rollback-started",
             Self::RollbackFinished => "rollback-finished",
+            Self::ReconcileStarted => "reconcile-started",
+            Self::ReconcileFinished => "reconcile-finished",
             Self::HoldPlaced => "hold-placed",
             Self::HoldLifted => "hold-lifted",
             Self::Rejected => "release-rejected",

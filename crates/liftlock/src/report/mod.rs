@@ -93,6 +93,13 @@ impl Report {
         }
     }
 
+    /// Names the subcommand that ran, where another one's report fits it.
+    #[must_use]
+    pub const fn about(mut self, subcommand: &'static str) -> Self {
+        self.subcommand = subcommand;
+        self
+    }
+
     /// Sets the verb's own result.
     ///
     /// A value that cannot be JSON is a bug of its type; it shows as `null`.

@@ -215,6 +215,11 @@ fn is_movement(kind: &Kind) -> bool {
         | Kind::ApprovalWithdrawn
         | Kind::BreakGlass
         | Kind::StepDone
+        | Kind::ReconcileStarted
+        | Kind::ReconcileFinished
+        | Kind::PromotionAborted
+        | Kind::PromotionPaused
+        | Kind::PromotionAdvanced
         | Kind::HoldPlaced
         | Kind::HoldLifted
         | Kind::Rejected

@@ -214,18 +214,16 @@ fn found<'a>(state: &'a State, number: &str) -> Option<(u64, &'a Pull)> {
 pub(super) fn commit(state: &State, commit: &Commit) -> Value {
     let sha = &commit.sha;
     let url = format!("{}/repos/{OWNER}/{REPOSITORY}/commits/{sha}", state.base);
-    let person = |id: Option<u64>| {
+    let person = |id: Option<u64>, address: Option<&String>| {
         let name = id
             .and_then(|id| state.users.get(&id))
             .map_or("somebody", |user| &user.login);
-        json!({ "name": name, "email": format!("{name}@example.org"), "date": time(state.now) })
+        let own = format!("{name}@example.org");
+        json!({ "name": name, "email": address.unwrap_or(&own), "date": time(state.now) })
     };
-    let mut author = person(commit.author);
-    let mut message = "change";
-    if let Some((address, text)) = state.written.get(sha) {
-        author["email"] = address.as_str().into();
-        message = text;
-    }
+    let written = state.written.get(sha);
+    let author = person(commit.author, written.map(|(address, _)| address));
+    let message = written.map_or("change", |(_, text)| text);
     json!({
         "url": url, "sha": sha, "node_id": format!("C_{sha}"), "html_url": url,
         "comments_url": format!("{url}/comments"),

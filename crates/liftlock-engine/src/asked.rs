@@ -1,0 +1,161 @@
+//! What people ask of a plan under way, how it is heard, and how a run ends
+//! while its plan rests.
+
+use std::time::Duration;
+
+use liftlock::failure::Failure;
+use liftlock::plan::Step;
+use liftlock::plan::rest::{Question, Rest};
+use liftlock::plan::wish::{Asked, Wish};
+use liftlock::state::Owner;
+use liftlock::time::Time;
+use liftlock::verdict::Verdict;
+use liftlock_io::owner;
+
+use crate::drive::{Engine, under_way};
+use crate::outcome::{Ended, Outcome, Waits};
+
+/// What a runner hears at a safe point.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// Nothing that is in the way.
+    Nothing,
+    /// It has to stop.
+    Stop(Wish),
+    /// It has to go back, and why.
+    Back(String),
+}
+
+impl Engine<'_> {
+    /// Notes what somebody asks of the plan under way; whoever drives it now.
+    ///
+    /// # Errors
+    ///
+    /// Fails where that cannot be asked of it.
+    pub fn ask_for(&mut self, wish: &Wish) -> Result<Option<String>, Failure> {
+        self.state.note(&|document| Ok(wish.note(document)?))?;
+        self.emit();
+        let now = self.pace.now();
+        let lease = self.state.document.holder(now, &owner::is_dead);
+        Ok(lease.map(|lease| lease.owner.run.clone()))
+    }
+
+    /// The plan under way as an outcome that is still to come.
+    ///
+    /// # Errors
+    ///
+    /// Fails as a bug where no plan ever was.
+    pub fn pending(&self, why: String, resume_after: Option<Time>) -> Result<Outcome, Failure> {
+        let waits = Waits { why, resume_after };
+        Ok(Outcome::pending(self.run()?, waits, self.recorded))
+    }
+
+    /// Has the plan under way go back: whoever drives it is told, and where
+    /// nobody does it is driven back here.
+    ///
+    /// # Errors
+    ///
+    /// Fails as blocked where no plan is under way that goes up, and as
+    /// [`Engine::resume`].
+    pub fn abort(&mut self, wish: &Wish, who: &Owner) -> Result<Outcome, Failure> {
+        match self.ask_for(wish)? {
+            Some(driver) => {
+                let why = format!("{driver} takes it back at its next safe point");
+                self.pending(why, None)
+            }
+            None => self.resume(who),
+        }
+    }
+
+    /// What others noted while the plan went up.
+    pub(crate) fn listen(&mut self) -> Result<Heard, Failure> {
+        self.state.refresh()?;
+        Ok(match self.run()?.journal.asked() {
+            Asked::Nothing => Heard::Nothing,
+            Asked::Stop(wish) => Heard::Stop(wish.clone()),
+            Asked::Back(wish) => Heard::Back(wish.to_string()),
+        })
+    }
+
+    /// The plan under way where nobody is to go on with it now.
+    pub(crate) fn rests(&self, now: Time) -> Result<Option<Outcome>, Failure> {
+        let resting = self.state.document.resting(now);
+        resting
+            .map(|resting| self.pending(resting.to_string(), resting.resume_after()))
+            .transpose()
+    }
+
+    /// Ends the run where somebody wants the plan to stop.
+    pub(crate) fn stop(&mut self, wish: &Wish) -> Result<Ended, Failure> {
+        let why = format!("{wish}; `promote advance` ends it");
+        self.rest(None, why, None)
+    }
+
+    /// Gives the runner back until a step can be judged.
+    pub(crate) fn park(&mut self, step: &Step, until: Time) -> Result<Ended, Failure> {
+        let why = format!("{} is parked; resume after {until}", step.id);
+        let rest = self.resting(step, until, None);
+        self.rest(Some(&rest), why, Some(until))
+    }
+
+    /// Gives the runner back until somebody says whether a step may go on.
+    pub(crate) fn ask(
+        &mut self,
+        step: &Step,
+        question: Question,
+        until: Time,
+    ) -> Result<Ended, Failure> {
+        let why = format!(
+            "{} is {}: {}; it goes back unless somebody runs `promote advance` before {until}",
+            step.id, question.verdict, question.why
+        );
+        let rest = self.resting(step, until, Some(question));
+        self.rest(Some(&rest), why, None)
+    }
+
+    fn resting(&self, step: &Step, until: Time, question: Option<Question>) -> Rest {
+        Rest {
+            step: step.id.clone(),
+            at: self.pace.now(),
+            until,
+            question,
+        }
+    }
+
+    /// Gives the lease up in the write that says why. Whoever asked for the way
+    /// back in the last moment was told that it is gone here: then it is.
+    fn rest(
+        &mut self,
+        rest: Option<&Rest>,
+        why: String,
+        resume_after: Option<Time>,
+    ) -> Result<Ended, Failure> {
+        let now = self.pace.now();
+        let asked = std::mem::take(&mut self.asked);
+        self.state.commit(now, Duration::ZERO, &|document| {
+            let journal = &mut under_way(document)?.journal;
+            journal.fresh.extend(asked.iter().cloned());
+            if journal.is_going_back() {
+                return Ok(());
+            }
+            if let Some(rest) = rest {
+                journal.rest = Some(rest.clone());
+            }
+            document.lease = None;
+            Ok(())
+        })?;
+        if let Asked::Back(wish) = self.run()?.journal.asked() {
+            let why = wish.to_string();
+            return self.turn(Verdict::Fail, &why);
+        }
+        self.pace.tell(&why);
+        Ok(Ended::Run(Box::new(self.pending(why, resume_after)?)))
+    }
+
+    /// Whose word it is that a step goes on by.
+    pub(crate) fn word(&self, step: &Step, verdict: Verdict) -> Result<String, Failure> {
+        let mut words = self.run()?.journal.advances(&step.id);
+        let word = words.find(|wish| wish.past == Some(verdict));
+        Ok(word.map(Wish::to_string).unwrap_or_default())
+    }
+}

@@ -1,0 +1,123 @@
+//! What people ask of a plan under way.
+
+use liftlock::approval::policy::Policy;
+use liftlock::failure::Failure;
+use liftlock::name::Name;
+use liftlock::plan::wish::{What, Wish, separate};
+use liftlock::report::Report;
+use liftlock::verdict::Verdict;
+use liftlock_engine::{Engine, Pace as _, World, open};
+use liftlock_io::cli::Session;
+use liftlock_io::key::Private;
+
+use crate::args::{Advanced, Paused, Reasoned};
+use crate::render;
+use crate::run::{After, ended, open_key, told};
+
+/// Has the plan under way go back.
+pub(crate) fn abort(session: &Session, aborted: &Reasoned) -> Result<Report, Failure> {
+    let key = open_key(aborted.key.as_deref())?;
+    let after = After {
+        key: key.as_ref(),
+        github: None,
+    };
+    let asked = (What::Abort, aborted.reason.as_str());
+    ask(session, &aborted.environment, asked, &|engine, wish| {
+        let outcome = engine.abort(wish, &open::owner(session))?;
+        ended(session, engine.world(), "abort", &outcome, after)
+    })
+}
+
+/// Has the plan under way stop where it is.
+pub(crate) fn pause(session: &Session, paused: &Paused) -> Result<Report, Failure> {
+    let asked = (What::Pause, paused.reason.as_str());
+    ask(session, &paused.environment, asked, &|engine, wish| {
+        let driver = engine.ask_for(wish)?;
+        let outcome = engine.pending(wish.to_string(), None)?;
+        let (release, environment) = (&outcome.plan.release.id, &outcome.plan.environment);
+        let (verdict, headline) = match driver {
+            Some(driver) => (
+                Verdict::Pending,
+                format!("{driver} stops {release} in {environment} at its next safe point"),
+            ),
+            None => (
+                Verdict::Pass,
+                format!("{release} stays where it is in {environment}"),
+            ),
+        };
+        let report = render::asked(("pause", verdict), headline, &outcome, None);
+        Ok(report.with_policy(engine.world().rules.origin, outcome.recorded))
+    })
+}
+
+/// Lets the plan under way go on after a pause or a question.
+pub(crate) fn advance(session: &Session, advanced: &Advanced) -> Result<Report, Failure> {
+    let key = open_key(advanced.key.as_deref())?;
+    let asked = (What::Advance, advanced.reason.as_str());
+    ask(session, &advanced.environment, asked, &|engine, wish| {
+        go_on(session, engine, wish, key.as_ref())
+    })
+}
+
+fn go_on(
+    session: &Session,
+    engine: &mut Engine<'_>,
+    wish: &Wish,
+    key: Option<&Private>,
+) -> Result<Report, Failure> {
+    let world = engine.world();
+    let driver = engine.ask_for(wish)?;
+    let outcome = engine.pending(wish.to_string(), None)?;
+    let who = driver.map_or(
+        "`promote resume` or the next sweep goes".to_owned(),
+        |one| format!("{one} goes"),
+    );
+    let headline = format!(
+        "{} may go on in {}: {who} on with it",
+        outcome.plan.release.id, outcome.plan.environment
+    );
+    let signed = key.map(|key| world.attest(&outcome, key, session.now()));
+    let report = render::asked(
+        ("advance", Verdict::Pass),
+        headline,
+        &outcome,
+        signed.transpose()?,
+    );
+    Ok(report.with_policy(world.rules.origin, outcome.recorded))
+}
+
+/// Asks something of the plan under way; a dry run only finds out whether it
+/// could be asked.
+fn ask(
+    session: &Session,
+    environment: &Name,
+    (what, reason): (What, &str),
+    act: &dyn Fn(&mut Engine<'_>, &Wish) -> Result<Report, Failure>,
+) -> Result<Report, Failure> {
+    let world = open::world(session, environment)?;
+    let asked = Engine::open(&world, session).and_then(|mut engine| {
+        let by = open::actor(session);
+        let wish = Wish::new(what, reason, by, session.now())?;
+        if what == What::Advance {
+            apart(&world, &engine)?;
+        }
+        if session.dry_run {
+            let mut document = engine.document().clone();
+            wish.note(&mut document)?;
+            return Ok(render::status(&world, &document, &[]));
+        }
+        act(&mut engine, &wish)
+    });
+    told(session, &world, None, asked)
+}
+
+/// Nobody who has to be kept apart from the plan under way lets it go on.
+fn apart(world: &World, engine: &Engine<'_>) -> Result<(), Failure> {
+    let Some(run) = engine.document().under_way() else {
+        return Ok(());
+    };
+    let rules = &world.rules;
+    let rule = world.environment.approval.as_ref();
+    let policy = rule.map(|rule| Policy::new(rules.policy, rule, rules.trust.clone()));
+    Ok(separate(policy.as_ref(), &run.actors, &world.actors)?)
+}

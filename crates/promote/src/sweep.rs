@@ -1,0 +1,176 @@
+//! Goes on with the plans that nobody drives and somebody should, one
+//! environment after the other.
+
+use liftlock::config::effective::Rules;
+use liftlock::exit::Exit;
+use liftlock::failure::{Failure, Kind};
+use liftlock::name::Name;
+use liftlock::plan::rest::Found;
+use liftlock::report::Report;
+use liftlock::verdict::Verdict;
+use liftlock_engine::{Engine, Pace as _, open};
+use liftlock_io::cli::{Session, progress};
+use liftlock_io::owner;
+use serde::Serialize;
+
+use crate::args::Swept;
+use crate::run::{After, ended, open_key, told};
+
+/// What was done in one environment.
+#[derive(Debug, Serialize)]
+struct Done {
+    environment: Name,
+    /// `nothing`, `left`, `due` in a dry run, `driven`, or `failed`.
+    did: &'static str,
+    verdict: Option<Verdict>,
+    exit_code: u8,
+    told: String,
+    recorded: bool,
+    #[serde(skip)]
+    exit: Exit,
+    #[serde(skip)]
+    failed: Option<Kind>,
+}
+
+impl Done {
+    fn new(environment: &Name, did: &'static str, verdict: Verdict, told: String) -> Self {
+        Self {
+            environment: environment.clone(),
+            did,
+            verdict: Some(verdict),
+            exit_code: verdict.exit().code(),
+            told,
+            recorded: false,
+            exit: verdict.exit(),
+            failed: None,
+        }
+    }
+
+    fn failed(environment: &Name, failure: &Failure) -> Self {
+        let exit = failure.kind.exit();
+        Self {
+            verdict: Verdict::of(exit),
+            exit_code: exit.code(),
+            exit,
+            failed: Some(failure.kind),
+            ..Self::new(
+                environment,
+                "failed",
+                Verdict::Fail,
+                failure.lines().join(": "),
+            )
+        }
+    }
+
+    fn line(&self) -> String {
+        format!("{}: {}", self.environment, self.told)
+    }
+}
+
+/// Looks after every environment, or one.
+pub(crate) fn sweep(session: &Session, swept: &Swept) -> Result<Report, Failure> {
+    let rules = open::rules(session)?;
+    let key = open_key(swept.key.as_deref())?;
+    let after = After {
+        key: key.as_ref(),
+        github: swept.github.as_deref(),
+    };
+    let names: Vec<Name> = match &swept.environment {
+        Some(name) => {
+            let known = rules.environment(name);
+            let known = known.map_err(|error| Failure::new(Kind::Invalid, error.to_string()));
+            vec![known?.name.clone()]
+        }
+        None => rules.environments.keys().cloned().collect(),
+    };
+    let mut all = Vec::new();
+    for name in &names {
+        let done = match look_after(session, (&rules, name), swept, after) {
+            Ok(done) => done,
+            // Whoever is out of time, or asked to stop, goes to no other one.
+            Err(failure) if ends_all(failure.kind) => return Err(failure),
+            Err(failure) => Done::failed(name, &failure),
+        };
+        progress(&done.line());
+        all.push(done);
+    }
+    report(&rules, swept, &all)
+}
+
+const fn ends_all(kind: Kind) -> bool {
+    matches!(kind, Kind::Expired | Kind::Interrupted | Kind::Terminated)
+}
+
+fn look_after(
+    session: &Session,
+    (rules, name): (&Rules, &Name),
+    swept: &Swept,
+    after: After<'_>,
+) -> Result<Done, Failure> {
+    let world = open::within(session, rules.clone(), name)?;
+    let mut engine = Engine::open(&world, session)?.staying(swept.parking.stay());
+    let found = engine.document().found(session.now(), &owner::is_dead);
+    let left = match found {
+        Found::Nothing => ("nothing", Verdict::Pass, "no plan is under way".to_owned()),
+        Found::Driven(lease) => {
+            let told = format!("{} drives it until {}", lease.owner.run, lease.expires_at);
+            ("left", Verdict::Pass, told)
+        }
+        Found::Resting(resting) => ("left", Verdict::Pending, resting.to_string()),
+        Found::Due if session.dry_run => {
+            let told = "nobody drives it: a sweep goes on with it".to_owned();
+            ("due", Verdict::Pending, told)
+        }
+        Found::Due => {
+            let outcome = engine.resume(&open::owner(session));
+            let report =
+                outcome.and_then(|outcome| ended(session, &world, "sweep", &outcome, after));
+            let report = told(session, &world, None, report)?;
+            let mut done = Done::new(name, "driven", report.verdict, report.headline);
+            done.recorded = report.recorded;
+            return Ok(done);
+        }
+    };
+    let (did, verdict, told) = left;
+    Ok(Done::new(name, did, verdict, told))
+}
+
+/// The worst of all is what the sweep came to. What has no verdict ends it as
+/// a failure, which tells of the others as well.
+fn report(rules: &Rules, swept: &Swept, all: &[Done]) -> Result<Report, Failure> {
+    let lines: Vec<String> = all.iter().map(Done::line).collect();
+    let worst = all.iter().max_by_key(|done| done.exit.weight());
+    let verdict = match worst.map(|done| (done.verdict, done.failed)) {
+        None => Verdict::Pass,
+        Some((Some(verdict), _)) => verdict,
+        Some((None, kind)) => {
+            let kind = kind.unwrap_or(Kind::Bug);
+            return Err(Failure::new(kind, lines.join("; ")));
+        }
+    };
+    let driven = all.iter().filter(|done| done.did == "driven");
+    let (driven, recorded) = driven.fold((0, true), |(count, recorded), done| {
+        (count + 1, recorded && done.recorded)
+    });
+    let headline = format!(
+        "{driven} of {} environments had a plan to go on with",
+        all.len()
+    );
+    let rows: Vec<String> = all
+        .iter()
+        .map(|done| {
+            let told = liftlock::ci::github::escape_markdown(&done.told);
+            format!("| {} | {} | {told} |", done.environment, done.exit_code)
+        })
+        .collect();
+    Ok(Report::new("sweep", verdict, headline)
+        .with_scope(Some(rules.service.clone()), swept.environment.clone())
+        .with_detail(&serde_json::json!({ "environments": all }))
+        .with_lines(all)
+        .with_human(lines.join("\n"))
+        .with_summary(format!(
+            "| environment | code | |\n|---|---|---|\n{}",
+            rows.join("\n")
+        ))
+        .with_policy(rules.origin, driven > 0 && recorded))
+}
