@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -32,6 +33,17 @@ struct World {
     variables: Vec<String>,
 }
 
+/// What the repository of the service holds, but for its rules.
+fn fill(folder: &Path, house: &House) {
+    stage::product(folder);
+    fs::create_dir_all(folder.join("keys")).unwrap();
+    for holder in ["builder", "judge"] {
+        let name = format!("keys/{holder}.pub");
+        fs::copy(house.path(&name), folder.join(&name)).unwrap();
+    }
+    fs::copy(house.path("release-2.json"), folder.join("release.json")).unwrap();
+}
+
 impl World {
     fn new() -> Self {
         let house = House::new().unwrap();
@@ -50,13 +62,7 @@ impl World {
         });
         let project = tempfile::tempdir().unwrap();
         let folder = project.path();
-        stage::product(folder);
-        fs::create_dir_all(folder.join("keys")).unwrap();
-        for holder in ["builder", "judge"] {
-            let name = format!("keys/{holder}.pub");
-            fs::copy(house.path(&name), folder.join(&name)).unwrap();
-        }
-        fs::copy(house.path("release-2.json"), folder.join("release.json")).unwrap();
+        fill(folder, &house);
         let (store, own, host) = (stores.path().display(), house.path(""), gitlab.host());
         let own = own.display().to_string();
         let own = own.trim_end_matches('/');

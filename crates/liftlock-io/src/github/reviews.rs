@@ -17,6 +17,9 @@ use super::{Error, GitHub, Known, few, page};
 /// The most things that one question of GraphQL may name.
 const A_QUESTION: usize = 100;
 
+/// Reads what GraphQL tells of each `node_id`.
+type Read<T> = fn(&[u8]) -> Result<BTreeMap<String, T>, ParseError>;
+
 impl GitHub {
     /// A pull request.
     ///
@@ -62,7 +65,7 @@ impl GitHub {
     fn told<T>(
         &self,
         ids: &[&str],
-        (question, read): (&str, fn(&[u8]) -> Result<BTreeMap<String, T>, ParseError>),
+        (question, read): (&str, Read<T>),
     ) -> Result<BTreeMap<String, T>, Error> {
         let mut found = BTreeMap::new();
         for part in ids.chunks(A_QUESTION) {

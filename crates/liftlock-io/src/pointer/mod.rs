@@ -126,7 +126,8 @@ pub fn has(target: &Target, image: &Digest, scope: &Scope<'_>) -> Result<bool, F
         Pointer::Git(_)
         | Pointer::Command(_)
         | Pointer::GithubDeployment(_)
-        | Pointer::GithubRelease(_) => Ok(true),
+        | Pointer::GithubRelease(_)
+        | Pointer::GitlabRelease(_) => Ok(true),
     }
 }
 

@@ -48,7 +48,7 @@ fn promoted(scene: &Scene, code: i32, meanwhile: impl FnOnce()) -> Value {
     command.current_dir(scene.house.path("."));
     let mut promote = Process::spawn("promote", &mut command, home.path()).unwrap();
     let limit = Duration::from_secs(30);
-    wait::until("the bake", limit, || has_begun(&scene, "04-bake")).unwrap();
+    wait::until("the bake", limit, || has_begun(scene, "04-bake")).unwrap();
     meanwhile();
     let status = promote.wait(limit).unwrap();
     assert_eq!(status.code(), Some(code), "{}", promote.stderr());

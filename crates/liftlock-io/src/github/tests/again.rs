@@ -21,7 +21,7 @@ impl World {
         assert_eq!(found.0.len(), events.len());
         let policy = policy();
         let counts = |event: &&Event| {
-            let now = found.0.get(&event.digest()).unwrap().as_ref();
+            let now = found.0[&event.digest()].as_ref();
             let heard = now.map(|now| hear(now, asked, &policy));
             matches!(heard, Some(Heard::Told { .. }))
         };

@@ -223,13 +223,13 @@ pub(super) fn commit(state: &State, commit: &Commit) -> Value {
     };
     let written = state.written.get(sha);
     let author = person(commit.author, written.map(|(address, _)| address));
-    let message = written.map_or("change", |(_, text)| text);
+    let message = written.map_or("change", |(_, text)| text.as_str());
     json!({
         "url": url, "sha": sha, "node_id": format!("C_{sha}"), "html_url": url,
         "comments_url": format!("{url}/comments"),
         "commit": {
             "url": url, "message": message, "comment_count": 0,
-            "author": author, "committer": person(commit.committer),
+            "author": author, "committer": person(commit.committer, None),
             "tree": { "sha": sha, "url": url },
         },
         "author": commit.author.map(|id| render::user(state, Some(id))),
