@@ -44,33 +44,11 @@ fn fill(folder: &Path, house: &House) {
     fs::copy(house.path("release-2.json"), folder.join("release.json")).unwrap();
 }
 
-impl World {
-    fn new() -> Self {
-        let house = House::new().unwrap();
-        house.release("2").unwrap();
-        let stores = tempfile::tempdir().unwrap();
-        git::bare(stores.path()).unwrap();
-        let gitlab = GitLab::start().unwrap();
-        let (api, trigger) = gitlab.with(|state| {
-            state.set_clock(liftlock_io::clock::now());
-            for (id, login) in [(7, "alice"), (8, "bob"), (10, "erin")] {
-                state.person(id, login, 30);
-            }
-            state.bot(20, "project_5_bot_0a1b");
-            assert_eq!(state.issue(10), On::Issue(1));
-            (state.token(Token::Api(20)), state.token(Token::Trigger(20)))
-        });
-        let project = tempfile::tempdir().unwrap();
-        let folder = project.path();
-        fill(folder, &house);
-        let (store, own, host) = (stores.path().display(), house.path(""), gitlab.host());
-        let own = own.display().to_string();
-        let own = own.trim_end_matches('/');
-        let sigstore = Loopback::start(&Settings::default()).unwrap();
-        sigstore.write(folder).unwrap();
-        let issuer = sigstore.url();
-        let rules = format!(
-            "version: 1
+fn rules(house: &House, stores: &Path, (host, issuer): (&str, &str)) -> String {
+    let (store, own) = (stores.display(), house.path("").display().to_string());
+    let own = own.trim_end_matches('/');
+    format!(
+        "version: 1
 service: shop
 state: git+file://{store}#refs/liftlock/state
 ledger: git+file://{store}#refs/liftlock/ledger
@@ -95,7 +73,31 @@ people:
   alice: {{ accounts: ['gitlab:7@{host}'] }}
   bob: {{ accounts: ['gitlab:8@{host}'] }}
 "
-        );
+    )
+}
+
+impl World {
+    fn new() -> Self {
+        let house = House::new().unwrap();
+        house.release("2").unwrap();
+        let stores = tempfile::tempdir().unwrap();
+        git::bare(stores.path()).unwrap();
+        let gitlab = GitLab::start().unwrap();
+        let (api, trigger) = gitlab.with(|state| {
+            state.set_clock(liftlock_io::clock::now());
+            for (id, login) in [(7, "alice"), (8, "bob"), (10, "erin")] {
+                state.person(id, login, 30);
+            }
+            state.bot(20, "project_5_bot_0a1b");
+            assert_eq!(state.issue(10), On::Issue(1));
+            (state.token(Token::Api(20)), state.token(Token::Trigger(20)))
+        });
+        let project = tempfile::tempdir().unwrap();
+        let folder = project.path();
+        fill(folder, &house);
+        let sigstore = Loopback::start(&Settings::default()).unwrap();
+        sigstore.write(folder).unwrap();
+        let rules = rules(&house, stores.path(), (&gitlab.host(), &sigstore.url()));
         fs::write(folder.join("liftlock.yaml"), rules).unwrap();
         let variables = vec![
             format!("CI_API_V4_URL={}", gitlab.api()),
