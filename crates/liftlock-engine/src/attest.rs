@@ -42,6 +42,7 @@ impl World {
                 None => plan.reason.clone(),
             },
             previous: plan.previous.as_ref().map(|previous| previous.digest),
+            cause: plan.cause.clone(),
             steps: outcome
                 .journal
                 .iter()

@@ -123,8 +123,9 @@ impl<'a> Engine<'a> {
             if let Some(slots) = &plan.slots {
                 document.slots.get_or_insert_with(|| slots.clone());
             }
-            if document.hold.is_none() {
-                document.hold.clone_from(&hold);
+            let held = hold.clone().filter(|_| document.hold.is_none());
+            if held.is_some() {
+                document.hold.clone_from(&held);
             }
             document.run = Some(Run {
                 id,
@@ -135,6 +136,7 @@ impl<'a> Engine<'a> {
                 },
                 actors: self.world.actors.clone(),
                 verdict: None,
+                held,
             });
             Ok(())
         })?;
@@ -259,13 +261,14 @@ impl<'a> Engine<'a> {
             // What somebody else moved is not ours to move: no intent is noted.
             self.attempt(patience, &|engine| engine.world.may_point(&step.action))?;
         }
-        let release = self.run()?.plan.release.clone();
         // Names of files are needed only where something is to be put.
         if let Action::Place { slot } = &step.action
-            && self.world.serves(slot, &release.artifacts).is_err()
+            && self
+                .world
+                .serves(slot, &self.run()?.plan.release.artifacts)
+                .is_err()
         {
-            let gather = |engine: &Self| engine.world.gather(&release, engine.pace.now());
-            self.labels = self.attempt(patience, &gather)?.labels();
+            self.labels = self.found_labels(patience)?;
         }
         self.begin(step)?;
         self.pace.tell(&format!("{}: {}", step.id, step.action));
@@ -280,6 +283,21 @@ impl<'a> Engine<'a> {
             engine.world.effect(&step.action, context)
         })?;
         self.end(step, &note)
+    }
+
+    /// Where each artifact was when the release was made. A way down does not
+    /// hang on it: the digests are enough for whoever has them.
+    fn found_labels(&mut self, patience: Duration) -> Result<BTreeMap<Name, String>, Failure> {
+        let plan = &self.run()?.plan;
+        let (release, down) = (plan.release.clone(), plan.kind == PlanKind::Rollback);
+        let now = self.pace.now();
+        let gather = |engine: &Self| match engine.world.gather(&release, now) {
+            Err(failure) if down && failure.kind == Kind::Upstream => {
+                Ok(engine.world.at_hand(&release, now))
+            }
+            gathered => gathered,
+        };
+        Ok(self.attempt(patience, &gather)?.labels())
     }
 
     /// Tries something a few times, with a lease that lasts longer than it may.

@@ -253,6 +253,28 @@ impl World {
         target.map_or(Ok(false), |target| pointer::has(target, to, &self.scope()))
     }
 
+    /// What of a release is not where targets would point at it any more.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a registry cannot be read.
+    pub fn absent(&self, release: &Reference) -> Result<Option<String>, Failure> {
+        for target in &self.environment.targets {
+            let Some(image) = make::aim(target, release) else {
+                continue;
+            };
+            if let Some(missing) = pointer::missing(target, &image, &self.scope())? {
+                let told = format!(
+                    "{} is not where {} points any more",
+                    missing.short(),
+                    target.label()
+                );
+                return Ok(Some(told));
+            }
+        }
+        Ok(None)
+    }
+
     /// Which release of some a slot serves, by proof.
     #[must_use]
     pub fn serves_one_of<'a>(

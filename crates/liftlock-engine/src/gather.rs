@@ -64,38 +64,55 @@ impl World {
     ///
     /// Fails when the evidence store cannot be read.
     pub fn gather(&self, release: &Reference, now: Time) -> Result<Gathered, Failure> {
-        let subjects = std::iter::once(&release.digest).chain(release.artifacts.values());
-        let mut items: BTreeMap<Digest, Item> = BTreeMap::new();
-        let mut bundles = Vec::new();
+        let mut found = Vec::new();
+        for subject in parts(release) {
+            let kept = self.evidence.list(subject)?;
+            found.extend(kept.into_iter().map(|item| (*subject, item.bytes)));
+        }
+        Ok(self.examined(release, found, now))
+    }
+
+    /// The same from what is at hand alone: for a way down while the evidence
+    /// store is away. Nothing goes up by it, as what is missing could be a no.
+    #[must_use]
+    pub fn at_hand(&self, release: &Reference, now: Time) -> Gathered {
+        self.examined(release, Vec::new(), now)
+    }
+
+    fn examined(
+        &self,
+        release: &Reference,
+        mut found: Vec<(Digest, Vec<u8>)>,
+        now: Time,
+    ) -> Gathered {
+        let is_part = |digest: &Digest| parts(release).any(|part| part == digest);
+        let brought = self.brought.bundles.iter();
+        found.extend(brought.filter(|(digest, _)| is_part(digest)).cloned());
         let examiner = Examiner {
             trust: &self.rules.trust,
             root: &self.rules.root,
             verifier: &Local,
             now,
         };
-        for subject in subjects {
-            let kept = self.evidence.list(subject)?;
-            let brought = self.brought.bundles.iter();
-            let brought = brought.filter(|(digest, _)| digest == subject);
-            let all = kept.iter().map(|item| &item.bytes);
-            for bytes in all.chain(brought.map(|(_, bytes)| bytes)) {
-                items
-                    .entry(Digest::of(bytes))
-                    .or_insert_with(|| examiner.examine(bytes));
-                // What cannot be read signs nothing.
-                bundles.extend(Bundle::parse(bytes).map(|bundle| (*subject, bundle)));
-            }
+        let mut items: BTreeMap<Digest, Item> = BTreeMap::new();
+        let mut bundles = Vec::new();
+        for (subject, bytes) in &found {
+            items
+                .entry(Digest::of(bytes))
+                .or_insert_with(|| examiner.examine(bytes));
+            // What cannot be read signs nothing.
+            bundles.extend(Bundle::parse(bytes).map(|bundle| (*subject, bundle)));
         }
         let items: Vec<Item> = items.into_values().collect();
         let signers = signers(&bundles, &self.rules.trust, &Local);
-        let found = self
+        let release = self
             .unwritten(release)
             .or_else(|| chain::attested(&items, release));
-        Ok(Gathered {
+        Gathered {
             items,
-            release: found,
+            release,
             signers,
-        })
+        }
     }
 
     /// Judges whether a release may move to this environment, by the evidence
@@ -198,4 +215,9 @@ impl World {
         })?;
         Ok(closed.denies().then(|| closed.told()))
     }
+}
+
+/// What statements about a release are found by.
+fn parts(release: &Reference) -> impl Iterator<Item = &Digest> {
+    std::iter::once(&release.digest).chain(release.artifacts.values())
 }

@@ -4,6 +4,7 @@ use liftlock::approval::fresh::AskedAgain;
 use liftlock::digest::Digest;
 use liftlock::plan::Plan;
 use liftlock::plan::journal::{Entry, Turned};
+use liftlock::plan::recovery::Recovery;
 use liftlock::plan::wish::Wish;
 use liftlock::state::Run;
 use liftlock::time::Time;
@@ -38,6 +39,11 @@ pub struct Outcome {
     /// What the plan waits for, where it is under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<Waits>,
+    /// When the fault was noticed and mended, where it went back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
+    #[serde(skip)]
+    over: bool,
     /// Whether the ledger has all of it.
     pub recorded: bool,
 }
@@ -86,6 +92,8 @@ impl Outcome {
             turned: run.journal.turned.clone(),
             left,
             waits: None,
+            over: run.verdict.is_some(),
+            recovery: Recovery::of(&run.plan, &run.journal),
             recorded,
         }
     }
@@ -98,5 +106,11 @@ impl Outcome {
             waits: Some(waits),
             ..Self::of(run, recorded)
         }
+    }
+
+    /// Whether the plan ended, whichever way.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.over
     }
 }

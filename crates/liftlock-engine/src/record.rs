@@ -10,6 +10,7 @@ use liftlock::bundle::Bundle;
 use liftlock::digest::Digest;
 use liftlock::failure::{self, Failure};
 use liftlock::json;
+use liftlock::plan::recovery::Recovery;
 use liftlock::plan::wish::{What, Wish};
 use liftlock::plan::{Action, Kind as PlanKind, Step};
 use liftlock::record::{Id, Kind, Record};
@@ -96,6 +97,8 @@ impl World {
         begun.detail.extend(reason);
         let mut records = vec![begun];
         records.extend(self.broken_glass(run));
+        records.extend(self.passed(run));
+        records.extend(self.held(run));
         for entry in &run.journal.entries {
             let Some(ended) = entry.ended_at else {
                 continue;
@@ -160,6 +163,30 @@ impl World {
         record
     }
 
+    /// That a way down goes past what spoke against it, and by whose word.
+    fn passed(&self, run: &Run) -> Option<Record> {
+        let cause = run.plan.cause.as_ref();
+        let cause = cause.filter(|cause| !cause.past.is_empty())?;
+        let mut record = self.about(run, Kind::BreakGlass, run.plan.made_at, "break-glass");
+        let told = [
+            ("reason", serde_json::json!(cause.reason)),
+            ("past", serde_json::json!(cause.past)),
+            ("people", serde_json::json!([cause.by])),
+        ];
+        let told = told.map(|(field, value)| (field.to_owned(), value));
+        record.detail.extend(told);
+        Some(record)
+    }
+
+    /// The hold that was placed with the plan.
+    fn held(&self, run: &Run) -> Option<Record> {
+        let hold = run.held.as_ref()?;
+        let mut record = self.about(run, Kind::HoldPlaced, hold.at, "hold");
+        let reason = hold.reason.as_str().into();
+        record.detail.insert("reason".to_owned(), reason);
+        Some(record)
+    }
+
     /// The canary's verdict over the whole plan: a pass at its horizon, or
     /// what turned it back while it was judged.
     fn canary(&self, run: &Run) -> Option<Record> {
@@ -200,23 +227,16 @@ impl World {
         let mut record = self.about(run, kind, at, "finished");
         record.verdict = Some(verdict);
         if let Some(turned) = &run.journal.turned {
-            let took = at.millis_since(turned.at);
+            let restored = Outcome::of(run, true).restored;
             record
                 .detail
                 .insert("reason".to_owned(), turned.reason.as_str().into());
-            let restored = Outcome::of(run, true).restored;
             record.detail.insert("restored".to_owned(), restored.into());
-            record
-                .detail
-                .insert("detected_at".to_owned(), turned.at.to_string().into());
-            record
-                .detail
-                .insert("time_to_recover_ms".to_owned(), took.into());
-        } else if run.plan.kind == PlanKind::Rollback {
-            let took = at.millis_since(run.plan.made_at);
-            record
-                .detail
-                .insert("time_to_recover_ms".to_owned(), took.into());
+        }
+        if let Some(recovery) = Recovery::of(&run.plan, &run.journal)
+            && let Ok(Value::Object(times)) = serde_json::to_value(recovery)
+        {
+            record.detail.extend(times);
         }
         record
     }

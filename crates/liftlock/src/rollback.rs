@@ -1,6 +1,8 @@
 //! Which release to go back to: the newest known-good one that is still
 //! proved, or a refusal with a way forward.
 
+pub mod forward;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -31,6 +33,12 @@ impl Candidate {
         let whys: Vec<&str> = self.against.iter().map(|one| one.why.as_str()).collect();
         whys.join(", ")
     }
+
+    /// Whether nothing speaks against it but what one person may go past.
+    #[must_use]
+    pub fn can_be_passed(&self) -> bool {
+        self.against.iter().all(|one| one.obstacle.can_be_passed())
+    }
 }
 
 /// Something that speaks against going back to a release.
@@ -54,11 +62,27 @@ pub enum Obstacle {
     Rejected,
     /// Its signature or provenance does not hold any more.
     Unproved,
+    /// Whether they hold could not be asked: the evidence is away.
+    Unasked,
+    /// Its bytes are not in the registry any more.
+    Gone,
     /// What a release on the way did to data, older versions cannot live with.
     Migration,
+    /// A copy stands in for the state, which is away.
+    State,
 }
 
 impl Obstacle {
+    /// Whether one person may go past it on the way down. What is refuted,
+    /// rejected or gone is no way down.
+    #[must_use]
+    pub const fn can_be_passed(self) -> bool {
+        match self {
+            Self::Unasked | Self::Migration | Self::State => true,
+            Self::Live | Self::Rejected | Self::Unproved | Self::Gone => false,
+        }
+    }
+
     /// This obstacle, told.
     #[must_use]
     pub fn because(self, why: impl Into<String>) -> Against {
@@ -157,6 +181,43 @@ pub fn choose(candidates: &[Candidate]) -> Option<&Candidate> {
     candidates.find(|candidate| candidate.against.is_empty())
 }
 
+/// The newest candidate against which nothing speaks but what one person may go
+/// past, and what that is.
+#[must_use]
+pub fn choose_past(candidates: &[Candidate]) -> Option<(&Candidate, &[Against])> {
+    let mut candidates = candidates.iter();
+    let found = candidates.find(|candidate| candidate.can_be_passed())?;
+    Some((found, found.against.as_slice()))
+}
+
+/// Why a release is gone back to: what a plan down was begun for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Cause {
+    /// Why.
+    pub reason: String,
+    /// Who decided it.
+    pub by: String,
+    /// When the fault was noticed, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detected_at: Option<Time>,
+    /// What it goes past, by one person's word; usually nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<Against>,
+}
+
+impl Cause {
+    /// What it goes past, in one line; nothing where it goes past nothing.
+    #[must_use]
+    pub fn broken(&self) -> Option<String> {
+        let past: Vec<&str> = self.past.iter().map(|one| one.why.as_str()).collect();
+        (!past.is_empty()).then(|| {
+            let (past, reason) = (past.join("; "), crate::ci::line(&self.reason));
+            format!("BREAK-GLASS past {past}, by {}: {reason}", self.by)
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,5 +278,30 @@ mod tests {
             migration: (release.id != "three").then_some(Migration::None),
         };
         assert_eq!(chosen(&unknown), None);
+    }
+
+    #[test]
+    fn one_person_goes_past_data_and_absence_and_past_nothing_else() {
+        let good = ["three", "two", "one"].map(|id| (release(id), Time::EPOCH));
+        let past = |against: &dyn Fn(&Reference) -> Vec<Against>| {
+            let known = |release: &Reference| Known {
+                against: against(release),
+                migration: (release.id != "three").then_some(Migration::None),
+            };
+            let candidates = judge(&good, Some(&release("three").digest), &known);
+            assert_eq!(choose(&candidates), None);
+            let chosen = choose_past(&candidates);
+            chosen.map(|(candidate, past)| (candidate.release.id.clone(), past.len()))
+        };
+        assert_eq!(past(&|_| Vec::new()), Some(("two".to_owned(), 1)));
+        let away = |_: &Reference| vec![Obstacle::Unasked.because("the store is away")];
+        assert_eq!(past(&away), Some(("two".to_owned(), 2)));
+        for wall in [Obstacle::Rejected, Obstacle::Unproved, Obstacle::Gone] {
+            let against = |release: &Reference| match release.id.as_str() {
+                "two" => vec![wall.because("no")],
+                _ => Vec::new(),
+            };
+            assert_eq!(past(&against), Some(("one".to_owned(), 1)), "{wall:?}");
+        }
     }
 }

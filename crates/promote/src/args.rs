@@ -42,7 +42,7 @@ pub(crate) enum Command {
     /// Go on with every plan that nobody drives and somebody should; for schedules
     Sweep(Swept),
     /// Show what is live, who holds the environment and the plan under way
-    Status(Place),
+    Status(Shown),
     /// Show every condition: wanted, found, who could provide it
     Explain(Wanted),
     /// Take what is live as known good, at first contact
@@ -59,6 +59,17 @@ pub(crate) struct Place {
     /// Environment to look at or to move
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Name,
+}
+
+/// What is looked at, and where it is shown.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Shown {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    /// Write a page about the last plan: shares over time, steps, why it went back
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// What would go where.
@@ -103,7 +114,7 @@ pub(crate) struct Moved {
     /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
-    /// Repository in which an issue is opened, once, that follows up a plan that went past gates
+    /// Repository in which an issue follows up, once, a plan that went past gates or went back
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,
     #[command(flatten)]
@@ -121,7 +132,7 @@ pub(crate) struct Continued {
     /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
-    /// Repository in which an issue is opened, once, that follows up a plan that went past gates
+    /// Repository in which an issue follows up, once, a plan that went past gates or went back
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,
     #[command(flatten)]

@@ -5,7 +5,7 @@ mod adopt;
 mod args;
 mod ask;
 mod choose;
-mod follow;
+mod page;
 mod reconcile;
 mod render;
 mod run;
@@ -22,6 +22,7 @@ pub const OUTPUTS: &[&str] = &[
     "resume-after",
     "break-glass",
     "follow-up",
+    "issue",
 ];
 
 /// Runs the binary from its command line to its exit code.

@@ -9,13 +9,15 @@ use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::Document;
 use liftlock::verdict::Verdict;
 use liftlock_engine::gather::{Gathered, Moment};
-use liftlock_engine::{Engine, Opening, Outcome, Pace as _, World, open};
+use liftlock_engine::{Engine, Opening, Outcome, Pace as _, World, follow, open};
 use liftlock_io::cli::Session;
+use liftlock_io::file;
 use liftlock_io::key::Private;
 use liftlock_io::store;
 
-use crate::args::{Args, Command, Continued, Moved, Place, Wanted};
-use crate::{adopt, ask, follow, reconcile, render, sweep};
+use crate::args::{Args, Command, Continued, Moved, Place, Shown, Wanted};
+use crate::page::{self, Rollout};
+use crate::{adopt, ask, reconcile, render, sweep};
 
 /// What is done once a plan is over.
 #[derive(Clone, Copy)]
@@ -36,7 +38,7 @@ pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure
         Command::Pause(paused) => ask::pause(session, paused),
         Command::Advance(advanced) => ask::advance(session, advanced),
         Command::Sweep(swept) => sweep::sweep(session, swept),
-        Command::Status(place) => status(session, place),
+        Command::Status(shown) => status(session, shown),
         Command::Explain(wanted) => explain(session, wanted),
         Command::Adopt(adopted) => adopt::adopt(session, adopted),
         Command::Reconcile(reasoned) => reconcile::reconcile(session, reasoned),
@@ -177,12 +179,7 @@ fn take(
         let drift = world.drift(engine.document())?;
         let report = render::status(world, engine.document(), &drift);
         // A run that was killed at its very end followed nothing up.
-        return Ok(follow::last(
-            report,
-            engine.document(),
-            after.github,
-            session,
-        ));
+        return Ok(last(report, engine.document(), after, session));
     }
     if let Some(hold) = &engine.document().hold {
         let message = format!("a hold is in place since {}: {}", hold.at, hold.reason);
@@ -218,6 +215,31 @@ fn take(
     ended(session, world, "run", &outcome, after)
 }
 
+/// Follows up the last plan of an environment, where it is over.
+fn last(report: Report, document: &Document, after: After<'_>, session: &Session) -> Report {
+    let report = follow::last(report, document, after.github, session);
+    match &document.run {
+        Some(run) => followed(report, &run.plan),
+        None => report,
+    }
+}
+
+/// The outputs of what is followed up.
+fn followed(report: Report, plan: &Plan) -> Report {
+    let told = follow::told(&report, "follow_up");
+    let issue = follow::told(&report, "issue");
+    let report = match (&plan.break_glass, told) {
+        (Some(broken), Some(told)) => report
+            .with_output("break-glass", broken.request.to_string())
+            .with_output("follow-up", told),
+        (None, _) | (_, None) => report,
+    };
+    match issue {
+        Some(url) => report.with_output("issue", url),
+        None => report,
+    }
+}
+
 fn resume(session: &Session, continued: &Continued) -> Result<Report, Failure> {
     let world = open::world(session, &continued.environment)?;
     let key = open_key(continued.key.as_deref())?;
@@ -242,12 +264,7 @@ fn go_on(
     // A schedule may ask at any time: nothing to do is no refusal.
     if session.dry_run || engine.document().under_way().is_none() {
         let report = render::status(world, engine.document(), &[]);
-        return Ok(follow::last(
-            report,
-            engine.document(),
-            after.github,
-            session,
-        ));
+        return Ok(last(report, engine.document(), after, session));
     }
     let outcome = engine.resume(&open::owner(session))?;
     ended(session, world, subcommand, &outcome, after)
@@ -287,14 +304,22 @@ pub(crate) fn ended(
         .map(|key| world.attest(outcome, key, session.now()))
         .transpose()?;
     let report = render::outcome(subcommand, outcome, signed);
-    let plan = (&outcome.plan, outcome.plan_id);
-    Ok(follow::up(report, plan, after.github, session)
-        .with_policy(world.rules.origin, outcome.recorded))
+    let report = follow::up(report, outcome, after.github, session);
+    Ok(followed(report, &outcome.plan).with_policy(world.rules.origin, outcome.recorded))
 }
 
-fn status(session: &Session, place: &Place) -> Result<Report, Failure> {
-    let world = open::world(session, &place.environment)?;
+fn status(session: &Session, shown: &Shown) -> Result<Report, Failure> {
+    let world = open::world(session, &shown.environment)?;
     let engine = Engine::open(&world, session)?;
+    if let Some(path) = shown.html.as_ref().filter(|_| !session.dry_run) {
+        let page = page::render(&Rollout {
+            service: &world.rules.service,
+            environment: &world.environment.name,
+            state: engine.document(),
+            now: session.now(),
+        });
+        file::write(path, page.as_bytes())?;
+    }
     // While a plan is under way, its journal tells what is where.
     let drift = match engine.document().under_way() {
         Some(_) => Vec::new(),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use liftlock::name::Name;
+use liftlock::span::Span;
+use liftlock::time::Time;
 use liftlock_io::cli::{Arguments, Globals};
 
 /// Return an environment to the newest known-good release
@@ -77,8 +79,26 @@ pub(crate) struct Moved {
     #[arg(long, value_name = "RELEASE")]
     pub(crate) to: Option<String>,
     /// Why, for the hold and the records
-    #[arg(long, value_name = "TEXT", default_value = "rolled back")]
-    pub(crate) reason: String,
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// When the fault was noticed, as RFC 3339; the time to recover counts from then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) detected_at: Option<Time>,
+    /// Once it is live again: judge it for at most this long, against its objective; 0s does not
+    #[arg(long, value_name = "LENGTH", default_value = "1m")]
+    pub(crate) watch: Span,
+    /// A bundle, or several one a line, that is evidence too; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Vec<PathBuf>,
+    /// Go past data that older versions cannot read, and past evidence that is away; recorded
+    #[arg(long, requires = "reason")]
+    pub(crate) break_glass: bool,
+    /// A folder with a copy of the state, where the state store is away
+    #[arg(long, value_name = "FOLDER", requires = "break_glass")]
+    pub(crate) state_copy: Option<PathBuf>,
+    /// Repository in which an issue tells of it, one for each plan
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(crate) github: Option<String>,
     /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,

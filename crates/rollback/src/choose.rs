@@ -4,7 +4,9 @@ use liftlock::config::requirement::What;
 use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::predicate::{self, Ruling};
 use liftlock::release::{Migration, Reference};
-use liftlock::rollback::{Candidate, Known, Obstacle, choose, judge, known_good, remembered};
+use liftlock::rollback::{
+    Against, Candidate, Known, Obstacle, choose, choose_past, judge, known_good, remembered,
+};
 use liftlock::state::Document;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
@@ -17,7 +19,6 @@ pub(crate) fn candidates(
     state: &Document,
     pace: &dyn Pace,
 ) -> Result<Vec<Candidate>, Failure> {
-    let now = pace.now();
     let entries = match world.ledger.entries(0..u64::MAX) {
         Ok(entries) => entries,
         // A way back must not hang on history: the state remembers as well.
@@ -30,9 +31,15 @@ pub(crate) fn candidates(
     };
     let good = known_good(&entries, &world.rules.service, &world.environment.name);
     let good = remembered(good, &state.good);
+    let mut proofs = Proofs {
+        world,
+        state,
+        now: pace.now(),
+        away: None,
+    };
     let mut known = Vec::new();
     for (release, _) in &good {
-        known.push(about(world, release, state, now)?);
+        known.push(proofs.about(release)?);
     }
     let lookup = |release: &Reference| {
         let index = good
@@ -46,91 +53,160 @@ pub(crate) fn candidates(
             })
     };
     let live = state.live.as_ref().map(|live| &live.release.digest);
-    Ok(judge(&good, live, &lookup))
+    let mut candidates = judge(&good, live, &lookup);
+    for candidate in candidates.iter_mut().filter(|one| one.can_be_passed()) {
+        let absent = world.absent(&candidate.release)?;
+        let absent = absent.map(|why| Obstacle::Gone.because(why));
+        candidate.against.extend(absent);
+    }
+    Ok(candidates)
 }
 
-/// Proves a release again: its signature by a key that still counts. Approvals
+/// Proves releases again: their signatures, by keys that still count. Approvals
 /// and canaries of the way up are not asked for on the way down.
-fn about(
-    world: &World,
-    release: &Reference,
-    state: &Document,
+struct Proofs<'a> {
+    world: &'a World,
+    state: &'a Document,
     now: Time,
-) -> Result<Known, Failure> {
-    let gathered = world.gather(release, now)?;
-    let moment = Moment {
-        now,
-        as_of: now,
-        plan: None,
-    };
-    let chain = world.chain(release, &gathered, state, moment)?;
-    let rejected = world.rejected(release)?;
-    let rejected = rejected.map(|rejected| Obstacle::Rejected.because(rejected.told()));
-    let lasting = [What::Signature.to_string(), What::Provenance.to_string()];
-    let unproved = chain
-        .conditions
-        .iter()
-        .find(|condition| lasting.contains(&condition.wanted) && !condition.met)
-        .map(|condition| format!("{}: {}", condition.wanted, condition.found));
-    let unproved = unproved.or_else(|| {
-        let vouched = state.knows_good(&release.digest) || promoted(world, release, &gathered);
-        (!vouched).then(|| "only the ledger says that it was good".to_owned())
-    });
-    let unproved = unproved.map(|why| Obstacle::Unproved.because(why));
-    let migration = gathered
-        .release
-        .as_ref()
-        .map(|found| found.release.migration);
-    let unsigned_world = !world
-        .environment
-        .requires
-        .iter()
-        .any(|requirement| requirement.what == What::Signature);
-    Ok(Known {
-        against: rejected.into_iter().chain(unproved).collect(),
-        // Where no signature is demanded, nobody vouches for a class either.
-        migration: migration.or(unsigned_world.then_some(Migration::None)),
-    })
+    /// Why the evidence store cannot be asked; it is asked only once then.
+    away: Option<String>,
 }
 
-/// The release asked for, or the newest that nothing speaks against.
+impl Proofs<'_> {
+    fn about(&mut self, release: &Reference) -> Result<Known, Failure> {
+        let gathered = self.gathered(release)?;
+        let moment = Moment {
+            now: self.now,
+            as_of: self.now,
+            plan: None,
+        };
+        let chain = self.world.chain(release, &gathered, self.state, moment)?;
+        let rejected = self.world.rejected(release)?;
+        let rejected = rejected.map(|rejected| Obstacle::Rejected.because(rejected.told()));
+        let lasting = [What::Signature.to_string(), What::Provenance.to_string()];
+        let unproved = chain
+            .conditions
+            .iter()
+            .find(|condition| lasting.contains(&condition.wanted) && !condition.met)
+            .map(|condition| match &self.away {
+                Some(why) => Obstacle::Unasked.because(format!("its proof is away: {why}")),
+                None => {
+                    Obstacle::Unproved.because(format!("{}: {}", condition.wanted, condition.found))
+                }
+            });
+        let unproved = self.unvouched(release, &gathered).or(unproved);
+        let migration = gathered
+            .release
+            .as_ref()
+            .map(|found| found.release.migration);
+        let requires = &self.world.environment.requires;
+        let signed = requires
+            .iter()
+            .any(|requirement| requirement.what == What::Signature);
+        Ok(Known {
+            against: rejected.into_iter().chain(unproved).collect(),
+            // Where no signature is demanded, nobody vouches for a class either.
+            migration: migration.or((!signed).then_some(Migration::None)),
+        })
+    }
+
+    /// Everything about a release; of what is at hand where the store is away.
+    fn gathered(&mut self, release: &Reference) -> Result<Gathered, Failure> {
+        if self.away.is_none() {
+            match self.world.gather(release, self.now) {
+                Err(failure) if failure.kind == Kind::Upstream => {
+                    self.away = Some(failure.lines().join(": "));
+                }
+                gathered => return gathered,
+            }
+        }
+        Ok(self.world.at_hand(release, self.now))
+    }
+
+    /// That history alone, which anybody may write, calls it good.
+    fn unvouched(&self, release: &Reference, gathered: &Gathered) -> Option<Against> {
+        let vouched =
+            self.state.knows_good(&release.digest) || promoted(self.world, release, gathered);
+        let why = "only the ledger says that it was good";
+        (!vouched).then(|| Obstacle::Unproved.because(why))
+    }
+}
+
+/// What a rollback goes to, and what it goes past for it.
+#[derive(Debug)]
+pub(crate) struct Picked<'a> {
+    pub(crate) release: &'a Reference,
+    pub(crate) past: Vec<Against>,
+}
+
+/// Whether one person's word goes past what may be gone past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Glass {
+    Whole,
+    Broken,
+}
+
+/// The release asked for, or the newest that nothing speaks against; past what
+/// one person may go past only where that was said.
 pub(crate) fn pick<'a>(
     candidates: &'a [Candidate],
     to: Option<&str>,
-) -> Result<&'a Candidate, Failure> {
-    let Some(to) = to else {
-        return choose(candidates).ok_or_else(|| refuse(candidates));
+    glass: Glass,
+) -> Result<Picked<'a>, Failure> {
+    let asked = to.map(|to| find(candidates, to)).transpose()?;
+    let clean = match asked {
+        Some(candidate) => Some(candidate).filter(|one| one.against.is_empty()),
+        None => choose(candidates),
     };
+    let past = match asked {
+        Some(candidate) => Some(candidate).filter(|one| one.can_be_passed()),
+        None => choose_past(candidates).map(|(candidate, _)| candidate),
+    };
+    let Some(found) = clean.or(past.filter(|_| glass == Glass::Broken)) else {
+        return Err(refuse(asked, candidates, past));
+    };
+    Ok(Picked {
+        release: &found.release,
+        past: found.against.clone(),
+    })
+}
+
+fn find<'a>(candidates: &'a [Candidate], to: &str) -> Result<&'a Candidate, Failure> {
     let matches = |candidate: &&Candidate| {
         candidate.release.id == to || candidate.release.digest.to_string() == to
     };
-    let found = candidates.iter().find(matches).ok_or_else(|| {
+    candidates.iter().find(matches).ok_or_else(|| {
         Failure::new(
             Kind::Invalid,
             format!("`{to}` was never known good in this environment"),
         )
         .with_hint("run `rollback list`")
-    })?;
-    if found.against.is_empty() {
-        Ok(found)
-    } else {
-        let message = format!("{}: {}", found.release.id, found.told());
-        Err(Failure::new(Kind::Refuted, message).with_hint("run `rollback list`"))
-    }
+    })
 }
 
-fn refuse(candidates: &[Candidate]) -> Failure {
-    let reasons: Vec<String> = candidates
-        .iter()
-        .map(|candidate| format!("{}: {}", candidate.release.id, candidate.told()))
-        .collect();
-    let message = if reasons.is_empty() {
-        "no release was ever known good in this environment".to_owned()
-    } else {
-        format!("there is nothing to go back to: {}", reasons.join("; "))
+/// Why nothing is gone back to: refuted, or not known while evidence is away.
+fn refuse(
+    asked: Option<&Candidate>,
+    candidates: &[Candidate],
+    past: Option<&Candidate>,
+) -> Failure {
+    let about = |candidate: &Candidate| format!("{}: {}", candidate.release.id, candidate.told());
+    let reasons: Vec<String> = candidates.iter().map(about).collect();
+    let message = match (asked, reasons.as_slice()) {
+        (Some(candidate), _) => about(candidate),
+        (None, []) => "no release was ever known good in this environment".to_owned(),
+        (None, reasons) => format!("there is nothing to go back to: {}", reasons.join("; ")),
     };
+    let unasked = past.is_some_and(|candidate| {
+        let mut against = candidate.against.iter();
+        against.any(|one| one.obstacle == Obstacle::Unasked)
+    });
+    if unasked {
+        return Failure::new(Kind::Upstream, message).with_hint(
+            "bring the evidence with `--bundle FILE`, or go past it with `--break-glass --reason TEXT`",
+        );
+    }
     Failure::new(Kind::Refuted, message)
-        .with_hint("go forward: promote a release that mends the fault")
 }
 
 /// Whether a promotion's identity signed that the release went live here.

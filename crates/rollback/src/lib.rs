@@ -3,6 +3,8 @@
 
 mod args;
 mod choose;
+mod copy;
+mod down;
 mod hold;
 mod reject;
 mod render;
@@ -11,7 +13,16 @@ mod run;
 use std::process::ExitCode;
 
 /// The outputs that this binary writes beside `verdict` and `exit-code`.
-pub const OUTPUTS: &[&str] = &["plan-id", "release", "from", "live", "time-to-recover-ms"];
+pub const OUTPUTS: &[&str] = &[
+    "plan-id",
+    "release",
+    "from",
+    "live",
+    "time-to-recover-ms",
+    "detected-at",
+    "restored-at",
+    "issue",
+];
 
 /// Runs the binary from its command line to its exit code.
 #[must_use]

@@ -2,11 +2,13 @@
 
 use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
+use liftlock::failure::Failure;
 use liftlock::plan::Plan;
 use liftlock::report::Report;
-use liftlock::rollback::{Candidate, choose};
+use liftlock::rollback::{Candidate, choose, forward};
 use liftlock::state::Document;
 use liftlock::verdict::Verdict;
+use liftlock_engine::health::Health;
 use liftlock_engine::{Outcome, World, render};
 
 /// A plan that was not carried out.
@@ -27,15 +29,35 @@ pub(crate) fn plan(plan: &Plan, candidates: &[Candidate]) -> Report {
         .with_human(render::plan(plan))
 }
 
+/// That nothing is gone back to, and the way forward.
+pub(crate) fn no_way(
+    subcommand: &'static str,
+    world: &World,
+    (document, candidates): (&Document, &[Candidate]),
+    why: &Failure,
+) -> Report {
+    let lines = forward::forward(&world.environment, document, candidates);
+    let headline = format!("{}; go forward", why.lines().join(": "));
+    Report::new(subcommand, Verdict::Fail, headline)
+        .with_scope(
+            Some(world.rules.service.clone()),
+            Some(world.environment.name.clone()),
+        )
+        .with_detail(&serde_json::json!({ "candidates": candidates, "forward": lines }))
+        .with_human(forward::told(&lines))
+        .with_summary(format!(
+            "```text\n{}\n```",
+            forward::told(&lines).replace("```", "` ` `")
+        ))
+}
+
 /// What a rollback came to.
-pub(crate) fn outcome(outcome: &Outcome, signed: Option<Digest>) -> Report {
+pub(crate) fn outcome(
+    outcome: &Outcome,
+    signed: Option<Digest>,
+    health: Option<&Health>,
+) -> Report {
     let plan = &outcome.plan;
-    let ended = outcome
-        .journal
-        .iter()
-        .filter_map(|entry| entry.ended_at)
-        .max();
-    let took = ended.map_or(0, |ended| ended.millis_since(plan.made_at));
     let (headline, live) = match &outcome.turned {
         None => (
             format!("{} is live again in {}", plan.release.id, plan.environment),
@@ -46,25 +68,35 @@ pub(crate) fn outcome(outcome: &Outcome, signed: Option<Digest>) -> Report {
             plan.previous.as_ref().map(|before| before.digest),
         ),
     };
-    let from = plan
-        .previous
-        .as_ref()
-        .map_or("", |before| before.id.as_str());
-    Report::new("run", outcome.verdict, headline)
+    let ill = health.is_some_and(Health::fails);
+    let headline = match health {
+        Some(Health::NotJudged(_)) | None => headline,
+        Some(health) => format!("{headline}; {}", health.told()),
+    };
+    let from = plan.previous.as_ref();
+    let live = live.map_or(String::new(), |digest| digest.to_string());
+    let recovery = outcome.recovery;
+    let took = recovery.map_or(0, |recovery| recovery.time_to_recover_ms);
+    let verdict = if ill { Verdict::Fail } else { outcome.verdict };
+    let report = Report::new("run", verdict, headline)
         .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
         .with_detail(&serde_json::json!({
             "outcome": outcome, "attestation": signed, "time_to_recover_ms": took,
+            "health": health,
         }))
         .with_output("plan-id", outcome.plan_id.to_string())
         .with_output("release", plan.release.id.clone())
-        .with_output("from", from)
-        .with_output(
-            "live",
-            live.map_or(String::new(), |digest| digest.to_string()),
-        )
+        .with_output("from", from.map_or("", |before| before.id.as_str()))
+        .with_output("live", live)
         .with_output("time-to-recover-ms", took.to_string())
         .with_human(render::outcome(outcome))
-        .with_summary(render::outcome_summary(outcome))
+        .with_summary(render::outcome_summary(outcome));
+    match recovery {
+        Some(recovery) => report
+            .with_output("detected-at", recovery.detected_at.to_string())
+            .with_output("restored-at", recovery.restored_at.to_string()),
+        None => report,
+    }
 }
 
 /// The known-good releases.
@@ -136,15 +168,20 @@ pub(crate) fn explain(world: &World, document: &Document, candidates: &[Candidat
         ),
         None => (
             Verdict::Fail,
-            "there is nothing to go back to; promote a release that mends the fault".to_owned(),
+            "there is nothing to go back to; go forward".to_owned(),
         ),
     };
+    let ahead = forward::forward(&world.environment, document, candidates);
+    let human = [lines.join("\n"), forward::told(&ahead)];
+    let human: Vec<String> = human.into_iter().filter(|part| !part.is_empty()).collect();
     Report::new("explain", verdict, headline)
         .with_scope(
             Some(world.rules.service.clone()),
             Some(world.environment.name.clone()),
         )
-        .with_detail(&serde_json::json!({ "candidates": candidates, "obstacles": lines }))
-        .with_human(lines.join("\n"))
+        .with_detail(&serde_json::json!({
+            "candidates": candidates, "obstacles": lines, "forward": ahead,
+        }))
+        .with_human(human.join("\n\n"))
         .with_policy(world.rules.origin, false)
 }

@@ -30,17 +30,19 @@ fn live(house: &House) -> Value {
 fn with_nothing_to_go_back_to_it_tells_the_way_forward() {
     let house = house(&["1"]);
     let output = house.expect(10, "rollback", &args("run", &[])).unwrap();
-    assert!(output.stderr.contains("it is live"), "{}", output.stderr);
-    assert!(output.stderr.contains("go forward"), "{}", output.stderr);
+    assert!(output.stdout.contains("it is live"), "{}", output.stdout);
+    assert!(output.stdout.contains("go forward"), "{}", output.stdout);
+    let told = output.json().unwrap();
+    assert_eq!(told["recorded"], true, "{told}");
     let records = house.records();
     assert_eq!(records.last().unwrap()["kind"], "refused");
     assert_eq!(live(&house), "shop-1");
     let empty = House::new().unwrap();
     let output = empty.expect(10, "rollback", &args("run", &[])).unwrap();
     assert!(
-        output.stderr.contains("ever known good"),
+        output.stdout.contains("ever known good"),
         "{}",
-        output.stderr
+        output.stdout
     );
 }
 
@@ -63,6 +65,7 @@ fn it_goes_back_proves_it_and_keeps_automation_out() {
         "shop-2"
     );
     assert_eq!(live(&house), "shop-1");
+    assert_eq!(result["detail"]["health"]["health"], "healthy", "{result}");
     let took = result["detail"]["time_to_recover_ms"].as_i64().unwrap();
     let records = house.records();
     let finished = records
@@ -114,10 +117,10 @@ fn a_release_that_lost_its_proof_is_passed_over() {
     let output = house.expect(10, "rollback", &args("run", &[])).unwrap();
     assert!(
         output
-            .stderr
+            .stdout
             .contains("what shop-2 did to stored data is not known"),
         "{}",
-        output.stderr
+        output.stdout
     );
     house
         .expect(10, "rollback", &args("run", &["--to", "shop-2"]))
@@ -138,10 +141,18 @@ fn data_that_older_versions_cannot_read_is_not_crossed() {
     house.promote(0, "2").unwrap();
     let output = house.expect(10, "rollback", &args("run", &[])).unwrap();
     assert!(
-        output.stderr.contains("older versions cannot run"),
+        output.stdout.contains("older versions cannot run"),
         "{}",
-        output.stderr
+        output.stdout
     );
+    for command in ["plan", "run", "explain"] {
+        let told = house.expect(10, "rollback", &args(command, &[])).unwrap();
+        let told = told.json().unwrap();
+        let ahead = told["detail"]["forward"].to_string();
+        for wanted in ["shop-2 changed data", "--break-glass", "promote run"] {
+            assert!(ahead.contains(wanted), "{command} {wanted}: {ahead}");
+        }
+    }
     house
         .expect(10, "rollback", &args("run", &["--to", "shop-1"]))
         .unwrap();
@@ -274,6 +285,77 @@ fn history_alone_makes_no_release_known_good() {
         .expect(10, "rollback", &args("run", &["--to", "shop-2"]))
         .unwrap();
     let why = "only the ledger says that it was good";
-    assert!(output.stderr.contains(why), "{}", output.stderr);
+    assert!(output.stdout.contains(why), "{}", output.stdout);
     assert_eq!(live(&house), "shop-1");
+}
+
+#[test]
+fn bytes_that_left_the_registry_are_no_way_back() {
+    let house = house(&["1", "2", "3"]);
+    let release: Value = serde_json::from_str(&house.text("release-2.json")).unwrap();
+    let digest = release["artifacts"]["image"]["digest"].as_str().unwrap();
+    let hex = digest.trim_start_matches("sha256:");
+    fs::remove_file(house.path(&format!("site/blobs/sha256/{hex}"))).unwrap();
+    let index: Value = serde_json::from_str(&house.text("site/index.json")).unwrap();
+    let mut index = index;
+    let listed = index["manifests"].as_array_mut().unwrap();
+    listed.retain(|one| one["digest"] != digest);
+    house.write("site/index.json", index.to_string()).unwrap();
+    let list = house.expect(0, "rollback", &args("list", &[])).unwrap();
+    assert!(list.stdout.contains("any more"), "{}", list.stdout);
+    let to = args(
+        "run",
+        &["--to", "shop-2", "--break-glass", "--reason", "now"],
+    );
+    house.expect(10, "rollback", &to).unwrap();
+    house.expect(0, "rollback", &args("run", &[])).unwrap();
+    assert_eq!(live(&house), "shop-1");
+}
+
+#[test]
+fn what_is_live_again_is_looked_at_and_nothing_hangs_on_sight() {
+    let mut house = house(&["1", "2"]);
+    let canary = house.state()["slots"]["canary"].clone();
+    let rate = format!("slots/{}/error-rate", canary.as_str().unwrap());
+    house.write(&rate, "60%").unwrap();
+    let told = house.expect(10, "rollback", &args("run", &[])).unwrap();
+    let told = told.json().unwrap();
+    assert_eq!(told["detail"]["health"]["health"], "unhealthy", "{told}");
+    assert_eq!(live(&house), "shop-1");
+    let judged = house.records();
+    let judged = judged.iter().rfind(|one| one["kind"] == "canary-judged");
+    assert_eq!(judged.unwrap()["verdict"], "fail");
+    house.close();
+    let blind = args("run", &["--to", "shop-2", "--watch", "200ms"]);
+    let told = house.expect(0, "rollback", &blind).unwrap().json().unwrap();
+    assert_eq!(told["detail"]["health"]["health"], "unseen", "{told}");
+    assert_eq!(live(&house), "shop-2");
+    let never = args("run", &["--to", "shop-1", "--watch", "0s"]);
+    let told = house.expect(0, "rollback", &never).unwrap().json().unwrap();
+    assert_eq!(told["detail"]["health"]["health"], "not-judged", "{told}");
+}
+
+#[test]
+fn the_time_to_recover_counts_from_when_it_was_noticed() {
+    let house = house(&["1", "2"]);
+    let ahead = args("run", &["--detected-at", "2999-01-01T00:00:00Z"]);
+    house.expect(2, "rollback", &ahead).unwrap();
+    let noticed = args("run", &["--detected-at", "2026-01-01T00:00:00Z"]);
+    let told = house.expect(0, "rollback", &noticed).unwrap();
+    let told = told.json().unwrap();
+    let recovery = &told["detail"]["outcome"]["recovery"];
+    assert_eq!(recovery["detected_at"], "2026-01-01T00:00:00Z", "{told}");
+    assert_eq!(
+        recovery["decided_at"],
+        told["detail"]["outcome"]["plan"]["made_at"]
+    );
+    let took = recovery["time_to_recover_ms"].as_i64().unwrap();
+    assert!(took > 86_400_000, "{took}");
+    let records = house.records();
+    let finished = records
+        .iter()
+        .find(|one| one["kind"] == "rollback-finished");
+    let detail = &finished.unwrap()["detail"];
+    assert_eq!(detail["time_to_recover_ms"], took);
+    assert_eq!(detail["restored_at"], recovery["restored_at"]);
 }

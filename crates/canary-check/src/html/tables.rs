@@ -3,7 +3,7 @@
 use liftlock::canary::counts::Arm;
 use liftlock::canary::trace::Point;
 use liftlock::canary::{Against, Range, Unit};
-use liftlock::page::Markup;
+use liftlock::page::{Markup, line, pairs};
 use serde_json::Value;
 
 use super::Section;
@@ -27,7 +27,7 @@ pub(super) fn numbers(section: &Section<'_>) -> Markup {
         );
         lines.push(("risk spent", told));
     }
-    let lines = lines.iter().map(|(name, value)| line(name, value));
+    let lines = lines.iter().map(|(name, value)| line(name, value.as_str()));
     pairs(Markup::from_iter(lines))
 }
 
@@ -53,17 +53,6 @@ pub(crate) fn between(range: Range) -> String {
     }
 }
 
-fn line(name: &str, value: &str) -> Markup {
-    let name = Markup::element("th", &[("scope", "row")], name);
-    let value = Markup::element("td", &[], value);
-    Markup::element("tr", &[], name.and(value))
-}
-
-fn pairs(lines: Markup) -> Markup {
-    let body = Markup::element("tbody", &[], lines);
-    Markup::element("table", &[("class", "plain")], body)
-}
-
 /// What is shown only to those who ask.
 pub(crate) fn folded(title: &str, inner: Markup) -> Markup {
     if inner == Markup::new() {
@@ -77,7 +66,7 @@ pub(crate) fn folded(title: &str, inner: Markup) -> Markup {
 pub(super) fn rules(section: &Section<'_>) -> Markup {
     let value = serde_json::to_value(section.policy).unwrap_or_default();
     let rules = value.as_object().into_iter().flatten();
-    let lines = rules.map(|(name, value)| line(&name.replace('_', " "), &plain(value)));
+    let lines = rules.map(|(name, value)| line(&name.replace('_', " "), plain(value)));
     folded("Rules", pairs(lines.collect()))
 }
 

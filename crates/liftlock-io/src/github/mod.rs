@@ -29,6 +29,7 @@ use liftlock::time::Time;
 use serde_json::json;
 
 pub use deployment::{Stage, Wanted};
+pub use issue::Draft;
 #[cfg(feature = "pointer")]
 pub use pointer::Deploying;
 pub use run::Ruling;

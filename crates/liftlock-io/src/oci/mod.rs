@@ -123,6 +123,37 @@ impl Repository {
         Ok(tree.found())
     }
 
+    /// The first manifest of an image that is not there: its own, or of an index
+    /// one below it. `None` when all are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::manifest`], and when there is more or deeper than any
+    /// image has.
+    pub fn lacks(&self, image: &Digest) -> Result<Option<Digest>> {
+        let found = |digest: &Digest| match self.resolve(Some(&Version::Digest(*digest))) {
+            Ok(found) => Ok(found),
+            // A folder lists what it does not have.
+            Err(Error::Absent(_)) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let Some(root) = found(image)? else {
+            return Ok(Some(*image));
+        };
+        let tree = match self.tree(&root) {
+            Ok(tree) => tree,
+            // An index below it, which is read for what is below that.
+            Err(Error::Absent(_)) => return Ok(Some(*image)),
+            Err(error) => return Err(error),
+        };
+        for below in tree {
+            if found(&below.digest)?.is_none() {
+                return Ok(Some(below.digest));
+            }
+        }
+        Ok(None)
+    }
+
     /// Makes a tag point at a manifest that is there, and reads it back.
     ///
     /// Where a lease must outlive the effect, take it apart: the effect alone

@@ -301,3 +301,31 @@ fn a_bad_moment_of_a_registry_is_waited_out_but_effects_are_sent_once() {
     );
     assert_eq!(asked.join().unwrap().len(), 1);
 }
+
+#[test]
+fn an_image_lacks_what_is_missing_anywhere_below_it() {
+    let (folder, repository) = layout();
+    let children = [image(&repository, "one"), image(&repository, "two")];
+    let entries: Vec<_> = children
+        .iter()
+        .map(|child| {
+            serde_json::json!({
+                "mediaType": child.media_type, "digest": child.digest, "size": child.size,
+            })
+        })
+        .collect();
+    let index = serde_json::json!({
+        "schemaVersion": 2, "mediaType": document::INDEX, "manifests": entries,
+    });
+    let bytes = index.to_string().into_bytes();
+    let root = repository
+        .put_manifest(None, document::INDEX, &bytes)
+        .unwrap();
+    assert_eq!(repository.lacks(&root).unwrap(), None);
+    assert_eq!(repository.lacks(&children[0].digest).unwrap(), None);
+    let missing = children[1].digest;
+    let blob = format!("blobs/sha256/{}", missing.hex());
+    std::fs::remove_file(folder.path().join(blob)).unwrap();
+    assert_eq!(repository.lacks(&root).unwrap(), Some(missing));
+    assert_eq!(repository.lacks(&missing).unwrap(), Some(missing));
+}

@@ -131,6 +131,28 @@ pub fn has(target: &Target, image: &Digest, scope: &Scope<'_>) -> Result<bool, F
     }
 }
 
+/// The manifest that is missing for a pointer to point at a digest, where that
+/// can be seen: a value elsewhere says nothing about where the bytes are.
+///
+/// # Errors
+///
+/// Fails when a repository cannot be read, and when the names in the target are
+/// none.
+pub fn missing(
+    target: &Target,
+    image: &Digest,
+    scope: &Scope<'_>,
+) -> Result<Option<Digest>, Failure> {
+    match &target.pointer {
+        Pointer::Registry(tag) => registry::missing(tag, image, scope.ca_file),
+        Pointer::Git(_)
+        | Pointer::Command(_)
+        | Pointer::GithubDeployment(_)
+        | Pointer::GithubRelease(_)
+        | Pointer::GitlabRelease(_) => Ok(None),
+    }
+}
+
 /// Moves a pointer.
 ///
 /// # Errors

@@ -52,6 +52,23 @@ pub(super) fn has(
     Ok(found.is_some())
 }
 
+/// The manifest that is missing for a tag to point at an image: of an index
+/// everything below it has to be there too. What is not there may be where it
+/// would be copied from; `None` when nothing is missing.
+pub(super) fn missing(
+    target: &RegistryTag,
+    image: &Digest,
+    ca_file: Option<&Path>,
+) -> Result<Option<Digest>, Failure> {
+    let (place, _) = parse(target)?;
+    let lacks = open(&place, ca_file)?.lacks(image)?;
+    let (Some(_), Some(from)) = (lacks, &target.from) else {
+        return Ok(lacks);
+    };
+    let source: Reference = from.parse().map_err(Failure::from)?;
+    Ok(open(&source.place, ca_file)?.lacks(image)?)
+}
+
 /// Makes a tag point at a manifest that is there already.
 pub(super) fn point(
     target: &RegistryTag,

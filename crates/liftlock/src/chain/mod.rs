@@ -145,8 +145,7 @@ pub fn decide(
     }
     if chain.conditions.iter().all(|condition| condition.met) {
         chain.verdict = Verdict::Pass;
-    } else if around.rejected.is_none() {
-        // Nobody goes past a rejection: it has to be taken back.
+    } else {
         past::go(&mut chain, &gates, release, (items, around));
     }
     chain

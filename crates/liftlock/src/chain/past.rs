@@ -23,8 +23,8 @@ pub(super) fn go(
     let unmet = unmet.filter(|(condition, _)| !condition.met);
     let unmet: BTreeSet<Gate> = unmet.map(|(_, gate)| gate.clone()).collect();
     // It proves which bytes move. No permission can name it; this is the wall
-    // behind that one.
-    if unmet.contains(&Gate::Demand(What::Signature)) {
+    // behind that one. A rejection has to be taken back.
+    if unmet.contains(&Gate::Demand(What::Signature)) || around.rejected.is_some() {
         return;
     }
     let permits = |item: &Item| {

@@ -86,6 +86,8 @@ pub struct Allow {
     pub observe: Option<bool>,
     /// Whether what is live may be taken as known good; yes where nothing is said.
     pub adopt: Option<bool>,
+    /// Whether one person may go back past what speaks against it; yes where nothing is said.
+    pub break_glass: Option<bool>,
 }
 
 /// A monorepo's file: several services side by side.

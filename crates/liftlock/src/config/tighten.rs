@@ -177,6 +177,7 @@ fn allow(policy: Allow, local: Allow) -> Result<Allow, Loosened> {
     Ok(Allow {
         observe: no_more("allow.observe", policy.observe, local.observe)?,
         adopt: no_more("allow.adopt", policy.adopt, local.adopt)?,
+        break_glass: no_more("allow.break-glass", policy.break_glass, local.break_glass)?,
     })
 }
 
@@ -287,7 +288,7 @@ version: 1
 state: file:s
 trust: []
 people: { alice: {}, bob: {} }
-allow: { observe: false }
+allow: { observe: false, break-glass: false }
 environments:
   production:
     requires: [signature, approval]
@@ -338,6 +339,7 @@ environments:
             ("accept: []", "accept"),
             ("sigstore: { trusted-root: mine.json }", "sigstore"),
             ("allow: { observe: true }", "allow.observe"),
+            ("allow: { break-glass: true }", "allow.break-glass"),
             ("environments: { prod: {} }", "environments.prod"),
             (
                 "environments: { production: { bake: 1m } }",

@@ -9,9 +9,11 @@ pub mod figure;
 mod frame;
 mod label;
 mod markup;
+mod parts;
 pub mod style;
 
 pub use markup::{Attribute, Markup};
+pub use parts::{line, pairs, sentence, sign};
 
 use ::base64::Engine as _;
 use ::base64::engine::general_purpose::STANDARD;

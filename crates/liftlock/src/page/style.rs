@@ -188,6 +188,9 @@ th{font-weight:600}
 .counts th,.counts td{text-align:right;white-space:nowrap;width:8%}
 .counts tbody th{font-weight:400}
 .counts th:first-child{text-align:left}
+.steps th,.steps td:first-child,.steps td.time{white-space:nowrap}
+.steps{min-width:62rem}
+.steps code{white-space:nowrap}
 .wide{overflow-x:auto}
 .figures{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,25rem),1fr));\
 margin:1rem 0}

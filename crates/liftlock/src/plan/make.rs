@@ -389,6 +389,7 @@ pub(super) fn assemble(
         approval: inputs.approval,
         break_glass: inputs.break_glass.cloned(),
         reason: None,
+        cause: None,
         made_at: inputs.now,
         steps: steps.collect(),
     }

@@ -7,6 +7,7 @@ pub mod judge;
 pub mod make;
 pub mod next;
 pub mod reconcile;
+pub mod recovery;
 pub mod rest;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::digest::Digest;
 use crate::name::Name;
 use crate::percent::Percent;
 use crate::release::Reference;
+use crate::rollback::Cause;
 use crate::span::Span;
 use crate::time::Time;
 
@@ -65,6 +67,9 @@ pub struct Plan {
     /// Why somebody has it made, where they were asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why a release is gone back to, and past what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// When it was made.
     pub made_at: Time,
     /// The steps.

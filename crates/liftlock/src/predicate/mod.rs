@@ -9,6 +9,7 @@ use crate::digest::Digest;
 use crate::name::Name;
 use crate::plan;
 use crate::plan::wish::Wish;
+use crate::rollback::Cause;
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -83,6 +84,9 @@ pub struct Move {
     /// The digest of the release that was live before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Digest>,
+    /// Why a release was gone back to, and past what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// The steps that were begun, in order.
     pub steps: Vec<String>,
     /// What people asked of it, in order.

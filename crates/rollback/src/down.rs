@@ -1,0 +1,215 @@
+//! Goes back, or goes on with a rollback under way.
+
+use liftlock::failure::{Failure, Kind};
+use liftlock::plan::{Kind as PlanKind, Plan};
+use liftlock::reject;
+use liftlock::report::Report;
+use liftlock::rollback::{Against, Cause};
+use liftlock::verdict::Verdict;
+use liftlock_engine::{Engine, Opening, Outcome, Pace as _, World, follow, open};
+use liftlock_io::cli::Session;
+use liftlock_io::key::Private;
+use liftlock_io::store;
+
+use crate::args::Moved;
+use crate::choose::{self, Glass};
+use crate::run::make;
+use crate::{copy, render};
+
+/// The reason where nobody gave one.
+const REASON: &str = "rolled back";
+
+pub(crate) fn go_back(session: &Session, moved: &Moved) -> Result<Report, Failure> {
+    checked(session, moved)?;
+    let mut world = open::world(session, &moved.environment)?;
+    if moved.break_glass && world.rules.allow.break_glass == Some(false) {
+        let message = "the policy does not allow `--break-glass`";
+        return Err(Failure::new(Kind::Blocked, message));
+    }
+    let copied = match &moved.state_copy {
+        Some(folder) => Some(copy::stand_in(&mut world, folder)?),
+        None => None,
+    };
+    bring(&mut world, moved)?;
+    let gone = go(session, &world, moved, copied.as_ref());
+    if let Err(failure) = &gone
+        && !session.dry_run
+    {
+        world.failed(None, failure, session);
+    }
+    gone.map(|report| match &copied {
+        Some(_) => report.with_caution(&format!(
+            "the state store does not know of it: run `rollback run --environment {}` with `--to` this release once it answers",
+            world.environment.name
+        )),
+        None => report,
+    })
+}
+
+fn checked(session: &Session, moved: &Moved) -> Result<(), Failure> {
+    if let Some(reason) = &moved.reason {
+        reject::reason(reason)
+            .map_err(|why| Failure::new(Kind::Usage, format!("`--reason` {why}")))?;
+    }
+    match moved.detected_at {
+        Some(at) if at > session.now() => {
+            let message = format!("`--detected-at {at}` lies ahead");
+            Err(Failure::new(Kind::Usage, message))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Brings the evidence that is in files to every release that the state knows.
+fn bring(world: &mut World, moved: &Moved) -> Result<(), Failure> {
+    if moved.bundle.is_empty() {
+        return Ok(());
+    }
+    let document = world.state_of(&moved.environment)?;
+    for live in document.live.iter().chain(&document.good) {
+        world.bring_files(&live.release, &moved.bundle)?;
+    }
+    Ok(())
+}
+
+fn go(
+    session: &Session,
+    world: &World,
+    moved: &Moved,
+    copied: Option<&Against>,
+) -> Result<Report, Failure> {
+    let key = moved.key.as_deref().map(Private::open).transpose()?;
+    let mut engine = Engine::open(world, session)?;
+    let owner = open::owner(session);
+    let driven = if let Some(run) = engine.document().under_way() {
+        if run.plan.reconciles() {
+            let message = format!("a reconcile to {} is under way", run.plan.release.id);
+            return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
+        }
+        if run.plan.kind != PlanKind::Rollback {
+            let message = format!("a promotion of {} is under way", run.plan.release.id);
+            return Err(Failure::new(Kind::Blocked, message).with_hint(
+                "run `promote abort`: the promotion goes back; `rollback hold` keeps the next one away",
+            ));
+        }
+        if session.dry_run {
+            let plan = run.plan.clone();
+            return Ok(render::plan(&plan, &[]).with_policy(world.rules.origin, false));
+        }
+        engine.resume(&owner)
+    } else {
+        let plan = match planned(session, (world, &engine), moved, copied)? {
+            Planned::Plan(plan) => plan,
+            Planned::Report(report) => return Ok(*report),
+        };
+        store::probe(world.state.as_ref())?;
+        let hold = Some(moved.reason.as_deref().unwrap_or(REASON));
+        engine.start(
+            &plan,
+            Opening {
+                owner: &owner,
+                hold,
+            },
+        )
+    };
+    match driven {
+        Ok(outcome) => Ok(ended(session, (world, &engine), &outcome, (moved, key))),
+        Err(failure) => {
+            if let Some(run) = engine.document().under_way() {
+                follow::open_still(run, moved.github.as_deref(), session);
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// What comes before anything moves.
+enum Planned {
+    /// This is to be done.
+    Plan(Box<Plan>),
+    /// Nothing moves, and why.
+    Report(Box<Report>),
+}
+
+fn planned(
+    session: &Session,
+    (world, engine): (&World, &Engine<'_>),
+    moved: &Moved,
+    copied: Option<&Against>,
+) -> Result<Planned, Failure> {
+    let state = engine.document();
+    let candidates = choose::candidates(world, state, session)?;
+    let glass = match moved.break_glass {
+        true => Glass::Broken,
+        false => Glass::Whole,
+    };
+    let origin = world.rules.origin;
+    let picked = match choose::pick(&candidates, moved.to.as_deref(), glass) {
+        Err(failure) if failure.kind == Kind::Refuted => {
+            let why = failure.lines().join(": ");
+            let recorded = !session.dry_run && world.refuse(None, Verdict::Fail, &why, session);
+            let report = render::no_way("run", world, (state, candidates.as_slice()), &failure);
+            return Ok(Planned::Report(Box::new(
+                report.with_policy(origin, recorded),
+            )));
+        }
+        picked => picked?,
+    };
+    let plan = Plan {
+        cause: Some(Cause {
+            reason: moved.reason.as_deref().unwrap_or(REASON).to_owned(),
+            by: open::actor(session).id,
+            detected_at: moved.detected_at,
+            past: picked.past.into_iter().chain(copied.cloned()).collect(),
+        }),
+        ..make(world, state, picked.release, session)?
+    };
+    if session.dry_run {
+        let report = render::plan(&plan, &candidates).with_policy(origin, false);
+        return Ok(Planned::Report(Box::new(report)));
+    }
+    if let Some(broken) = plan.cause.as_ref().and_then(Cause::broken) {
+        session.tell(&broken);
+    }
+    Ok(Planned::Plan(Box::new(plan)))
+}
+
+/// Tells what it came to. From here on nothing undoes the way down: what cannot
+/// be signed, seen or told is said.
+fn ended(
+    session: &Session,
+    (world, engine): (&World, &Engine<'_>),
+    outcome: &Outcome,
+    (moved, key): (&Moved, Option<Private>),
+) -> Report {
+    let signed = key.map(|key| world.attest(outcome, &key, session.now()));
+    let health = match outcome.verdict {
+        Verdict::Pass => Some(engine.health(moved.watch)),
+        Verdict::Fail
+        | Verdict::Inconclusive
+        | Verdict::Blind
+        | Verdict::Pending
+        | Verdict::Blocked
+        | Verdict::Expired
+        | Verdict::Stuck => None,
+    };
+    let record = health
+        .as_ref()
+        .and_then(|health| engine.health_record(health));
+    let noted = record.is_none_or(|record| world.note(&record, session));
+    let kept = signed.as_ref().and_then(|signed| signed.as_ref().ok());
+    let report = render::outcome(outcome, kept.copied(), health.as_ref());
+    let report = follow::up(report, outcome, moved.github.as_deref(), session);
+    let report = match follow::told(&report, "issue") {
+        Some(url) => report.with_output("issue", url),
+        None => report,
+    };
+    let report = match signed {
+        Some(Err(failure)) => {
+            let why = failure.lines().join(": ");
+            report.with_caution(&format!("its signed outcome is not kept: {why}"))
+        }
+        Some(Ok(_)) | None => report,
+    };
+    report.with_policy(world.rules.origin, outcome.recorded && noted)
+}
