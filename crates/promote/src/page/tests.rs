@@ -94,6 +94,7 @@ fn turned(reason: &str) -> Document {
     let mut state = Document::default();
     state.go_live(release("shop-1"), How::Promoted, at(-100));
     state.run = Some(Run {
+        actors: Vec::new(),
         id: plan.id(),
         plan,
         journal,
