@@ -8,10 +8,13 @@ use liftlock::span::Span;
 use liftlock::state::{Document, Owner};
 use liftlock::time::Time;
 use liftlock_io::store::{Put, Store, Stored, Swap, Version};
-use liftlock_io::{owner, random};
+use liftlock_io::{clock, owner, random};
 
 /// How often a lost race is run again before it is somebody's bug.
 const ROUNDS: usize = 50;
+
+/// How long a store may be away that failed once.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// A handle on the document of one environment.
 #[derive(Debug)]
@@ -68,31 +71,56 @@ impl<'a> State<'a> {
         &mut self,
         change: &dyn Fn(&mut Document) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
+        let mut tried = None;
+        let mut failures = 0;
         for _ in 0..ROUNDS {
-            let version = self.read()?;
-            change(&mut self.document)?;
-            self.document.revision = self.document.revision.saturating_add(1);
-            let bytes = json::line(&self.document).map_err(|error| {
-                Failure::new(Kind::Bug, format!("the state cannot be written: {error}"))
-            })?;
-            let written = match version {
-                None => matches!(
-                    self.store.put_if_absent(&self.key, &bytes)?,
-                    Put::Written(_)
-                ),
-                Some(version) => {
-                    let swap = self.store.swap(&self.key, &bytes, &version)?;
-                    matches!(swap, Swap::Written(_))
+            match self.once(change, &mut tried) {
+                Ok(true) => {
+                    let revision = self.document.revision;
+                    tracing::debug!(key = self.key, revision, "state written");
+                    return Ok(());
                 }
-            };
-            if written {
-                let revision = self.document.revision;
-                tracing::debug!(key = self.key, revision, "state written");
-                return Ok(());
+                Ok(false) => {}
+                // The bad moment may be over, and it may have been written all
+                // the same: what is there tells.
+                Err(failure) if failure.kind == Kind::Upstream && failures == 0 => {
+                    failures += 1;
+                    clock::wait(PAUSE);
+                }
+                Err(failure) => return Err(failure),
             }
         }
         let message = format!("lost {ROUNDS} races for the state `{}`", self.key);
         Err(Failure::new(Kind::Upstream, message))
+    }
+
+    /// One round; whether the change is in the store.
+    fn once(
+        &mut self,
+        change: &dyn Fn(&mut Document) -> Result<(), Failure>,
+        tried: &mut Option<Version>,
+    ) -> Result<bool, Failure> {
+        let version = self.read()?;
+        // No two documents have the same revision, lease and journal.
+        if version.is_some() && version == *tried {
+            return Ok(true);
+        }
+        change(&mut self.document)?;
+        self.document.revision = self.document.revision.saturating_add(1);
+        let bytes = json::line(&self.document).map_err(|error| {
+            Failure::new(Kind::Bug, format!("the state cannot be written: {error}"))
+        })?;
+        *tried = Some(Version::of(&bytes));
+        Ok(match version {
+            None => matches!(
+                self.store.put_if_absent(&self.key, &bytes)?,
+                Put::Written(_)
+            ),
+            Some(version) => {
+                let swap = self.store.swap(&self.key, &bytes, &version)?;
+                matches!(swap, Swap::Written(_))
+            }
+        })
     }
 
     /// Takes the right to move the environment, together with a change: one

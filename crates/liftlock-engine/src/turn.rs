@@ -227,6 +227,12 @@ impl Engine<'_> {
         }
     }
 
+    /// Whether the ledger knows all of it, as far as it was told.
+    #[must_use]
+    pub const fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
     /// The run that the ledger knows all of.
     pub(crate) fn told(&self) -> Option<Digest> {
         let run = self.state.document.run.as_ref();

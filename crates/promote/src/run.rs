@@ -6,7 +6,7 @@ use liftlock::plan::Plan;
 use liftlock::plan::make::{Inputs, promotion};
 use liftlock::release::{Identified, Reference};
 use liftlock::report::{PolicyOrigin, Report};
-use liftlock::state::Document;
+use liftlock::state::{Document, Run};
 use liftlock::verdict::Verdict;
 use liftlock_engine::gather::{Gathered, Moment};
 use liftlock_engine::{Engine, Opening, Outcome, Pace as _, World, follow, open};
@@ -170,6 +170,11 @@ fn take(
         }
         return go_on(session, engine, "run", after);
     }
+    if let Some(run) = &engine.document().run
+        && run.plan.release.digest == reference.digest
+    {
+        sign_last(session, world, run, after.key)?;
+    }
     if let Some(live) = &engine.document().live
         && live.release.digest == reference.digest
     {
@@ -263,11 +268,31 @@ fn go_on(
     let world = engine.world();
     // A schedule may ask at any time: nothing to do is no refusal.
     if session.dry_run || engine.document().under_way().is_none() {
+        if let Some(run) = &engine.document().run {
+            sign_last(session, world, run, after.key)?;
+        }
         let report = render::status(world, engine.document(), &[]);
         return Ok(last(report, engine.document(), after, session));
     }
     let outcome = engine.resume(&open::owner(session))?;
     ended(session, world, subcommand, &outcome, after)
+}
+
+/// Signs what the last plan came to, where a run that was killed at its very
+/// end did not.
+fn sign_last(
+    session: &Session,
+    world: &World,
+    run: &Run,
+    key: Option<&Private>,
+) -> Result<(), Failure> {
+    match key {
+        Some(key) if run.verdict.is_some() && !session.dry_run => {
+            let outcome = Outcome::of(run, true);
+            world.attest(&outcome, key, session.now()).map(drop)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// What moved nothing, or not to its end, is recorded as well.

@@ -5,6 +5,7 @@ use liftlock::plan::{Kind as PlanKind, Plan};
 use liftlock::reject;
 use liftlock::report::Report;
 use liftlock::rollback::{Against, Cause};
+use liftlock::state::{Document, Run};
 use liftlock::verdict::Verdict;
 use liftlock_engine::{Engine, Opening, Outcome, Pace as _, World, follow, open};
 use liftlock_io::cli::Session;
@@ -97,6 +98,13 @@ fn go(
             return Ok(render::plan(&plan, &[]).with_policy(world.rules.origin, false));
         }
         engine.resume(&owner)
+    } else if let Some(run) = gone_already(world, engine.document(), moved).cloned() {
+        if session.dry_run {
+            let report = render::outcome(&Outcome::of(&run, false), None, None);
+            return Ok(report.with_policy(world.rules.origin, false));
+        }
+        engine.emit();
+        Ok(Outcome::of(&run, engine.is_recorded()))
     } else {
         let plan = match planned(session, (world, &engine), moved, copied)? {
             Planned::Plan(plan) => plan,
@@ -121,6 +129,22 @@ fn go(
             Err(failure)
         }
     }
+}
+
+/// The rollback that was done last, where the same one is asked for again: its
+/// hold is in place, what it went back to is live, and nothing differs. Whoever
+/// was killed at its very end is not taken further back, or up again.
+fn gone_already<'a>(world: &World, state: &'a Document, moved: &Moved) -> Option<&'a Run> {
+    let run = state.run.as_ref()?;
+    let release = &run.plan.release;
+    let is_rollback = run.plan.kind == PlanKind::Rollback && !run.plan.reconciles();
+    let done = is_rollback && run.verdict == Some(Verdict::Pass);
+    let live = state.live.as_ref().map(|live| live.release.digest);
+    let to = moved.to.as_deref();
+    let same = to.is_none_or(|to| to == release.id || to == release.digest.to_string());
+    let is_last = done && same && state.hold.is_some() && live == Some(release.digest);
+    let stays = is_last && world.drift(state).is_ok_and(|drift| drift.is_empty());
+    stays.then_some(run)
 }
 
 /// What comes before anything moves.

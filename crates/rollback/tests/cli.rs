@@ -96,6 +96,28 @@ fn it_goes_back_proves_it_and_keeps_automation_out() {
 }
 
 #[test]
+fn asked_again_it_stays_where_it_went_until_the_hold_is_lifted() {
+    let house = house(&["1", "2", "3"]);
+    house.expect(0, "rollback", &args("run", &[])).unwrap();
+    assert_eq!(live(&house), "shop-2");
+    let records = house.records().len();
+    for more in [&[][..], &["--to", "shop-2"], &["--dry-run"]] {
+        house.expect(0, "rollback", &args("run", more)).unwrap();
+        assert_eq!(live(&house), "shop-2");
+    }
+    assert_eq!(house.records().len(), records);
+    house
+        .expect(0, "rollback", &args("run", &["--to", "shop-1"]))
+        .unwrap();
+    assert_eq!(live(&house), "shop-1");
+    house
+        .expect(0, "rollback", &args("lift", &["--reason", "go on"]))
+        .unwrap();
+    house.expect(0, "rollback", &args("run", &[])).unwrap();
+    assert_ne!(live(&house), "shop-1");
+}
+
+#[test]
 fn a_release_that_lost_its_proof_is_passed_over() {
     let house = house(&["1", "2", "3"]);
     let text = house.text("release-2.json");

@@ -130,7 +130,8 @@ impl Git {
                 if !holds {
                     return Ok(None);
                 }
-                if scratch.collides(key).map_err(self.failed("read"))? {
+                // What is there already stands in nobody's way.
+                if version.is_none() && scratch.collides(key).map_err(self.failed("read"))? {
                     return Err(Error::Key(key.to_owned()));
                 }
                 let claim = random::token()?;
