@@ -6,7 +6,7 @@ use liftlock::plan::Plan;
 use liftlock::plan::make::{Inputs, promotion};
 use liftlock::release::{Identified, Reference};
 use liftlock::report::{PolicyOrigin, Report};
-use liftlock::state::{Document, Run};
+use liftlock::state::Document;
 use liftlock::verdict::Verdict;
 use liftlock_engine::gather::{Gathered, Moment};
 use liftlock_engine::{Engine, Opening, Outcome, Pace as _, World, follow, open};
@@ -170,11 +170,8 @@ fn take(
         }
         return go_on(session, engine, "run", after);
     }
-    if let Some(run) = &engine.document().run
-        && run.plan.release.digest == reference.digest
-    {
-        sign_last(session, world, run, after.key)?;
-    }
+    let last = (Some(reference), after.key);
+    sign_last(session, world, engine.document(), last)?;
     if let Some(live) = &engine.document().live
         && live.release.digest == reference.digest
     {
@@ -186,10 +183,7 @@ fn take(
         // A run that was killed at its very end followed nothing up.
         return Ok(last(report, engine.document(), after, session));
     }
-    if let Some(hold) = &engine.document().hold {
-        let message = format!("a hold is in place since {}: {}", hold.at, hold.reason);
-        return Err(Failure::new(Kind::Blocked, message).with_hint("run `rollback lift`"));
-    }
+    refuse_held(engine.document())?;
     let prepared = prepare(world, engine.document(), reference, session.now())?;
     let seen = (&prepared.chain, &prepared.drift);
     if prepared.chain.verdict != Verdict::Pass || !prepared.drift.is_empty() {
@@ -268,9 +262,7 @@ fn go_on(
     let world = engine.world();
     // A schedule may ask at any time: nothing to do is no refusal.
     if session.dry_run || engine.document().under_way().is_none() {
-        if let Some(run) = &engine.document().run {
-            sign_last(session, world, run, after.key)?;
-        }
+        sign_last(session, world, engine.document(), (None, after.key))?;
         let report = render::status(world, engine.document(), &[]);
         return Ok(last(report, engine.document(), after, session));
     }
@@ -278,21 +270,31 @@ fn go_on(
     ended(session, world, subcommand, &outcome, after)
 }
 
+fn refuse_held(document: &Document) -> Result<(), Failure> {
+    let Some(hold) = &document.hold else {
+        return Ok(());
+    };
+    let message = format!("a hold is in place since {}: {}", hold.at, hold.reason);
+    Err(Failure::new(Kind::Blocked, message).with_hint("run `rollback lift`"))
+}
+
 /// Signs what the last plan came to, where a run that was killed at its very
-/// end did not.
+/// end did not; where a release is named, only if the plan was for that one.
 fn sign_last(
     session: &Session,
     world: &World,
-    run: &Run,
-    key: Option<&Private>,
+    document: &Document,
+    (release, key): (Option<&Reference>, Option<&Private>),
 ) -> Result<(), Failure> {
-    match key {
-        Some(key) if run.verdict.is_some() && !session.dry_run => {
-            let outcome = Outcome::of(run, true);
-            world.attest(&outcome, key, session.now()).map(drop)
-        }
-        Some(_) | None => Ok(()),
+    let (Some(run), Some(key)) = (&document.run, key) else {
+        return Ok(());
+    };
+    let same = release.is_none_or(|release| release.digest == run.plan.release.digest);
+    if !same || run.verdict.is_none() || session.dry_run {
+        return Ok(());
     }
+    let outcome = Outcome::of(run, true);
+    world.attest(&outcome, key, session.now()).map(drop)
 }
 
 /// What moved nothing, or not to its end, is recorded as well.

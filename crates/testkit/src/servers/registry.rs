@@ -5,12 +5,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use liftlock::digest::Digest;
 use tempfile::TempDir;
 
 use super::several_times;
 use crate::process::{Process, free_address};
 use crate::{http, peers};
+
+/// The media type of an image's manifest.
+const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Who may use the registry.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +98,39 @@ impl Registry {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Puts an image without layers into a repository, under a tag. Its
+    /// configuration is the empty one, `{}`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the registry does not take it.
+    pub fn push(&self, repository: &str, tag: &str, manifest: &[u8]) -> Result<()> {
+        let place = format!("{}/v2/{repository}", self.url());
+        let opened = http::send("POST", &format!("{place}/blobs/uploads/"), &[], &[])?;
+        let upload = opened.header("location").context("no upload")?;
+        let config = b"{}";
+        let url = format!("{upload}&digest={}", Digest::of(config));
+        let blob = http::send("PUT", &url, &[], config)?;
+        ensure!(blob.status == 201, "{}", blob.text());
+        let kind = [("content-type", IMAGE)];
+        let url = format!("{place}/manifests/{tag}");
+        let image = http::send("PUT", &url, &kind, manifest)?;
+        ensure!(image.status == 201, "{}", image.text());
+        Ok(())
+    }
+
+    /// The digest that a tag points at; nothing where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the registry does not answer.
+    pub fn digest(&self, repository: &str, tag: &str) -> Result<Option<String>> {
+        let url = format!("{}/v2/{repository}/manifests/{tag}", self.url());
+        let found = http::send("GET", &url, &[("accept", IMAGE)], &[])?;
+        let digest = found.header("docker-content-digest");
+        Ok(digest.map(str::to_owned))
     }
 
     /// The process, to stop it in the middle of a test.
