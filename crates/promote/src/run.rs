@@ -170,8 +170,8 @@ fn take(
         }
         return go_on(session, engine, "run", after);
     }
-    let last = (Some(reference), after.key);
-    sign_last(session, world, engine.document(), last)?;
+    let signed = (Some(reference), after.key);
+    sign_last(session, world, engine.document(), signed)?;
     if let Some(live) = &engine.document().live
         && live.release.digest == reference.digest
     {
