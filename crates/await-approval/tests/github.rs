@@ -221,15 +221,43 @@ fn a_request_that_is_open_for_hours_costs_eight_calls_and_no_process() {
     let told = world.told(0, &["resume", "--request", &request]);
     assert_eq!(told["verdict"], "pass");
     let counts = world.github.counts();
-    // Two judges ask GraphQL once each, which has a limit of its own.
-    let graph = world.github.requests();
-    let graph = graph.iter().filter(|one| one.target == "/graphql").count();
-    assert!(graph <= 2, "{graph}");
-    let rest = counts.total - u32::try_from(graph).unwrap();
-    assert!(rest <= 8, "{counts:?}");
+    // With what is asked of GraphQL.
+    assert!(counts.total <= 8, "{counts:?}");
     let sent = world.github.with(|state| state.dispatched().to_vec());
     assert_eq!(sent[0]["event_type"], "liftlock-approved");
     assert_eq!(sent[0]["client_payload"]["request"], request.as_str());
+}
+
+#[test]
+fn a_token_that_may_not_list_collaborators_costs_a_call_for_each_person() {
+    let world = World::new();
+    world.github.with(|state| {
+        state.permit(9, "none");
+        state.hide_collaborators();
+    });
+    let request = world.ask();
+    for (user, code) in [(9, 13), (7, 13), (8, 0)] {
+        world.say(user, &format!("/approve {request}"));
+        world.judge(code, &request);
+    }
+    let counts = world.github.counts();
+    // Two to ask; to judge a list, a question and each person's permission.
+    assert_eq!(counts.total, 2 + 3 + 4 + 5, "{counts:?}");
+}
+
+#[test]
+fn comments_below_a_pull_request_cost_ten_calls() {
+    let world = World::new();
+    let pull = world.github.with(|state| state.pull(10, vec![commit(10)]));
+    let request = world.ask_by("--github", pull);
+    for (user, code) in [(7, 13), (8, 0)] {
+        let yes = format!("/approve {request}");
+        world.github.with(|state| state.comment(pull, user, &yes));
+        world.judge(code, &request);
+    }
+    world.told(0, &["resume", "--request", &request]);
+    let counts = world.github.counts();
+    assert_eq!(counts.total, 10, "{counts:?}");
 }
 
 #[test]
@@ -389,8 +417,10 @@ fn what_github_does_not_say_is_no_approval() {
     for user in [7, 8] {
         world.say(user, &format!("/approve {request}"));
     }
+    world.github.with(|state| state.hide_collaborators());
     let cases = [
         ("comments", Answer::new(401), 4),
+        ("graphql", Answer::new(403), 4),
         ("permission", Answer::new(403), 4),
         ("comments", Answer::new(404), 3),
         ("comments", Answer::json("[{\"id\":"), 1),

@@ -1,6 +1,7 @@
 //! Looks again at answers that an approval holds. Each is asked about by its
 //! number, so that nobody makes that slow by what else they write.
 
+use liftlock::approval::forge::github::Comment;
 use liftlock::approval::forge::review::Review;
 use liftlock::approval::forge::{Event, Permission, github};
 use liftlock::approval::request::{Identified, Spot};
@@ -11,9 +12,9 @@ use crate::forge::Again;
 
 impl GitHub {
     /// Looks again at some answers to a request, and at what their authors may
-    /// do now: a call for each answer, one for each author and one for all edits.
-    /// What was seen
-    /// before a failure stays in `found`.
+    /// do now: a call for each answer, one for all edits, and one for each author
+    /// of whom that one does not tell enough. What was seen before a failure stays
+    /// in `found`.
     ///
     /// # Errors
     ///
@@ -27,7 +28,7 @@ impl GitHub {
         let mut known = Known::new(self, asked, keyring);
         let place = asked.request.place.as_ref().ok_or(Error::Foreign)?;
         match &place.at {
-            Spot::Comments { .. } => self.comments_again(events, &mut known, found),
+            Spot::Comments { .. } => self.comments_again(events, (&mut known, least), found),
             Spot::Reviews { pull, .. } => {
                 self.reviews_again((*pull, events), (&mut known, least), found)
             }
@@ -43,11 +44,11 @@ impl GitHub {
         }
     }
 
-    /// Edits are asked about at once.
+    /// Edits, and what people may do, are asked about at once.
     fn comments_again(
         &self,
         events: &[Event],
-        known: &mut Known<'_>,
+        (known, least): (&mut Known<'_>, Permission),
         found: &mut Again,
     ) -> Result<(), Error> {
         let mut comments = Vec::new();
@@ -57,8 +58,8 @@ impl GitHub {
                 None => drop(found.0.insert(event.digest(), None)),
             }
         }
-        let ids = comments.iter().map(|(_, one)| one.node_id.as_str());
-        let edits = self.edits(&ids.collect::<Vec<_>>())?;
+        let those: Vec<&Comment> = comments.iter().map(|(_, one)| one).collect();
+        let edits = known.edits(&those, (&those, least))?;
         for (event, comment) in &comments {
             let edited_at = edits.get(&comment.node_id).copied().flatten();
             let now = known.comment(comment, edited_at)?;

@@ -8,6 +8,7 @@ mod again;
 mod changes;
 mod deployment;
 mod issue;
+mod known;
 #[cfg(feature = "pointer")]
 mod pointer;
 mod reviews;
@@ -16,8 +17,6 @@ mod teams;
 #[cfg(test)]
 mod tests;
 mod watch;
-
-use std::collections::BTreeMap;
 
 use liftlock::approval::forge::github::{self, Account, Authors, Comment, Commit, Issue, Rights};
 use liftlock::approval::forge::{Event, Forge, Permission, Question, Said, said};
@@ -34,6 +33,8 @@ pub use issue::Draft;
 pub use pointer::Deploying;
 pub use run::Ruling;
 pub use watch::Watch;
+
+use known::Known;
 
 use crate::env;
 use crate::forge::page;
@@ -255,7 +256,9 @@ impl GitHub {
             question: Question::Unwritten,
         };
         match spot {
-            Spot::Comments { issue } => self.comment_events(*issue, (asked, question), keyring),
+            Spot::Comments { issue } => {
+                self.comment_events(*issue, (asked, question), (keyring, least))
+            }
             Spot::Reviews { pull, .. } => {
                 let found = self.review_events(*pull, asked, (keyring, least));
                 found.map(unasked)
@@ -269,7 +272,7 @@ impl GitHub {
         &self,
         issue: u64,
         (asked, question): (&Identified, &str),
-        keyring: &Keyring,
+        (keyring, least): (&Keyring, Permission),
     ) -> Result<Answers, Error> {
         let since = earlier(asked.request.made_at, SKEW);
         let mut known = Known::new(self, asked, keyring);
@@ -280,13 +283,13 @@ impl GitHub {
             user.is_some_and(|user| known.matters(user, &text(one)))
         };
         let asks = |one: &&Comment| one.is_as_written() && says(one, question);
-        let mut looked_at: Vec<&str> = Vec::new();
-        if comments.iter().any(matters) {
-            let those = comments.iter().filter(|one| matters(one) || asks(one));
-            looked_at.extend(those.map(|one| one.node_id.as_str()));
+        let those: Vec<&Comment> = comments.iter().filter(|one| matters(one)).collect();
+        let mut looked_at = those.clone();
+        if !those.is_empty() {
+            looked_at.extend(comments.iter().filter(|one| asks(one) && !matters(one)));
         }
         // Nobody is asked about edits of what counts in no case.
-        let edits = self.edits(&looked_at)?;
+        let edits = known.edits(&looked_at, (&those, least))?;
         let edited = |one: &Comment| edits.get(&one.node_id).copied().flatten();
         let asking = comments.iter().filter(asks);
         let asking = asking.filter(|one| edited(one).is_none());
@@ -328,63 +331,6 @@ impl GitHub {
             Err(Error::Unknown { .. }) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// What accounts may do, each asked about once.
-struct Known<'a> {
-    github: &'a GitHub,
-    asked: &'a Identified,
-    keyring: &'a Keyring,
-    permissions: BTreeMap<u64, Permission>,
-    /// When the asking began.
-    seen_at: Time,
-}
-
-impl<'a> Known<'a> {
-    fn new(github: &'a GitHub, asked: &'a Identified, keyring: &'a Keyring) -> Self {
-        Self {
-            github,
-            asked,
-            keyring,
-            permissions: BTreeMap::new(),
-            seen_at: github.wire.now(),
-        }
-    }
-
-    /// Whether an answer is to this request and by somebody known: any other
-    /// counts in no case.
-    fn matters(&self, user: &Account, said: &Said) -> bool {
-        let ours = matches!(said, Said::Answer { request, .. } if *request == self.asked.digest);
-        ours && self.keyring.account(Forge::Github, user.id).is_some()
-    }
-
-    /// A comment, with when it was last edited, as an event; nothing once its
-    /// author's account is gone.
-    fn comment(
-        &mut self,
-        comment: &Comment,
-        edited_at: Option<Time>,
-    ) -> Result<Option<Event>, Error> {
-        let Some(user) = &comment.user else {
-            return Ok(None);
-        };
-        let said = said(comment.body.as_deref().unwrap_or_default());
-        let permission = self.permission(user, &said)?;
-        Ok(comment.event(edited_at, (permission, self.seen_at)))
-    }
-
-    /// What its author may do; nothing for an answer that does not matter.
-    fn permission(&mut self, user: &Account, said: &Said) -> Result<Permission, Error> {
-        if !self.matters(user, said) {
-            return Ok(Permission::None);
-        }
-        if let Some(known) = self.permissions.get(&user.id) {
-            return Ok(*known);
-        }
-        let permission = self.github.permission(user.id, &user.login)?;
-        self.permissions.insert(user.id, permission);
-        Ok(permission)
     }
 }
 

@@ -5,20 +5,21 @@
 
 use std::collections::BTreeMap;
 
-use liftlock::approval::forge::review::{self, Look, Pull, Review};
+use liftlock::approval::forge::github::Account;
+use liftlock::approval::forge::review::{self, Edits, Look, Pull, Review};
 use liftlock::approval::forge::{Event, Forge, LEAST, ParseError, Permission, Said, github, said};
 use liftlock::approval::request::Identified;
 use liftlock::config::trust::Keyring;
-use liftlock::time::Time;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{Error, GitHub, Known, few, page};
 
 /// The most things that one question of GraphQL may name.
 const A_QUESTION: usize = 100;
 
-/// Reads what GraphQL tells of each `node_id`.
-type Read<T> = fn(&[u8]) -> Result<BTreeMap<String, T>, ParseError>;
+/// The most people that one question of GraphQL asks about; of any more the REST
+/// API tells.
+const A_CROWD: usize = 20;
 
 impl GitHub {
     /// A pull request.
@@ -50,35 +51,61 @@ impl GitHub {
     /// Fails when GitHub does not say it of all of them.
     pub fn looks(&self, reviews: &[&Review]) -> Result<BTreeMap<String, Look>, Error> {
         let ids: Vec<&str> = reviews.iter().map(|one| one.node_id.as_str()).collect();
-        self.told(&ids, (review::LOOKS, review::looks))
+        let mut found = BTreeMap::new();
+        for part in ids.chunks(A_QUESTION) {
+            let answer = self.wire().ask(review::LOOKS, &json!({ "ids": part }))?;
+            found.extend(review::looks(&answer)?);
+        }
+        all_told(&ids, &found)?;
+        Ok(found)
     }
 
-    /// When each of some comments was last edited, by `node_id`.
+    /// When each of some comments was last edited, by `node_id`, and what those
+    /// who wrote them may do, as far as GraphQL tells that.
     ///
     /// # Errors
     ///
-    /// Fails when GitHub does not say it of all of them.
-    pub fn edits(&self, comments: &[&str]) -> Result<BTreeMap<String, Option<Time>>, Error> {
-        self.told(comments, (review::EDITS, review::edits))
+    /// Fails when GitHub does not say it of all comments.
+    pub fn edits(&self, comments: &[&str], people: &[&Account]) -> Result<Edits, Error> {
+        let mut found = Edits::default();
+        let mut crowds = people.chunks(A_CROWD);
+        for part in comments.chunks(A_QUESTION) {
+            let crowd = crowds.next().unwrap_or_default();
+            let told = match self.some_edits(part, crowd) {
+                // An older server knows no such question; it is asked for less.
+                Err(Error::Answer(ParseError::Graph(_))) if !crowd.is_empty() => {
+                    self.some_edits(part, &[])
+                }
+                told => told,
+            }?;
+            found.at.extend(told.at);
+            found.permissions.extend(told.permissions);
+        }
+        all_told(comments, &found.at)?;
+        Ok(found)
     }
 
-    fn told<T>(
-        &self,
-        ids: &[&str],
-        (question, read): (&str, Read<T>),
-    ) -> Result<BTreeMap<String, T>, Error> {
-        let mut found = BTreeMap::new();
-        for part in ids.chunks(A_QUESTION) {
-            let answer = self.wire().ask(question, &json!({ "ids": part }))?;
-            found.extend(read(&answer)?);
+    fn some_edits(&self, comments: &[&str], people: &[&Account]) -> Result<Edits, Error> {
+        let question = review::edits_question(people.len());
+        let answer = self
+            .wire()
+            .ask(&question, &self.variables(comments, people))?;
+        let accounts: Vec<u64> = people.iter().map(|one| one.id).collect();
+        Ok(review::edits(&answer, &accounts)?)
+    }
+
+    /// Logins are told beside the question, never in it.
+    fn variables(&self, comments: &[&str], people: &[&Account]) -> Value {
+        let mut variables = Map::new();
+        variables.insert("ids".to_owned(), json!(comments));
+        if !people.is_empty() {
+            variables.insert("owner".to_owned(), json!(self.owner));
+            variables.insert("name".to_owned(), json!(self.name));
         }
-        match ids.iter().find(|id| !found.contains_key(**id)) {
-            Some(id) => Err(Error::Unknown {
-                forge: Forge::Github,
-                path: format!("graphql: {id}"),
-            }),
-            None => Ok(found),
+        for (number, one) in people.iter().enumerate() {
+            variables.insert(format!("l{number}"), json!(one.login));
         }
+        Value::Object(variables)
     }
 
     /// Every review that answers a request, or tries to.
@@ -107,6 +134,17 @@ impl GitHub {
             events.extend(event.map(|event| (event, matters)));
         }
         few(events)
+    }
+}
+
+/// Refuses what GraphQL does not tell of everything that it was asked about.
+fn all_told<T>(ids: &[&str], found: &BTreeMap<String, T>) -> Result<(), Error> {
+    match ids.iter().find(|id| !found.contains_key(**id)) {
+        Some(id) => Err(Error::Unknown {
+            forge: Forge::Github,
+            path: format!("graphql: {id}"),
+        }),
+        None => Ok(()),
     }
 }
 

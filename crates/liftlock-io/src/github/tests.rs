@@ -3,6 +3,7 @@ mod reviews;
 mod shown;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -237,6 +238,148 @@ fn what_was_edited_deleted_or_taken_from_people_does_not_count() {
     assert_eq!(world.heard(&github, &asked).unwrap(), [""; 0]);
 }
 
+/// How often the REST API was asked what somebody may do.
+fn asked_by_rest(world: &World) -> usize {
+    let requests = world.fake.requests();
+    let asked = |path: &str| path.ends_with("/permission") || path.starts_with("/user/");
+    requests.iter().filter(|one| asked(&one.target)).count()
+}
+
+#[test]
+fn one_question_tells_edits_and_permissions_and_rest_what_it_does_not() {
+    let world = World::new();
+    let asked = world.asked();
+    let github = world.github();
+    world.say(7, &yes(&asked));
+    world.say(8, &yes(&asked));
+    let both = ["alice yes", "bob yes"];
+    assert_eq!(world.heard(&github, &asked).unwrap(), both);
+    assert_eq!(asked_by_rest(&world), 0);
+    // Below what is needed only the REST API refuses, and it is asked.
+    world.fake.with(|state| state.permit(8, "triage"));
+    assert_eq!(world.heard(&github, &asked).unwrap(), ["alice yes"]);
+    assert_eq!(asked_by_rest(&world), 1);
+    world.fake.with(|state| {
+        state.permit(8, "none");
+        state.hide_collaborators();
+    });
+    assert_eq!(world.heard(&github, &asked).unwrap(), ["alice yes"]);
+    assert_eq!(asked_by_rest(&world), 3);
+    world.fake.with(|state| state.permit(8, "write"));
+    assert_eq!(world.heard(&github, &asked).unwrap(), both);
+    // A token that may not write is told of nobody.
+    let world = World::new();
+    let asked = world.asked();
+    world.say(7, &yes(&asked));
+    let token = world.fake.with(|state| state.token(Token::ReadOnly));
+    let github = world.at(&world.fake.url(), &token);
+    assert_eq!(world.heard(&github, &asked).unwrap(), ["alice yes"]);
+    assert_eq!(asked_by_rest(&world), 1);
+}
+
+#[test]
+fn a_server_that_knows_no_such_question_is_asked_about_edits_alone() {
+    let world = World::new();
+    let asked = world.asked();
+    let comment = world.say(7, &yes(&asked));
+    let problem = json!({
+        "path": ["query", "repository", "u0", "login"],
+        "extensions": { "code": "argumentNotAccepted" },
+        "message": "Field 'collaborators' doesn't accept argument 'login'",
+    });
+    let body = json!({ "errors": [problem] }).to_string();
+    let order = || {
+        let body = body.clone();
+        world
+            .fake
+            .with(|state| state.order("graphql", Answer::json(body)));
+    };
+    order();
+    let github = world.github();
+    assert_eq!(world.heard(&github, &asked).unwrap(), ["alice yes"]);
+    assert_eq!(asked_by_rest(&world), 1);
+    order();
+    world.fake.with(|state| state.edit(comment, &yes(&asked)));
+    assert_eq!(world.heard(&github, &asked).unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_role_above_writing_is_told_by_the_same_question() {
+    let world = World::new();
+    let asked = world.asked();
+    world.say(7, &yes(&asked));
+    world.say(8, &yes(&asked));
+    let rules = (&keyring(), Permission::Maintain);
+    let spot = world.spot(&asked);
+    let found = world.github().answers(&spot, (&asked, QUESTION), rules);
+    let events = found.unwrap().events.into_iter();
+    let told: Vec<Permission> = events.map(|one| one.permission).collect();
+    assert_eq!(told, [Permission::Write, Permission::Maintain]);
+    // Alice's was not enough.
+    assert_eq!(asked_by_rest(&world), 1);
+}
+
+#[test]
+fn graphql_grants_nothing_to_another_number_and_knows_no_other_word() {
+    let world = World::new();
+    let asked = world.asked();
+    let github = world.github();
+    let comment = world.say(7, &yes(&asked));
+    world.fake.with(|state| state.permit(7, "read"));
+    let told = |number: u64, word: &str| {
+        let node = json!({
+            "id": format!("IC_{comment}"), "includesCreatedEdit": false, "lastEditedAt": null,
+        });
+        let edge = json!({ "permission": word, "node": { "databaseId": number } });
+        let people = json!({ "u0": { "edges": [edge] } });
+        let body = json!({ "data": { "nodes": [node], "repository": people } }).to_string();
+        world
+            .fake
+            .with(|state| state.order("graphql", Answer::json(body)));
+        world.heard(&github, &asked)
+    };
+    assert_eq!(told(7, "WRITE").unwrap(), ["alice yes"]);
+    assert_eq!(told(11, "ADMIN").unwrap(), [""; 0]);
+    assert_eq!(told(7, "READ").unwrap(), [""; 0]);
+    let error = told(7, "OWNER").unwrap_err();
+    assert_eq!(error.kind(), Kind::Upstream);
+    assert!(error.to_string().contains("`OWNER`"), "{error}");
+}
+
+#[test]
+fn one_question_asks_about_twenty_people_at_most() {
+    let world = World::new();
+    let asked = world.asked();
+    let github = world.github();
+    let mut keyring = keyring();
+    for id in 100..123 {
+        let person = Person {
+            accounts: [format!("github:{id}")].into(),
+            ..Person::default()
+        };
+        keyring.people.insert(name(&format!("p-{id}")), person);
+        world
+            .fake
+            .with(|state| state.person(id, &format!("p-{id}"), "write"));
+        world.say(id, &yes(&asked));
+    }
+    let rules = (&keyring, LEAST);
+    let found = github.answers(&world.spot(&asked), (&asked, QUESTION), rules);
+    let events = found.unwrap().events;
+    assert_eq!(events.len(), 23);
+    assert!(events.iter().all(|one| one.permission == Permission::Write));
+    assert_eq!(asked_by_rest(&world), 3);
+    let requests = world.fake.requests();
+    let graph: Vec<_> = requests
+        .iter()
+        .filter(|one| one.target == "/graphql")
+        .collect();
+    assert_eq!(graph.len(), 1);
+    let question: serde_json::Value = serde_json::from_slice(&graph[0].body).unwrap();
+    assert_eq!(question["variables"]["l19"], "p-119");
+    assert!(!question["query"].as_str().unwrap().contains("p-1"));
+}
+
 #[test]
 fn the_number_counts_and_not_the_login() {
     let world = World::new();
@@ -265,7 +408,11 @@ fn the_number_counts_and_not_the_login() {
 #[test]
 fn a_failure_is_never_an_answer() {
     let limited = || Answer::new(403).header("retry-after", "99999");
-    let cases: [(&str, Vec<Answer>, Kind); 11] = [
+    let refused = || Answer::json(r#"{"data":{"nodes":[]},"errors":[{"message":"no"}]}"#);
+    let cases: [(&str, Vec<Answer>, Kind); 14] = [
+        ("graphql", vec![Answer::new(403)], Kind::Credentials),
+        ("graphql", vec![refused(), refused()], Kind::Upstream),
+        ("graphql", vec![Answer::json("{\"data\":")], Kind::Upstream),
         ("comments", vec![Answer::new(401)], Kind::Credentials),
         ("comments", vec![Answer::new(403)], Kind::Credentials),
         ("permission", vec![Answer::new(403)], Kind::Credentials),
@@ -292,6 +439,7 @@ fn a_failure_is_never_an_answer() {
         world.say(7, &yes(&asked));
         let told = format!("{answers:?}");
         world.fake.with(|state| {
+            state.hide_collaborators();
             for answer in answers {
                 state.order(part, answer);
             }
@@ -378,7 +526,7 @@ fn a_list_that_shifts_while_it_is_read_is_read_anew() {
         .cloned();
     assert!(last.is_some());
     let shifted = serde_json::json!([{
-        "id": all[101].id, "html_url": "x", "body": "talk", "user": null,
+        "id": all[101].id, "node_id": all[101].node_id, "html_url": "x", "body": "talk", "user": null,
         "created_at": all[101].created_at, "updated_at": all[101].updated_at,
     }]);
     world.fake.with(|state| {

@@ -257,15 +257,18 @@ fn more_answers_than_anybody_reads_are_none() {
     let world = World::new();
     let (run, gates) = world.gates();
     let asked = world.asked_at(gates);
-    for count in [1_000, 1] {
+    let say = |text: &str, count: usize| {
         world.fake.with(|state| {
             for _ in 0..count {
-                state.review_gate(run, 9, ("x", "approved"), "/approve sha256:0");
+                state.review_gate(run, 9, ("x", "approved"), text);
             }
         });
-        let found = world.all(&world.github(), &asked);
-        assert_eq!(found.is_ok(), count == 1_000, "{count}");
-    }
+        world.all(&world.github(), &asked).map(|all| all.len())
+    };
+    // What counts in no case stops nobody, and only some of it is shown.
+    assert_eq!(say("/approve sha256:0", 1_001).unwrap(), 1_000);
+    assert_eq!(say(&yes(&asked), 1_000).unwrap(), 1_000);
+    assert_eq!(say(&yes(&asked), 1).unwrap_err().kind(), Kind::Invalid);
 }
 
 #[test]

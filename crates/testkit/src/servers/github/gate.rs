@@ -6,7 +6,7 @@ use liftlock::digest::Digest;
 
 use super::call::{Call, Reply};
 use super::state::State;
-use super::{OWNER, REPOSITORY, deployments, issues, people, pulls, releases, runs, trees};
+use super::{OWNER, REPOSITORY, deployments, graph, issues, people, pulls, releases, runs, trees};
 use crate::http::Answer;
 use crate::wire::Request;
 
@@ -159,7 +159,7 @@ fn write(state: &mut State, request: &Request, token: Token) -> Reply {
 fn route(state: &mut State, call: &Call) -> Reply {
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
-        ("POST", ["graphql"]) => pulls::graph(state, call),
+        ("POST", ["graphql"]) => graph::answer(state, call),
         ("GET", ["user", id]) => people::by_id(state, id),
         ("GET", ["users", login]) => people::by_login(state, login),
         ("GET", ["orgs", org, "teams", slug, "members"]) => {

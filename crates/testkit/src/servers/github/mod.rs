@@ -7,6 +7,7 @@
 pub(super) mod call;
 mod deployments;
 mod gate;
+mod graph;
 mod issues;
 mod people;
 mod pulls;

@@ -1,36 +1,10 @@
-//! Pull requests: their commits and reviews, and what GraphQL says of these.
+//! Pull requests: their commits and reviews.
 
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply};
 use super::state::{Commit, Pull, Review, State, time};
 use super::{OWNER, REPOSITORY, render};
-
-/// What GraphQL knows of reviews and comments, as far as anybody asks.
-const KINDS: [(&str, &[&str]); 2] = [
-    (
-        "PullRequestReview",
-        &[
-            "id",
-            "body",
-            "state",
-            "includesCreatedEdit",
-            "lastEditedAt",
-            "submittedAt",
-            "authorCanPushToRepository",
-        ],
-    ),
-    (
-        "IssueComment",
-        &["id", "body", "includesCreatedEdit", "lastEditedAt"],
-    ),
-];
-
-/// The roles of those who may push.
-const WRITERS: [&str; 3] = ["write", "maintain", "admin"];
-
-/// The most ids that one question may name.
-const A_QUESTION: usize = 100;
 
 impl State {
     /// A review of the newest commit of a pull request: `APPROVED`,
@@ -106,76 +80,6 @@ pub(super) fn one(state: &State, sha: &str) -> Reply {
         || Reply::problem(422, &format!("No commit found for SHA: {sha}")),
         |found| Reply::json(200, commit(state, found)),
     )
-}
-
-/// The one question of GraphQL that is understood: fields of reviews and
-/// comments, by their ids. As on GitHub, what is wrong with it is told with 200.
-pub(super) fn graph(state: &State, call: &Call) -> Reply {
-    let problem = |message: String| Reply::json(200, json!({ "errors": [{ "message": message }] }));
-    let query = call.text("query").unwrap_or_default();
-    let mut kinds = KINDS.into_iter();
-    let inner = kinds.find_map(|(kind, known)| {
-        let (_, inner) = query.split_once(&format!("... on {kind} {{"))?;
-        Some((kind, known, inner))
-    });
-    let Some((kind, known, inner)) = inner.filter(|_| query.contains("nodes(ids: $ids)")) else {
-        return problem("A query attribute must be specified and must be a string.".to_owned());
-    };
-    let fields: Vec<&str> = inner
-        .split_whitespace()
-        .take_while(|one| *one != "}")
-        .collect();
-    if let Some(other) = fields.iter().find(|one| !known.contains(one)) {
-        return problem(format!("Field '{other}' doesn't exist on type '{kind}'"));
-    }
-    let ids = call
-        .body
-        .pointer("/variables/ids")
-        .and_then(Value::as_array);
-    let Some(ids) = ids.filter(|ids| ids.len() <= A_QUESTION) else {
-        return problem("Variable $ids of type [ID!]! was provided invalid value".to_owned());
-    };
-    let nodes = ids
-        .iter()
-        .map(|id| node(state, id.as_str().unwrap_or_default(), &fields));
-    Reply::json(
-        200,
-        json!({ "data": { "nodes": nodes.collect::<Vec<Value>>() } }),
-    )
-}
-
-fn node(state: &State, id: &str, fields: &[&str]) -> Value {
-    let comment = id.strip_prefix("IC_").and_then(|id| id.parse().ok());
-    if let Some(comment) = comment.and_then(|id: u64| state.comments.get(&id)) {
-        let all = json!({
-            "id": id, "body": comment.body, "includesCreatedEdit": comment.edited.is_some(),
-            "lastEditedAt": comment.edited.map(time),
-        });
-        return picked(&all, fields);
-    }
-    let pulls = state
-        .issues
-        .values()
-        .filter_map(|issue| issue.pull.as_ref());
-    let mut reviews = pulls.flat_map(|pull| &pull.reviews);
-    let Some(review) = reviews.find(|one| format!("PRR_{}", one.id) == id) else {
-        return Value::Null;
-    };
-    let role = state.roles.get(&review.user);
-    let all = json!({
-        "id": id, "body": review.body, "state": review.state, "submittedAt": time(review.at),
-        "includesCreatedEdit": review.edited.is_some(),
-        "lastEditedAt": review.edited.map(time),
-        "authorCanPushToRepository": role.is_some_and(|role| WRITERS.contains(&role.as_str())),
-    });
-    picked(&all, fields)
-}
-
-fn picked(all: &Value, fields: &[&str]) -> Value {
-    let asked = fields
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), all.get(*name)?.clone())));
-    Value::Object(asked.collect())
 }
 
 pub(super) fn commits(state: &State, call: &Call, number: &str) -> Reply {

@@ -24,6 +24,8 @@ pub struct State {
     pub(super) base: String,
     pub(super) users: BTreeMap<u64, User>,
     pub(super) roles: BTreeMap<u64, String>,
+    /// Whether GraphQL tells nobody what people may do.
+    pub(super) collaborators_hidden: bool,
     pub(super) teams: BTreeMap<String, BTreeSet<u64>>,
     /// Team → the team above it.
     pub(super) above: BTreeMap<String, String>,
@@ -133,6 +135,7 @@ impl State {
             base: String::new(),
             users: BTreeMap::new(),
             roles: BTreeMap::new(),
+            collaborators_hidden: false,
             teams: BTreeMap::new(),
             above: BTreeMap::new(),
             invited: BTreeSet::new(),
