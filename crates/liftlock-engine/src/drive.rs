@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use liftlock::approval::fresh::AskedAgain;
-use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::plan::journal::Journal;
@@ -13,6 +12,7 @@ use liftlock::plan::{Action, Kind as PlanKind, Plan, Step};
 use liftlock::state::{Document, Hold, Owner, Run};
 use liftlock::verdict::Verdict;
 
+use crate::admit::admit;
 use crate::asked::Heard;
 use crate::effect::Context;
 use crate::outcome::{Ended, Outcome};
@@ -370,29 +370,6 @@ impl<'a> Engine<'a> {
         let now = self.pace.now();
         self.state.commit(now, needed, &|_| Ok(()))
     }
-}
-
-fn admit(document: &mut Document, plan: &Plan, id: Digest) -> Result<(), Failure> {
-    if let Some(run) = document.under_way() {
-        let message = format!("a plan for {} is under way", run.plan.release.id);
-        return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
-    }
-    if let (Some(hold), PlanKind::Promotion | PlanKind::First) = (&document.hold, plan.kind) {
-        let message = format!("a hold is in place since {}: {}", hold.at, hold.reason);
-        return Err(Failure::new(Kind::Blocked, message).with_hint("run `rollback lift`"));
-    }
-    let live = document.live.as_ref().map(|live| &live.release.digest);
-    if live != plan.previous.as_ref().map(|previous| &previous.digest) {
-        let message = "what is live changed since the plan was made";
-        return Err(Failure::new(Kind::Blocked, message).with_hint("run the same command again"));
-    }
-    for request in plan.requests() {
-        if *document.used.entry(request).or_insert(id) != id {
-            let message = "what people said yes to was used up by another plan";
-            return Err(Failure::new(Kind::Refuted, message));
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn under_way(document: &mut Document) -> Result<&mut Run, Failure> {

@@ -6,6 +6,7 @@
 //! together, for whoever drives a plan: `promote`, `rollback`, and what
 //! finishes the plans of runners that died.
 
+mod admit;
 mod alone;
 mod asked;
 pub mod attest;

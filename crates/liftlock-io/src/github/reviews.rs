@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use liftlock::approval::forge::github::Account;
-use liftlock::approval::forge::review::{self, Edits, Look, Pull, Review};
+use liftlock::approval::forge::graph::{self, Edits, Look};
+use liftlock::approval::forge::review::{Pull, Review};
 use liftlock::approval::forge::{Event, Forge, LEAST, ParseError, Permission, Said, github, said};
 use liftlock::approval::request::Identified;
 use liftlock::config::trust::Keyring;
@@ -53,8 +54,8 @@ impl GitHub {
         let ids: Vec<&str> = reviews.iter().map(|one| one.node_id.as_str()).collect();
         let mut found = BTreeMap::new();
         for part in ids.chunks(A_QUESTION) {
-            let answer = self.wire().ask(review::LOOKS, &json!({ "ids": part }))?;
-            found.extend(review::looks(&answer)?);
+            let answer = self.wire().ask(graph::LOOKS, &json!({ "ids": part }))?;
+            found.extend(graph::looks(&answer)?);
         }
         all_told(&ids, &found)?;
         Ok(found)
@@ -86,12 +87,12 @@ impl GitHub {
     }
 
     fn some_edits(&self, comments: &[&str], people: &[&Account]) -> Result<Edits, Error> {
-        let question = review::edits_question(people.len());
+        let question = graph::edits_question(people.len());
         let answer = self
             .wire()
             .ask(&question, &self.variables(comments, people))?;
         let accounts: Vec<u64> = people.iter().map(|one| one.id).collect();
-        Ok(review::edits(&answer, &accounts)?)
+        Ok(graph::edits(&answer, &accounts)?)
     }
 
     /// Logins are told beside the question, never in it.

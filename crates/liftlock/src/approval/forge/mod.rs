@@ -5,6 +5,7 @@ pub mod compared;
 pub mod deployment;
 pub mod github;
 pub mod gitlab;
+pub mod graph;
 mod instance;
 mod parse;
 mod question;
