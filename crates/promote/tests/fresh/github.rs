@@ -61,8 +61,8 @@ fn an_answer_that_does_not_stand_any_more_moves_nothing_and_says_whose() {
         state.permit(7, "write");
         state.edit(bob, "hello");
     });
-    // An edit within the second of writing shows in the text alone.
-    scene.refuses(10, &["bob: it is no answer", pair[0]]);
+    // An edit within the second of writing is told by GraphQL alone.
+    scene.refuses(10, &["bob: it was edited", pair[0]]);
     scene.github.with(|state| {
         state.advance(std::time::Duration::from_secs(60));
         state.edit(bob, &format!("/approve {}", scene.request));
@@ -138,6 +138,7 @@ fn where_it_is_required_a_forge_that_does_not_say_is_no_verdict() {
     scene.approved("1");
     let nobody = "nobody says whether the answers of the approval still stand";
     scene.github.with(|state| {
+        state.hide_collaborators();
         for _ in 0..3 {
             state.order("/issues/comments/", failing());
         }
