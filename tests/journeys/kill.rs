@@ -16,6 +16,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 fn house() -> House {
     let mut house = House::new().unwrap();
     house.configure("bake: 300ms", "bake: 150ms").unwrap();
+    // With dozens of plans one in a hundred would be a false alarm too many.
+    let often = "availability: 99%";
+    let rarely = format!("{often}, alpha: 0.01%");
+    house.configure(often, &rarely).unwrap();
     house.open().unwrap();
     house.release("0").unwrap();
     house.promote(0, "0").unwrap();
@@ -89,7 +93,11 @@ fn noted_once(house: &House, release: &str, steps: &[String]) {
         .iter()
         .map(|record| record["detail"]["step"].as_str().unwrap())
         .collect();
-    assert_eq!(names, steps, "{release}");
+    let whys = of_release
+        .clone()
+        .map(|record| &record["detail"]["reason"])
+        .filter(|why| !why.is_null());
+    assert_eq!(names, steps, "{release}: {:?}", whys.collect::<Vec<_>>());
     let fences: Vec<u64> = done
         .iter()
         .map(|record| record["fence"].as_u64().unwrap())
