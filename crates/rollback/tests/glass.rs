@@ -173,7 +173,11 @@ fn evidence_that_is_away_is_brought_or_gone_past_and_never_a_verdict() {
     house.configure(&line, "version: 1\n").unwrap();
     down(&house, 0, &[&["--to", "shop-2"]]);
     away(&house, "evidence");
-    let told = down(&house, 0, &[&GLASS, &["--key", "keys/gate.key"]]);
+    let told = down(
+        &house,
+        0,
+        &[&GLASS, &["--to", "shop-1", "--key", "keys/gate.key"]],
+    );
     let headline = told["headline"].as_str().unwrap();
     assert!(headline.contains("past its proof is away"), "{headline}");
     assert!(
