@@ -41,15 +41,14 @@ pub(super) fn read(
     Ok(found.map(|found| found.digest))
 }
 
-/// Whether a manifest is there.
+/// Whether an image is there, and of an index everything below it.
 pub(super) fn has(
     target: &RegistryTag,
     image: &Digest,
     ca_file: Option<&Path>,
 ) -> Result<bool, Failure> {
     let (place, _) = parse(target)?;
-    let found = open(&place, ca_file)?.resolve(Some(&Version::Digest(*image)))?;
-    Ok(found.is_some())
+    Ok(open(&place, ca_file)?.lacks(image)?.is_none())
 }
 
 /// The manifest that is missing for a tag to point at an image: of an index
