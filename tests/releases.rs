@@ -34,6 +34,7 @@ environments:
     steps: [25%, 100%]
     bake: 4s
     look: 500ms
+    patience: 60s
     min-requests: 100
     slo: { availability: 99%, alpha: 0.01% }
     metrics:

@@ -32,6 +32,7 @@ environments:
     steps: [5%, 100%]
     bake: 300ms
     look: 50ms
+    patience: 20s
     min-requests: 100
     slo: { availability: 99% }
     metrics: { counts: counts.csv }

@@ -85,6 +85,9 @@ pub struct Environment {
     pub on_blind: Otherwise,
     /// When the sample does not come.
     pub on_inconclusive: Otherwise,
+    /// How much longer than its bake a step waits for either; without it one
+    /// more bake.
+    pub patience: Option<Span>,
     /// How long people are asked about either; without it one more bake.
     pub answer_within: Option<Span>,
     /// The promised share of good requests.
@@ -177,6 +180,7 @@ impl Environment {
             look: written.look.unwrap_or(Span::seconds(15)),
             on_blind: written.on_blind.unwrap_or_default(),
             on_inconclusive: written.on_inconclusive.unwrap_or_default(),
+            patience: written.patience,
             answer_within: written.answer_within,
             availability: slo.availability,
             alpha: slo.alpha.unwrap_or(default::ALPHA).fraction(),

@@ -60,6 +60,9 @@ pub struct Environment {
     pub on_blind: Option<Otherwise>,
     /// What to do when the sample does not come.
     pub on_inconclusive: Option<Otherwise>,
+    /// How much longer than its bake a step waits for sight or a sample; default
+    /// one more bake, and at least two looks.
+    pub patience: Option<Span>,
     /// How long people are asked what is to happen then; default one bake.
     pub answer_within: Option<Span>,
     /// What the service promises.
@@ -79,7 +82,7 @@ pub struct Environment {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Otherwise {
-    /// Wait for one more bake, then go back.
+    /// Wait as long as the patience, then go back.
     #[default]
     Wait,
     /// Go back at once when the bake is over.

@@ -60,7 +60,7 @@ pub enum Decision {
 #[must_use]
 pub fn decide(judging: &Judging, wait: &Wait, look: &Look, now: Time) -> Decision {
     let spent = now.millis_since(wait.since);
-    let length = i64::try_from(wait.length.millis()).unwrap_or(i64::MAX);
+    let length = millis(wait.length);
     let (otherwise, verdict, why) = match look {
         Look::Failed(why) => return Decision::Turn(Verdict::Fail, why.clone()),
         Look::Blind(why) => (judging.on_blind, Verdict::Blind, why.clone()),
@@ -75,11 +75,10 @@ pub fn decide(judging: &Judging, wait: &Wait, look: &Look, now: Time) -> Decisio
         Look::Going { sampled: true, .. } => return again(judging, length, spent),
     };
     // One more bake, but long enough to take a second look.
-    let look = i64::try_from(judging.look.millis()).unwrap_or(i64::MAX);
-    let more = length.max(look.saturating_mul(2));
+    let more = length.max(millis(judging.look).saturating_mul(2));
     let patience = match otherwise {
         Otherwise::Back | Otherwise::Ask => length,
-        Otherwise::Wait => length.saturating_add(more),
+        Otherwise::Wait => length.saturating_add(judging.patience.map_or(more, millis)),
     };
     if spent < patience {
         return again(judging, length, spent);
@@ -103,6 +102,10 @@ pub fn decide(judging: &Judging, wait: &Wait, look: &Look, now: Time) -> Decisio
     }
 }
 
+fn millis(span: Span) -> i64 {
+    i64::try_from(span.millis()).unwrap_or(i64::MAX)
+}
+
 fn again(judging: &Judging, length: i64, spent: i64) -> Decision {
     let left = u64::try_from(length.saturating_sub(spent)).unwrap_or_default();
     Decision::Wait(judging.look.shorter(left))
@@ -122,6 +125,7 @@ mod tests {
             look: Span::seconds(15),
             on_blind,
             on_inconclusive,
+            patience: None,
             answer_within: None,
         }
     }
@@ -184,6 +188,21 @@ mod tests {
             let decision = decide(&judging, &minute(), &look, now);
             assert_eq!(word(&decision), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_step_waits_as_long_as_its_rules_say_and_not_where_they_say_back() {
+        let blind = Look::Blind("no data".to_owned());
+        let patient = |otherwise| Judging {
+            patience: Some(Span::seconds(3_600)),
+            ..judging(otherwise, Otherwise::Back)
+        };
+        let word =
+            |otherwise, seconds| word(&decide(&patient(otherwise), &minute(), &blind, at(seconds)));
+        assert_eq!(word(Otherwise::Wait, 3_659), "wait");
+        assert_eq!(word(Otherwise::Wait, 3_660), "turn blind");
+        assert_eq!(word(Otherwise::Back, 60), "turn blind");
+        assert_eq!(word(Otherwise::Ask, 60), format!("ask blind {}", at(120)));
     }
 
     #[test]

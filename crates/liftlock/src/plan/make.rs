@@ -382,6 +382,7 @@ pub(super) fn assemble(
             look: environment.look,
             on_blind: environment.on_blind,
             on_inconclusive: environment.on_inconclusive,
+            patience: environment.patience,
             answer_within: environment.answer_within,
         }),
         metrics: Vec::new(),

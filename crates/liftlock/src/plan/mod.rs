@@ -111,6 +111,10 @@ pub struct Judging {
     pub on_blind: Otherwise,
     /// When the sample does not come.
     pub on_inconclusive: Otherwise,
+    /// How much longer than its bake a step waits for either; without it one
+    /// more bake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<Span>,
     /// How long people are asked about either; without it one more bake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_within: Option<Span>,

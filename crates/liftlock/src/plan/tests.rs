@@ -281,7 +281,7 @@ fn what_older_versions_do_not_know_is_written_only_where_it_is_used() {
     // Else a plan that an older version began would have another id here.
     let made = plan(TRAFFIC, &live(), promotion).unwrap();
     let text = serde_json::to_string(&made).unwrap();
-    for field in ["reason", "answer_within"] {
+    for field in ["reason", "patience", "answer_within"] {
         assert!(!text.contains(field), "{text}");
     }
     let journal = serde_json::to_string(&Journal::default()).unwrap();
