@@ -10,11 +10,12 @@ use std::fs;
 use liftlock::time::Time;
 use serde_json::Value;
 use testkit::cli::bin;
-use testkit::demo::{App, Counts, Load};
+use testkit::demo::{App, Counts};
 use testkit::git;
 use testkit::house::House;
 use testkit::http::{self, Answer, Server};
-use testkit::servers::{Haproxy, Prometheus, Registry, Scrape};
+use testkit::peers;
+use testkit::servers::{Haproxy, Prometheus, Registry, Scrape, Wrk};
 
 /// Requests a second, over both slots.
 const RATE: u32 = 400;
@@ -78,6 +79,7 @@ impl Stage {
         let [one, other] = [apps[0].address(), apps[1].address()];
         let proxy = Haproxy::start((one, 1), (other, 0)).unwrap()?;
         let registry = Registry::start(None).unwrap()?;
+        peers::require("wrk")?;
         let scrapes = [("v1", one), ("v2", other)];
         let scrapes = scrapes.map(|(slot, at)| Scrape::labelled(at, "slot", slot));
         let metrics = Prometheus::start(&scrapes).unwrap()?;
@@ -126,7 +128,7 @@ impl Stage {
 
     /// Promotes a version under load: the result, and what users saw.
     fn promote(&self, code: i32, version: &str) -> (Value, Counts) {
-        let load = Load::start(&self.proxy.url(), RATE).unwrap();
+        let load = Wrk::start(&self.proxy.url(), RATE).unwrap().unwrap();
         let output = self.house.promote(code, version).unwrap();
         let counts = load.finish().unwrap();
         assert_eq!(counts.failed, 0, "somebody got no answer: {counts:?}");

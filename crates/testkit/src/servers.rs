@@ -13,6 +13,7 @@ mod prometheus;
 mod registry;
 mod toy;
 mod victoriametrics;
+mod wrk;
 
 use anyhow::Result;
 
@@ -26,6 +27,7 @@ pub use prometheus::{Prometheus, Scrape};
 pub use registry::{Login, Registry};
 pub use toy::{Quirk, Toy};
 pub use victoriametrics::VictoriaMetrics;
+pub use wrk::Wrk;
 
 /// Tries again with other ports: between the choice of a free port and its use
 /// someone else may take it.
