@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use liftlock::approval::forge::{Forge, Instance};
 use liftlock::approval::groups::Groups;
 use liftlock::approval::owners::{self, Change, Compared, Source};
 use liftlock::approval::policy::Policy;
-use liftlock::codeowners::{Dialect, LARGEST, Owner};
+use liftlock::codeowners::{LARGEST, Owner};
 use liftlock::config::approval::Group;
 use liftlock::config::group::{Codeowners, Handle};
 use liftlock::failure::{Explain as _, Failure, Kind};
@@ -13,7 +14,7 @@ use liftlock::name::Name;
 use liftlock::release;
 use liftlock_io::checkout::Checkout;
 use liftlock_io::github::GitHub;
-use liftlock_io::{clock, store};
+use liftlock_io::{clock, gitlab, store};
 
 use crate::settings::Settings;
 use crate::{args, forge, live};
@@ -73,16 +74,30 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The accounts of a team that `people:` names. Of those who answered it is
-    /// asked once more: a list tells of members, and this of active ones.
+    /// The accounts of a team or group that `people:` names.
     fn members(&mut self, team: &Handle) -> Result<BTreeSet<u64>, Failure> {
         if let Some(known) = self.found.teams.get(team) {
             return Ok(known.clone());
         }
-        let github = forge::open(&team.path(), self.settings)?;
+        let on = team.instance();
+        let found = match on.forge {
+            Forge::Github => self.members_of_team(team)?,
+            Forge::Gitlab => {
+                let known = self.policy.keyring.numbers(&on);
+                self.gitlab(&on)?.members(team, &known)?
+            }
+        };
+        self.found.teams.insert(team.clone(), found.clone());
+        Ok(found)
+    }
+
+    /// Of those who answered GitHub is asked once more: a list tells of members,
+    /// and this of active ones.
+    fn members_of_team(&self, team: &Handle) -> Result<BTreeSet<u64>, Failure> {
+        let github = forge::open(team.path(), self.settings)?;
         let mut found = BTreeSet::new();
         for member in github.team(team.parts())? {
-            let known = self.policy.keyring.account(team.forge(), member.id);
+            let known = self.policy.keyring.account(Forge::Github, member.id);
             let Some(person) = known else {
                 continue;
             };
@@ -96,8 +111,12 @@ impl Search<'_> {
                 found.insert(member.id);
             }
         }
-        self.found.teams.insert(team.clone(), found.clone());
         Ok(found)
+    }
+
+    fn gitlab(&self, on: &Instance) -> Result<gitlab::Groups, Failure> {
+        let (options, until) = (&self.settings.options, self.settings.deadline);
+        Ok(gitlab::Groups::from_environment(on, options, until)?)
     }
 
     /// What changed between what is live and the release, and who owns it by
@@ -111,9 +130,13 @@ impl Search<'_> {
             from: live.commit,
             to: live::candidate(subject.release)?,
         };
-        let github = forge::open(&owners.repository.path(), self.settings)?;
-        let source = match &subject.change.clone {
-            Some(folder) => {
+        let on = owners.repository.instance();
+        let names = match on.forge {
+            Forge::Github => Names::Github(forge::open(owners.repository.path(), self.settings)?),
+            Forge::Gitlab => Names::Gitlab(self.gitlab(&on)?),
+        };
+        let source = match (&subject.change.clone, &names) {
+            (Some(folder), _) => {
                 let clone = Checkout::new(folder, store::TIMEOUT);
                 let paths = clone.changed(&compared.from, &compared.to)?;
                 read(
@@ -122,12 +145,13 @@ impl Search<'_> {
                     |commit, path| Ok(clone.file(commit, path)?),
                 )?
             }
-            None => {
+            (None, Names::Github(github)) => {
                 let paths = github.changed(&compared.from, &compared.to)?;
                 read(compared, paths, |commit, path| {
                     Ok(github.file(commit, path)?)
                 })?
             }
+            (None, Names::Gitlab(_)) => return Err(no_clone()),
         };
         let found = owners::find(&source).map_err(|error| {
             let (path, commit) = (&source.path, &source.compared.from);
@@ -137,27 +161,57 @@ impl Search<'_> {
         })?;
         let mut accounts = BTreeMap::new();
         for owner in found.owners() {
-            accounts.insert(owner.clone(), self.accounts(owner, &github)?);
+            accounts.insert(owner.clone(), self.accounts(owner, (&on, &names))?);
         }
         Ok(found.with(&accounts)?)
     }
 
-    /// The accounts of an owner; none of an address, and of whoever is gone.
-    fn accounts(&mut self, owner: &Owner, github: &GitHub) -> Result<BTreeSet<u64>, Failure> {
-        match owner {
-            Owner::Name(login) => {
-                let account = github.account(login)?;
-                Ok(account.map(|account| account.id).into_iter().collect())
+    /// The accounts of an owner; none of an address or a role, and of whoever is
+    /// gone.
+    fn accounts(
+        &mut self,
+        owner: &Owner,
+        (on, names): (&Instance, &Names),
+    ) -> Result<BTreeSet<u64>, Failure> {
+        let path = match owner {
+            Owner::Group(path) => path,
+            Owner::Name(name) => {
+                match (names.account(name)?, on.forge) {
+                    // A name that nobody has may be a group's.
+                    (None, Forge::Gitlab) => name,
+                    (account, _) => return Ok(account.into_iter().collect()),
+                }
             }
-            Owner::Group(path) => {
-                let (org, slug) = path.split_once('/').unwrap_or((path, ""));
-                let team = Handle::github(org, slug)
-                    .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?;
-                self.members(&team)
-            }
-            Owner::Email(_) | Owner::Role(_) => Ok(BTreeSet::new()),
-        }
+            Owner::Email(_) | Owner::Role(_) => return Ok(BTreeSet::new()),
+        };
+        let group =
+            Handle::on(on, path).map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?;
+        self.members(&group)
     }
+}
+
+/// Where accounts are looked up by name.
+enum Names {
+    Github(GitHub),
+    Gitlab(gitlab::Groups),
+}
+
+impl Names {
+    /// The number of the account that has this name now.
+    fn account(&self, name: &str) -> Result<Option<u64>, Failure> {
+        Ok(match self {
+            Self::Github(github) => github.account(name)?.map(|account| account.id),
+            Self::Gitlab(gitlab) => gitlab.account(name)?.map(|account| account.id),
+        })
+    }
+}
+
+/// GitLab cuts its list of what differs short and does not always say so.
+fn no_clone() -> Failure {
+    let message = "GitLab's API does not tell for sure all that changed";
+    Failure::new(Kind::Usage, message).with_hint(
+        "give `--clone DIR`, such as `--clone \"$CI_PROJECT_DIR\"`, with both commits in it",
+    )
 }
 
 /// The file with the owners, from the commit that is live: the release's own
@@ -167,7 +221,8 @@ fn read(
     paths: Vec<String>,
     file: impl Fn(&str, &str) -> Result<Option<Vec<u8>>, Failure>,
 ) -> Result<Source, Failure> {
-    for path in Dialect::GitHub.places() {
+    let places = compared.dialect().places();
+    for path in places {
         let Some(bytes) = file(&compared.from, path)? else {
             continue;
         };
@@ -185,7 +240,7 @@ fn read(
     }
     let message = format!("there is no CODEOWNERS at {}, which is live", compared.from);
     Err(Failure::new(Kind::Invalid, message)
-        .with_hint("add `.github/CODEOWNERS`, and promote it by another rule first"))
+        .with_hint("add one, and promote it by another rule first"))
 }
 
 /// What changed, and whose it is, by lines for people.

@@ -18,7 +18,7 @@ use liftlock::verdict::Verdict;
 use liftlock_io::clock;
 use liftlock_io::forge::{Again, Error};
 use liftlock_io::github::GitHub;
-use liftlock_io::gitlab::{self, GitLab};
+use liftlock_io::gitlab::{self, GitLab, Groups};
 
 use crate::counted::{refusal, told};
 use crate::gather::Moment;
@@ -178,10 +178,19 @@ impl World {
     fn ask_about_teams(&self, questions: &Questions, shown: &mut Shown) -> Result<(), Error> {
         let (options, until) = (self.options(), clock::now().after(PATIENCE));
         for team in &questions.teams {
-            let github = GitHub::from_environment(&team.path(), &options, until)?;
-            let members = github.team(team.parts())?;
-            let accounts = members.into_iter().map(|member| member.id);
-            shown.teams.insert(team.clone(), accounts.collect());
+            let on = team.instance();
+            let accounts = match on.forge {
+                Forge::Github => {
+                    let github = GitHub::from_environment(team.path(), &options, until)?;
+                    let members = github.team(team.parts())?.into_iter();
+                    members.map(|member| member.id).collect()
+                }
+                Forge::Gitlab => {
+                    let known = self.rules.trust.numbers(&on);
+                    Groups::from_environment(&on, &options, until)?.members(team, &known)?
+                }
+            };
+            shown.teams.insert(team.clone(), accounts);
         }
         Ok(())
     }

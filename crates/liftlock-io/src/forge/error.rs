@@ -84,6 +84,9 @@ pub enum Error {
     /// There is no such team, or the token does not see it.
     #[error("GitHub shows no team `{0}` to this token")]
     Team(String),
+    /// There is no such group, or the token does not see it.
+    #[error("GitLab shows no group `{0}` to this token")]
+    Group(String),
     /// It shows a part, or something else.
     #[error("GitHub does not show all of `{what}`: {why}")]
     Partly {
@@ -166,6 +169,7 @@ impl Error {
             | Self::Redirected { .. }
             | Self::Link(_)
             | Self::Team(_)
+            | Self::Group(_)
             | Self::Partly { .. }
             | Self::Refused { .. }
             | Self::Limited(_)
@@ -203,6 +207,7 @@ impl Error {
             | Self::NotTheApp(_)
             | Self::Unknown { .. }
             | Self::Team(_)
+            | Self::Group(_)
             | Self::Partly { .. }
             | Self::Refused { .. }
             | Self::TooMany(..)
@@ -225,7 +230,8 @@ impl Explain for Error {
             | Self::Token { .. }
             | Self::Forbidden { .. }
             | Self::NotTheApp(_)
-            | Self::Team(_) => Kind::Credentials,
+            | Self::Team(_)
+            | Self::Group(_) => Kind::Credentials,
             Self::Repository(_)
             | Self::Project(_)
             | Self::Elsewhere { .. }
@@ -267,6 +273,9 @@ impl Explain for Error {
             }
             Self::Team(_) => {
                 "correct the name, or give an App's token with `members: read` or a person's with `read:org` in `LIFTLOCK_GITHUB_TOKEN`: a job's own sees no teams"
+            }
+            Self::Group(_) => {
+                "correct the name, or give a token with `read_api` of somebody who sees the group in `LIFTLOCK_GITLAB_TOKEN`"
             }
             Self::Partly { .. } => "give `--clone DIR`, a clone that has both commits",
             Self::Forbidden {

@@ -6,6 +6,7 @@
 
 mod again;
 mod deployment;
+mod groups;
 mod people;
 #[cfg(feature = "pointer")]
 mod release;
@@ -25,6 +26,7 @@ use liftlock::span::Span;
 use liftlock::time::Time;
 use serde_json::json;
 
+pub use groups::Groups;
 pub use start::{Told, trigger};
 pub use watch::Watch;
 
@@ -74,13 +76,8 @@ impl GitLab {
         options: &Options,
         deadline: Time,
     ) -> Result<Self, Error> {
-        let token = TOKENS.iter().find_map(|name| env::secret(name));
-        let token = token.ok_or_else(|| match env::secret(JOB_TOKEN) {
-            Some(_) => Error::JobToken,
-            None => Error::NoToken(Forge::Gitlab),
-        })?;
         Self::new(
-            (&address(), &token),
+            (&address(), &token()?),
             options,
             (deadline, Pace::real()),
             project,
@@ -309,6 +306,15 @@ impl GitLab {
     }
 }
 
+/// The token that may call.
+fn token() -> Result<String, Error> {
+    let token = TOKENS.iter().find_map(|name| env::secret(name));
+    token.ok_or_else(|| match env::secret(JOB_TOKEN) {
+        Some(_) => Error::JobToken,
+        None => Error::NoToken(Forge::Gitlab),
+    })
+}
+
 /// Whether a note is exactly this text, as it was written.
 fn asks(note: &Note, text: &str) -> bool {
     let same = note.body.trim().replace("\r\n", "\n") == text.trim();
@@ -336,14 +342,17 @@ pub fn here() -> Result<Instance, Error> {
 ///
 /// Fails unless it is that one.
 pub fn there(place: &Place) -> Result<(), Error> {
-    let name = |host: Option<String>| host.unwrap_or_else(|| "gitlab.com".to_owned());
-    let (asked, here) = (place.instance(), here()?);
+    same(&place.instance(), &here()?)
+}
+
+fn same(asked: &Instance, here: &Instance) -> Result<(), Error> {
     if asked == here {
         return Ok(());
     }
+    let name = |on: &Instance| on.host.clone().unwrap_or_else(|| "gitlab.com".to_owned());
     Err(Error::Elsewhere {
-        asked: name(asked.host),
-        here: name(here.host),
+        asked: name(asked),
+        here: name(here),
     })
 }
 

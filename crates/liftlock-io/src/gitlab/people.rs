@@ -10,7 +10,7 @@ use super::GitLab;
 use crate::forge::{Error, page};
 
 /// The most accounts that one call asks about.
-const TOGETHER: usize = 50;
+pub(super) const TOGETHER: usize = 50;
 
 impl GitLab {
     /// What accounts are and may do now. One that is no member, also through

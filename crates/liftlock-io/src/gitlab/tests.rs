@@ -10,6 +10,7 @@ use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Request, SCHEMA_VERSION};
 use liftlock::approval::seats::Rule;
 use liftlock::config::approval::Approval;
+use liftlock::config::group::Handle;
 use liftlock::config::trust::Person;
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain as _, Kind};
@@ -715,4 +716,46 @@ fn a_deployment_without_approvals_or_with_unknown_ones_is_no_answer() {
         let error = world.heard(&world.gitlab(), &asked).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
     }
+}
+
+#[test]
+fn of_a_group_only_whoever_is_in_it_now_is_told_by_number() {
+    let world = World::new();
+    let api = world.fake.api();
+    let clock = Rc::clone(&world.fake);
+    let pace = Pace {
+        now: Box::new(move || clock.with(|state| state.now())),
+        wait: Box::new(|_| ()),
+    };
+    let until = (wire::later(world.now(), HOUR), pace);
+    let groups = Groups::new((&api, &world.token), &Options::default(), until).unwrap();
+    let on = Instance::gitlab(&api).unwrap();
+    let handle = |path: &str| Handle::on(&on, path).unwrap();
+    let dba = handle("acme/DBA");
+    let refused = groups.members(&dba, &[7].into()).unwrap_err();
+    assert!(matches!(refused, Error::Group(_)), "{refused}");
+    world.fake.with(|state| {
+        let many: Vec<(u64, u64)> = (1_000..1_070).map(|id| (id, 30)).collect();
+        for (id, _) in &many {
+            state.person(*id, &format!("user{id}"), 0);
+        }
+        let all = [&[(7, 30), (8, 40), (9, 20), (10, 30)][..], &many].concat();
+        state.group("acme/dba", &all);
+        state.end_membership("acme/dba", 8, Some("2026-11-26"), "active");
+        state.end_membership("acme/dba", 10, None, "awaiting");
+    });
+    let asked: BTreeSet<u64> = (1..1_100).collect();
+    let found = groups.members(&dba, &asked).unwrap();
+    assert!(found.contains(&7) && found.len() == 71, "{found:?}");
+    let before = world.fake.counts().total;
+    assert!(groups.members(&dba, &[].into()).unwrap().is_empty());
+    assert_eq!(world.fake.counts().total, before, "nobody is asked about");
+    world.fake.with(|state| state.set_state(7, "blocked"));
+    assert!(groups.members(&dba, &[7].into()).unwrap().is_empty());
+    world
+        .fake
+        .with(|state| state.end_membership("acme/dba", 7, None, "odd"));
+    assert!(groups.members(&dba, &[7].into()).is_err());
+    assert_eq!(groups.account("Alice").unwrap().unwrap().id, 7);
+    assert!(groups.account("nobody").unwrap().is_none());
 }

@@ -89,7 +89,7 @@ fn expected(case: Case) -> Verdict {
 }
 
 fn team() -> Handle {
-    Handle::github("acme", "release").unwrap()
+    "github:acme/release".parse().unwrap()
 }
 
 fn ring() -> Keyring {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Heard, Say};
 use super::decide::Judgement;
-use super::forge::{self, Event};
+use super::forge::{self, Event, Instance};
 use super::groups::Groups;
 use super::policy::Policy;
 use super::predicate::Approval;
@@ -69,7 +69,7 @@ impl Questions {
         let belongs = |team: &Handle, accounts: &BTreeSet<u64>| {
             let mut names = accounts
                 .iter()
-                .filter_map(|account| policy.keyring.account(team.forge(), *account));
+                .filter_map(|account| policy.keyring.account_at(&team.instance(), *account));
             names.any(|name| places.contains(name))
         };
         let teams = approval.groups.iter().flat_map(|groups| &groups.teams);
@@ -165,11 +165,15 @@ impl Shown {
         for (team, accounts) in &mut groups.teams {
             self.keep(team, accounts);
         }
-        let changes = groups.changes.values_mut();
-        let sets = changes.flat_map(|change| &mut change.sets);
-        for owner in sets.flat_map(|set| &mut set.owners) {
-            if let Some(team) = team(&owner.owner) {
-                self.keep(&team, &mut owner.accounts);
+        for change in groups.changes.values_mut() {
+            let on = change.compared.repository.instance();
+            for owner in change.sets.iter_mut().flat_map(|set| &mut set.owners) {
+                let team = team(&on, &owner.owner);
+                // On GitLab a name alone may be a person's or a group's.
+                let team = team.filter(|team| team.is_below() || groups.teams.contains_key(team));
+                if let Some(team) = team {
+                    self.keep(&team, &mut owner.accounts);
+                }
             }
         }
         Some(groups)
@@ -184,10 +188,9 @@ impl Shown {
     }
 }
 
-/// The team that an owner of paths is, as CODEOWNERS writes it.
-fn team(owner: &str) -> Option<Handle> {
-    let (organisation, slug) = owner.strip_prefix('@')?.split_once('/')?;
-    Handle::github(organisation, slug).ok()
+/// The team or group that an owner of paths is, as CODEOWNERS writes it.
+fn team(on: &Instance, owner: &str) -> Option<Handle> {
+    Handle::on(on, owner.strip_prefix('@')?).ok()
 }
 
 /// That forges were asked again about an approval, and what came of it.

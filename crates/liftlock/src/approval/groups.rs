@@ -75,7 +75,7 @@ fn filled_by(rule: &Rule, groups: Option<&Groups>, keyring: &Keyring) -> Vec<sea
 
 /// Whose accounts these are.
 fn people(on: &Handle, accounts: impl Iterator<Item = u64>, keyring: &Keyring) -> BTreeSet<Name> {
-    let names = accounts.filter_map(|account| keyring.account(on.forge(), account));
+    let names = accounts.filter_map(|account| keyring.account_at(&on.instance(), account));
     names.cloned().collect()
 }
 

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::seats;
+use crate::approval::forge::Forge;
 use crate::codeowners::{self, Owner};
 use crate::config::approval::Rule;
-use crate::config::group::{Codeowners, Handle};
+use crate::config::group::Codeowners;
+use crate::config::place::Repository;
 use crate::config::trust::Keyring;
 use crate::digest::Digest;
 use crate::failure::{Explain, Kind};
@@ -27,7 +29,8 @@ pub const MOST_SETS: usize = 200;
 #[serde(deny_unknown_fields)]
 pub struct Compared {
     /// The repository.
-    pub repository: Handle,
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub repository: Repository,
     /// The release that is live; nothing where none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<Digest>,
@@ -35,6 +38,17 @@ pub struct Compared {
     pub from: String,
     /// The commit of the release, in hex.
     pub to: String,
+}
+
+impl Compared {
+    /// How the forge reads the file with the owners.
+    #[must_use]
+    pub fn dialect(&self) -> codeowners::Dialect {
+        match self.repository.instance().forge {
+            Forge::Github => codeowners::Dialect::GitHub,
+            Forge::Gitlab => codeowners::Dialect::GitLab,
+        }
+    }
 }
 
 /// What changed, and who owns it.
@@ -123,7 +137,7 @@ pub fn find(source: &Source) -> Result<Found, Error> {
     if paths.len() > MOST_PATHS {
         return Err(Error::Paths(paths.len()));
     }
-    let file = codeowners::Codeowners::parse(&source.text, codeowners::Dialect::GitHub)?;
+    let file = codeowners::Codeowners::parse(&source.text, source.compared.dialect())?;
     let ownership = file.owners(&paths)?;
     let sets = smallest(&ownership);
     if sets.len() > MOST_SETS {
@@ -232,11 +246,11 @@ impl Change {
 
     /// Whoever of `people:` is in a set.
     fn people(&self, set: &Set, keyring: &Keyring) -> BTreeSet<Name> {
-        let forge = self.compared.repository.forge();
+        let on = self.compared.repository.instance();
         let owners = set.owners.iter();
         let names = owners.flat_map(|seen| {
             let accounts = seen.accounts.iter();
-            let accounts = accounts.filter_map(|account| keyring.account(forge, *account));
+            let accounts = accounts.filter_map(|account| keyring.account_at(&on, *account));
             accounts.chain(keyring.addressed(&seen.owner))
         });
         names.cloned().collect()

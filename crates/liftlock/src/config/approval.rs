@@ -133,7 +133,8 @@ pub struct WrittenRule {
     /// Who may, as ids of `people:`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people: Option<Vec<Name>>,
-    /// Or the team whose members may, as `github:ORGANISATION/SLUG`.
+    /// Or the team or group whose members may, as `github:ORGANISATION/SLUG` or
+    /// `gitlab:GROUP`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<Handle>,
     /// Or the owners of the paths that differ between what is live and the
@@ -391,10 +392,10 @@ mod tests {
             ("{ rules: [{ name: x, quorum: 1 }] }".to_owned(), "exactly one of"),
             ("{ rules: [{ name: x, quorum: 1, people: [a], team: 'github:acme/x' }] }".to_owned(), "exactly one of"),
             ("{ rules: [{ name: x, quorum: 0, team: 'github:acme/x' }] }".to_owned(), "approval.quorum"),
-            ("{ rules: [{ name: x, quorum: 1, team: 'gitlab:acme/x' }] }".to_owned(), "github:OWNER/NAME"),
+            ("{ rules: [{ name: x, quorum: 1, team: 'github:acme' }] }".to_owned(), "github:ORGANISATION/TEAM"),
             ("{ quorum: 1, team: 'github:acme/x' }".to_owned(), "team"),
             ("{ rules: [{ name: x, quorum: 1, codeowners: {} }] }".to_owned(), "repository"),
-            ("{ rules: [{ name: x, quorum: 1, codeowners: { repository: 'gitlab:a/b' } }] }".to_owned(), "github:OWNER/NAME"),
+            ("{ rules: [{ name: x, quorum: 1, codeowners: { repository: 'gitlab:a' } }] }".to_owned(), "no repository like"),
             ("{ rules: [{ name: x, quorum: 1, codeowners: { repository: 'github:a/b', at: HEAD } }] }".to_owned(), "at"),
             ("{ rules: [{ name: x, quorum: 2, codeowners: { repository: 'github:a/b', unowned: [a] } }] }".to_owned(), "approval.quorum"),
             ("{ rules: [{ name: x, quorum: 1, codeowners: { repository: 'github:a/b' } }], distinct: true }".to_owned(), "distinct"),

@@ -8,12 +8,17 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::approval::Rule;
-use crate::approval::forge::Forge;
+use super::place::{self, Repository};
+use crate::approval::forge::{Forge, Instance};
 use crate::approval::seats::Overlap;
 use crate::name::Name;
 
-/// The longest owner or name on a forge, in bytes: GitHub takes 39 and 100.
-const LONGEST: usize = 100;
+/// The longest part of a path on a forge, in bytes: GitHub takes 39 and 100 of
+/// an organisation and a team, GitLab 255 of a group.
+const LONGEST: usize = 255;
+
+/// The longest path: GitLab has 20 groups below each other at most.
+const LONGEST_PATH: usize = 1_024;
 
 /// Where the members of a group are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +36,9 @@ pub enum Group {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Codeowners {
-    /// The repository, as `github:OWNER/NAME`.
-    pub repository: Handle,
+    /// The repository, as `github:OWNER/NAME` or `gitlab:GROUP/NAME`.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub repository: Repository,
     /// Who may where a path has no owner; default nobody, so that such a
     /// release is not asked about.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -96,42 +102,67 @@ pub(super) fn check_owners(rules: &[Rule], overlap: Overlap) -> Result<(), (&'st
     Ok(())
 }
 
-/// Something below an owner on a forge, such as the team `github:acme/security`.
-/// It is kept in small letters, as GitHub tells no others apart.
+/// A team on GitHub, or a group on GitLab, such as `github:acme/security` and
+/// `gitlab:acme/back/dba@gitlab.example.com`. It is kept in small letters, as
+/// forges tell no others apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Handle {
     forge: Forge,
-    owner: String,
-    name: String,
+    host: Option<String>,
+    path: String,
 }
 
 impl Handle {
-    /// Something on GitHub.
+    /// The one at a path on an installation.
     ///
     /// # Errors
     ///
-    /// Fails on an owner or name that GitHub cannot have.
-    pub fn github(owner: &str, name: &str) -> Result<Self, NoHandle> {
-        format!("github:{owner}/{name}").parse()
+    /// Fails on a path that the forge cannot have: a team of GitHub has an
+    /// organisation and a name, a group of GitLab at least a name.
+    pub fn on(instance: &Instance, path: &str) -> Result<Self, NoHandle> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let deep = match instance.forge {
+            Forge::Github => parts.len() == 2,
+            Forge::Gitlab => true,
+        };
+        let fits = |part: &&str| place::is_part(part) && part.len() <= LONGEST;
+        if !deep || path.len() > LONGEST_PATH || !parts.iter().all(fits) {
+            return Err(NoHandle(path.chars().take(200).collect()));
+        }
+        Ok(Self {
+            forge: instance.forge,
+            host: instance.host.clone(),
+            path: path.to_ascii_lowercase(),
+        })
     }
 
-    /// On which forge.
+    /// The installation that it is on.
     #[must_use]
-    pub const fn forge(&self) -> Forge {
-        self.forge
+    pub fn instance(&self) -> Instance {
+        Instance {
+            forge: self.forge,
+            host: self.host.clone(),
+        }
     }
 
-    /// The owner, and the name below it.
+    /// As the forge writes it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The first part of its path, and the rest: on GitHub the organisation and
+    /// the team.
     #[must_use]
     pub fn parts(&self) -> (&str, &str) {
-        (&self.owner, &self.name)
+        self.path.split_once('/').unwrap_or((&self.path, ""))
     }
 
-    /// As the forge writes it, `OWNER/NAME`.
+    /// Whether it is below something else, so that no person has this name.
     #[must_use]
-    pub fn path(&self) -> String {
-        format!("{}/{}", self.owner, self.name)
+    pub fn is_below(&self) -> bool {
+        self.path.contains('/')
     }
 }
 
@@ -139,20 +170,9 @@ impl FromStr for Handle {
     type Err = NoHandle;
 
     fn from_str(text: &str) -> Result<Self, NoHandle> {
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        let plain = |part: &str| {
-            (1..=LONGEST).contains(&part.len()) && !part.starts_with('.') && part.bytes().all(known)
-        };
-        let path = text.strip_prefix("github:");
-        let parts = path.and_then(|path| path.split_once('/'));
-        match parts.filter(|(owner, name)| plain(owner) && plain(name)) {
-            Some((owner, name)) => Ok(Self {
-                forge: Forge::Github,
-                owner: owner.to_ascii_lowercase(),
-                name: name.to_ascii_lowercase(),
-            }),
-            None => Err(NoHandle(text.chars().take(200).collect())),
-        }
+        let wrong = || NoHandle(text.chars().take(200).collect());
+        let (instance, path) = place::placed(text).ok_or_else(wrong)?;
+        Self::on(&instance, path).map_err(|_path| wrong())
     }
 }
 
@@ -172,8 +192,7 @@ impl From<Handle> for String {
 
 impl fmt::Display for Handle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let forge = self.forge.word();
-        write!(formatter, "{forge}:{}/{}", self.owner, self.name)
+        formatter.write_str(&self.instance().account(&self.path))
     }
 }
 
@@ -186,14 +205,14 @@ impl schemars::JsonSchema for Handle {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^github:[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+        "pattern": "^(github:[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*|gitlab:[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*(@.+)?)$"
         })
     }
 }
 
-/// The text names nothing on a forge that this version knows.
+/// The text names no team or group.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not `github:OWNER/NAME`, the only form that is known")]
+#[error("`{0}` is no team such as `github:ORGANISATION/TEAM` and no group such as `gitlab:GROUP`")]
 pub struct NoHandle(String);
 
 #[cfg(test)]
@@ -201,14 +220,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_built_is_a_handle() {
+    fn a_team_and_a_group_are_named_with_their_forge() {
         let handle: Handle = "github:Acme/Security.Team".parse().unwrap();
         assert_eq!(handle.parts(), ("acme", "security.team"));
         assert_eq!(handle.to_string().parse::<Handle>().unwrap(), handle);
+        for (text, path) in [
+            ("gitlab:Acme", "acme"),
+            ("gitlab:acme/back/dba", "acme/back/dba"),
+            ("gitlab:acme/dba@gitlab.example.com", "acme/dba"),
+        ] {
+            let handle: Handle = text.parse().unwrap();
+            assert_eq!(handle.path(), path);
+            assert_eq!(handle.to_string(), text.to_ascii_lowercase());
+        }
+        let public: Handle = "gitlab:acme@gitlab.com".parse().unwrap();
+        assert_eq!(public.to_string(), "gitlab:acme");
         for wrong in [
             "",
             "acme/security",
-            "gitlab:acme/security",
+            "gitlab:",
+            "gitlab:acme/",
+            "gitlab:acme/..",
+            "gitlab:acme@",
+            "github:acme/security@github.example.com",
             "github:acme",
             "github:acme/",
             "github:/security",

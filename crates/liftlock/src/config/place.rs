@@ -77,25 +77,28 @@ impl FromStr for Repository {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let wrong = || ParseError(text.to_owned());
-        let (forge, path) = text.split_once(':').ok_or_else(wrong)?;
-        let forge = Forge::named(forge).ok_or_else(wrong)?;
-        let (path, instance) = match path.split_once('@') {
-            None => (path, Some(forge.into())),
-            Some((path, host)) => (path, Instance::at(forge, host)),
-        };
-        let instance = instance.ok_or_else(wrong)?;
-        let plain = |part: &str| {
-            let known = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-            !part.is_empty() && !part.starts_with('.') && part.chars().all(known)
-        };
-        let parts = path.split('/');
-        if parts.clone().all(plain) && forge.has_depth(parts.count()) {
-            Ok(Self::on(&instance, path))
-        } else {
-            Err(wrong())
-        }
+        let found = placed(text);
+        let found = found.filter(|(on, path)| on.forge.has_depth(path.split('/').count()));
+        let (instance, path) = found.ok_or_else(|| ParseError(text.to_owned()))?;
+        Ok(Self::on(&instance, path))
     }
+}
+
+/// What `FORGE:PATH` or `FORGE:PATH@HOST` names, whatever the path's depth.
+pub(super) fn placed(text: &str) -> Option<(Instance, &str)> {
+    let (forge, path) = text.split_once(':')?;
+    let forge = Forge::named(forge)?;
+    let (path, instance) = match path.split_once('@') {
+        None => (path, forge.into()),
+        Some((path, host)) => (path, Instance::at(forge, host)?),
+    };
+    path.split('/').all(is_part).then_some((instance, path))
+}
+
+/// Whether it may be a part of a path on a forge.
+pub(super) fn is_part(part: &str) -> bool {
+    let known = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    !part.is_empty() && !part.starts_with('.') && part.chars().all(known)
 }
 
 impl Approval {

@@ -188,6 +188,13 @@ impl Keyring {
         found.map(|(name, _)| name)
     }
 
+    /// The numbers of everybody's accounts on one installation.
+    #[must_use]
+    pub fn numbers(&self, instance: &Instance) -> BTreeSet<u64> {
+        let people = self.people.values();
+        people.flat_map(|person| person.numbers(instance)).collect()
+    }
+
     /// The person who has an address, in any case; nobody for other texts.
     #[must_use]
     pub fn addressed(&self, address: &str) -> Option<&Name> {

@@ -15,7 +15,7 @@ fn ring() -> Keyring {
 fn source(text: &str, paths: &[&str]) -> Source {
     Source {
         compared: Compared {
-            repository: Handle::github("acme", "shop").unwrap(),
+            repository: "github:acme/shop".parse().unwrap(),
             live: None,
             from: "a".repeat(40),
             to: "b".repeat(40),
@@ -46,7 +46,7 @@ fn found(text: &str, paths: &[&str]) -> Change {
 
 fn rule(quorum: u32, unowned: &[&str]) -> (Rule, Codeowners) {
     let codeowners = Codeowners {
-        repository: Handle::github("acme", "shop").unwrap(),
+        repository: "github:acme/shop".parse().unwrap(),
         unowned: unowned.iter().map(|one| name(one)).collect(),
     };
     let rule = Rule {

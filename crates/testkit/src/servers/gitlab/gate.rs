@@ -100,7 +100,9 @@ fn route(state: &mut State, call: &Call, tokens: (&str, &str)) -> Result<Reply, 
     }
     let caller = caller(state, (method, rest), tokens)?;
     match (method, rest) {
+        ("GET", ["users"]) => people::named(state, call),
         ("GET", ["users", id]) => people::user(state, id),
+        ("GET", ["groups", path, "members"]) => people::of_group(state, call, path),
         (_, ["projects", project, inside @ ..]) => {
             is_ours(project)?;
             within(state, call, (method, inside), caller)

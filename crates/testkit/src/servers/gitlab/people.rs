@@ -1,5 +1,7 @@
 //! Accounts, and what they may do in the project.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply};
@@ -9,6 +11,40 @@ impl State {
     /// What an account may do; 0 for one that is no member.
     pub(super) fn level(&self, user: u64) -> u64 {
         self.members.get(&user).map_or(0, |member| member.level)
+    }
+
+    /// A group with exactly these direct members, each with a level.
+    pub fn group(&mut self, path: &str, members: &[(u64, u64)]) {
+        let members = members.iter().map(|(id, level)| {
+            let member = Member {
+                level: *level,
+                expires: None,
+                state: "active",
+            };
+            (*id, member)
+        });
+        let members = members.collect();
+        self.groups.insert(path.to_ascii_lowercase(), members);
+    }
+
+    /// A group that no token sees any more.
+    pub fn hide_group(&mut self, path: &str) {
+        self.groups.remove(&path.to_ascii_lowercase());
+    }
+
+    /// Lets a membership of a group end on a day, or wait for a seat.
+    pub fn end_membership(
+        &mut self,
+        path: &str,
+        id: u64,
+        expires: Option<&str>,
+        state: &'static str,
+    ) {
+        let group = self.groups.get_mut(&path.to_ascii_lowercase());
+        if let Some(member) = group.and_then(|members| members.get_mut(&id)) {
+            member.expires = expires.map(str::to_owned);
+            member.state = state;
+        }
     }
 }
 
@@ -49,7 +85,29 @@ pub(super) fn member(state: &State, id: &str) -> Result<Reply, Reply> {
     Ok(Reply::json(200, shown(state, id, member)))
 }
 
+/// The accounts with a name: one or none.
+pub(super) fn named(state: &State, call: &Call) -> Result<Reply, Reply> {
+    let wanted = call
+        .asked("username")
+        .ok_or_else(|| Reply::invalid("username"))?;
+    let mut users = state.users.iter();
+    let found = users.find(|(_, user)| user.username.eq_ignore_ascii_case(wanted));
+    let found: Vec<Value> = found.map(|(id, _)| basic(state, *id)).into_iter().collect();
+    Ok(Reply::json(200, Value::Array(found)))
+}
+
+/// The direct members of a group.
+pub(super) fn of_group(state: &State, call: &Call, path: &str) -> Result<Reply, Reply> {
+    let group = state.groups.get(&path.to_ascii_lowercase());
+    let members = group.ok_or_else(|| Reply::not_found("Group"))?;
+    listed(state, call, members)
+}
+
 pub(super) fn members(state: &State, call: &Call) -> Result<Reply, Reply> {
+    listed(state, call, &state.members)
+}
+
+fn listed(state: &State, call: &Call, members: &BTreeMap<u64, Member>) -> Result<Reply, Reply> {
     let mut wanted = Vec::new();
     for (name, value) in &call.query {
         if name == "user_ids[]" {
@@ -57,7 +115,7 @@ pub(super) fn members(state: &State, call: &Call) -> Result<Reply, Reply> {
             wanted.push(id);
         }
     }
-    let all = state.members.iter();
+    let all = members.iter();
     let found: Vec<(&u64, &Member)> = all
         .filter(|(id, _)| wanted.is_empty() || wanted.contains(id))
         .collect();

@@ -29,6 +29,8 @@ pub struct State {
     pub(super) base: String,
     pub(super) users: BTreeMap<u64, User>,
     pub(super) members: BTreeMap<u64, Member>,
+    /// Path of a group → its direct members.
+    pub(super) groups: BTreeMap<String, BTreeMap<u64, Member>>,
     pub(super) threads: BTreeMap<On, Thread>,
     pub(super) notes: BTreeMap<u64, Note>,
     pub(super) deployments: BTreeMap<u64, Deployment>,
@@ -134,6 +136,7 @@ impl State {
             base: String::new(),
             users: BTreeMap::new(),
             members: BTreeMap::new(),
+            groups: BTreeMap::new(),
             threads: BTreeMap::new(),
             notes: BTreeMap::new(),
             deployments: BTreeMap::new(),

@@ -1,6 +1,8 @@
 //! People who are asked and answer on GitLab.
 #![cfg(test)]
 
+mod groups;
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
