@@ -426,6 +426,43 @@ fn a_reader_that_left_and_a_full_disk_are_told_apart() {
     }
 }
 
+#[test]
+fn that_nobody_can_be_told_changes_neither_the_code_nor_the_result() {
+    let folder = stage();
+    for verb in VERBS {
+        let (line, code) = verb.error;
+        let line = format!("{line} --result-file untold.json");
+        let home = tempfile::tempdir().unwrap();
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = bare(folder.path(), verb.name, &line).command(home.path());
+        let child = command.current_dir(folder.path()).stderr(full);
+        let ended = child.output().unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{}", verb.name);
+        let path = folder.path().join("untold.json");
+        assert_eq!(parsed(&path)["exit_code"], code, "{}", verb.name);
+        fs::remove_file(path).unwrap();
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = bare(folder.path(), verb.name, "--no-such").command(home.path());
+        let ended = command.stderr(full).output().unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{}", verb.name);
+    }
+}
+
+#[test]
+fn a_misspelt_shared_variable_and_no_time_at_all_are_refused() {
+    let folder = stage();
+    for verb in VERBS {
+        let wrong = bare(folder.path(), verb.name, verb.pass).env("LIFTLOCK_POLCY", "x");
+        let wrong = wrong.output().unwrap();
+        assert_eq!(wrong.code, 2, "{}", verb.name);
+        let named = wrong.stderr.contains("did you mean `LIFTLOCK_POLICY`?");
+        assert!(named, "{}", wrong.stderr);
+        let line = format!("{} --timeout 0s", verb.pass);
+        let none = run(folder.path(), verb.name, &line);
+        assert_eq!(none.code, 2, "{}: {}", verb.name, none.stderr);
+    }
+}
+
 /// A runner kills ten seconds after it asked: the result has to be there before.
 #[test]
 fn a_signal_ends_the_wait_for_a_server_that_hangs() {

@@ -10,7 +10,7 @@ use liftlock::foreign::Image;
 use liftlock::name::Name;
 use liftlock::span::Span;
 use liftlock_io::cli::signing::Signing;
-use liftlock_io::cli::{Arguments, Globals};
+use liftlock_io::cli::{Arguments, Globals, reason};
 
 use crate::forge::{self, Issue};
 use crate::gitlab::{self, Deploying, Thread};
@@ -214,7 +214,7 @@ pub(crate) struct Withdraw {
     pub(crate) ssh_key: Option<PathBuf>,
 
     /// Why
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: String,
 }
 

@@ -105,7 +105,8 @@ fn with_suggestion(message: &str) -> String {
 }
 
 /// Levenshtein's edit distance (1966), for words of a few letters.
-fn distance(left: &str, right: &str) -> usize {
+#[must_use]
+pub fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (index, letter) in left.chars().enumerate() {

@@ -7,7 +7,7 @@ use liftlock::digest::Digest;
 use liftlock::foreign::Image;
 use liftlock::name::Name;
 use liftlock_engine::Stay;
-use liftlock_io::cli::{Arguments, Globals};
+use liftlock_io::cli::{Arguments, Globals, reason};
 
 /// Take a release to the next environment, step by step, only on proof
 #[derive(Debug, Parser)]
@@ -164,7 +164,7 @@ pub(crate) struct Adopted {
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Name,
     /// Why it is taken as known good
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
     pub(crate) release: Chosen,

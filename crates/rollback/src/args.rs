@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use liftlock::name::Name;
 use liftlock::span::Span;
 use liftlock::time::Time;
-use liftlock_io::cli::{Arguments, Globals};
+use liftlock_io::cli::{Arguments, Globals, reason};
 
 /// Return an environment to the newest known-good release
 #[derive(Debug, Parser)]
@@ -111,7 +111,7 @@ pub(crate) struct Held {
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Name,
     /// Why
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: String,
 }
 

@@ -1,5 +1,5 @@
 //! The only place that prints: results to stdout, everything else to stderr.
-#![expect(clippy::print_stderr, reason = "this module is the one that prints")]
+//! That nobody can be told does not change what was decided, nor its exit code.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -11,14 +11,17 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Tells a person that work goes on; one line a change of state. That nobody
-/// listens does not end the work.
+/// Tells a person that work goes on; one line a change of state.
 pub fn progress(line: &str) {
-    drop(writeln!(std::io::stderr(), "{}", ci::line(line)));
+    tell(ci::line(line));
 }
 
 /// A command to the CI around us, made by us.
 pub(super) fn command(line: &str) {
+    tell(line);
+}
+
+fn tell(line: impl std::fmt::Display) {
     drop(writeln!(std::io::stderr(), "{line}"));
 }
 
@@ -38,30 +41,30 @@ pub(super) fn result(text: &str) -> std::io::Result<()> {
 pub(super) fn failure(told: &Told) {
     let mut lines = told.lines.iter();
     if let Some(first) = lines.next() {
-        eprintln!("error: {}", ci::shown(first));
+        tell(format_args!("error: {}", ci::shown(first)));
     }
     for cause in lines {
-        eprintln!("  cause: {}", ci::shown(cause));
+        tell(format_args!("  cause: {}", ci::shown(cause)));
     }
     if let Some(hint) = &told.hint {
-        eprintln!("  hint: {}", ci::shown(hint));
+        tell(format_args!("  hint: {}", ci::shown(hint)));
     }
 }
 
 /// Help and version to stdout with 0, a wrong command line to stderr with 2.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    let code = if error.use_stderr() { 2 } else { 0 };
-    match error.print() {
-        Ok(()) => ExitCode::from(code),
-        Err(_) => ExitCode::from(1),
+    match (error.use_stderr(), error.print()) {
+        (true, _) => ExitCode::from(2),
+        (false, Ok(())) => ExitCode::SUCCESS,
+        (false, Err(_)) => ExitCode::from(1),
     }
 }
 
 /// A panic is a bug of ours, and says nothing about the release: exit 70.
 pub(super) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        eprintln!("error: a bug in liftlock: {panic}");
-        eprintln!("  hint: report it at https://github.com/liftlock/liftlock/issues");
+        tell(format_args!("error: a bug in liftlock: {panic}"));
+        tell("  hint: report it at https://github.com/liftlock/liftlock/issues");
         exit_as_bug();
     }));
 }

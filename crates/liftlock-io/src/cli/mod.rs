@@ -11,6 +11,7 @@ mod rules;
 mod session;
 #[cfg(feature = "keyless")]
 pub mod signing;
+mod typo;
 
 use std::process::ExitCode;
 
@@ -37,7 +38,9 @@ pub fn main<A: Arguments>(body: fn(&A, &Session) -> Result<Report, Failure>) -> 
     console::report_panics();
     let command = A::command();
     let verb = command.get_name().to_owned();
-    let parsed = environment::arguments(&command, std::env::args_os(), &crate::env::var)
+    let parsed = typo::check(&command, &crate::env::names("LIFTLOCK_"))
+        .map_err(Refusal::Environment)
+        .and_then(|()| environment::arguments(&command, std::env::args_os(), &crate::env::var))
         .and_then(|argv| parse::<A>(command.clone(), argv));
     let (arguments, environment) = match parsed {
         Ok(parsed) => parsed,
@@ -86,6 +89,16 @@ fn environment(matches: &clap::ArgMatches) -> Option<Name> {
     }
 }
 
+/// Reads why somebody does something: a text that fits into a record.
+///
+/// # Errors
+///
+/// Fails on one that is empty or too long.
+pub fn reason(text: &str) -> Result<String, String> {
+    let read = liftlock::plan::wish::reason(text);
+    read.map(str::to_owned).map_err(|error| error.to_string())
+}
+
 /// Ends a run that never began; whoever reads its files learns of it as well.
 fn refuse(command: &clap::Command, refusal: Refusal) -> ExitCode {
     let told = match refusal {
@@ -104,6 +117,7 @@ fn refuse(command: &clap::Command, refusal: Refusal) -> ExitCode {
     let ending = Ending {
         verb: command.get_name().to_owned(),
         mode: Mode::Enforce,
+        dry_run: false,
         result: Err(told),
     };
     let exit = ending.exit();
@@ -125,6 +139,7 @@ fn finish(session: &Session, result: Result<Report, Failure>) -> ExitCode {
     let ending = Ending {
         verb: session.verb.clone(),
         mode: session.mode,
+        dry_run: session.dry_run,
         result: result.map_err(|failure| Told {
             scope: session.scope(),
             ..stopped(failure, session.signal())

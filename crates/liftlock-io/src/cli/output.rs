@@ -112,7 +112,7 @@ fn stdout(ending: &Ending, report: &Report, places: &Places) -> String {
         Format::Human => format!(
             "{}: {}\n{}",
             report.verdict.word(),
-            ci::line(&report.headline),
+            ci::line(&ending.headline()),
             ci::shown(&report.human)
         ),
     }

@@ -57,6 +57,11 @@ impl Session {
         environment: Option<Name>,
     ) -> Result<Self, Failure> {
         super::console::log(&globals.log)?;
+        if globals.timeout.is_some_and(|span| span.millis() == 0) {
+            let message = "`--timeout 0s` leaves no time for anything";
+            return Err(Failure::new(Kind::Usage, message)
+                .with_hint("give a length such as 15m, or leave it out"));
+        }
         let started = clock::now();
         let session = Self {
             verb: verb.to_owned(),

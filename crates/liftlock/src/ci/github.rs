@@ -106,6 +106,7 @@ mod tests {
         Ending {
             verb: "await-approval".to_owned(),
             mode: Mode::Enforce,
+            dry_run: false,
             result: Ok(Report::new("judge", Verdict::Fail, headline)
                 .with_output("denied-by", "mallory\nverdict=pass")),
         }

@@ -54,6 +54,7 @@ mod tests {
         let ending = Ending {
             verb: "promote".to_owned(),
             mode: Mode::Enforce,
+            dry_run: false,
             result: Ok(Report::new("run", Verdict::Blocked, "a \"b\" <c>\u{ffff}")),
         };
         let text = render(&ending);

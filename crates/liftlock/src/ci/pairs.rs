@@ -51,6 +51,7 @@ mod tests {
         let ending = Ending {
             verb: "canary-check".to_owned(),
             mode: Mode::Enforce,
+            dry_run: false,
             result: Ok(Report::new("judge", Verdict::Pass, "fine")
                 .with_output("report-path", "a\nPATH=\"/evil\" $(id)")),
         };
@@ -71,6 +72,7 @@ mod tests {
         let ending = Ending {
             verb: "await-approval".to_owned(),
             mode: Mode::Enforce,
+            dry_run: false,
             result: Ok(report),
         };
         assert!(render(&ending).len() < 5 * 1024);

@@ -217,7 +217,10 @@ pub struct NoService;
 
 /// The environment is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no environment `{wanted}`: there is {known}")]
+#[error(
+    "no environment `{wanted}`: there is {}",
+    if known.is_empty() { "none" } else { known }
+)]
 pub struct NoEnvironment {
     /// What was asked for.
     pub wanted: Name,

@@ -176,6 +176,8 @@ pub struct Ending {
     pub verb: String,
     /// The mode it ran in.
     pub mode: Mode,
+    /// Whether nothing was to be changed.
+    pub dry_run: bool,
     /// The report, or why there is none.
     pub result: Result<Report, Told>,
 }
@@ -260,6 +262,9 @@ impl Ending {
     #[must_use]
     pub fn headline(&self) -> String {
         match &self.result {
+            Ok(report) if self.dry_run => {
+                format!("dry run, nothing was changed: {}", report.headline)
+            }
             Ok(report) => report.headline.clone(),
             Err(told) => told.lines.join(": "),
         }
@@ -304,6 +309,7 @@ mod tests {
         Ending {
             verb: "canary-check".to_owned(),
             mode,
+            dry_run: false,
             result,
         }
     }
@@ -316,6 +322,22 @@ mod tests {
         assert_eq!((observed.exit(), observed.word()), (Exit::Done, "fail"));
         let usage = Told::from(&Failure::new(Kind::Usage, "no such flag"));
         assert_eq!(ending(Mode::Observe, Err(usage)).exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn a_dry_run_never_reads_like_what_was_done() {
+        let held = Report::new("hold", Verdict::Pass, "production: incident 4711");
+        let ending = Ending {
+            dry_run: true,
+            ..ending(Mode::Enforce, Ok(held))
+        };
+        let json = ending.json();
+        assert_eq!(json["dry_run"], true);
+        let said = "dry run, nothing was changed: production: incident 4711";
+        assert_eq!(
+            (ending.headline().as_str(), &json["headline"]),
+            (said, &said.into())
+        );
     }
 
     #[test]

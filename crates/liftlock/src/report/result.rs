@@ -31,6 +31,8 @@ pub struct Document {
     pub exit_code: u8,
     /// Whether a verdict may end a pipeline.
     pub mode: Mode,
+    /// Whether nothing was to be changed: then it says what would have been.
+    pub dry_run: bool,
     /// Whether a ledger has a record of it.
     pub recorded: bool,
     /// Where the rules came from; null when it did not come to a report.
@@ -69,6 +71,7 @@ impl From<&Ending> for Document {
             verdict: ending.verdict(),
             exit_code: ending.exit().code(),
             mode: ending.mode,
+            dry_run: ending.dry_run,
             recorded: report.is_some_and(|report| report.recorded),
             policy: report.map(|report| report.policy),
             service: scope.service,
