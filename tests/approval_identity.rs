@@ -255,7 +255,7 @@ fn a_workflow_that_everybody_may_call_judges_for_the_caller_that_is_named() {
     world.house.configure(&name, &bound).unwrap();
     let request = world.answered();
     let told = world.judge_as(4, &request, &called_by("mallory/shop"));
-    assert!(told.contains("is no judge that counts"), "{told}");
+    assert!(told.contains("does not count as `judge`"), "{told}");
     assert_eq!(world.entries(), 0);
     world.judge_as(0, &request, &called_by("acme/shop"));
     world.house.promote(0, "2").unwrap();

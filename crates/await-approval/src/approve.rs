@@ -8,20 +8,17 @@ use liftlock::approval::request::Identified;
 use liftlock::attestation;
 use liftlock::bundle::Bundle;
 use liftlock::chain::{Examiner, Said, Who};
-use liftlock::ci::System;
-use liftlock::config::effective::Rules;
-use liftlock::config::trust::{DatedIdentity, Role};
+use liftlock::config::trust::Role;
 use liftlock::crypto::Signer as _;
 use liftlock::digest::Digest;
-use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::failure::{Failure, Kind};
 use liftlock::predicate::{APPROVAL, BREAK_GLASS};
-use liftlock::sigstore::identity::Known;
 use liftlock::statement::Statement;
 use liftlock::time::Time;
-use liftlock_io::cli::Session;
-use liftlock_io::cli::signing::Signer;
+use liftlock_io::cli::signing::{self, Signer};
+use liftlock_io::cli::{Session, office};
+use liftlock_io::evidence;
 use liftlock_io::verify::Local;
-use liftlock_io::{evidence, keyless};
 
 use crate::gather::Judged;
 use crate::settings::{Asks, Settings};
@@ -38,7 +35,14 @@ pub(crate) fn approval(
     }
     match signer {
         Signer::Identity(_) if session.dry_run => return Ok(None),
-        Signer::Identity(identity) => drop(identity.source().map_err(nobody)?),
+        Signer::Identity(identity) => {
+            let what = "the answers are enough, but nobody is there to sign the approval";
+            drop(
+                identity
+                    .source()
+                    .map_err(|error| signing::nobody(what, error))?,
+            );
+        }
         Signer::Key(_) => {}
     }
     let asked = &judged.asked;
@@ -60,14 +64,6 @@ pub(crate) fn approval(
     // Checked before anyone else sees it.
     counts(&bundle, judged, signer, settings)?;
     Ok(Some(bundle))
-}
-
-fn nobody(error: keyless::Error) -> Failure {
-    let (kind, hint) = (error.kind(), error.hint());
-    let message = "the answers are enough, but nobody is there to sign the approval";
-    let mut failure = Failure::because(kind, message, error);
-    failure.hint = hint;
-    failure
 }
 
 /// Judges, builders and people never overlap.
@@ -93,65 +89,8 @@ pub(crate) fn may_judge(who: &Who, judged: &Judged, settings: &Settings) -> Resu
                 "write `trust: [{ name: approvals, roles: [judge], keys: [{ key-file: judge.pub }] }]`",
             ))
         }
-        Who::Identity(known) => {
-            let times = [judged.at];
-            let standing = keyring.of_identity(known).and_then(|found| {
-                let found = found.ok_or("no entry of `trust` names it")?;
-                found.judge(Role::Judge, &times, judged.at)
-            });
-            match standing {
-                Ok(()) => Ok(()),
-                Err(_unknown) if settings.rules.is_none() => Ok(()),
-                Err(why) => Err(refused(format!("{who} is no judge that counts: {why}"))
-                    .with_hint(format!("write `trust: [{}]`", entry(known)))),
-            }
-        }
-    }
-}
-
-/// The entry of `trust` that makes this identity a judge.
-fn entry(known: &Known) -> String {
-    let issuer = known.issuer.as_deref().unwrap_or_default();
-    let name = known.names.join(", ");
-    let caller = known.caller();
-    let begun = caller.map_or_else(String::new, |url| format!(", build-config: '{url}'"));
-    format!(
-        "{{ name: approvals, roles: [judge], identities: [{{ issuer: '{issuer}', name: '{name}'{begun} }}] }}"
-    )
-}
-
-/// Who may sign approvals now.
-#[derive(Debug, Default)]
-pub(crate) struct Judges {
-    /// How many keys.
-    pub(crate) keys: usize,
-    /// The names of workflows and of other holders of certificates.
-    pub(crate) identities: Vec<String>,
-}
-
-impl Judges {
-    pub(crate) fn of(rules: &Rules, now: Time) -> Self {
-        let entries = rules.trust.trusted.iter();
-        let judges = entries.filter(|entry| entry.roles.contains(&Role::Judge));
-        let identities = judges.flat_map(|entry| &entry.identities);
-        let counting = identities.filter(|one| one.dates().counts(now));
-        let begun_by = |one: &DatedIdentity| match &one.build_config {
-            Some(config) => config.to_string(),
-            None => one.name.to_string(),
-        };
-        Self {
-            keys: rules.trust.keys(Role::Judge, now).len(),
-            identities: counting.map(begun_by).collect(),
-        }
-    }
-}
-
-/// What a job lacks that may not prove its identity, as its CI wants it.
-pub(crate) const fn permission(system: System) -> Option<&'static str> {
-    match system {
-        System::GitHub => Some("permissions: { id-token: write }"),
-        System::GitLab => Some("id_tokens: { SIGSTORE_ID_TOKEN: { aud: sigstore } }"),
-        System::Jenkins | System::Plain => None,
+        Who::Identity(_) if settings.rules.is_none() => Ok(()),
+        Who::Identity(known) => office::may(known, Role::Judge, keyring, judged.at),
     }
 }
 

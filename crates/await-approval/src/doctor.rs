@@ -3,20 +3,19 @@
 use liftlock::config::approval::Group;
 use liftlock::config::effective::{Environment, Rules};
 use liftlock::config::requirement::What;
-use liftlock::crypto::Signer as _;
+use liftlock::config::standing::Holders;
+use liftlock::config::trust::Role;
 use liftlock::failure::Failure;
 use liftlock::name::Name;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
-use liftlock_io::cli::signing::{self, Signer, Signing};
-use liftlock_io::keyless::token::Source;
+use liftlock_io::cli::signing;
 use liftlock_io::store;
 use serde::Serialize;
 
-use crate::approve::Judges;
 use crate::settings::{Recorded, Settings};
-use crate::{approve, args, tokens};
+use crate::{args, tokens};
 
 /// The check of who signs, which is the job's affair.
 const TOKEN: &str = "who signs";
@@ -92,7 +91,7 @@ pub(crate) fn doctor(
 fn yaml(checks: &[Check], session: &Session) -> String {
     let wrong = checks.iter().filter(|check| !check.ok);
     let (job, rules): (Vec<_>, Vec<_>) = wrong.partition(|check| check.name == TOKEN);
-    let permission = approve::permission(session.ci.system).filter(|_| !job.is_empty());
+    let permission = signing::permission(session.ci.system).filter(|_| !job.is_empty());
     let job = permission.map(|line| format!("# the job that judges:\n{line}\n"));
     let rules = (!rules.is_empty()).then(|| format!("# liftlock.yaml, for example:\n{YAML}"));
     job.into_iter().chain(rules).collect()
@@ -115,9 +114,9 @@ fn checks(
             check(name, found.map_err(|failure| told(&failure)))
         })
         .collect();
-    let judges = Judges::of(rules, session.started);
+    let judges = rules.trust.holders(Role::Judge, session.started);
     checks.push(check("judge", judge(&judges)));
-    if let Some(found) = signer(&args.signing, &judges, session) {
+    if let Some(found) = args.signing.check(&judges, session) {
         checks.push(check(TOKEN, found.map_err(|failure| told(&failure))));
     }
     let tokens = tokens::checks(rules, settings, session.started);
@@ -144,7 +143,7 @@ fn usable(location: &str, settings: &Settings, session: &Session) -> Result<Stri
     Ok(format!("`{location}` refuses second writers"))
 }
 
-fn judge(judges: &Judges) -> Result<String, String> {
+fn judge(judges: &Holders) -> Result<String, String> {
     match (judges.keys, judges.identities.as_slice()) {
         (0, []) => {
             Err("nobody in the judge's role counts: no approval would be accepted".to_owned())
@@ -155,38 +154,6 @@ fn judge(judges: &Judges) -> Result<String, String> {
             "{keys} keys count, or signs as {}",
             names.join(", ")
         )),
-    }
-}
-
-/// Whether somebody could sign here: a key that is named, or the identity of
-/// the CI, where that is needed or there.
-fn signer(
-    signing: &Signing,
-    judges: &Judges,
-    session: &Session,
-) -> Option<Result<String, Failure>> {
-    let identity = match signing.open() {
-        Err(failure) => return Some(Err(failure)),
-        Ok(Signer::Key(key)) => {
-            let told = format!("key {} signs", key.public_key().id().short());
-            return Some(Ok(told));
-        }
-        Ok(Signer::Identity(identity)) => identity,
-    };
-    if judges.identities.is_empty() {
-        return None;
-    }
-    let asked = |source: &Source| {
-        let client = signing::client(session)?;
-        signing::token(source, &signing.instance, &client)
-    };
-    match identity.source() {
-        Ok(source) => Some(asked(&source)),
-        Err(_) if judges.keys > 0 => None,
-        Err(_) if approve::permission(session.ci.system).is_none() => Some(Ok(
-            "none is offered here, and the job that judges needs one".to_owned(),
-        )),
-        Err(error) => Some(Err(error.into())),
     }
 }
 

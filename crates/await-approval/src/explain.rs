@@ -4,18 +4,18 @@ use liftlock::approval::answer::Say;
 use liftlock::approval::decide::Judgement;
 use liftlock::approval::request::{Noteable, Spot};
 use liftlock::ci;
+use liftlock::config::trust::Role;
 use liftlock::failure::Failure;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
-use liftlock_io::cli::Session;
+use liftlock_io::cli::{Session, signing};
 use liftlock_io::keyless::token::Source;
 use serde::Serialize;
 
-use crate::approve::Judges;
 use crate::gather::{self, Judged};
 use crate::kept::Effect;
 use crate::settings::{Recorded, Settings};
-use crate::{approve, args, render};
+use crate::{args, render};
 
 /// One condition of a pass.
 #[derive(Serialize)]
@@ -172,13 +172,14 @@ fn ticket(judged: &Judged, reference: &str) -> Option<Condition> {
 /// Somebody who may sign the outcome; left out where keys do, as nobody sees
 /// whether somebody has one.
 fn judge(judged: &Judged, settings: &Settings, session: &Session) -> Option<Condition> {
-    let judges = Judges::of(settings.rules.as_ref()?, judged.at);
+    let rules = settings.rules.as_ref()?;
+    let judges = rules.trust.holders(Role::Judge, judged.at);
     if judges.keys > 0 {
         return None;
     }
     let signed = judged.end.as_ref().and_then(|end| end.approval);
     let source = Source::ambient();
-    let lacking = approve::permission(session.ci.system);
+    let lacking = signing::permission(session.ci.system);
     let (who, fix) = match judges.identities.is_empty() {
         true => (
             "whoever owns the policy".to_owned(),

@@ -25,7 +25,7 @@ pub(crate) fn judge(
     session: &Session,
 ) -> Result<Report, Failure> {
     notify::named(args.notify.as_deref())?;
-    let signer = args.signing.open()?;
+    let signer = args.signing.open(session)?;
     let mut judged = gather::judged(&args.about, settings, Effect::of(session))?;
     if let Some(key) = signer.key() {
         let who = Who::Key(key.public_key().clone());

@@ -168,7 +168,7 @@ fn sign(asked: &SignBundle, session: &Session) -> Result<Report, Failure> {
         until: clock::now().after(limit),
         wait: &wait,
     };
-    let source = Source::Given(Token::parse(&asked.identity_token)?);
+    let source = Source::Given(Box::new(Token::parse(&asked.identity_token)?));
     let signature = keyless::Signature::begin(&services, &source, &client, &patience)?;
     let (bundle, digest) = if asked.in_toto {
         let payload = file::read(&asked.file, LARGEST_BUNDLE)?;

@@ -6,6 +6,8 @@ mod environment;
 mod globals;
 #[cfg(feature = "keyless")]
 pub mod instance;
+#[cfg(feature = "keyless")]
+pub mod office;
 mod output;
 mod rules;
 mod session;

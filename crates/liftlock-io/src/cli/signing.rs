@@ -1,11 +1,14 @@
-//! Who signs what a gate says: a key, or the identity that the CI proves.
+//! Who signs what a gate says: a key of one's own or of a service, or the
+//! identity that the CI proves.
 
 use std::time::Duration;
 
 use liftlock::bundle::Bundle;
 use liftlock::chain::Who;
+use liftlock::ci::System;
+use liftlock::config::standing::Holders;
 use liftlock::crypto::Signer as _;
-use liftlock::failure::{Failure, Kind};
+use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::signature::Artifact;
 use liftlock::sigstore::identity::Known;
 use liftlock::sigstore::verify::Unlogged;
@@ -32,7 +35,7 @@ const AGAIN: u32 = 3;
 /// Flags of a gate that signs what it says.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Signing {
-    /// Private key that signs: a file, or `env://NAME`; without it the CI's identity signs
+    /// Private key that signs: a file, `env://NAME`, or a key service's reference; without it the CI's identity signs, where it may
     #[arg(help_heading = "Who signs", long, value_name = "KEY")]
     pub key: Option<String>,
 
@@ -67,25 +70,83 @@ pub enum Signer<'a> {
 pub struct Identity<'a>(&'a Signing);
 
 impl Signing {
+    /// Whether a flag says who signs.
+    #[must_use]
+    pub const fn is_named(&self) -> bool {
+        self.key.is_some() || self.identity_token.is_some() || self.is_shown()
+    }
+
+    /// Whether a flag says who is to see what an identity signs.
+    const fn is_shown(&self) -> bool {
+        self.public_log || self.instance.is_named()
+    }
+
     /// Opens the key. Without one the identity signs that the CI offers, for
     /// which nobody is asked before something is to be signed.
     ///
     /// # Errors
     ///
-    /// Fails when the key cannot be opened, and on flags that only an identity
-    /// needs beside it.
-    pub fn open(&self) -> Result<Signer<'_>, Failure> {
-        let shown = self.public_log || self.instance.is_named();
+    /// Fails when the key cannot be opened, its service does not show its
+    /// public half, and on flags that only an identity needs beside it.
+    pub fn open(&self, session: &Session) -> Result<Signer<'_>, Failure> {
         match &self.key {
-            Some(_) if shown => {
+            Some(_) if self.is_shown() => {
                 let message = "`--key` signs, and nobody is shown the signature";
                 Err(Failure::new(Kind::Usage, message)
                     .with_hint("leave out `--key`, or `--public-log` and the files of a Sigstore"))
             }
-            Some(reference) => Ok(Signer::Key(Box::new(Private::open(reference)?))),
+            Some(reference) => {
+                let key = Private::reach(reference, &options(session))?;
+                Ok(Signer::Key(Box::new(key)))
+            }
             None => Ok(Signer::Identity(Identity(self))),
         }
     }
+
+    /// Whether somebody could sign here: a key that is named, or the identity
+    /// of the CI, where that is needed or there. Nothing where neither is.
+    #[must_use]
+    pub fn check(&self, holders: &Holders, session: &Session) -> Option<Result<String, Failure>> {
+        let identity = match self.open(session) {
+            Err(failure) => return Some(Err(failure)),
+            Ok(Signer::Key(key)) => {
+                let told = format!("key {} signs", key.public_key().id().short());
+                return Some(Ok(told));
+            }
+            Ok(Signer::Identity(identity)) => identity,
+        };
+        if holders.identities.is_empty() {
+            return None;
+        }
+        let asked = |source: &Source| token(source, &self.instance, &client(session)?);
+        match identity.source() {
+            Ok(source) => Some(asked(&source)),
+            Err(_) if holders.keys > 0 => None,
+            Err(_) if permission(session.ci.system).is_none() => Some(Ok(
+                "none is offered here, and the job that signs needs one".to_owned(),
+            )),
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+}
+
+/// What a job lacks that may not prove its identity, as its CI wants it.
+#[must_use]
+pub const fn permission(system: System) -> Option<&'static str> {
+    match system {
+        System::GitHub => Some("permissions: { id-token: write }"),
+        System::GitLab => Some("id_tokens: { SIGSTORE_ID_TOKEN: { aud: sigstore } }"),
+        System::Jenkins | System::Plain => None,
+    }
+}
+
+/// That there is no token, where something needs one that `what` names.
+#[must_use]
+pub fn nobody(what: &str, error: keyless::Error) -> Failure {
+    let (kind, hint) = (error.kind(), error.hint());
+    let mut failure = Failure::because(kind, what, error);
+    failure.hint = hint;
+    failure
 }
 
 impl Signer<'_> {
@@ -135,6 +196,24 @@ impl Identity<'_> {
         }
     }
 
+    /// The instance as it is at hand, unless signing there would tell the
+    /// world a private name.
+    pub(super) fn held(
+        &self,
+        source: &Source,
+        client: &http::Client,
+    ) -> Result<Option<keyless::instance::Instance>, Failure> {
+        let files = self.0.instance.files();
+        privacy::held(files, (source, self.public_log()), client)
+    }
+
+    const fn public_log(&self) -> PublicLog {
+        match self.0.public_log {
+            true => PublicLog::Meant,
+            false => PublicLog::Unmeant,
+        }
+    }
+
     fn attest(
         &self,
         statement: &Statement,
@@ -143,12 +222,8 @@ impl Identity<'_> {
     ) -> Result<Bundle, Failure> {
         let source = self.source()?;
         let client = client(session)?;
-        let public_log = match self.0.public_log {
-            true => PublicLog::Meant,
-            false => PublicLog::Unmeant,
-        };
         let files = self.0.instance.files();
-        let instance = privacy::instance(files, (&source, public_log), &client)?;
+        let instance = privacy::instance(files, (&source, self.public_log()), &client)?;
         let services = instance.services(clock::now())?;
         let wait = |length: Span| {
             session
@@ -181,10 +256,15 @@ impl Identity<'_> {
 ///
 /// Fails when the certificate authorities cannot be read.
 pub fn client(session: &Session) -> Result<http::Client, Failure> {
-    Ok(http::Client::new(&http::Options {
+    Ok(http::Client::new(&options(session))?)
+}
+
+/// How services are reached.
+fn options(session: &Session) -> http::Options {
+    http::Options {
         ca_file: session.ca_file.clone(),
         timeout: session.remaining(EXCHANGE).unwrap_or_default(),
-    })?)
+    }
 }
 
 /// What can be said about a token without showing it: for whom it is, who made

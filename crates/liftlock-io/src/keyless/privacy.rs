@@ -26,20 +26,35 @@ pub fn instance(
     who: (&Source, PublicLog),
     client: &http::Client,
 ) -> Result<Instance, Failure> {
-    let held = match Instance::read(files) {
-        Ok(held) => held.is_public,
-        // Only of private repositories there may be nothing yet.
-        Err(Error::NothingKept(_)) => false,
-        Err(error) => return Err(error.into()),
-    };
-    if held {
-        allow(who, client)?;
-    }
+    let held = held(files, who, client)?.is_some_and(|held| held.is_public);
     let current = Instance::current(files, client)?;
     if current.is_public && !held {
         allow(who, client)?;
     }
     Ok(current)
+}
+
+/// The same as it is at hand, before anything is to be signed; no mirror is
+/// asked. Nothing where only a mirror has it.
+///
+/// # Errors
+///
+/// As [`instance`].
+pub fn held(
+    files: Files<'_>,
+    who: (&Source, PublicLog),
+    client: &http::Client,
+) -> Result<Option<Instance>, Failure> {
+    let held = match Instance::read(files) {
+        Ok(held) => held,
+        // Only of private repositories there may be nothing yet.
+        Err(Error::NothingKept(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if held.is_public {
+        allow(who, client)?;
+    }
+    Ok(Some(held))
 }
 
 /// Nobody but the issuer of the token is asked.

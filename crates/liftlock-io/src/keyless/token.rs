@@ -38,7 +38,7 @@ pub enum Source {
     /// The program `buildkite-agent`.
     Buildkite,
     /// The token itself, as Sigstore's conformance protocol hands it over.
-    Given(Token),
+    Given(Box<Token>),
 }
 
 impl Source {
@@ -84,7 +84,7 @@ impl Source {
     /// Fails when there is none, and on one that is for something else.
     pub fn token(&self, client: &Client, now: Time) -> Result<Token, Error> {
         let token = match self {
-            Self::Given(token) => token.clone(),
+            Self::Given(token) => Token::clone(token),
             Self::Variable(name) => {
                 let text = env::secret(name);
                 let missing = || Error::NoToken(format!("the variable `{name}` is not set"));

@@ -45,7 +45,45 @@ impl Standing<'_> {
     }
 }
 
+/// Who may make statements of a role at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// How many keys.
+    pub keys: usize,
+    /// The names of workflows and of other holders of certificates.
+    pub identities: Vec<String>,
+}
+
 impl Keyring {
+    /// Everybody who may make statements of a role at `now`.
+    #[must_use]
+    pub fn holders(&self, role: Role, now: Time) -> Holders {
+        let entries = self.trusted.iter();
+        let entries = entries.filter(|entry| entry.roles.contains(&role));
+        let identities = entries.flat_map(|entry| &entry.identities);
+        let counting = identities.filter(|one| one.dates().counts(now));
+        let begun_by = |one: &DatedIdentity| match &one.build_config {
+            Some(config) => config.to_string(),
+            None => one.name.to_string(),
+        };
+        Holders {
+            keys: self.keys(role, now).len(),
+            identities: counting.map(begun_by).collect(),
+        }
+    }
+
+    /// Whether the holder of a certificate may make statements of a role at
+    /// `now`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason when it may not.
+    pub fn may(&self, known: &Known, role: Role, now: Time) -> Result<(), String> {
+        let found = self.of_identity(known)?;
+        let found = found.ok_or("no entry of `trust` names it")?;
+        found.judge(role, &[now], now)
+    }
+
     /// The keys of all entries, whether they count or not.
     #[must_use]
     pub fn all_keys(&self) -> Vec<PublicKey> {
@@ -95,6 +133,26 @@ impl Keyring {
             (found, _) => Ok(found),
         }
     }
+}
+
+/// The entry of `trust` that gives a role to the holder of a certificate, as
+/// one would write it.
+#[must_use]
+pub fn entry(known: &Known, role: Role) -> String {
+    let issuer = known.issuer.as_deref().unwrap_or_default();
+    let name = known.names.join(", ");
+    let begun = known.caller();
+    let begun = begun.map_or_else(String::new, |url| format!(", build-config: '{url}'"));
+    let called = match role {
+        Role::Builder => "builds",
+        Role::Canary => "canaries",
+        Role::Promotion => "promotions",
+        Role::Judge => "approvals",
+    };
+    format!(
+        "{{ name: {called}, roles: [{}], identities: [{{ issuer: '{issuer}', name: '{name}'{begun} }}] }}",
+        role.word()
+    )
 }
 
 impl<'a> Standing<'a> {
@@ -207,6 +265,30 @@ mod tests {
         // Of a builder the workflow is what counts; who called it is provenance.
         let builder = entry("ci", Role::Builder, SHARED);
         assert_eq!(judged(&builder, &by(OWN), Role::Builder), Some(Ok(())));
+    }
+
+    #[test]
+    fn an_entry_as_it_is_told_gives_the_role_and_no_other() {
+        let (now, gate) = (
+            time("2026-05-01T00:00:00Z"),
+            known("https://ci.example/gate"),
+        );
+        let told = format!("[{}]", entry(&gate, Role::Promotion));
+        let trusted = crate::yaml::parse::<Vec<Trusted>>(&told).unwrap();
+        let keyring = Keyring {
+            trusted,
+            ..Keyring::default()
+        };
+        assert_eq!(keyring.may(&gate, Role::Promotion, now), Ok(()));
+        assert!(keyring.may(&gate, Role::Canary, now).is_err());
+        let mut other = gate.clone();
+        other.issuer = Some("https://other.example".to_owned());
+        let refused = keyring.may(&other, Role::Promotion, now).unwrap_err();
+        assert!(refused.contains("no entry"), "{refused}");
+        let holders = keyring.holders(Role::Promotion, now);
+        assert_eq!((holders.keys, holders.identities), (0, gate.names));
+        let nobody = keyring.holders(Role::Canary, now);
+        assert_eq!(nobody, Holders::default());
     }
 
     #[test]

@@ -9,10 +9,14 @@ use serde::Deserialize;
 
 use crate::failure::{Explain, Kind};
 use crate::json;
+use crate::sigstore::identity::Known;
 use crate::time::Time;
 
 /// The audience that Sigstore asks for.
 pub const AUDIENCE: &str = "sigstore";
+
+/// Where GitHub's workflows are, as Fulcio names them.
+const GITHUB: &str = "https://github.com";
 
 /// The most bytes of a token.
 const LARGEST: usize = 64 * 1024;
@@ -35,6 +39,15 @@ struct Claims {
     #[serde(default)]
     aud: Audience,
     exp: i64,
+    /// The workflow that has the job, and the one that an event began (GitHub,
+    /// "OIDC reference").
+    #[serde(default)]
+    job_workflow_ref: Option<String>,
+    #[serde(default)]
+    workflow_ref: Option<String>,
+    /// The same on GitLab ("ID token authentication", token payload).
+    #[serde(default)]
+    ci_config_ref_uri: Option<String>,
     /// GitHub's word for how public the repository is.
     #[serde(default)]
     repository_visibility: Option<String>,
@@ -119,6 +132,33 @@ impl Token {
         said.is_some_and(|word| word == "public")
     }
 
+    /// The holders that a certificate for this token may name, as Sigstore's
+    /// public authority names them, and that of a GitHub of one's own (Fulcio,
+    /// `config/identity/config.yaml`). None where only the authority knows.
+    #[must_use]
+    pub fn holders(&self) -> Vec<Known> {
+        let claims = &self.claims;
+        let known = |name: String, build_config: Option<String>| Known {
+            issuer: Some(claims.iss.clone()),
+            names: vec![name],
+            build_config,
+        };
+        if let Some(job) = &claims.job_workflow_ref {
+            let begun = claims.workflow_ref.as_ref();
+            let at = |host: &str| {
+                let begun = begun.map(|begun| format!("{host}/{begun}"));
+                known(format!("{host}/{job}"), begun)
+            };
+            return vec![at(GITHUB), at(origin(&claims.iss))];
+        }
+        if let Some(file) = &claims.ci_config_ref_uri {
+            let name = format!("https://{file}");
+            return vec![known(name.clone(), Some(name))];
+        }
+        let email = claims.email.clone();
+        email.map(|email| known(email, None)).into_iter().collect()
+    }
+
     /// Insists that it is for Sigstore and lasts.
     ///
     /// # Errors
@@ -145,6 +185,14 @@ impl fmt::Debug for Token {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Token({})", self.claims.iss)
     }
+}
+
+/// A URL without its path.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at.saturating_add(3));
+    let path = url.get(host..).and_then(|rest| rest.find('/'));
+    let end = path.map_or(url.len(), |at| host.saturating_add(at));
+    url.get(..end).unwrap_or(url)
 }
 
 /// The token cannot be used. It is never part of the message.
@@ -223,6 +271,45 @@ mod tests {
         }
         let late = with("exp", 1_767_225_600.into()).unwrap().check(now());
         assert!(matches!(late, Err(ParseError::Expired(_))));
+    }
+
+    #[test]
+    fn a_token_tells_whom_a_certificate_may_name() {
+        let told = |claims: serde_json::Value| {
+            let mut all = serde_json::json!({ "iss": "https://i.example/x", "sub": "s", "exp": 1 });
+            all.as_object_mut()
+                .unwrap()
+                .extend(claims.as_object().unwrap().clone());
+            let holders = token(&all).unwrap().holders();
+            assert!(
+                holders
+                    .iter()
+                    .all(|one| one.issuer.as_deref() == Some("https://i.example/x"))
+            );
+            let pair = |one: &Known| (one.names.join(" "), one.build_config.clone());
+            holders.iter().map(pair).collect::<Vec<_>>()
+        };
+        let name = |text: &str| (text.to_owned(), None);
+        let begun = |text: &str, by: &str| (text.to_owned(), Some(by.to_owned()));
+        let github = serde_json::json!({ "job_workflow_ref": "t/g/w.yml@v1", "workflow_ref": "a/b/c.yml@m" });
+        let expected = [
+            begun(
+                "https://github.com/t/g/w.yml@v1",
+                "https://github.com/a/b/c.yml@m",
+            ),
+            begun(
+                "https://i.example/t/g/w.yml@v1",
+                "https://i.example/a/b/c.yml@m",
+            ),
+        ];
+        assert_eq!(told(github), expected);
+        let file = "gitlab.com/a/b//.gitlab-ci.yml@refs/heads/main";
+        let url = format!("https://{file}");
+        let gitlab = serde_json::json!({ "ci_config_ref_uri": file });
+        assert_eq!(told(gitlab), [begun(&url, &url)]);
+        let person = serde_json::json!({ "email": "a@b.example" });
+        assert_eq!(told(person), [name("a@b.example")]);
+        assert_eq!(told(serde_json::json!({})), []);
     }
 
     #[test]
