@@ -79,6 +79,16 @@ impl World {
         self.examined(release, Vec::new(), now)
     }
 
+    /// Whom this world believes.
+    pub(crate) const fn examiner(&self, now: Time) -> Examiner<'_> {
+        Examiner {
+            trust: &self.rules.trust,
+            root: &self.rules.root,
+            verifier: &Local,
+            now,
+        }
+    }
+
     fn examined(
         &self,
         release: &Reference,
@@ -88,12 +98,7 @@ impl World {
         let is_part = |digest: &Digest| parts(release).any(|part| part == digest);
         let brought = self.brought.bundles.iter();
         found.extend(brought.filter(|(digest, _)| is_part(digest)).cloned());
-        let examiner = Examiner {
-            trust: &self.rules.trust,
-            root: &self.rules.root,
-            verifier: &Local,
-            now,
-        };
+        let examiner = self.examiner(now);
         let mut items: BTreeMap<Digest, Item> = BTreeMap::new();
         let mut bundles = Vec::new();
         for (subject, bytes) in &found {

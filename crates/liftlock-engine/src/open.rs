@@ -5,6 +5,7 @@ use std::path::Path;
 use liftlock::ci::System;
 use liftlock::config;
 use liftlock::config::effective::Rules;
+use liftlock::config::trust::Role;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
@@ -14,6 +15,7 @@ use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::{Document, Owner};
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
+use liftlock_io::cli::signing::Signing;
 use liftlock_io::{file, owner, pointer, store};
 
 use crate::world::World;
@@ -180,7 +182,7 @@ fn target(text: &str) -> Result<serde_json::Value, Failure> {
 
 /// Tries everything that a plan in this environment would reach.
 #[must_use]
-pub fn doctor(world: &World, state: &Document, session: &Session) -> Report {
+pub fn doctor(world: &World, (state, signing): (&Document, &Signing), session: &Session) -> Report {
     let mut findings: Vec<(&str, Result<String, Failure>)> = Vec::new();
     let probed = if session.dry_run {
         Ok("not probed: --dry-run".to_owned())
@@ -201,6 +203,9 @@ pub fn doctor(world: &World, state: &Document, session: &Session) -> Report {
         });
         findings.push(("target", found));
     }
+    let holders = world.rules.trust.holders(Role::Promotion, session.started);
+    let signs = signing.check(&holders, session);
+    findings.extend(signs.map(|found| ("who signs", found)));
     let slots = world.slots(state.slots.as_ref());
     if let (Some(slots), Some(live)) = (slots, &state.live) {
         let proved = world.serves(&slots.stable, &live.release.artifacts);

@@ -7,6 +7,7 @@ use liftlock::digest::Digest;
 use liftlock::foreign::Image;
 use liftlock::name::Name;
 use liftlock_engine::Stay;
+use liftlock_io::cli::signing::Signing;
 use liftlock_io::cli::{Arguments, Globals, reason};
 
 /// Take a release to the next environment, step by step, only on proof
@@ -30,7 +31,7 @@ pub(crate) enum Command {
     /// Show what a run would do, and what is missing for it
     Plan(Wanted),
     /// Promote a release; a run that was killed is continued
-    Run(Moved),
+    Run(Box<Moved>),
     /// Continue the plan under way, whoever began it
     Resume(Continued),
     /// Have the plan under way go back
@@ -50,15 +51,17 @@ pub(crate) enum Command {
     /// Make weights and pointers again what the state says is live
     Reconcile(Reasoned),
     /// Check rules, stores and counterparts without moving anything
-    Doctor(Place),
+    Doctor(Examined),
 }
 
-/// Where.
+/// Where, and who would sign there.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Place {
+pub(crate) struct Examined {
     /// Environment to look at or to move
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Name,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 }
 
 /// What is looked at, and where it is shown.
@@ -111,9 +114,8 @@ pub(crate) struct Moved {
     /// Environment to look at or to move
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Name,
-    /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
     /// Repository in which an issue follows up, once, a plan that went past gates or went back
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,
@@ -129,9 +131,8 @@ pub(crate) struct Continued {
     /// Environment to look at or to move
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Name,
-    /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
     /// Repository in which an issue follows up, once, a plan that went past gates or went back
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,
@@ -179,9 +180,8 @@ pub(crate) struct Reasoned {
     /// Why, for the records
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
-    /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 }
 
 /// What is stopped, and why.
@@ -204,9 +204,8 @@ pub(crate) struct Advanced {
     /// Why, for the records
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
-    /// Sign that it was advanced with this key (password in `COSIGN_PASSWORD`)
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 }
 
 /// Where plans are looked for.
@@ -215,9 +214,8 @@ pub(crate) struct Swept {
     /// Only this environment; default all of the configuration
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Option<Name>,
-    /// Sign the outcomes with this key (password in `COSIGN_PASSWORD`)
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
     /// Repository in which an issue is opened, once, that follows up a plan that went past gates
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,

@@ -6,23 +6,22 @@ use liftlock::name::Name;
 use liftlock::plan::wish::{What, Wish, separate};
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
-use liftlock_engine::{Engine, Pace as _, World, open};
+use liftlock_engine::{Before, Engine, Pace as _, Pen, World, open};
 use liftlock_io::cli::Session;
-use liftlock_io::key::Private;
 
 use crate::args::{Advanced, Paused, Reasoned};
 use crate::render;
-use crate::run::{After, ended, open_key, told};
+use crate::run::{After, ended, told};
 
 /// Has the plan under way go back.
 pub(crate) fn abort(session: &Session, aborted: &Reasoned) -> Result<Report, Failure> {
-    let key = open_key(aborted.key.as_deref())?;
-    let after = After {
-        key: key.as_ref(),
-        github: None,
-    };
     let asked = (What::Abort, aborted.reason.as_str());
     ask(session, &aborted.environment, asked, &|engine, wish| {
+        let pen = Pen::hoped(&aborted.signing, &engine.world().rules, session)?;
+        let after = After {
+            pen: &pen,
+            github: None,
+        };
         let outcome = engine.abort(wish, &open::owner(session))?;
         ended(session, engine.world(), "abort", &outcome, after)
     })
@@ -52,19 +51,16 @@ pub(crate) fn pause(session: &Session, paused: &Paused) -> Result<Report, Failur
 
 /// Lets the plan under way go on after a pause or a question.
 pub(crate) fn advance(session: &Session, advanced: &Advanced) -> Result<Report, Failure> {
-    let key = open_key(advanced.key.as_deref())?;
     let asked = (What::Advance, advanced.reason.as_str());
     ask(session, &advanced.environment, asked, &|engine, wish| {
-        go_on(session, engine, wish, key.as_ref())
+        let rules = &engine.world().rules;
+        let pen = Pen::open(&advanced.signing, rules, session)?;
+        pen.ready(rules, Before::GoneOn)?;
+        go_on(engine, wish, &pen)
     })
 }
 
-fn go_on(
-    session: &Session,
-    engine: &mut Engine<'_>,
-    wish: &Wish,
-    key: Option<&Private>,
-) -> Result<Report, Failure> {
+fn go_on(engine: &mut Engine<'_>, wish: &Wish, pen: &Pen<'_>) -> Result<Report, Failure> {
     let world = engine.world();
     let driver = engine.ask_for(wish)?;
     let outcome = engine.pending(wish.to_string(), None)?;
@@ -76,13 +72,8 @@ fn go_on(
         "{} may go on in {}: {who} on with it",
         outcome.plan.release.id, outcome.plan.environment
     );
-    let signed = key.map(|key| world.attest(&outcome, key, session.now()));
-    let report = render::asked(
-        ("advance", Verdict::Pass),
-        headline,
-        &outcome,
-        signed.transpose()?,
-    );
+    let signed = pen.word(world, &outcome)?;
+    let report = render::asked(("advance", Verdict::Pass), headline, &outcome, signed);
     Ok(report.with_policy(world.rules.origin, outcome.recorded))
 }
 

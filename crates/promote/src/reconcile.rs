@@ -6,20 +6,20 @@ use liftlock::plan::wish::reason;
 use liftlock::plan::{Plan, reconcile as planned};
 use liftlock::report::Report;
 use liftlock::state::Document;
-use liftlock_engine::{Engine, Opening, Pace as _, World, open};
+use liftlock_engine::{Before, Engine, Opening, Pace as _, Pen, World, open};
 use liftlock_io::cli::Session;
 use liftlock_io::store;
 
 use crate::args::Reasoned;
 use crate::render;
-use crate::run::{After, ended, open_key, told};
+use crate::run::{After, ended, told};
 
 /// Puts weights and pointers right, or tells that nothing differs.
 pub(crate) fn reconcile(session: &Session, reasoned: &Reasoned) -> Result<Report, Failure> {
     let world = open::world(session, &reasoned.environment)?;
-    let key = open_key(reasoned.key.as_deref())?;
+    let pen = Pen::open(&reasoned.signing, &world.rules, session)?;
     let after = After {
-        key: key.as_ref(),
+        pen: &pen,
         github: None,
     };
     let done = put_right(session, &world, &reasoned.reason, after);
@@ -48,6 +48,7 @@ fn put_right(
     if session.dry_run {
         return Ok(render::reconcile(&plan, &drift).with_policy(world.rules.origin, false));
     }
+    after.pen.ready(&world.rules, Before::Begun)?;
     store::probe(world.state.as_ref())?;
     let owner = open::owner(session);
     let opening = Opening {

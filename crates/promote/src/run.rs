@@ -9,13 +9,12 @@ use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::Document;
 use liftlock::verdict::Verdict;
 use liftlock_engine::gather::{Gathered, Moment};
-use liftlock_engine::{Engine, Opening, Outcome, Pace as _, World, follow, open};
+use liftlock_engine::{Before, Engine, Opening, Outcome, Pace as _, Pen, World, follow, open};
 use liftlock_io::cli::Session;
 use liftlock_io::file;
-use liftlock_io::key::Private;
 use liftlock_io::store;
 
-use crate::args::{Args, Command, Continued, Moved, Place, Shown, Wanted};
+use crate::args::{Args, Command, Continued, Examined, Moved, Shown, Wanted};
 use crate::page::{self, Rollout};
 use crate::{adopt, ask, reconcile, render, sweep};
 
@@ -23,7 +22,7 @@ use crate::{adopt, ask, reconcile, render, sweep};
 #[derive(Clone, Copy)]
 pub(crate) struct After<'a> {
     /// Who signs what it came to.
-    pub(crate) key: Option<&'a Private>,
+    pub(crate) pen: &'a Pen<'a>,
     /// Where people are told that it went past gates.
     pub(crate) github: Option<&'a str>,
 }
@@ -42,7 +41,7 @@ pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure
         Command::Explain(wanted) => explain(session, wanted),
         Command::Adopt(adopted) => adopt::adopt(session, adopted),
         Command::Reconcile(reasoned) => reconcile::reconcile(session, reasoned),
-        Command::Doctor(place) => doctor(session, place),
+        Command::Doctor(examined) => doctor(session, examined),
     }
 }
 
@@ -157,9 +156,9 @@ fn take(
     moved: &Moved,
     reference: &Reference,
 ) -> Result<Report, Failure> {
-    let key = open_key(moved.key.as_deref())?;
+    let pen = Pen::open(&moved.signing, &world.rules, session)?;
     let after = After {
-        key: key.as_ref(),
+        pen: &pen,
         github: moved.github.as_deref(),
     };
     let mut engine = Engine::open(world, session)?.staying(moved.parking.stay());
@@ -170,8 +169,7 @@ fn take(
         }
         return go_on(session, engine, "run", after);
     }
-    let signed = (Some(reference), after.key);
-    sign_last(session, world, engine.document(), signed)?;
+    pen.sign_last(world, engine.document(), Some(&reference.digest))?;
     if let Some(live) = &engine.document().live
         && live.release.digest == reference.digest
     {
@@ -202,6 +200,7 @@ fn take(
     if session.dry_run {
         return Ok(render::plan("run", &plan, seen, world));
     }
+    pen.ready(&world.rules, Before::Begun)?;
     store::probe(world.state.as_ref())?;
     world.keep(reference, &prepared.gathered)?;
     let outcome = engine.start(
@@ -241,9 +240,9 @@ fn followed(report: Report, plan: &Plan) -> Report {
 
 fn resume(session: &Session, continued: &Continued) -> Result<Report, Failure> {
     let world = open::world(session, &continued.environment)?;
-    let key = open_key(continued.key.as_deref())?;
+    let pen = Pen::open(&continued.signing, &world.rules, session)?;
     let after = After {
-        key: key.as_ref(),
+        pen: &pen,
         github: continued.github.as_deref(),
     };
     let engine =
@@ -262,10 +261,11 @@ fn go_on(
     let world = engine.world();
     // A schedule may ask at any time: nothing to do is no refusal.
     if session.dry_run || engine.document().under_way().is_none() {
-        sign_last(session, world, engine.document(), (None, after.key))?;
+        after.pen.sign_last(world, engine.document(), None)?;
         let report = render::status(world, engine.document(), &[]);
         return Ok(last(report, engine.document(), after, session));
     }
+    after.pen.ready(&world.rules, Before::GoneOn)?;
     let outcome = engine.resume(&open::owner(session))?;
     ended(session, world, subcommand, &outcome, after)
 }
@@ -276,25 +276,6 @@ fn refuse_held(document: &Document) -> Result<(), Failure> {
     };
     let message = format!("a hold is in place since {}: {}", hold.at, hold.reason);
     Err(Failure::new(Kind::Blocked, message).with_hint("run `rollback lift`"))
-}
-
-/// Signs what the last plan came to, where a run that was killed at its very
-/// end did not; where a release is named, only if the plan was for that one.
-fn sign_last(
-    session: &Session,
-    world: &World,
-    document: &Document,
-    (release, key): (Option<&Reference>, Option<&Private>),
-) -> Result<(), Failure> {
-    let (Some(run), Some(key)) = (&document.run, key) else {
-        return Ok(());
-    };
-    let same = release.is_none_or(|release| release.digest == run.plan.release.digest);
-    if !same || run.verdict.is_none() || session.dry_run {
-        return Ok(());
-    }
-    let outcome = Outcome::of(run, true);
-    world.attest(&outcome, key, session.now()).map(drop)
 }
 
 /// What moved nothing, or not to its end, is recorded as well.
@@ -312,12 +293,6 @@ pub(crate) fn told(
     ended
 }
 
-/// Opens the key before anything moves: a wrong password must not be found out
-/// at the end.
-pub(crate) fn open_key(reference: Option<&str>) -> Result<Option<Private>, Failure> {
-    Ok(reference.map(Private::open).transpose()?)
-}
-
 pub(crate) fn ended(
     session: &Session,
     world: &World,
@@ -325,12 +300,12 @@ pub(crate) fn ended(
     outcome: &Outcome,
     after: After<'_>,
 ) -> Result<Report, Failure> {
-    // What is under way did not come to anything yet.
-    let key = after.key.filter(|_| outcome.waits.is_none());
-    let signed = key
-        .map(|key| world.attest(outcome, key, session.now()))
-        .transpose()?;
+    let signed = after.pen.sign(world, outcome)?;
     let report = render::outcome(subcommand, outcome, signed);
+    let report = match after.pen.lacking().filter(|_| outcome.waits.is_none()) {
+        Some(why) => report.with_caution(&format!("what it came to is not signed: {why}")),
+        None => report,
+    };
     let report = follow::up(report, outcome, after.github, session);
     Ok(followed(report, &outcome.plan).with_policy(world.rules.origin, outcome.recorded))
 }
@@ -376,8 +351,9 @@ fn explain(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
     ))
 }
 
-fn doctor(session: &Session, place: &Place) -> Result<Report, Failure> {
-    let world = open::world(session, &place.environment)?;
+fn doctor(session: &Session, examined: &Examined) -> Result<Report, Failure> {
+    let world = open::world(session, &examined.environment)?;
     let engine = Engine::open(&world, session)?;
-    Ok(open::doctor(&world, engine.document(), session))
+    let seen = (engine.document(), &examined.signing);
+    Ok(open::doctor(&world, seen, session))
 }

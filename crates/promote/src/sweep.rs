@@ -8,13 +8,13 @@ use liftlock::name::Name;
 use liftlock::plan::rest::Found;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
-use liftlock_engine::{Engine, Pace as _, open};
+use liftlock_engine::{Before, Engine, Pace as _, Pen, open};
 use liftlock_io::cli::{Session, progress};
 use liftlock_io::owner;
 use serde::Serialize;
 
 use crate::args::Swept;
-use crate::run::{After, ended, open_key, told};
+use crate::run::{After, ended, told};
 
 /// What was done in one environment.
 #[derive(Debug, Serialize)]
@@ -70,9 +70,9 @@ impl Done {
 /// Looks after every environment, or one.
 pub(crate) fn sweep(session: &Session, swept: &Swept) -> Result<Report, Failure> {
     let rules = open::rules(session)?;
-    let key = open_key(swept.key.as_deref())?;
+    let pen = Pen::open(&swept.signing, &rules, session)?;
     let after = After {
-        key: key.as_ref(),
+        pen: &pen,
         github: swept.github.as_deref(),
     };
     let names: Vec<Name> = match &swept.environment {
@@ -122,7 +122,8 @@ fn look_after(
             ("due", Verdict::Pending, told)
         }
         Found::Due => {
-            let outcome = engine.resume(&open::owner(session));
+            let ready = after.pen.ready(&world.rules, Before::GoneOn);
+            let outcome = ready.and_then(|()| engine.resume(&open::owner(session)));
             let report =
                 outcome.and_then(|outcome| ended(session, &world, "sweep", &outcome, after));
             let report = told(session, &world, None, report)?;

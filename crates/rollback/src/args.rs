@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use liftlock::name::Name;
 use liftlock::span::Span;
 use liftlock::time::Time;
+use liftlock_io::cli::signing::Signing;
 use liftlock_io::cli::{Arguments, Globals, reason};
 
 /// Return an environment to the newest known-good release
@@ -29,7 +30,7 @@ pub(crate) enum Command {
     /// Show where a run would go back to, and by which steps
     Plan(Wanted),
     /// Go back: traffic first, then pointers, then proof; places a hold
-    Run(Moved),
+    Run(Box<Moved>),
     /// List the known-good releases and what speaks against each
     List(Place),
     /// Keep automation from moving the environment
@@ -41,7 +42,7 @@ pub(crate) enum Command {
     /// Show every condition: wanted, found, who could provide it
     Explain(Place),
     /// Check rules and stores without moving anything
-    Doctor(Place),
+    Doctor(Examined),
 }
 
 /// Where.
@@ -50,6 +51,16 @@ pub(crate) struct Place {
     /// Environment to look at or to move
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Name,
+}
+
+/// Where, and who would sign there.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Examined {
+    /// Environment to look at or to move
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Name,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 }
 
 /// Where to, without going there.
@@ -99,9 +110,8 @@ pub(crate) struct Moved {
     /// Repository in which an issue tells of it, one for each plan
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,
-    /// Sign the outcome with this key (password in `COSIGN_PASSWORD`)
-    #[arg(long, value_name = "KEY")]
-    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 }
 
 /// What is held or lifted, and why.

@@ -7,9 +7,8 @@ use liftlock::report::Report;
 use liftlock::rollback::{Against, Cause};
 use liftlock::state::{Document, Run};
 use liftlock::verdict::Verdict;
-use liftlock_engine::{Engine, Opening, Outcome, Pace as _, World, follow, open};
+use liftlock_engine::{Engine, Opening, Outcome, Pace as _, Pen, World, follow, open};
 use liftlock_io::cli::Session;
-use liftlock_io::key::Private;
 use liftlock_io::store;
 
 use crate::args::Moved;
@@ -79,7 +78,7 @@ fn go(
     moved: &Moved,
     copied: Option<&Against>,
 ) -> Result<Report, Failure> {
-    let key = moved.key.as_deref().map(Private::open).transpose()?;
+    let pen = Pen::hoped(&moved.signing, &world.rules, session)?;
     let mut engine = Engine::open(world, session)?;
     let owner = open::owner(session);
     let driven = if let Some(run) = engine.document().under_way() {
@@ -121,7 +120,7 @@ fn go(
         )
     };
     match driven {
-        Ok(outcome) => Ok(ended(session, (world, &engine), &outcome, (moved, key))),
+        Ok(outcome) => Ok(ended(session, (world, &engine), &outcome, (moved, &pen))),
         Err(failure) => {
             if let Some(run) = engine.document().under_way() {
                 follow::open_still(run, moved.github.as_deref(), session);
@@ -204,9 +203,9 @@ fn ended(
     session: &Session,
     (world, engine): (&World, &Engine<'_>),
     outcome: &Outcome,
-    (moved, key): (&Moved, Option<Private>),
+    (moved, pen): (&Moved, &Pen<'_>),
 ) -> Report {
-    let signed = key.map(|key| world.attest(outcome, &key, session.now()));
+    let signed = pen.sign(world, outcome);
     let health = match outcome.verdict {
         Verdict::Pass => Some(engine.health(moved.watch)),
         Verdict::Fail
@@ -221,19 +220,20 @@ fn ended(
         .as_ref()
         .and_then(|health| engine.health_record(health));
     let noted = record.is_none_or(|record| world.note(&record, session));
-    let kept = signed.as_ref().and_then(|signed| signed.as_ref().ok());
-    let report = render::outcome(outcome, kept.copied(), health.as_ref());
+    let kept = signed.as_ref().ok().copied().flatten();
+    let report = render::outcome(outcome, kept, health.as_ref());
     let report = follow::up(report, outcome, moved.github.as_deref(), session);
     let report = match follow::told(&report, "issue") {
         Some(url) => report.with_output("issue", url),
         None => report,
     };
-    let report = match signed {
-        Some(Err(failure)) => {
-            let why = failure.lines().join(": ");
-            report.with_caution(&format!("its signed outcome is not kept: {why}"))
-        }
-        Some(Ok(_)) | None => report,
+    let unsigned = match signed {
+        Err(failure) => Some(failure.lines().join(": ")),
+        Ok(_) => pen.lacking(),
+    };
+    let report = match unsigned {
+        Some(why) => report.with_caution(&format!("its signed outcome is not kept: {why}")),
+        None => report,
     };
     report.with_policy(world.rules.origin, outcome.recorded && noted)
 }

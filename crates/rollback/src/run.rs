@@ -10,7 +10,7 @@ use liftlock::state::Document;
 use liftlock_engine::{Engine, Pace as _, World, open};
 use liftlock_io::cli::Session;
 
-use crate::args::{Args, Command, Place, Wanted};
+use crate::args::{Args, Command, Examined, Place, Wanted};
 use crate::choose::Glass;
 use crate::{choose, down, hold, reject, render};
 
@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure
         Command::Lift(held) => hold::lift(session, held),
         Command::Reject(never) => reject::reject(session, never),
         Command::Explain(place) => explain(session, place),
-        Command::Doctor(place) => doctor(session, place),
+        Command::Doctor(examined) => doctor(session, examined),
     }
 }
 
@@ -110,8 +110,9 @@ fn explain(session: &Session, place: &Place) -> Result<Report, Failure> {
     Ok(render::explain(&world, engine.document(), &candidates))
 }
 
-fn doctor(session: &Session, place: &Place) -> Result<Report, Failure> {
-    let world = open::world(session, &place.environment)?;
+fn doctor(session: &Session, examined: &Examined) -> Result<Report, Failure> {
+    let world = open::world(session, &examined.environment)?;
     let engine = Engine::open(&world, session)?;
-    Ok(open::doctor(&world, engine.document(), session))
+    let seen = (engine.document(), &examined.signing);
+    Ok(open::doctor(&world, seen, session))
 }
