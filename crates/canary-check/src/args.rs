@@ -10,6 +10,7 @@ use liftlock::config::metrics::Origin;
 use liftlock::name::Name;
 use liftlock::percent::Percent;
 use liftlock::span::{self, Span};
+use liftlock_io::cli::signing::Signing;
 use liftlock_io::cli::{Arguments, Globals};
 
 pub(crate) use probing::Probing;
@@ -346,12 +347,8 @@ pub(crate) struct About {
     pub(crate) environment: Option<Name>,
 
     /// release.json of the canary; the verdict is attested for it
-    #[arg(long, value_name = "FILE", requires = "key", requires = "environment")]
+    #[arg(long, value_name = "FILE", requires = "environment")]
     pub(crate) release: Option<PathBuf>,
-
-    /// Private key that signs the verdict: a file, or `env://NAME`
-    #[arg(long, value_name = "KEY", requires = "release")]
-    pub(crate) key: Option<String>,
 
     /// How long the signed verdict counts
     #[arg(long, value_name = "SPAN", default_value = "24h")]
@@ -368,4 +365,7 @@ pub(crate) struct About {
     /// Write a page for people, with figures, that needs no other file
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use liftlock::canary::Predicate;
+use liftlock::config::trust::Role;
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain, Failure, Kind};
 use liftlock::name::Name;
@@ -11,10 +12,12 @@ use liftlock::record::{self, Actor, Id, Record};
 use liftlock::release::{self, Identified};
 use liftlock::statement::{Statement, Subject};
 use liftlock_io::cli::Session;
+use liftlock_io::cli::office::Office;
+use liftlock_io::cli::signing::Signer;
 use liftlock_io::evidence::Evidence;
 use liftlock_io::key::Private;
 use liftlock_io::ledger::Ledger;
-use liftlock_io::{attest, clock, file};
+use liftlock_io::{clock, file};
 
 use crate::args::About;
 use crate::run::Judged;
@@ -31,14 +34,64 @@ pub(crate) struct Kept {
     pub(crate) recorded: bool,
 }
 
+/// What a verdict is about, and who signs it: known to be able to before
+/// anything is watched, as a watch may last for hours.
+pub(crate) struct Attesting<'a> {
+    pub(crate) about: &'a About,
+    pub(crate) settings: &'a Settings,
+    signer: Option<Signer<'a>>,
+}
+
+impl<'a> Attesting<'a> {
+    /// Opens the key, or finds out whether the identity of the CI may sign.
+    pub(crate) fn new(
+        about: &'a About,
+        settings: &'a Settings,
+        session: &Session,
+    ) -> Result<Self, Failure> {
+        refuse_without_release(about)?;
+        let signer = about.release.as_ref().map(|_| about.signing.open(session));
+        let attesting = Self {
+            about,
+            settings,
+            signer: signer.transpose()?,
+        };
+        if let Some(signer) = attesting.signer.as_ref().filter(|_| !session.dry_run) {
+            attesting.office().ready(signer, session)?;
+        }
+        Ok(attesting)
+    }
+
+    /// The key, if one signs.
+    pub(crate) fn key(&self) -> Option<&Private> {
+        self.signer.as_ref().and_then(Signer::key)
+    }
+
+    const fn office(&self) -> Office<'_> {
+        Office {
+            role: Role::Canary,
+            rules: self.settings.rules.as_ref(),
+        }
+    }
+}
+
+/// Nobody signs a verdict that is about no release.
+pub(crate) fn refuse_without_release(about: &About) -> Result<(), Failure> {
+    if about.release.is_some() || !about.signing.is_named() {
+        return Ok(());
+    }
+    let message = "who signs is said, and not about which release";
+    Err(Failure::new(Kind::Usage, message).with_hint("give `--release` and `--environment`"))
+}
+
 pub(crate) fn keep(
     judged: &Judged,
-    about: &About,
-    settings: &Settings,
+    attesting: &Attesting<'_>,
     session: &Session,
 ) -> Result<Option<Kept>, Failure> {
-    let (Some(path), Some(key), Some(environment)) =
-        (&about.release, &about.key, &about.environment)
+    let (about, settings) = (attesting.about, attesting.settings);
+    let (Some(path), Some(signer), Some(environment)) =
+        (&about.release, &attesting.signer, &about.environment)
     else {
         return Ok(None);
     };
@@ -60,11 +113,15 @@ pub(crate) fn keep(
         let message = "there is no place for the signed verdict";
         return Err(Failure::new(Kind::Usage, message).with_hint("give `--evidence` or `--bundle`"));
     }
-    let signer = Private::open(key)?;
+    // Everybody would see what an identity signs.
+    if session.dry_run && attesting.key().is_none() {
+        return Ok(None);
+    }
     let predicate = predicate(judged, (about, environment), settings, &release);
     let subjects = subjects(&release);
     let named = subjects.iter().map(Subject::new).collect();
-    let bundle = attest::attest(&signer, &Statement::new(named, CANARY, &predicate)?)?;
+    let statement = Statement::new(named, CANARY, &predicate)?;
+    let bundle = attesting.office().attest(&statement, signer, session)?;
     let mut kept = Kept {
         service: release.release.service.clone(),
         release: release.digest,

@@ -10,9 +10,9 @@ use liftlock_io::cli::Session;
 use serde::Serialize;
 
 use crate::args::Judge;
-use crate::render;
 use crate::run::recorded;
 use crate::settings::Settings;
+use crate::{attest, render};
 
 /// The most files of a folder.
 const MOST: usize = 100_000;
@@ -33,6 +33,7 @@ struct Detail<'a> {
 
 pub(crate) fn judge(folder: &Path, args: &Judge, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session, args.about.environment.as_ref())?;
+    attest::refuse_without_release(&args.about)?;
     let policy = settings.policy(&args.proof, None)?;
     let mut files = Vec::new();
     for path in listed(folder)? {

@@ -24,10 +24,10 @@ use serde::{Deserialize, Serialize};
 const VERSION: u32 = 1;
 
 /// A file that a later run goes on from.
-pub(crate) struct Resume {
+pub(crate) struct Resume<'a> {
     path: PathBuf,
     about: About,
-    key: Option<Private>,
+    key: Option<&'a Private>,
 }
 
 /// The first line of the file.
@@ -39,14 +39,14 @@ struct Saved {
     panel: Panel,
 }
 
-impl Resume {
-    /// Opens the key with which what is known is signed, where there is one.
-    pub(crate) fn new(path: &Path, about: About, key: Option<&str>) -> Result<Self, Failure> {
-        Ok(Self {
+impl<'a> Resume<'a> {
+    /// A file in which what is known is signed with a key, where there is one.
+    pub(crate) fn new(path: &Path, about: About, key: Option<&'a Private>) -> Self {
+        Self {
             path: path.to_owned(),
             about,
-            key: key.map(Private::open).transpose()?,
-        })
+            key,
+        }
     }
 
     /// What an earlier run about the same left behind; nothing where there was
@@ -84,7 +84,7 @@ impl Resume {
 
     /// Refuses what this key did not sign.
     fn prove(&self, line: &[u8], rest: &[u8]) -> Result<(), Failure> {
-        let Some(key) = &self.key else {
+        let Some(key) = self.key else {
             return match rest {
                 [] => Ok(()),
                 _ => Err(self.refused("is signed, and there is no `--key` to check it by")),
@@ -119,7 +119,7 @@ impl Resume {
             panel: panel.clone(),
         };
         let mut bytes = json::line(&saved).map_err(bug)?;
-        if let Some(key) = &self.key {
+        if let Some(key) = self.key {
             let subject = Subject::named(&Digest::of(&bytes), "state");
             let statement = Statement::new(vec![subject], CANARY_STATE, &self.about)?;
             bytes.extend_from_slice(attest::attest(key, &statement)?.bytes());

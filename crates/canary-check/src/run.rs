@@ -17,7 +17,8 @@ use liftlock::time::Time;
 use liftlock_io::cli::Session;
 use liftlock_io::file;
 
-use crate::args::{About, Args, Command, Judge, Proof, Run};
+use crate::args::{Args, Command, Judge, Proof, Run};
+use crate::attest::Attesting;
 use crate::settings::{Settings, shifts};
 use crate::watch::Looks;
 use crate::{
@@ -99,8 +100,9 @@ fn watched(
     (looks, session): (Looks, &Session),
 ) -> Result<Report, Failure> {
     let settings = Settings::read(session, args.about.environment.as_ref())?;
-    let judged = watch::watch(args, (looks, session), &settings)?;
-    finish(name, &judged, (&args.about, &settings), session)
+    let attesting = Attesting::new(&args.about, &settings, session)?;
+    let judged = watch::watch(args, (looks, session), &attesting)?;
+    finish(name, &judged, &attesting, session)
 }
 
 fn judge(args: &Judge, session: &Session) -> Result<Report, Failure> {
@@ -108,6 +110,7 @@ fn judge(args: &Judge, session: &Session) -> Result<Report, Failure> {
         return many::judge(folder, args, session);
     }
     let settings = Settings::read(session, args.about.environment.as_ref())?;
+    let attesting = Attesting::new(&args.about, &settings, session)?;
     let policy = settings.policy(&args.proof, None)?;
     let judged = match (&args.values, args.most) {
         (Some(path), Some(most)) => {
@@ -119,7 +122,7 @@ fn judge(args: &Judge, session: &Session) -> Result<Report, Failure> {
             recorded(&path, &args.proof, policy)?
         }
     };
-    finish("judge", &judged, (&args.about, &settings), session)
+    finish("judge", &judged, &attesting, session)
 }
 
 /// Judges a file of counts as of its last row: the file is all there is.
@@ -162,10 +165,11 @@ pub(crate) fn read_counts(path: &Path, unit: Unit) -> Result<(Vec<Row>, Digest),
 pub(crate) fn finish(
     subcommand: &'static str,
     judged: &Judged,
-    (about, settings): (&About, &Settings),
+    attesting: &Attesting<'_>,
     session: &Session,
 ) -> Result<Report, Failure> {
-    let kept = attest::keep(judged, about, settings, session)?;
+    let (about, settings) = (attesting.about, attesting.settings);
+    let kept = attest::keep(judged, attesting, session)?;
     if let Some(path) = about.html.as_ref().filter(|_| !session.dry_run) {
         let page = settings.page(judged, kept.as_ref());
         file::write(path, html::render(&page).as_bytes())?;

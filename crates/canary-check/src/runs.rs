@@ -22,7 +22,7 @@ use liftlock_io::verify::Local;
 use liftlock_io::{file, key};
 
 use crate::args::Runs;
-use crate::attest;
+use crate::attest::{self, Attesting};
 use crate::run::{Judged, Seen, finish};
 use crate::settings::Settings;
 
@@ -37,6 +37,7 @@ const MOST: usize = 10_000;
 
 pub(crate) fn judge(args: &Runs, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session, args.about.environment.as_ref())?;
+    let attesting = Attesting::new(&args.about, &settings, session)?;
     let policy = policy(args, &settings)?;
     let candidate = Candidate::new(args)?;
     let (known, evidence) = candidate.known(args, (&settings, session))?;
@@ -63,7 +64,7 @@ pub(crate) fn judge(args: &Runs, session: &Session) -> Result<Report, Failure> {
         notes,
         probe: None,
     };
-    finish("runs", &judged, (&args.about, &settings), session)
+    finish("runs", &judged, &attesting, session)
 }
 
 /// The objective that runs are held against, and how many there must be.
@@ -131,7 +132,7 @@ impl Candidate {
         };
         if digests.is_empty() {
             return Err(Failure::new(Kind::Usage, "nothing says what is judged")
-                .with_hint("give `--digest`, or `--release` with `--environment` and `--key`"));
+                .with_hint("give `--digest`, or `--release` with `--environment`"));
         }
         Ok(Self {
             digests,

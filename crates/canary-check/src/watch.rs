@@ -20,12 +20,13 @@ use liftlock_io::telemetry::{self, Source};
 use liftlock_io::{clock, file};
 
 use crate::args::{Probing, Run};
+use crate::attest::Attesting;
 use crate::further::Metrics;
 use crate::record::Record;
 use crate::render;
 use crate::resume::Resume;
 use crate::run::{Judged, Seen};
-use crate::settings::{Settings, shifts};
+use crate::settings::shifts;
 use crate::{attest, probe};
 
 /// How long a run lasts where neither `--timeout` nor the plan says more.
@@ -54,7 +55,7 @@ struct Watch<'a> {
     /// What was known before this run.
     begun: Panel,
     panel: Panel,
-    resume: Option<Resume>,
+    resume: Option<Resume<'a>>,
     record: Record,
     from: Time,
     tallies: Vec<Tally>,
@@ -66,8 +67,9 @@ struct Watch<'a> {
 pub(crate) fn watch(
     args: &Run,
     (looks, session): (Looks, &Session),
-    settings: &Settings,
+    attesting: &Attesting<'_>,
 ) -> Result<Judged, Failure> {
+    let settings = attesting.settings;
     let draft = settings.policy(&args.proof, None)?;
     let mut source = settings.source(&args.place, &draft)?;
     if looks == Looks::One || args.since > Span::ZERO || args.resume.is_some() {
@@ -81,10 +83,8 @@ pub(crate) fn watch(
     let mut metrics = Metrics::seen(list, (&client, &mut source), session.started)?;
     let mut about = about(&args.about, &source)?;
     about.sources.extend(metrics.told());
-    let resume = match args.resume.as_deref().filter(|_| !session.dry_run) {
-        Some(path) => Some(Resume::new(path, about.clone(), args.about.key.as_deref())?),
-        None => None,
-    };
+    let resume = args.resume.as_deref().filter(|_| !session.dry_run);
+    let resume = resume.map(|path| Resume::new(path, about.clone(), attesting.key()));
     let kept = resume.as_ref().map(Resume::read).transpose()?.flatten();
     if let Some(kept) = &kept {
         metrics.adopt(kept, &mut source);

@@ -134,7 +134,7 @@ impl Settings {
 
     /// A state that nobody signed could say anything about the canary.
     pub(crate) fn refuse_unsigned(&self, args: &Run) -> Result<(), Failure> {
-        match (self.protected(), &args.resume, &args.about.key) {
+        match (self.protected(), &args.resume, &args.about.signing.key) {
             (Some(_), Some(_), None) => {
                 let message = "`--resume` would loosen the policy: nobody signs the file";
                 Err(Failure::new(Kind::Invalid, message)
