@@ -45,6 +45,19 @@ impl Standing<'_> {
     }
 }
 
+impl Role {
+    /// What the rules call it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Builder => "builder",
+            Self::Canary => "canary",
+            Self::Promotion => "promotion",
+            Self::Judge => "judge",
+        }
+    }
+}
+
 /// Who may make statements of a role at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holders {

@@ -122,17 +122,6 @@ impl Role {
         }
     }
 
-    /// What the rules call it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Builder => "builder",
-            Self::Canary => "canary",
-            Self::Promotion => "promotion",
-            Self::Judge => "judge",
-        }
-    }
-
     /// Roles of one group may share an identity; groups never do.
     const fn group(self) -> u8 {
         match self {
