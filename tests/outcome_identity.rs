@@ -289,6 +289,9 @@ fn nothing_is_begun_where_nobody_is_there_to_sign() {
     let told = ended(world.mute("promote", &named).env("TOKEN", token), 2).stderr;
     assert!(told.contains("--public-log"), "{told}");
     assert_eq!(world.live("staging"), Value::Null);
+    let doctor = ["doctor", "--environment", "staging"];
+    let told = world.mute("promote", &doctor).output().unwrap();
+    assert!(told.stdout.contains("BAD  who signs"), "{}", told.stdout);
     // To look, nobody has to sign.
     ended(
         world.mute("promote", &[&RUN[..], &["--dry-run"]].concat()),
@@ -296,6 +299,8 @@ fn nothing_is_begun_where_nobody_is_there_to_sign() {
     );
     world.promote(0, GATES, ("2", "staging"));
     assert_eq!(world.live("staging"), "shop-2");
+    let told = world.job(0, GATES, &[&["promote"][..], &doctor].concat());
+    assert!(told.stdout.contains("ok   who signs"), "{}", told.stdout);
 }
 
 #[test]

@@ -286,7 +286,7 @@ mod tests {
             time("2026-05-01T00:00:00Z"),
             known("https://ci.example/gate"),
         );
-        let told = format!("[{}]", entry(&gate, Role::Promotion));
+        let told = format!("[{}]", super::entry(&gate, Role::Promotion));
         let trusted = crate::yaml::parse::<Vec<Trusted>>(&told).unwrap();
         let keyring = Keyring {
             trusted,
