@@ -356,7 +356,7 @@ fn a_verdict_that_nobody_saw_while_its_certificate_lasted_moves_nothing() {
         ended(world.mute("promote", &words), code).stdout
     };
     with(&whole, 0);
-    let mut alone = whole.clone();
+    let mut alone = whole;
     let material = alone["verificationMaterial"].as_object_mut().unwrap();
     material.insert("tlogEntries".to_owned(), json!([]));
     material.remove("timestampVerificationData");
