@@ -362,6 +362,8 @@ fn a_verdict_that_nobody_saw_while_its_certificate_lasted_moves_nothing() {
     material.remove("timestampVerificationData");
     let told = with(&alone, 10);
     assert!(told.contains("canary@staging"), "{told}");
+    let unseen = ["in no trusted log", "nobody trusted says when"];
+    assert!(unseen.iter().any(|why| told.contains(why)), "{told}");
 }
 
 #[test]
