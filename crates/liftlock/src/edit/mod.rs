@@ -1,19 +1,21 @@
-//! Changes one text in a document, and not one other byte: comments, order and
-//! spaces stay as people wrote them.
+//! Changes one text or truth in a document, and not one other byte: comments,
+//! order and spaces stay as people wrote them.
 //!
-//! A parser says where the text is, and only those bytes are replaced. Then
+//! A parser says where the value is, and only those bytes are replaced. Then
 //! the result is read again and has to say the same as before but for this
-//! text; where it does not, nothing is changed.
+//! value; where it does not, nothing is changed.
 
 mod json;
 mod node;
 mod path;
+mod scalar;
 #[cfg(test)]
 mod tests;
 mod toml;
 mod yaml;
 
 pub use path::{ParseError, Path};
+pub use scalar::Scalar;
 
 use crate::failure::{Explain, Kind};
 use node::{Content, Mark, Node, Style};
@@ -66,9 +68,22 @@ impl Spot<'_> {
     /// twice; where the path leads nowhere, to several values, or to something
     /// that is no text or is shared with other places.
     pub fn read(&self, bytes: &[u8]) -> Result<String, Error> {
+        match self.scalar(bytes)? {
+            Scalar::Text(text) => Ok(text),
+            Scalar::Truth(truth) => {
+                Err(Error::NoString(self.path.to_string(), format!("`{truth}`")))
+            }
+        }
+    }
+
+    /// The text or the truth that is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Spot::read`] does, on what is neither.
+    pub fn scalar(&self, bytes: &[u8]) -> Result<Scalar, Error> {
         let (documents, index) = self.documents(bytes)?;
-        let node = self.find(&documents, index)?;
-        Ok(node.word().unwrap_or_default().to_owned())
+        self.find(&documents, index).map(|(_, scalar)| scalar)
     }
 
     /// The document with another text there.
@@ -78,16 +93,30 @@ impl Spot<'_> {
     /// Fails as [`Spot::read`] does, and where the new text cannot be written
     /// without changing more.
     pub fn replace(&self, bytes: &[u8], text: &str) -> Result<Vec<u8>, Error> {
+        self.read(bytes)?;
+        self.set(bytes, &Scalar::Text(text.to_owned()))
+    }
+
+    /// The document with another text or truth there.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Spot::scalar`] does, and where the new value cannot be
+    /// written without changing more.
+    pub fn set(&self, bytes: &[u8], scalar: &Scalar) -> Result<Vec<u8>, Error> {
         let (mut documents, index) = self.documents(bytes)?;
-        let node = self.find(&documents, index)?;
+        let (node, _) = self.find(&documents, index)?;
         let (before, after) = bytes
             .split_at_checked(node.span.start)
             .and_then(|(before, _)| Some((before, bytes.get(node.span.end..)?)))
             .ok_or(Error::Altered)?;
-        let written = self.write(node.style, text);
+        let written = match scalar {
+            Scalar::Text(text) => self.write(node.style, text),
+            Scalar::Truth(truth) => truth.to_string(),
+        };
         let replaced = [before, written.as_bytes(), after].concat();
         if let Some(document) = documents.get_mut(index) {
-            self.path.set(document, text);
+            self.path.set(document, scalar.content());
         }
         match self.documents(&replaced) {
             Ok((found, _)) if found == documents => Ok(replaced),
@@ -114,7 +143,11 @@ impl Spot<'_> {
         }
     }
 
-    fn find<'node>(&self, documents: &'node [Node], index: usize) -> Result<&'node Node, Error> {
+    fn find<'node>(
+        &self,
+        documents: &'node [Node],
+        index: usize,
+    ) -> Result<(&'node Node, Scalar), Error> {
         let document = documents.get(index).ok_or(Error::NoDocument(index))?;
         let node = self.path.follow(document)?;
         let place = self.path.to_string();
@@ -123,8 +156,14 @@ impl Spot<'_> {
             (_, Content::Alias(_), _) => Err(Error::Repeats(place)),
             (Some(Mark::Tag(tag)), _, _) => Err(Error::Tagged(place, tag.clone())),
             (None, Content::Text(_), Style::Block) => Err(Error::Block(place)),
-            (None, Content::Text(_), Style::Plain | Style::Single | Style::Double) => Ok(node),
-            (None, Content::Other(found), _) => Err(Error::NoString(place, shown(found))),
+            (None, Content::Text(text), Style::Plain | Style::Single | Style::Double) => {
+                Ok((node, Scalar::Text(text.clone())))
+            }
+            (None, Content::Other(found), _) => match found.as_str() {
+                "true" => Ok((node, Scalar::Truth(true))),
+                "false" => Ok((node, Scalar::Truth(false))),
+                _ => Err(Error::NoString(place, shown(found))),
+            },
             (None, Content::List(_), _) => Err(Error::NoString(place, "a list".to_owned())),
             (None, Content::Map(_), _) => Err(Error::NoString(place, "a map".to_owned())),
         }

@@ -40,7 +40,7 @@ impl Path {
     }
 
     /// Replaces what the path leads to, where it leads to something.
-    pub(super) fn set(&self, root: &mut Node, text: &str) {
+    pub(super) fn set(&self, root: &mut Node, content: Content) {
         let mut node = root;
         for step in &self.0 {
             match step.take_mut(node) {
@@ -48,7 +48,7 @@ impl Path {
                 None => return,
             }
         }
-        node.content = Content::Text(text.to_owned());
+        node.content = content;
     }
 
     /// What is repeated elsewhere would change there as well.

@@ -222,6 +222,47 @@ fn json_and_toml_are_refused_where_yaml_is() {
 }
 
 #[test]
+fn a_truth_is_changed_as_a_text_is_and_nothing_else_is_one() {
+    let path: Path = "spec.suspend".parse().unwrap();
+    let cases = [
+        (Format::Yaml, "spec:\n  suspend: false # by people\n"),
+        (Format::Yaml, "{spec: {suspend: false}}"),
+        (Format::Json, "{ \"spec\" :{\"suspend\":false } }\n"),
+        (Format::Toml, "[spec] # c\nsuspend = false # c\n"),
+    ];
+    for (format, text) in cases {
+        let here = spot(format, &path, None);
+        assert_eq!(here.scalar(text.as_bytes()), Ok(Scalar::Truth(false)));
+        assert!(here.read(text.as_bytes()).is_err(), "{text}");
+        assert!(here.replace(text.as_bytes(), "x").is_err(), "{text}");
+        let changed = here.set(text.as_bytes(), &Scalar::Truth(true)).unwrap();
+        assert_eq!(changed, text.replace("false", "true").as_bytes());
+        let back = here.set(&changed, &Scalar::Truth(false)).unwrap();
+        assert_eq!(back, text.as_bytes());
+        let words = here
+            .set(text.as_bytes(), &Scalar::Text("true".to_owned()))
+            .unwrap();
+        assert_eq!(here.read(&words).unwrap(), "true");
+    }
+    for word in [
+        "False",
+        "no",
+        "off",
+        "0",
+        "null",
+        "~",
+        "!!bool false",
+        "&x false",
+        "[false]",
+    ] {
+        let text = format!("spec: {{suspend: {word}}}\n");
+        let here = spot(Format::Yaml, &path, None);
+        let set = here.set(text.as_bytes(), &Scalar::Truth(true));
+        assert!(set.is_err(), "{word}");
+    }
+}
+
+#[test]
 fn texts_that_need_quotes_get_them_or_are_refused() {
     for text in [
         "5", "true", "a: b", "# no", "- x", "it's", "a\nb", "\"", "", "ä ", "[x]", "x:", "~",
