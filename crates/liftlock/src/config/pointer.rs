@@ -5,6 +5,7 @@ mod command;
 mod git;
 mod github;
 mod gitlab;
+mod mark;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ pub use command::Commands;
 pub use git::{GitValue, Template};
 pub use github::{GithubDeployment, GithubRelease};
 pub use gitlab::GitlabRelease;
+pub use mark::{Mark, Shape};
 
 use crate::name::Name;
 
@@ -170,6 +172,19 @@ impl Target {
             | Pointer::GithubDeployment(_)
             | Pointer::GithubRelease(_)
             | Pointer::GitlabRelease(_) => None,
+        }
+    }
+
+    /// Where a hold is seen beside it.
+    #[must_use]
+    pub fn marks(&self) -> &[Mark] {
+        match &self.pointer {
+            Pointer::Git(value) => &value.hold,
+            Pointer::Registry(_)
+            | Pointer::Command(_)
+            | Pointer::GithubDeployment(_)
+            | Pointer::GithubRelease(_)
+            | Pointer::GitlabRelease(_) => &[],
         }
     }
 

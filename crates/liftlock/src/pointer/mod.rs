@@ -2,6 +2,7 @@
 
 pub mod deployment;
 pub mod notes;
+pub mod notice;
 pub mod release;
 
 use std::fmt;

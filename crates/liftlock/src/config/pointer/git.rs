@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::mark::Mark;
 use crate::digest::Digest;
 use crate::edit::{Format, Path, Spot};
 
@@ -31,7 +32,13 @@ pub struct GitValue {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub value: Option<Template>,
+    /// Where else in this branch a hold is seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hold: Vec<Mark>,
 }
+
+/// How many marks a hold may have beside one value.
+const MOST_MARKS: usize = 16;
 
 impl GitValue {
     pub(super) fn label(&self) -> String {
@@ -104,6 +111,29 @@ impl GitValue {
         if self.repo.is_empty() || self.repo.starts_with('-') {
             return Err("have a `git.repo` that is no repository".to_owned());
         }
+        self.check_marks()
+    }
+
+    /// What one mark says, no other one and not the value takes away.
+    fn check_marks(&self) -> Result<(), String> {
+        if self.hold.len() > MOST_MARKS {
+            return Err(format!("have more than {MOST_MARKS} marks of a hold"));
+        }
+        let own = (&self.file, Some(&self.path), self.document);
+        let mut taken = vec![own];
+        for mark in &self.hold {
+            mark.check()?;
+            let here = (&mark.file, mark.path.as_ref(), mark.document);
+            let clash = |(file, path, document): &(&String, Option<&Path>, Option<usize>)| {
+                let whole = path.is_none() || here.1.is_none();
+                *file == here.0 && (whole || (*path == here.1 && *document == here.2))
+            };
+            if taken.iter().any(clash) {
+                let label = mark.label();
+                return Err(format!("have a `hold` at `{label}`, which is taken"));
+            }
+            taken.push(here);
+        }
         Ok(())
     }
 }
@@ -123,7 +153,7 @@ fn is_branch(name: &str) -> bool {
 }
 
 /// A path from the top of a repository, with nothing that leads elsewhere.
-fn is_file(path: &str) -> bool {
+pub(super) fn is_file(path: &str) -> bool {
     let segment = |one: &str| {
         !one.is_empty() && one != "." && one != ".." && !one.eq_ignore_ascii_case(".git")
     };
@@ -224,6 +254,31 @@ mod tests {
         }
         let error = plain.understand("latest").unwrap_err().to_string();
         assert_eq!(error, "it says `latest`, which is not `{digest}`");
+    }
+
+    #[test]
+    fn no_mark_of_a_hold_is_where_another_one_or_the_value_is() {
+        let with = |marks: &str| value(&format!("hold: [{marks}]"));
+        let suspend = "{ file: f.yaml, path: s.suspend, held: true, free: false }";
+        assert_eq!(with(suspend).unwrap().hold.len(), 1);
+        let beside = "{ file: v.yaml, path: b, held: x, free: y }";
+        let second = suspend.replace("path", "document: 1, path");
+        let good = format!("{suspend}, {second}, {beside}, {{ file: hold.json }}");
+        assert_eq!(with(&good).unwrap().hold.len(), 4);
+        let json = "{ file: h.json, path: b, held: x, free: y }";
+        for marks in [
+            format!("{suspend}, {suspend}"),
+            "{ file: v.yaml, path: a, held: x, free: y }".to_owned(),
+            format!("{{ file: h.json }}, {json}"),
+            "{ file: h.json }, { file: h.json }".to_owned(),
+        ] {
+            let error = with(&marks).unwrap_err();
+            assert!(error.contains("which is taken"), "{marks}: {error}");
+        }
+        let many: Vec<String> = (0..=MOST_MARKS)
+            .map(|index| format!("{{ file: h{index}.json }}"))
+            .collect();
+        assert!(with(&many.join(", ")).is_err());
     }
 
     #[test]
