@@ -117,9 +117,11 @@ impl<'a> Engine<'a> {
         self.emit();
         let told = self.told();
         let asked = std::mem::take(&mut self.asked);
+        let recorded = &self.emitted;
         self.state.acquire(opening.owner, now, &|document| {
             admit(document, plan, id)?;
             document.retire(told);
+            document.recorded(recorded.ids());
             if let Some(slots) = &plan.slots {
                 document.slots.get_or_insert_with(|| slots.clone());
             }
@@ -279,6 +281,7 @@ impl<'a> Engine<'a> {
                 labels: &engine.labels,
                 id: engine.run()?.id,
                 fence: engine.document().fence,
+                hold: engine.document().hold.as_ref(),
             };
             engine.world.effect(&step.action, context)
         })?;

@@ -12,6 +12,7 @@ use liftlock::name::Name;
 use liftlock::plan::{Action, Plan, make};
 use liftlock::pointer::{Live, is_open};
 use liftlock::release::Reference;
+use liftlock::state::Hold;
 use liftlock_io::pointer::{self, Move, Scope};
 use liftlock_io::slot;
 
@@ -31,6 +32,8 @@ pub struct Context<'a> {
     pub id: Digest,
     /// The fence of whoever acts.
     pub fence: u64,
+    /// The hold that stands.
+    pub hold: Option<&'a Hold>,
 }
 
 impl World {
@@ -164,12 +167,15 @@ impl World {
         let releases = [Some(&plan.release), plan.previous.as_ref()];
         let mut releases = releases.into_iter().flatten();
         let release = releases.find(|release| make::aim(target, release) == Some(to));
+        let release = release.unwrap_or(&plan.release);
+        let notice = context.hold.map(|hold| self.notice(hold, Some(release)));
         let moved = Move {
             from,
             to,
-            release: release.unwrap_or(&plan.release),
+            release,
             plan: context.id,
             fence: context.fence,
+            notice: notice.as_ref(),
         };
         pointer::point(target, &moved, &self.scope())?;
         if pointer::read(target, &self.scope())?.is(Some(to)) {

@@ -19,6 +19,7 @@ pub mod foreign;
 mod fresh;
 pub mod gather;
 pub mod health;
+pub mod hold;
 pub mod look;
 pub mod open;
 pub mod outcome;

@@ -18,6 +18,7 @@ use liftlock_io::cli::Session;
 use liftlock_io::cli::signing::Signing;
 use liftlock_io::{file, owner, pointer, store};
 
+use crate::pace::Pace as _;
 use crate::world::World;
 
 /// The most bytes of a `release.json`.
@@ -202,6 +203,10 @@ pub fn doctor(world: &World, (state, signing): (&Document, &Signing), session: &
             format!("{label} is at {live}; moving it needs {rights}")
         });
         findings.push(("target", found));
+        if !target.marks().is_empty() {
+            let shown = world.shown(target, state, session.now());
+            findings.push(("hold", shown.map(|lines| lines.join("; "))));
+        }
     }
     let holders = world.rules.trust.holders(Role::Promotion, session.started);
     let signs = signing.check(&holders, session);

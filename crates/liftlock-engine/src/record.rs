@@ -15,7 +15,7 @@ use liftlock::plan::wish::{What, Wish};
 use liftlock::plan::{Action, Kind as PlanKind, Step};
 use liftlock::record::{Id, Kind, Record};
 use liftlock::release::Reference;
-use liftlock::state::Run;
+use liftlock::state::{Document, Run};
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 
@@ -30,21 +30,43 @@ use crate::world::World;
 #[derive(Debug, Default)]
 pub struct Emitted(BTreeSet<Id>);
 
+impl Emitted {
+    /// The ids of the records that the ledger has.
+    #[must_use]
+    pub const fn ids(&self) -> &BTreeSet<Id> {
+        &self.0
+    }
+}
+
 impl World {
-    /// Appends every record that the run's journal demands and that is not
-    /// there yet.
+    /// Appends every record that the state demands and that is not there yet,
+    /// in the order in which they began.
     ///
     /// # Errors
     ///
     /// Fails when the ledger cannot be written; the same call again is safe.
-    pub fn emit(&self, run: &Run, emitted: &mut Emitted) -> Result<(), Failure> {
-        for record in self.records(run) {
-            if emitted.0.contains(&record.id) {
-                continue;
+    pub fn emit(&self, document: &Document, emitted: &mut Emitted) -> Result<(), Failure> {
+        let mut spool = document.spool.iter().peekable();
+        for run in document.untold.iter().chain(&document.run) {
+            while let Some(record) = spool.next_if(|record| record.at < run.plan.made_at) {
+                self.tell(record.clone(), emitted)?;
             }
-            let id = record.id.clone();
-            self.ledger.append(&self.with_latency(record, run))?;
-            emitted.0.insert(id);
+            for record in self.records(run) {
+                if !emitted.0.contains(&record.id) {
+                    self.tell(self.with_latency(record, run), emitted)?;
+                }
+            }
+        }
+        for record in spool {
+            self.tell(record.clone(), emitted)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, record: Record, emitted: &mut Emitted) -> Result<(), Failure> {
+        if !emitted.0.contains(&record.id) {
+            self.ledger.append(&record)?;
+            emitted.0.insert(record.id);
         }
         Ok(())
     }
@@ -182,8 +204,10 @@ impl World {
     fn held(&self, run: &Run) -> Option<Record> {
         let hold = run.held.as_ref()?;
         let mut record = self.about(run, Kind::HoldPlaced, hold.at, "hold");
-        let reason = hold.reason.as_str().into();
-        record.detail.insert("reason".to_owned(), reason);
+        // Whoever tells of it may be another than who placed it.
+        let told = [("reason", &hold.reason), ("by", &hold.by)];
+        let told = told.map(|(field, text)| (field.to_owned(), text.as_str().into()));
+        record.detail.extend(told);
         Some(record)
     }
 

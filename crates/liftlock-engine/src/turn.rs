@@ -176,7 +176,9 @@ impl Engine<'_> {
     /// then there is no end yet.
     pub(crate) fn finish(&mut self, verdict: Verdict) -> Result<Ended, Failure> {
         let now = self.pace.now();
+        let emitted = &self.emitted;
         self.state.commit(now, Duration::ZERO, &|document| {
+            document.recorded(emitted.ids());
             let run = under_way(document)?;
             let turned = run.journal.turned.is_some();
             if !turned && run.journal.is_going_back() {
@@ -211,18 +213,14 @@ impl Engine<'_> {
     /// cannot be written the plan goes on, and whoever comes next brings what
     /// is missing.
     pub fn emit(&mut self) {
-        let document = &self.state.document;
-        for run in document.untold.iter().chain(&document.run) {
-            match self.world.emit(run, &mut self.emitted) {
-                Ok(()) => self.recorded = true,
-                Err(failure) => {
-                    if self.recorded {
-                        let why = failure.lines().join(": ");
-                        self.pace.tell(&format!("not recorded yet: {why}"));
-                    }
-                    self.recorded = false;
-                    return;
+        match self.world.emit(&self.state.document, &mut self.emitted) {
+            Ok(()) => self.recorded = true,
+            Err(failure) => {
+                if self.recorded {
+                    let why = failure.lines().join(": ");
+                    self.pace.tell(&format!("not recorded yet: {why}"));
                 }
+                self.recorded = false;
             }
         }
     }

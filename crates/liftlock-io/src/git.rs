@@ -201,9 +201,15 @@ impl Output {
 pub(crate) fn is_final(pushed: &Output) -> bool {
     let told = String::from_utf8_lossy(&pushed.stdout);
     let rejected = told.lines().any(|line| line.starts_with('!'));
-    let rules = ["declined", "protected", "prohibited", "denied"];
+    !rejected || is_ruled_out(pushed)
+}
+
+/// Whether the remote's rules said no.
+pub(crate) fn is_ruled_out(pushed: &Output) -> bool {
+    let told = String::from_utf8_lossy(&pushed.stdout);
     let text = format!("{told}{}", pushed.stderr);
-    !rejected || rules.iter().any(|rule| text.contains(rule))
+    let rules = ["declined", "protected", "prohibited", "denied"];
+    rules.iter().any(|rule| text.contains(rule))
 }
 
 /// A random pause, longer with each lost round, a second at the most.

@@ -124,6 +124,7 @@ fn point_in(
         release: &release,
         plan: digest("plan"),
         fence,
+        notice: None,
     };
     with(environment, |scope| pointer::point(target, &moved, scope))
 }

@@ -1,7 +1,7 @@
 //! The truth about now: who may move an environment, what is in its slots,
 //! what is live, and the plan under way. One document, one compare-and-swap.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,7 @@ use crate::json;
 use crate::name::Name;
 use crate::plan::Plan;
 use crate::plan::journal::Journal;
+use crate::record::{Id, Record};
 use crate::release::Reference;
 use crate::span::Span;
 use crate::time::Time;
@@ -59,6 +60,10 @@ pub struct Document {
     /// Runs that ended while the ledger could not be told all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Run>,
+    /// Records beside those of runs that the ledger is not known to have, such
+    /// as those of holds; oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spool: Vec<Record>,
 }
 
 /// The right to change an environment, for a while.
@@ -159,6 +164,7 @@ impl Default for Document {
             used: BTreeMap::new(),
             run: None,
             untold: Vec::new(),
+            spool: Vec::new(),
         }
     }
 }
@@ -229,6 +235,18 @@ impl Document {
             let surplus = self.untold.len().saturating_sub(REMEMBERED);
             self.untold.drain(..surplus);
         }
+    }
+
+    /// Keeps a record until the ledger has it.
+    pub fn keep(&mut self, record: Record) {
+        self.spool.push(record);
+        let surplus = self.spool.len().saturating_sub(REMEMBERED);
+        self.spool.drain(..surplus);
+    }
+
+    /// Forgets records that the ledger has.
+    pub fn recorded(&mut self, told: &BTreeSet<Id>) {
+        self.spool.retain(|record| !told.contains(&record.id));
     }
 
     /// Whether this token's lease is the current one.

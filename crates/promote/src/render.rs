@@ -279,7 +279,7 @@ pub(crate) fn explain(
     world: &World,
     document: &Document,
     seen: (&Chain, &Vec<String>),
-    plan: Option<String>,
+    refused: Vec<String>,
 ) -> Report {
     let (chain, drift) = seen;
     let mut obstacles: Vec<String> = drift.iter().map(|line| format!("drift: {line}")).collect();
@@ -292,7 +292,7 @@ pub(crate) fn explain(
             run.plan.release.id
         ));
     }
-    obstacles.extend(plan);
+    obstacles.extend(refused);
     let open = chain
         .conditions
         .iter()

@@ -9,7 +9,7 @@ use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::Document;
 use liftlock::verdict::Verdict;
 use liftlock_engine::gather::{Gathered, Moment};
-use liftlock_engine::{Before, Engine, Opening, Outcome, Pace as _, Pen, World, follow, open};
+use liftlock_engine::{Before, Engine, Opening, Outcome, Pace as _, Pen, World, follow, hold, open};
 use liftlock_io::cli::Session;
 use liftlock_io::file;
 use liftlock_io::store;
@@ -182,6 +182,7 @@ fn take(
         return Ok(last(report, engine.document(), after, session));
     }
     refuse_held(engine.document())?;
+    world.refuse_held()?;
     let prepared = prepare(world, engine.document(), reference, session.now())?;
     let seen = (&prepared.chain, &prepared.drift);
     if prepared.chain.verdict != Verdict::Pass || !prepared.drift.is_empty() {
@@ -263,6 +264,10 @@ fn go_on(
     if session.dry_run || engine.document().under_way().is_none() {
         after.pen.sign_last(world, engine.document(), None)?;
         let report = render::status(world, engine.document(), &[]);
+        let report = match session.dry_run {
+            true => report,
+            false => world.tell_hold(engine.document()).said(report),
+        };
         return Ok(last(report, engine.document(), after, session));
     }
     after.pen.ready(&world.rules, Before::GoneOn)?;
@@ -307,6 +312,7 @@ pub(crate) fn ended(
         None => report,
     };
     let report = follow::up(report, outcome, after.github, session);
+    let report = hold::follow(report, world, outcome);
     Ok(followed(report, &outcome.plan).with_policy(world.rules.origin, outcome.recorded))
 }
 
@@ -339,15 +345,13 @@ fn explain(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
         &release.reference(),
         session.now(),
     )?;
-    let plan = prepared
-        .plan
-        .err()
-        .map(|failure| failure.lines().join(": "));
+    let refused = [prepared.plan.err(), world.refuse_held().err()];
+    let refused = refused.into_iter().flatten();
     Ok(render::explain(
         &world,
         engine.document(),
         (&prepared.chain, &prepared.drift),
-        plan,
+        refused.map(|failure| failure.lines().join(": ")).collect(),
     ))
 }
 

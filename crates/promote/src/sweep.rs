@@ -111,7 +111,16 @@ fn look_after(
     let mut engine = Engine::open(&world, session)?.staying(swept.parking.stay());
     let found = engine.document().found(session.now(), &owner::is_dead);
     let left = match found {
-        Found::Nothing => ("nothing", Verdict::Pass, "no plan is under way".to_owned()),
+        Found::Nothing => {
+            let told = "no plan is under way";
+            let untold = match session.dry_run {
+                true => None,
+                false => world.tell_hold(engine.document()).lines(),
+            };
+            let untold = untold.map(|lines| format!("; {lines}"));
+            let told = format!("{told}{}", untold.unwrap_or_default());
+            ("nothing", Verdict::Pass, told)
+        }
         Found::Driven(lease) => {
             let told = format!("{} drives it until {}", lease.owner.run, lease.expires_at);
             ("left", Verdict::Pass, told)

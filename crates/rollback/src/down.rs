@@ -122,6 +122,11 @@ fn go(
     match driven {
         Ok(outcome) => Ok(ended(session, (world, &engine), &outcome, (moved, &pen))),
         Err(failure) => {
+            if failure.kind == Kind::Stuck
+                && let Some(lines) = world.tell_hold(engine.document()).lines()
+            {
+                session.tell(&lines);
+            }
             if let Some(run) = engine.document().under_way() {
                 follow::open_still(run, moved.github.as_deref(), session);
             }
@@ -235,5 +240,6 @@ fn ended(
         Some(why) => report.with_caution(&format!("its signed outcome is not kept: {why}")),
         None => report,
     };
+    let report = world.tell_hold(engine.document()).said(report);
     report.with_policy(world.rules.origin, outcome.recorded && noted)
 }

@@ -1,10 +1,12 @@
 //! Places and lifts holds.
 
 use liftlock::failure::{Failure, Kind};
-use liftlock::record::{Id, Kind as RecordKind};
+use liftlock::record::Kind as RecordKind;
+use liftlock::reject;
 use liftlock::report::Report;
 use liftlock::state::{Document, Hold};
 use liftlock::verdict::Verdict;
+use liftlock_engine::hold::Told;
 use liftlock_engine::state::State;
 use liftlock_engine::{Pace as _, World, open};
 use liftlock_io::cli::Session;
@@ -13,71 +15,127 @@ use crate::args::Held;
 
 /// Keeps automation from moving an environment.
 pub(crate) fn hold(session: &Session, held: &Held) -> Result<Report, Failure> {
-    let world = open::world(session, &held.environment)?;
+    let (world, hold) = opened(session, held)?;
+    let mut state = state(&world)?;
+    if session.dry_run {
+        free(&state.document)?;
+        return Ok(report("hold", &world, held, false));
+    }
+    let placed = state.note(&|document| {
+        free(document)?;
+        let record = world.hold_record(RecordKind::HoldPlaced, &hold, document);
+        document.hold = Some(hold.clone());
+        document.keep(record);
+        Ok(())
+    });
+    match placed {
+        Ok(()) => {
+            let recorded = world.record_all(&mut state, session);
+            let told = world.tell_hold(&state.document);
+            Ok(told.said(report("hold", &world, held, recorded)))
+        }
+        // What could not be told when it was placed is told now.
+        Err(failure) if failure.kind == Kind::Blocked => {
+            world.record_all(&mut state, session);
+            say(session, &world.tell_hold(&state.document));
+            Err(failure)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Ends a hold.
+pub(crate) fn lift(session: &Session, held: &Held) -> Result<Report, Failure> {
+    let (world, lift) = opened(session, held)?;
+    let mut state = state(&world)?;
+    if state.document.hold.is_none() {
+        return lift_in_git(session, (&world, &mut state), held, &lift);
+    }
+    if session.dry_run {
+        return Ok(report("lift", &world, held, false));
+    }
+    state.note(&|document| {
+        let record = world.hold_record(RecordKind::HoldLifted, &lift, document);
+        document.hold.take().ok_or_else(absent)?;
+        document.keep(record);
+        Ok(())
+    })?;
+    let recorded = world.record_all(&mut state, session);
+    let told = world.tell_notice(&world.lifted(&lift));
+    Ok(told.said(report("lift", &world, held, recorded)))
+}
+
+/// Ends what only git tells of: a hold that somebody wrote there, or one of
+/// which the end could not be told.
+fn lift_in_git(
+    session: &Session,
+    (world, state): (&World, &mut State<'_>),
+    held: &Held,
+    lift: &Hold,
+) -> Result<Report, Failure> {
+    if session.dry_run {
+        return match world.refuse_held() {
+            Ok(()) => Err(absent()),
+            Err(failure) if failure.kind == Kind::Blocked => Ok(report("lift", world, held, false)),
+            Err(failure) => Err(failure),
+        };
+    }
+    let recorded = world.record_all(state, session);
+    let told = world.tell_notice(&world.lifted(lift));
+    if !told.written.is_empty() {
+        return Ok(told.said(report("lift", world, held, recorded)));
+    }
+    match told.away {
+        Some(failure) => Err(failure),
+        None => {
+            say(session, &told);
+            Err(absent())
+        }
+    }
+}
+
+fn opened(session: &Session, held: &Held) -> Result<(World, Hold), Failure> {
+    reject::reason(&held.reason)
+        .map_err(|why| Failure::new(Kind::Usage, format!("`--reason` {why}")))?;
     let hold = Hold {
         reason: held.reason.clone(),
         by: open::actor(session).id,
         at: session.now(),
     };
-    change(
-        session,
-        &world,
-        ("hold", RecordKind::HoldPlaced),
-        held,
-        &|document| {
-            if let Some(hold) = &document.hold {
-                let message = format!("a hold is in place since {}: {}", hold.at, hold.reason);
-                return Err(Failure::new(Kind::Blocked, message));
-            }
-            document.hold = Some(hold.clone());
-            Ok(())
-        },
-    )
+    Ok((open::world(session, &held.environment)?, hold))
 }
 
-/// Ends a hold.
-pub(crate) fn lift(session: &Session, held: &Held) -> Result<Report, Failure> {
-    let world = open::world(session, &held.environment)?;
-    change(
-        session,
-        &world,
-        ("lift", RecordKind::HoldLifted),
-        held,
-        &|document| match document.hold.take() {
-            Some(_) => Ok(()),
-            None => Err(Failure::new(Kind::Invalid, "there is no hold to lift")),
-        },
-    )
-}
-
-fn change(
-    session: &Session,
-    world: &World,
-    (subcommand, kind): (&'static str, RecordKind),
-    held: &Held,
-    change: &dyn Fn(&mut Document) -> Result<(), Failure>,
-) -> Result<Report, Failure> {
+fn state(world: &World) -> Result<State<'_>, Failure> {
     let key = Document::key(&world.rules.service, &world.environment.name);
-    let mut state = State::open(world.state.as_ref(), key, world.environment.lease)?;
+    State::open(world.state.as_ref(), key, world.environment.lease)
+}
+
+/// Refuses a second hold.
+fn free(document: &Document) -> Result<(), Failure> {
+    let Some(hold) = &document.hold else {
+        return Ok(());
+    };
+    let message = format!("a hold is in place since {}: {}", hold.at, hold.reason);
+    Err(Failure::new(Kind::Blocked, message))
+}
+
+fn absent() -> Failure {
+    Failure::new(Kind::Invalid, "there is no hold to lift")
+}
+
+fn say(session: &Session, told: &Told) {
+    if let Some(lines) = told.lines() {
+        session.tell(&lines);
+    }
+}
+
+fn report(subcommand: &'static str, world: &World, held: &Held, recorded: bool) -> Report {
     let headline = format!("{}: {}", world.environment.name, held.reason);
-    let report = Report::new(subcommand, Verdict::Pass, headline)
+    Report::new(subcommand, Verdict::Pass, headline)
         .with_scope(
             Some(world.rules.service.clone()),
             Some(world.environment.name.clone()),
         )
-        .with_detail(&serde_json::json!({ "reason": held.reason }));
-    if session.dry_run {
-        change(&mut state.document.clone())?;
-        return Ok(report.with_policy(world.rules.origin, false));
-    }
-    state.note(change)?;
-    let now = session.now();
-    let revision = state.document.revision.to_string();
-    let id = Id::derived(&[subcommand, world.environment.name.as_str(), &revision]);
-    let mut record = world.record(id, kind, now);
-    record
-        .detail
-        .insert("reason".to_owned(), held.reason.as_str().into());
-    let recorded = world.note(&record, session);
-    Ok(report.with_policy(world.rules.origin, recorded))
+        .with_detail(&serde_json::json!({ "reason": held.reason }))
+        .with_policy(world.rules.origin, recorded)
 }

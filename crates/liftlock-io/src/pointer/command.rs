@@ -212,6 +212,7 @@ mod tests {
             release: &release,
             plan: Digest::of(b"plan"),
             fence: 7,
+            notice: None,
         };
         let artifact: Name = "api".parse().unwrap();
         with(|scope| {

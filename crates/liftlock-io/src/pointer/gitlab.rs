@@ -119,6 +119,7 @@ mod tests {
             release: &release,
             plan: digest("plan"),
             fence: 1,
+            notice: None,
         };
         point(gitlab, target, &moved)
     }

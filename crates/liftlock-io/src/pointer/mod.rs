@@ -9,11 +9,12 @@ mod registry;
 use std::path::Path;
 use std::time::Duration;
 
-use liftlock::config::pointer::{GithubDeployment, Pointer, Target};
+use liftlock::config::pointer::{GithubDeployment, Mark, Pointer, Shape, Target};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::pointer::Live;
+use liftlock::pointer::notice::Notice;
 use liftlock::release::Reference;
 
 use crate::github::GitHub;
@@ -48,6 +49,17 @@ pub struct Move<'a> {
     pub plan: Digest,
     /// A number that only grows with each new owner of the environment.
     pub fence: u64,
+    /// The hold that stands, to be told beside the pointer where it can be.
+    pub notice: Option<&'a Notice>,
+}
+
+/// What came of telling a hold beside a pointer, one line for each place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Where it is told now and was not before.
+    pub written: Vec<String>,
+    /// What is somebody else's and was left as it is, and why.
+    pub left: Vec<String>,
 }
 
 /// How long a pointer may take to move: the lease has to last longer.
@@ -178,6 +190,58 @@ pub fn point(target: &Target, moved: &Move<'_>, scope: &Scope<'_>) -> Result<(),
             let gitlab = gitlab::open(release, scope.ca_file)?;
             gitlab::point(&gitlab, release, moved)
         }
+    }
+}
+
+/// Has what is beside a pointer say whether the environment is held.
+///
+/// # Errors
+///
+/// Fails when it cannot be read or written.
+pub fn tell(target: &Target, notice: &Notice) -> Result<Told, Failure> {
+    match &target.pointer {
+        Pointer::Git(value) if !value.hold.is_empty() => git::tell(value, notice),
+        Pointer::Git(_)
+        | Pointer::Registry(_)
+        | Pointer::Command(_)
+        | Pointer::GithubDeployment(_)
+        | Pointer::GithubRelease(_)
+        | Pointer::GitlabRelease(_) => Ok(Told::default()),
+    }
+}
+
+/// The hold that a file beside a pointer tells of.
+///
+/// # Errors
+///
+/// Fails when it cannot be read, and as blocked where it is not understood.
+pub fn held(target: &Target, scope: &Scope<'_>) -> Result<Option<Notice>, Failure> {
+    let is_file = |mark: &Mark| matches!(mark.shape(), Some(Shape::File));
+    match &target.pointer {
+        Pointer::Git(value) if value.hold.iter().any(is_file) => git::held(value, scope),
+        Pointer::Git(_)
+        | Pointer::Registry(_)
+        | Pointer::Command(_)
+        | Pointer::GithubDeployment(_)
+        | Pointer::GithubRelease(_)
+        | Pointer::GitlabRelease(_) => Ok(None),
+    }
+}
+
+/// What is said of a hold beside a pointer, one line each.
+///
+/// # Errors
+///
+/// Fails when it cannot be read, and as invalid where it is somebody else's.
+pub fn shown(target: &Target, notice: &Notice) -> Result<Vec<String>, Failure> {
+    match &target.pointer {
+        Pointer::Git(value) if !value.hold.is_empty() => git::shown(value, notice),
+        Pointer::Git(_)
+        | Pointer::Registry(_)
+        | Pointer::Command(_)
+        | Pointer::GithubDeployment(_)
+        | Pointer::GithubRelease(_)
+        | Pointer::GitlabRelease(_) => Ok(Vec::new()),
     }
 }
 

@@ -84,6 +84,7 @@ fn moved<T>(ends: (Option<&str>, &str), fence: u64, work: impl FnOnce(&Move<'_>)
         release: &release,
         plan: digest(&format!("plan to {}", ends.1)),
         fence,
+        notice: None,
     })
 }
 
