@@ -210,6 +210,8 @@ fn ended(
     outcome: &Outcome,
     (moved, pen): (&Moved, &Pen<'_>),
 ) -> Report {
+    // Updaters are told before anybody looks how it does.
+    let told = world.tell_hold(engine.document());
     let signed = pen.sign(world, outcome);
     let health = match outcome.verdict {
         Verdict::Pass => Some(engine.health(moved.watch)),
@@ -240,6 +242,6 @@ fn ended(
         Some(why) => report.with_caution(&format!("its signed outcome is not kept: {why}")),
         None => report,
     };
-    let report = world.tell_hold(engine.document()).said(report);
-    report.with_policy(world.rules.origin, outcome.recorded && noted)
+    told.said(report)
+        .with_policy(world.rules.origin, outcome.recorded && noted)
 }
