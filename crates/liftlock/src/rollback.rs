@@ -1,6 +1,7 @@
 //! Which release to go back to: the newest known-good one that is still
 //! proved, or a refusal with a way forward.
 
+pub mod alert;
 pub mod forward;
 
 use serde::{Deserialize, Serialize};
