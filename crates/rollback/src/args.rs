@@ -95,6 +95,12 @@ pub(crate) struct Moved {
     /// When the fault was noticed, as RFC 3339; the time to recover counts from then
     #[arg(long, value_name = "TIME")]
     pub(crate) detected_at: Option<Time>,
+    /// What a monitor says: go back only for an alert in it that is about what is live
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["detected_at", "break_glass"])]
+    pub(crate) alert: Option<PathBuf>,
+    /// Only for an alert that began so soon after what is live went live; default any
+    #[arg(long, value_name = "LENGTH", requires = "alert")]
+    pub(crate) within: Option<Span>,
     /// Once it is live again: judge it for at most this long, against its objective; 0s does not
     #[arg(long, value_name = "LENGTH", default_value = "1m")]
     pub(crate) watch: Span,

@@ -4,6 +4,7 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::plan::{Kind as PlanKind, Plan};
 use liftlock::reject;
 use liftlock::report::Report;
+use liftlock::rollback::alert::Notification;
 use liftlock::rollback::{Against, Cause};
 use liftlock::state::{Document, Run};
 use liftlock::verdict::Verdict;
@@ -11,16 +12,15 @@ use liftlock_engine::{Engine, Opening, Outcome, Pace as _, Pen, World, follow, o
 use liftlock_io::cli::Session;
 use liftlock_io::store;
 
+use crate::alert::{self, Answer, Because};
 use crate::args::Moved;
 use crate::choose::{self, Glass};
 use crate::run::make;
 use crate::{copy, render};
 
-/// The reason where nobody gave one.
-const REASON: &str = "rolled back";
-
 pub(crate) fn go_back(session: &Session, moved: &Moved) -> Result<Report, Failure> {
     checked(session, moved)?;
+    let said = moved.alert.as_deref().map(alert::read).transpose()?;
     let mut world = open::world(session, &moved.environment)?;
     if moved.break_glass && world.rules.allow.break_glass == Some(false) {
         let message = "the policy does not allow `--break-glass`";
@@ -31,7 +31,7 @@ pub(crate) fn go_back(session: &Session, moved: &Moved) -> Result<Report, Failur
         None => None,
     };
     bring(&mut world, moved)?;
-    let gone = go(session, &world, moved, copied.as_ref());
+    let gone = go(session, &world, moved, (copied.as_ref(), said.as_ref()));
     if let Err(failure) = &gone
         && !session.dry_run
     {
@@ -76,11 +76,15 @@ fn go(
     session: &Session,
     world: &World,
     moved: &Moved,
-    copied: Option<&Against>,
+    (copied, said): (Option<&Against>, Option<&Notification>),
 ) -> Result<Report, Failure> {
     let pen = Pen::hoped(&moved.signing, &world.rules, session)?;
     let mut engine = Engine::open(world, session)?;
     let owner = open::owner(session);
+    let because = match alert::answer(session, (world, engine.document()), moved, said)? {
+        Answer::Leave(because) => because,
+        Answer::Stay(report) => return Ok(*report),
+    };
     let driven = if let Some(run) = engine.document().under_way() {
         if run.plan.reconciles() {
             let message = format!("a reconcile to {} is under way", run.plan.release.id);
@@ -105,12 +109,12 @@ fn go(
         engine.emit();
         Ok(Outcome::of(&run, engine.is_recorded()))
     } else {
-        let plan = match planned(session, (world, &engine), moved, copied)? {
+        let plan = match planned(session, (world, &engine), (moved, &because), copied)? {
             Planned::Plan(plan) => plan,
             Planned::Report(report) => return Ok(*report),
         };
         store::probe(world.state.as_ref())?;
-        let hold = Some(moved.reason.as_deref().unwrap_or(REASON));
+        let hold = Some(because.reason.as_str());
         engine.start(
             &plan,
             Opening {
@@ -162,7 +166,7 @@ enum Planned {
 fn planned(
     session: &Session,
     (world, engine): (&World, &Engine<'_>),
-    moved: &Moved,
+    (moved, because): (&Moved, &Because),
     copied: Option<&Against>,
 ) -> Result<Planned, Failure> {
     let state = engine.document();
@@ -185,9 +189,9 @@ fn planned(
     };
     let plan = Plan {
         cause: Some(Cause {
-            reason: moved.reason.as_deref().unwrap_or(REASON).to_owned(),
+            reason: because.reason.clone(),
             by: open::actor(session).id,
-            detected_at: moved.detected_at,
+            detected_at: because.detected_at,
             past: picked.past.into_iter().chain(copied.cloned()).collect(),
         }),
         ..make(world, state, picked.release, session)?

@@ -1,6 +1,7 @@
 //! `rollback`: returns an environment to the newest known-good release, proves
 //! it afterwards and keeps automation from undoing it.
 
+mod alert;
 mod args;
 mod choose;
 mod copy;

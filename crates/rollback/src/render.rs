@@ -5,6 +5,7 @@ use liftlock::digest::Digest;
 use liftlock::failure::Failure;
 use liftlock::plan::Plan;
 use liftlock::report::Report;
+use liftlock::rollback::alert::{Alert, Doubt};
 use liftlock::rollback::{Candidate, choose, forward};
 use liftlock::state::Document;
 use liftlock::verdict::Verdict;
@@ -49,6 +50,39 @@ pub(crate) fn no_way(
             "```text\n{}\n```",
             forward::told(&lines).replace("```", "` ` `")
         ))
+}
+
+/// The most alerts that are told one by one.
+const MOST_TOLD: usize = 20;
+
+/// That a monitor's word moves nothing, and why.
+pub(crate) fn stays(world: &World, state: &Document, against: &[(Alert, Doubt)]) -> Report {
+    let mut lines: Vec<String> = against
+        .iter()
+        .take(MOST_TOLD)
+        .map(|(alert, doubt)| format!("alert {}: {doubt}", alert.name))
+        .collect();
+    let more = against.len().saturating_sub(MOST_TOLD);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    let first = lines.first().map_or("", String::as_str);
+    let live = state.live.as_ref().map(|live| &live.release);
+    let stays = live.map_or("nothing moves".to_owned(), |live| {
+        format!("{} stays live in {}", live.id, world.environment.name)
+    });
+    Report::new("run", Verdict::Pass, format!("{stays}: {first}"))
+        .with_scope(
+            Some(world.rules.service.clone()),
+            Some(world.environment.name.clone()),
+        )
+        .with_detail(&serde_json::json!({ "alerts": lines }))
+        .with_output(
+            "live",
+            live.map_or(String::new(), |live| live.digest.to_string()),
+        )
+        .with_human(lines.join("\n"))
+        .with_policy(world.rules.origin, false)
 }
 
 /// What a rollback came to.

@@ -126,6 +126,14 @@ impl Notification {
     }
 }
 
+impl Notification {
+    /// Whether any alert in it is there now.
+    #[must_use]
+    pub fn fires(&self) -> bool {
+        self.0.iter().any(|alert| alert.status == Status::Firing)
+    }
+}
+
 impl RawAlert {
     fn read(self) -> Alert {
         // To Prometheus an empty label is none.
@@ -302,6 +310,25 @@ pub(super) mod tests {
             r#"{{"action":"liftlock-alert","branch":"main","client_payload":{{"alert":{ALERTMANAGER}}}}}"#
         );
         assert_eq!(read(&event), expected);
+    }
+
+    /// What the notifier of Alertmanager 0.35.0 sends by itself, and with
+    /// `payload: { event_type: liftlock-alert, client_payload: { alert: '{{ toJson . }}' } }`.
+    #[test]
+    fn what_alertmanager_sent_is_read() {
+        let sent = include_bytes!("../testdata/alertmanager.json");
+        let by_itself = Notification::parse(sent).unwrap();
+        let expected = Alert {
+            status: Status::Firing,
+            name: "High: errors".to_owned(),
+            starts_at: "2026-11-27T12:00:00.112Z".parse().unwrap(),
+            release: Some("1.10".to_owned()),
+            environment: None,
+            blind: false,
+        };
+        assert_eq!(by_itself, Notification(vec![expected]));
+        let sent = include_bytes!("../testdata/alertmanager-dispatch.json");
+        assert_eq!(Notification::parse(sent).unwrap(), by_itself);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::plan::Kind;
 use crate::release::Reference;
 use crate::span::Span;
-use crate::state::{Document, Live};
+use crate::state::{Document, How, Live};
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -56,6 +56,9 @@ pub enum Doubt {
     Blind,
     /// It is about another release than the one that is live.
     Another(String),
+    /// What is live was gone back to. Automation goes one step down, and neither
+    /// further nor up again to what was left: both need a person.
+    Restored,
     /// It was there before that release.
     Before(Time),
     /// It came too long after it.
@@ -71,6 +74,9 @@ impl fmt::Display for Doubt {
                 formatter.write_str("it says that Grafana cannot see, not what is wrong")
             }
             Self::Another(other) => write!(formatter, "it is about `{other}`, which is not live"),
+            Self::Restored => {
+                formatter.write_str("a rollback brought what is live, so a person decides")
+            }
             Self::Before(since) => {
                 write!(
                     formatter,
@@ -147,6 +153,9 @@ fn doubt(alert: &Alert, scene: Scene<'_>) -> Option<Doubt> {
     }
     // Where nothing is live there is nothing to leave: who goes back says so.
     let live = live?;
+    if live.how == How::RolledBack {
+        return Some(Doubt::Restored);
+    }
     let since = up_since(scene.state, live);
     if alert.starts_at < since {
         return Some(Doubt::Before(since));
@@ -170,7 +179,7 @@ mod tests {
     use crate::plan::Plan;
     use crate::plan::journal::Journal;
     use crate::rollback::alert::tests::ALERTMANAGER;
-    use crate::state::{How, Run};
+    use crate::state::Run;
 
     fn at(minute: u8) -> Time {
         format!("2026-11-27T12:{minute:02}:00Z").parse().unwrap()
@@ -308,11 +317,20 @@ mod tests {
     }
 
     #[test]
-    fn what_was_gone_back_to_is_not_left_for_the_alert_that_led_there() {
+    fn what_was_gone_back_to_is_left_by_people_alone() {
+        let mut state = state(Kind::Rollback);
+        state.go_live(release("shop-1"), How::RolledBack, at(20));
+        for minute in [12, 20, 30] {
+            let stays = Ruling::Stay(vec![(alert(minute), Doubt::Restored)]);
+            assert_eq!(judged(vec![alert(minute)], &state).unwrap(), stays);
+        }
+    }
+
+    #[test]
+    fn a_plan_down_lets_nothing_in_early() {
         let state = state(Kind::Rollback);
-        let early = alert(12);
-        let stays = Ruling::Stay(vec![(early.clone(), Doubt::Before(at(15)))]);
-        assert_eq!(judged(vec![early], &state).unwrap(), stays);
+        let stays = Ruling::Stay(vec![(alert(12), Doubt::Before(at(15)))]);
+        assert_eq!(judged(vec![alert(12)], &state).unwrap(), stays);
     }
 
     #[test]
