@@ -9,7 +9,9 @@ use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::Document;
 use liftlock::verdict::Verdict;
 use liftlock_engine::gather::{Gathered, Moment};
-use liftlock_engine::{Before, Engine, Opening, Outcome, Pace as _, Pen, World, follow, hold, open};
+use liftlock_engine::{
+    Before, Engine, Opening, Outcome, Pace as _, Pen, World, follow, hold, open,
+};
 use liftlock_io::cli::Session;
 use liftlock_io::file;
 use liftlock_io::store;

@@ -1,5 +1,6 @@
 //! Pointers that are no tags, moved and moved back by the programs: a value in
-//! git, a deployment and the latest release on GitHub, an alias of a command.
+//! git, deployments on GitHub and GitLab, the latest release on GitHub, an alias
+//! of a command.
 #![cfg(test)]
 
 use liftlock::digest::Digest;
@@ -8,13 +9,16 @@ use testkit::cli::Output;
 use testkit::git;
 use testkit::house::House;
 use testkit::servers::github::{GitHub, Token};
+use testkit::servers::gitlab::{self, GitLab};
 
 const VALUES: &str = "# of the shop\nimage: { tag: v1, digest: \"\" } # moved\n";
 
 struct Scene {
     house: House,
     github: GitHub,
+    gitlab: GitLab,
     token: String,
+    other: String,
 }
 
 impl Scene {
@@ -27,7 +31,10 @@ impl Scene {
             .split_once("    metrics: { counts: counts.csv }\n")
             .unwrap();
         let url = git::bare_with(&house.path("deploy.git"), &[("values.yaml", VALUES)]).unwrap();
-        let targets = targets.replace("REPO", &url);
+        let gitlab = GitLab::start().unwrap();
+        let targets = targets
+            .replace("REPO", &url)
+            .replace("HOST", &gitlab.host());
         house
             .write(
                 "liftlock.yaml",
@@ -39,13 +46,20 @@ impl Scene {
             state.person(7, "alice", "write");
             state.token(Token::Job)
         });
+        let other = gitlab.with(|state| {
+            state.set_clock(liftlock_io::clock::now());
+            state.person(7, "alice", 30);
+            state.token(gitlab::Token::Api(7))
+        });
         for version in ["1", "2"] {
             house.release(version).unwrap();
         }
         Self {
             house,
             github,
+            gitlab,
             token,
+            other,
         }
     }
 
@@ -56,11 +70,15 @@ impl Scene {
             .run(program, &args)
             .env("GITHUB_API_URL", self.github.url())
             .env("LIFTLOCK_GITHUB_TOKEN", &self.token)
+            .env("CI_API_V4_URL", self.gitlab.api())
+            .env("LIFTLOCK_GITLAB_TOKEN", &self.other)
             .output()
             .unwrap();
         let said = format!("{}{}", output.stdout, output.stderr);
         assert_eq!(output.code, code, "{program} {words:?}: {said}");
-        assert!(!said.contains(&self.token), "{said}");
+        for secret in [&self.token, &self.other] {
+            assert!(!said.contains(secret), "{said}");
+        }
         output
     }
 
@@ -95,6 +113,7 @@ fn every_kind_goes_up_and_back() {
         "      - { git: { repo: REPO, branch: main, file: values.yaml, path: image.digest }, artifact: image }
       - { github-deployment: { repository: github:acme/shop, environment: production, ref: main }, artifact: image }
       - { github-release: { repository: github:acme/shop, asset: api-* }, artifact: api }
+      - { gitlab-deployment: { repository: gitlab:acme/shop@HOST, environment: live, ref: main }, artifact: image }
 ",
     );
     let live = |version: &str| {
@@ -108,6 +127,12 @@ fn every_kind_goes_up_and_back() {
         });
         assert_eq!(newest.0["payload"]["digest"], digest.to_string());
         assert_eq!(newest.1, ["in_progress", "success"]);
+        let newest = scene.gitlab.with(|state| {
+            let newest = state.deployed("live").first().copied();
+            newest.and_then(|id| state.deployed_ref(id))
+        });
+        let tag = format!("liftlock/shop/image/sha256-{}", digest.hex());
+        assert_eq!(newest, Some(tag));
         scene.run(0, "promote", &["status"]);
     };
     let [_, second] = ["1", "2"].map(|version| {
@@ -124,6 +149,7 @@ fn every_kind_goes_up_and_back() {
     for right in [
         "`deployments: write`",
         "`contents: write`",
+        "the role Developer",
         "may push to the branch",
     ] {
         assert!(doctor.contains(right), "{doctor}");

@@ -361,3 +361,45 @@ fn commits_tell_addresses_and_orders_come_first() {
     let url = format!("{}{path}/approval_state", gitlab.api());
     assert!(http::send("GET", &url, &[("private-token", &read)], b"").is_err());
 }
+
+#[test]
+fn a_deployment_is_of_a_tag_and_a_commit_that_are_there_and_made_once() {
+    let gitlab = gitlab();
+    let api = token(&gitlab, Token::Api(7));
+    let guest = token(&gitlab, Token::Api(8));
+    let post =
+        |who: &str, path: &str, sent: &Value| post(&gitlab, who, &format!("{P}/{path}"), sent);
+    let tag = json!({ "tag_name": "a/b", "ref": "main" });
+    assert_eq!(post(&guest, "repository/tags", &tag).status, 403);
+    let nowhere = json!({ "tag_name": "a/b", "ref": "nowhere" });
+    assert_eq!(post(&api, "repository/tags", &nowhere).status, 400);
+    let at = |name: &str| get(&gitlab, &api, &format!("{P}/repository/tags/{name}"));
+    assert_eq!(at("a%2Fb").status, 404);
+    let commit = body(&post(&api, "repository/tags", &tag))["commit"]["id"].clone();
+    assert_eq!(post(&api, "repository/tags", &tag).status, 400, "twice");
+    assert_eq!(body(&at("a%2Fb"))["commit"]["id"], commit);
+    let deployment = |reference: &str, commit: &Value, status: &str| json!({ "environment": "live", "ref": reference, "tag": true, "sha": commit, "status": status });
+    for wrong in [
+        deployment("a/c", &commit, "success"),
+        deployment("a/b", &json!("0".repeat(40)), "success"),
+        deployment("a/b", &commit, "blessed"),
+        json!({ "environment": "live", "ref": "a/b", "sha": commit, "status": "success" }),
+    ] {
+        assert_eq!(post(&api, "deployments", &wrong).status, 400, "{wrong}");
+    }
+    let ours = deployment("a/b", &commit, "success");
+    assert_eq!(post(&guest, "deployments", &ours).status, 403);
+    let first = body(&post(&api, "deployments", &ours))["id"].clone();
+    assert_eq!(body(&post(&api, "deployments", &ours))["id"], first);
+    gitlab.with(|state| state.job_deploys("live", "main"));
+    assert_ne!(body(&post(&api, "deployments", &ours))["id"], first);
+    let listed = |query: &str| {
+        let listed = body(&get(&gitlab, &api, &format!("{P}/deployments?{query}")));
+        let refs = listed.as_array().unwrap().iter();
+        refs.map(|one| one["ref"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let newest = "environment=live&order_by=id&sort=desc";
+    assert_eq!(listed(newest), ["a/b", "main", "a/b"]);
+    assert!(listed("environment=test").is_empty());
+}

@@ -9,6 +9,8 @@ mod deployment;
 mod groups;
 mod people;
 #[cfg(feature = "pointer")]
+mod pointer;
+#[cfg(feature = "pointer")]
 mod release;
 mod start;
 #[cfg(test)]
@@ -27,6 +29,8 @@ use liftlock::time::Time;
 use serde_json::json;
 
 pub use groups::Groups;
+#[cfg(feature = "pointer")]
+pub use pointer::Deploying;
 pub use start::{Told, trigger};
 pub use watch::Watch;
 

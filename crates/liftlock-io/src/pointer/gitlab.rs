@@ -1,22 +1,23 @@
-//! Releases on GitLab.
+//! Deployments and releases on GitLab.
 
 use std::path::Path;
 use std::time::Duration;
 
-use liftlock::config::pointer::GitlabRelease;
+use liftlock::config::place::Repository;
+use liftlock::config::pointer::{GitlabDeployment, GitlabRelease};
 use liftlock::failure::{Failure, Kind};
+use liftlock::pointer::tagged::Tags;
 use liftlock::pointer::{Live, is_open, notes};
 
 use super::Move;
 use super::github::PATIENCE;
 use crate::clock;
 use crate::forge::wire;
-use crate::gitlab::{self, GitLab};
+use crate::gitlab::{self, Deploying, GitLab};
 use crate::http::Options;
 
 /// The project, as this job's environment reaches it.
-pub(super) fn open(target: &GitlabRelease, ca_file: Option<&Path>) -> Result<GitLab, Failure> {
-    let repository = &target.repository;
+pub(super) fn open(repository: &Repository, ca_file: Option<&Path>) -> Result<GitLab, Failure> {
     if gitlab::here()? != repository.instance() {
         let message = format!("`{repository}` is on another GitLab than this job's environment");
         return Err(Failure::new(Kind::Invalid, message)
@@ -32,6 +33,41 @@ pub(super) fn open(target: &GitlabRelease, ca_file: Option<&Path>) -> Result<Git
         &options,
         deadline,
     )?)
+}
+
+/// Where the newest deployment of ours points.
+pub(super) fn read_deployment(
+    gitlab: &GitLab,
+    target: &GitlabDeployment,
+    tags: &Tags,
+) -> Result<Live, Failure> {
+    let ours = |one: &_| tags.says(one).is_some();
+    let deployments = gitlab.deployed(&target.environment, ours)?;
+    Ok(tags.live(&deployments))
+}
+
+/// Makes a deployment of the tag of the digest, which is made where there is none.
+pub(super) fn point_deployment(
+    gitlab: &GitLab,
+    target: &GitlabDeployment,
+    (tags, moved): (&Tags, &Move<'_>),
+) -> Result<(), Failure> {
+    let (label, ends) = (target.label(), (moved.from, moved.to));
+    let open = || is_open(&label, &read_deployment(gitlab, target, tags)?, ends);
+    if !open()? {
+        return Ok(());
+    }
+    let tag = tags.of(&moved.to);
+    let commit = gitlab.tag(&tag, &target.reference)?;
+    // Whoever was faster than this is seen now.
+    if open()? {
+        gitlab.deploy(&Deploying {
+            environment: &target.environment,
+            tag: &tag,
+            commit: &commit,
+        })?;
+    }
+    Ok(())
 }
 
 /// Where the latest release points.
@@ -103,10 +139,9 @@ mod tests {
         }
     }
 
-    fn move_to(
-        gitlab: &GitLab,
-        target: &GitlabRelease,
+    fn moving(
         (from, to): (Option<&str>, &str),
+        act: impl FnOnce(&Move<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let release = Reference {
             id: format!("shop-{to}"),
@@ -121,7 +156,15 @@ mod tests {
             fence: 1,
             notice: None,
         };
-        point(gitlab, target, &moved)
+        act(&moved)
+    }
+
+    fn move_to(
+        gitlab: &GitLab,
+        target: &GitlabRelease,
+        ends: (Option<&str>, &str),
+    ) -> Result<(), Failure> {
+        moving(ends, |moved| point(gitlab, target, moved))
     }
 
     fn publish(fake: &Fake, version: &str, when: Duration) {
@@ -177,5 +220,97 @@ mod tests {
         publish(&fake, "one", HOUR);
         let refused = move_to(&gitlab, &target, (None, "one")).unwrap_err();
         assert_eq!(refused.kind, Kind::Credentials);
+    }
+
+    fn environment(fake: &Fake) -> (GitlabDeployment, Tags) {
+        let deployment = GitlabDeployment {
+            repository: format!("gitlab:acme/shop@{}", fake.host()).parse().unwrap(),
+            environment: "live/eu".to_owned(),
+            reference: "main".to_owned(),
+        };
+        let (service, artifact) = ("shop".parse().unwrap(), "api".parse().unwrap());
+        (deployment, Tags::new(&service, Some(&artifact)))
+    }
+
+    fn deploy(gitlab: &GitLab, fake: &Fake, ends: (Option<&str>, &str)) -> Result<(), Failure> {
+        let (target, tags) = environment(fake);
+        moving(ends, |moved| {
+            point_deployment(gitlab, &target, (&tags, moved))
+        })
+    }
+
+    fn deployed(gitlab: &GitLab, fake: &Fake) -> Live {
+        let (target, tags) = environment(fake);
+        read_deployment(gitlab, &target, &tags).unwrap()
+    }
+
+    #[test]
+    fn deployments_of_tags_point_there_and_back() {
+        let fake = Rc::new(Fake::start().unwrap());
+        let gitlab = gitlab(&fake, Token::Api(7));
+        assert_eq!(deployed(&gitlab, &fake), Live::Nowhere);
+        for ends in [(None, "one"), (Some("one"), "two"), (Some("two"), "one")] {
+            deploy(&gitlab, &fake, ends).unwrap();
+            assert_eq!(deployed(&gitlab, &fake), Live::At(digest(ends.1)));
+            // What jobs deploy there, by the hundred, is nothing to us.
+            fake.with(|state| (0..120).for_each(|_| state.job_deploys("live/eu", "main")));
+            assert_eq!(deployed(&gitlab, &fake), Live::At(digest(ends.1)));
+        }
+        assert_eq!(
+            fake.with(|state| state.tags()).len(),
+            2,
+            "one for each digest"
+        );
+        let writes = fake.counts().writes;
+        deploy(&gitlab, &fake, (Some("two"), "one")).unwrap();
+        assert_eq!(fake.counts().writes, writes);
+    }
+
+    #[test]
+    fn a_deployment_whose_answer_is_lost_is_made_once() {
+        let fake = Rc::new(Fake::start().unwrap());
+        let gitlab = gitlab(&fake, Token::Api(7));
+        for call in ["repository/tags", "deployments"] {
+            fake.with(|state| state.lose("POST", call));
+        }
+        assert!(deploy(&gitlab, &fake, (None, "one")).is_err());
+        deploy(&gitlab, &fake, (None, "one")).unwrap();
+        assert_eq!(fake.with(|state| state.deployed("live/eu")).len(), 1);
+        assert_eq!(deployed(&gitlab, &fake), Live::At(digest("one")));
+    }
+
+    #[test]
+    fn what_somebody_else_deployed_or_undid_is_not_replaced() {
+        let fake = Rc::new(Fake::start().unwrap());
+        let gitlab = gitlab(&fake, Token::Api(7));
+        deploy(&gitlab, &fake, (None, "one")).unwrap();
+        let refused = deploy(&gitlab, &fake, (None, "two")).unwrap_err();
+        assert_eq!(refused.kind, Kind::Refuted);
+        let newest = fake.with(|state| state.deployed("live/eu"))[0];
+        fake.with(|state| state.restate(newest, "failed"));
+        assert!(matches!(deployed(&gitlab, &fake), Live::Strange(_)));
+        let refused = deploy(&gitlab, &fake, (Some("one"), "two")).unwrap_err();
+        assert_eq!(refused.kind, Kind::Refuted);
+        assert_eq!(fake.with(|state| state.deployed("live/eu")), [newest]);
+    }
+
+    #[test]
+    fn whoever_may_not_deploy_or_names_no_branch_is_told_so() {
+        let fake = Rc::new(Fake::start().unwrap());
+        let reader = gitlab(&fake, Token::ReadApi(7));
+        let refused = deploy(&reader, &fake, (None, "one")).unwrap_err();
+        assert_eq!(refused.kind, Kind::Credentials);
+        let (target, tags) = environment(&fake);
+        let reference = "nowhere".to_owned();
+        let target = GitlabDeployment {
+            reference,
+            ..target
+        };
+        let writer = gitlab(&fake, Token::Api(7));
+        let refused = moving((None, "one"), |moved| {
+            point_deployment(&writer, &target, (&tags, moved))
+        });
+        assert!(refused.unwrap_err().lines().join(" ").contains("nowhere"));
+        assert!(fake.with(|state| state.deployed("live/eu")).is_empty());
     }
 }

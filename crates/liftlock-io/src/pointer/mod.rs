@@ -15,6 +15,7 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::pointer::Live;
 use liftlock::pointer::notice::Notice;
+use liftlock::pointer::tagged::Tags;
 use liftlock::release::Reference;
 
 use crate::github::GitHub;
@@ -69,9 +70,10 @@ pub fn patience(target: &Target) -> Duration {
         Pointer::Registry(_) => TIMEOUT,
         Pointer::Git(_) => git::PATIENCE,
         Pointer::Command(commands) => command::timeout(commands) * 2,
-        Pointer::GithubDeployment(_) | Pointer::GithubRelease(_) | Pointer::GitlabRelease(_) => {
-            github::PATIENCE
-        }
+        Pointer::GithubDeployment(_)
+        | Pointer::GithubRelease(_)
+        | Pointer::GitlabDeployment(_)
+        | Pointer::GitlabRelease(_) => github::PATIENCE,
     }
 }
 
@@ -94,6 +96,7 @@ pub fn copy(
         | Pointer::Command(_)
         | Pointer::GithubDeployment(_)
         | Pointer::GithubRelease(_)
+        | Pointer::GitlabDeployment(_)
         | Pointer::GitlabRelease(_) => Err(Failure::new(
             Kind::Bug,
             "nothing is copied to where this target points",
@@ -119,8 +122,12 @@ pub fn read(target: &Target, scope: &Scope<'_>) -> Result<Live, Failure> {
             let github = github::open(&release.repository, scope.ca_file)?;
             github::read_release(&github, release)
         }
+        Pointer::GitlabDeployment(deployment) => {
+            let gitlab = gitlab::open(&deployment.repository, scope.ca_file)?;
+            gitlab::read_deployment(&gitlab, deployment, &tags(target, scope))
+        }
         Pointer::GitlabRelease(release) => {
-            let gitlab = gitlab::open(release, scope.ca_file)?;
+            let gitlab = gitlab::open(&release.repository, scope.ca_file)?;
             gitlab::read(&gitlab, release)
         }
     }
@@ -139,6 +146,7 @@ pub fn has(target: &Target, image: &Digest, scope: &Scope<'_>) -> Result<bool, F
         | Pointer::Command(_)
         | Pointer::GithubDeployment(_)
         | Pointer::GithubRelease(_)
+        | Pointer::GitlabDeployment(_)
         | Pointer::GitlabRelease(_) => Ok(true),
     }
 }
@@ -161,6 +169,7 @@ pub fn missing(
         | Pointer::Command(_)
         | Pointer::GithubDeployment(_)
         | Pointer::GithubRelease(_)
+        | Pointer::GitlabDeployment(_)
         | Pointer::GitlabRelease(_) => Ok(None),
     }
 }
@@ -186,8 +195,12 @@ pub fn point(target: &Target, moved: &Move<'_>, scope: &Scope<'_>) -> Result<(),
             let github = github::open(&release.repository, scope.ca_file)?;
             github::point_release(&github, release, moved)
         }
+        Pointer::GitlabDeployment(deployment) => {
+            let gitlab = gitlab::open(&deployment.repository, scope.ca_file)?;
+            gitlab::point_deployment(&gitlab, deployment, (&tags(target, scope), moved))
+        }
         Pointer::GitlabRelease(release) => {
-            let gitlab = gitlab::open(release, scope.ca_file)?;
+            let gitlab = gitlab::open(&release.repository, scope.ca_file)?;
             gitlab::point(&gitlab, release, moved)
         }
     }
@@ -206,6 +219,7 @@ pub fn tell(target: &Target, notice: &Notice) -> Result<Told, Failure> {
         | Pointer::Command(_)
         | Pointer::GithubDeployment(_)
         | Pointer::GithubRelease(_)
+        | Pointer::GitlabDeployment(_)
         | Pointer::GitlabRelease(_) => Ok(Told::default()),
     }
 }
@@ -224,6 +238,7 @@ pub fn held(target: &Target, scope: &Scope<'_>) -> Result<Option<Notice>, Failur
         | Pointer::Command(_)
         | Pointer::GithubDeployment(_)
         | Pointer::GithubRelease(_)
+        | Pointer::GitlabDeployment(_)
         | Pointer::GitlabRelease(_) => Ok(None),
     }
 }
@@ -241,8 +256,13 @@ pub fn shown(target: &Target, notice: &Notice) -> Result<Vec<String>, Failure> {
         | Pointer::Command(_)
         | Pointer::GithubDeployment(_)
         | Pointer::GithubRelease(_)
+        | Pointer::GitlabDeployment(_)
         | Pointer::GitlabRelease(_) => Ok(Vec::new()),
     }
+}
+
+fn tags(target: &Target, scope: &Scope<'_>) -> Tags {
+    Tags::new(scope.service, target.artifact.as_ref())
 }
 
 const fn deployed<'a>(

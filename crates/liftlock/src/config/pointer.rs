@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use command::Commands;
 pub use git::{GitValue, Template};
 pub use github::{GithubDeployment, GithubRelease};
-pub use gitlab::GitlabRelease;
+pub use gitlab::{GitlabDeployment, GitlabRelease};
 pub use mark::{Mark, Shape};
 
 use crate::name::Name;
@@ -42,6 +42,8 @@ pub enum Pointer {
     GithubDeployment(GithubDeployment),
     /// The latest release on GitHub.
     GithubRelease(GithubRelease),
+    /// The newest deployment on GitLab.
+    GitlabDeployment(GitlabDeployment),
     /// The latest release on GitLab.
     GitlabRelease(GitlabRelease),
 }
@@ -59,6 +61,7 @@ pub enum Pointer {
             { "required": ["command"] },
             { "required": ["github-deployment"] },
             { "required": ["github-release"] },
+            { "required": ["gitlab-deployment"] },
             { "required": ["gitlab-release"] },
         ])
     )
@@ -80,6 +83,9 @@ pub struct Written {
     /// The latest release on GitHub.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub github_release: Option<GithubRelease>,
+    /// The newest deployment on GitLab.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gitlab_deployment: Option<GitlabDeployment>,
     /// The latest release on GitLab.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gitlab_release: Option<GitlabRelease>,
@@ -145,6 +151,7 @@ impl Target {
             Pointer::Command(commands) => commands.name.to_string(),
             Pointer::GithubDeployment(deployment) => deployment.label(),
             Pointer::GithubRelease(release) => release.label(),
+            Pointer::GitlabDeployment(deployment) => deployment.label(),
             Pointer::GitlabRelease(release) => release.label(),
         }
     }
@@ -157,6 +164,7 @@ impl Target {
             | Pointer::Git(_)
             | Pointer::GithubDeployment(_)
             | Pointer::GithubRelease(_)
+            | Pointer::GitlabDeployment(_)
             | Pointer::GitlabRelease(_) => Reversible::Yes,
             Pointer::Command(commands) => commands.reversible,
         }
@@ -171,6 +179,7 @@ impl Target {
             | Pointer::Command(_)
             | Pointer::GithubDeployment(_)
             | Pointer::GithubRelease(_)
+            | Pointer::GitlabDeployment(_)
             | Pointer::GitlabRelease(_) => None,
         }
     }
@@ -184,6 +193,7 @@ impl Target {
             | Pointer::Command(_)
             | Pointer::GithubDeployment(_)
             | Pointer::GithubRelease(_)
+            | Pointer::GitlabDeployment(_)
             | Pointer::GitlabRelease(_) => &[],
         }
     }
@@ -197,7 +207,9 @@ impl Target {
             Pointer::Command(_) => "what its commands need",
             Pointer::GithubDeployment(_) => "`deployments: write`",
             Pointer::GithubRelease(_) => "`contents: write`",
-            Pointer::GitlabRelease(_) => "the role Developer and the scope `api`",
+            Pointer::GitlabDeployment(_) | Pointer::GitlabRelease(_) => {
+                "the role Developer and the scope `api`"
+            }
         }
     }
 
@@ -209,6 +221,7 @@ impl Target {
             Pointer::Command(commands) => commands.check(),
             Pointer::GithubDeployment(deployment) => deployment.check(),
             Pointer::GithubRelease(release) => release.check(),
+            Pointer::GitlabDeployment(deployment) => deployment.check(),
             Pointer::GitlabRelease(release) => release.check(),
         }
     }
@@ -224,6 +237,7 @@ impl TryFrom<Written> for Target {
             written.command.map(Pointer::Command),
             written.github_deployment.map(Pointer::GithubDeployment),
             written.github_release.map(Pointer::GithubRelease),
+            written.gitlab_deployment.map(Pointer::GitlabDeployment),
             written.gitlab_release.map(Pointer::GitlabRelease),
         ];
         let mut ways = ways.into_iter().flatten();
@@ -264,6 +278,10 @@ impl From<Target> for Written {
                 github_release: Some(release),
                 ..written
             },
+            Pointer::GitlabDeployment(deployment) => Self {
+                gitlab_deployment: Some(deployment),
+                ..written
+            },
             Pointer::GitlabRelease(release) => Self {
                 gitlab_release: Some(release),
                 ..written
@@ -275,7 +293,7 @@ impl From<Target> for Written {
 /// A target is none, or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a target needs exactly one of registry, git, command, github-deployment, github-release, gitlab-release"
+    "a target needs exactly one of registry, git, command, github-deployment, github-release, gitlab-deployment, gitlab-release"
 )]
 pub struct NotOne;
 
@@ -306,6 +324,10 @@ mod tests {
             (
                 "github-release: { repository: github:acme/shop, asset: shop-*.tgz }",
                 "github:acme/shop latest release, shop-*.tgz",
+            ),
+            (
+                "gitlab-deployment: { repository: gitlab:acme/shop, environment: live, ref: main }",
+                "gitlab:acme/shop deployment to live",
             ),
             (
                 "gitlab-release: { repository: gitlab:acme/shop@gitlab.acme.example, asset: shop }",
@@ -356,6 +378,10 @@ mod tests {
             "github-release: { repository: github:acme/shop, asset: a/b }",
             "github-release: { repository: github:acme/shop, asset: '' }",
             "github-release: { repository: github:acme/shop }",
+            "gitlab-deployment: { repository: github:acme/shop, environment: p, ref: main }",
+            "gitlab-deployment: { repository: gitlab:acme/shop, environment: '', ref: main }",
+            "gitlab-deployment: { repository: gitlab:acme/shop, environment: p, ref: '' }",
+            "gitlab-deployment: { repository: gitlab:acme/shop, environment: p }",
             "gitlab-release: { repository: github:acme/shop, asset: shop }",
             "gitlab-release: { repository: gitlab:acme/shop, asset: '' }",
         ] {

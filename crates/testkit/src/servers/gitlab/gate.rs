@@ -5,7 +5,9 @@ use serde_json::json;
 
 use super::call::{Call, Reply};
 use super::state::{On, State};
-use super::{PROJECT, PROJECT_ID, deployments, jobs, merge_requests, notes, people, releases};
+use super::{
+    PROJECT, PROJECT_ID, deployments, environments, jobs, merge_requests, notes, people, releases,
+};
 use crate::http::Answer;
 use crate::wire::Request;
 
@@ -167,6 +169,10 @@ fn within(
         ("POST", ["jobs", id, "play"]) => jobs::play(state, id, caller),
         ("GET", ["releases"]) => releases::list(state, call),
         ("PUT", ["releases", tag]) => releases::change(state, call, tag, caller),
+        ("GET", ["deployments"]) => environments::list(state, call),
+        ("POST", ["deployments"]) => environments::create(state, call, caller),
+        ("GET", ["repository", "tags", name]) => environments::tag(state, name),
+        ("POST", ["repository", "tags"]) => environments::make_tag(state, call, caller),
         ("GET", ["deployments", id]) => deployments::read(state, id),
         ("POST", ["deployments", id, "approval"]) => deployments::approve(state, call, id, caller),
         ("GET", ["protected_environments", name]) => deployments::protected(state, name),

@@ -8,6 +8,7 @@
 
 mod call;
 mod deployments;
+mod environments;
 mod gate;
 mod jobs;
 mod merge_requests;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use liftlock::time::Time;
 use serde_json::Value;
 
+use super::environments::Environments;
 use super::gate::{Counts, Issued, Token, Window};
 use super::releases::Release;
 use crate::http::Answer;
@@ -34,6 +35,7 @@ pub struct State {
     pub(super) threads: BTreeMap<On, Thread>,
     pub(super) notes: BTreeMap<u64, Note>,
     pub(super) deployments: BTreeMap<u64, Deployment>,
+    pub(super) environments: Environments,
     pub(super) releases: Vec<Release>,
     pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) played: Vec<u64>,
@@ -140,6 +142,7 @@ impl State {
             threads: BTreeMap::new(),
             notes: BTreeMap::new(),
             deployments: BTreeMap::new(),
+            environments: Environments::default(),
             releases: Vec::new(),
             jobs: BTreeMap::new(),
             played: Vec::new(),
