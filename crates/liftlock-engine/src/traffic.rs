@@ -24,6 +24,9 @@ const LOOK: Span = Span::seconds(1);
 /// How long a file may take to be written and read back.
 const FILE: Duration = Duration::from_secs(5);
 
+/// What is not known where nobody says whom to ask.
+const UNASKED: &str = "; Envoy was not asked whether it took them";
+
 impl World {
     pub(crate) fn shift(
         &self,
@@ -39,7 +42,7 @@ impl World {
         match way {
             Way::Haproxy(target) => haproxy::set(target, shares)?,
             Way::Nginx(target) => nginx::set(target, shares)?,
-            Way::Envoy(target) => envoy::set(target, shares)?,
+            Way::Envoy(target) => envoy::set(target, shares, &|| self.client())?,
             Way::WeightsFile(target) => weights::set(target, slots, shares)?,
             Way::Command(target) => {
                 let order = Order {
@@ -58,7 +61,15 @@ impl World {
             .iter()
             .map(|(slot, share)| format!("{slot} {share}"))
             .collect();
-        Ok(told.join(", "))
+        let asked = match way {
+            Way::Envoy(target) if target.admin.is_empty() => UNASKED,
+            Way::Haproxy(_)
+            | Way::Nginx(_)
+            | Way::Envoy(_)
+            | Way::WeightsFile(_)
+            | Way::Command(_) => "",
+        };
+        Ok(format!("{}{asked}", told.join(", ")))
     }
 
     /// Whether requests are split like this now; a command is told the roles,
@@ -77,7 +88,7 @@ impl World {
         Ok(match way {
             Way::Haproxy(target) => haproxy::is_set(target, shares)?,
             Way::Nginx(target) => nginx::is_set(target, shares)?,
-            Way::Envoy(target) => envoy::is_set(target, shares)?,
+            Way::Envoy(target) => envoy::is_set(target, shares, &|| self.client())?,
             Way::WeightsFile(target) => weights::is_set(target, shares)?,
             Way::Command(target) => {
                 let split = splitter::read(target, &self.question(slots, None))?;
@@ -93,7 +104,8 @@ impl World {
         match traffic.and_then(|traffic| traffic.way()) {
             Some(Way::Haproxy(_)) => haproxy::LONGEST,
             Some(Way::Nginx(_)) => nginx::RELOAD + FILE,
-            Some(Way::Envoy(_) | Way::WeightsFile(_)) => FILE,
+            Some(Way::Envoy(target)) => envoy::longest(target),
+            Some(Way::WeightsFile(_)) => FILE,
             // Read, shift, and read again.
             Some(Way::Command(target)) => target.timeout().duration() * 3,
             None => Duration::ZERO,
@@ -128,7 +140,8 @@ impl World {
                         .with_hint("have it print `healthy`, or remove `traffic.capacity`")
                 })?
             }
-            Way::Nginx(_) | Way::Envoy(_) | Way::WeightsFile(_) => {
+            Way::Envoy(target) => envoy::healthy(target, slots, &|| self.client())?,
+            Way::Nginx(_) | Way::WeightsFile(_) => {
                 let message = "nobody tells which servers are healthy";
                 return Err(Failure::new(Kind::Bug, message));
             }

@@ -12,6 +12,7 @@ pub mod checkout;
 pub mod cli;
 pub mod clock;
 pub mod env;
+#[cfg(feature = "slot")]
 pub mod envoy;
 pub mod evidence;
 pub mod file;

@@ -2,12 +2,14 @@
 //! ones, and stand-ins for services that cannot be run here.
 
 mod crane;
+pub mod envoy;
 mod git;
 pub mod github;
 pub mod gitlab;
 mod haproxy;
 mod influxdb;
 mod moto;
+pub mod nginx;
 mod prism;
 mod prometheus;
 mod registry;
@@ -18,10 +20,12 @@ mod wrk;
 use anyhow::Result;
 
 pub use crane::Crane;
+pub use envoy::Envoy;
 pub use git::GitHttp;
 pub use haproxy::{BACKEND, Haproxy, Weighted};
 pub use influxdb::InfluxDb;
 pub use moto::Moto;
+pub use nginx::Nginx;
 pub use prism::Prism;
 pub use prometheus::{Prometheus, Scrape};
 pub use registry::{Login, Registry};

@@ -58,7 +58,7 @@ pub struct Traffic {
     /// A program of the team's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<Splitter>,
-    /// How many healthy servers the requests need; with `haproxy` and `command`.
+    /// How many healthy servers the requests need; with `haproxy`, `command` and an `envoy` with `admin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
     /// What happens to the slots at the end.

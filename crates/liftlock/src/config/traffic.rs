@@ -11,6 +11,9 @@ const MOST: u32 = 10_000;
 /// The longest that missing servers are waited for.
 const LONGEST: Span = Span::seconds(3_600);
 
+/// The most Envoys that are asked one after the other.
+const ENVOYS: usize = 16;
+
 /// The file that nginx includes, and the command that makes nginx read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -67,8 +70,29 @@ impl Nginx {
 pub struct Envoy {
     /// Where it is; `path_config_source.path` of Envoy's `rds`.
     pub path: String,
+    /// URLs of the administration interfaces of all Envoys that watch it: they
+    /// are asked what they took. Where there are none, nobody is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub admin: Vec<String>,
     /// The clusters at first contact; the state knows them from then on.
     pub slots: Slots,
+}
+
+impl Envoy {
+    fn check(&self) -> Result<(), &'static str> {
+        let plain = |url: &String| {
+            let rest = url.strip_prefix("http://");
+            let rest = rest.or_else(|| url.strip_prefix("https://"));
+            rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '?', '#']))
+        };
+        if !self.admin.iter().all(plain) {
+            return Err("has an `envoy.admin` that is no plain URL, as http://127.0.0.1:9901");
+        }
+        if self.admin.len() > ENVOYS {
+            return Err("has more than 16 URLs in `envoy.admin`");
+        }
+        Ok(())
+    }
 }
 
 /// A team's own program that reads and sets how requests are split.
@@ -194,10 +218,11 @@ impl Traffic {
                 return Err("has a slot whose name is that of a server of the other slot");
             }
             Way::Nginx(nginx) => nginx.check()?,
+            Way::Envoy(envoy) => envoy.check()?,
             Way::Command(command) if command.read.is_empty() || command.shift.is_empty() => {
                 return Err("has an empty `command.read` or `command.shift`");
             }
-            Way::Haproxy(_) | Way::Envoy(_) | Way::WeightsFile(_) | Way::Command(_) => {}
+            Way::Haproxy(_) | Way::WeightsFile(_) | Way::Command(_) => {}
         }
         self.capacity.map_or(Ok(()), |capacity| capacity.check(way))
     }
@@ -207,8 +232,11 @@ impl Capacity {
     fn check(&self, way: Way<'_>) -> Result<(), &'static str> {
         match way {
             Way::Haproxy(_) | Way::Command(_) => {}
+            Way::Envoy(envoy) if !envoy.admin.is_empty() => {}
             Way::Nginx(_) | Way::Envoy(_) | Way::WeightsFile(_) => {
-                return Err("has a `capacity`, which only haproxy and command can tell");
+                return Err(
+                    "has a `capacity`, which only haproxy, command and an envoy with `admin` can tell",
+                );
             }
         }
         if self.full == 0 || self.full > MOST {
@@ -249,6 +277,7 @@ mod tests {
             format!("haproxy: {{ socket: /s, backend: b, {SLOTS} }}\n"),
             format!("nginx: {{ include: /i, reload: [nginx, -s, reload], {SLOTS} }}\n"),
             format!("envoy: {{ path: /r.json, {SLOTS} }}\n"),
+            format!("envoy: {{ path: /r.json, admin: ['http://[::1]:9901'], {SLOTS} }}\n"),
             format!("weights-file: {{ path: /w.json, {SLOTS} }}\n"),
             format!("command: {{ read: [a], shift: [b], {SLOTS} }}\n"),
         ];
@@ -256,13 +285,16 @@ mod tests {
             assert_eq!(checked(way), Ok(()), "{way}");
             let other = ways.iter().rev().nth(index).unwrap();
             let both = format!("{way}{other}");
-            if way != other {
+            if way.split(':').next() != other.split(':').next() {
                 assert!(
                     checked(&both).unwrap_err().starts_with("needs exactly one"),
                     "{both}"
                 );
             }
-            let known = way.starts_with("haproxy") || way.starts_with("command");
+            let known = ["haproxy", "command"]
+                .iter()
+                .any(|name| way.starts_with(name));
+            let known = known || way.contains("admin");
             let needing = format!("{way}capacity: {{ full: 4 }}");
             assert_eq!(checked(&needing).is_ok(), known, "{needing}");
         }
@@ -292,6 +324,15 @@ mod tests {
             (
                 "nginx: { include: i, reload: [n], key: '', SLOTS }",
                 "nginx.key",
+            ),
+            ("envoy: { path: r, admin: [':9901'], SLOTS }", "envoy.admin"),
+            (
+                "envoy: { path: r, admin: ['http://a:b@c'], SLOTS }",
+                "envoy.admin",
+            ),
+            (
+                "envoy: { path: r, admin: ['http://a/?b'], SLOTS }",
+                "envoy.admin",
             ),
             ("command: { read: [], shift: [b], SLOTS }", "command.read"),
             (
