@@ -210,15 +210,23 @@ impl<'a> Engine<'a> {
 
     /// One step up, unless people want something else.
     fn onwards(&mut self, step: &Step) -> Result<Ended, Failure> {
-        match self.listen()? {
-            Heard::Nothing => {}
-            Heard::Back(why) => return self.turn(Verdict::Fail, &why),
-            Heard::Stop(wish) => return self.stop(&wish),
-        }
-        match self.recalled()? {
-            Some(why) => self.turn(Verdict::Fail, &why),
+        match self.heed()? {
+            Some(ended) => Ok(ended),
             None => self.up(step),
         }
+    }
+
+    /// How the plan goes on where people want something else than the way up.
+    pub(crate) fn heed(&mut self) -> Result<Option<Ended>, Failure> {
+        let ended = match self.listen()? {
+            Heard::Nothing => match self.recalled()? {
+                Some(why) => self.turn(Verdict::Fail, &why),
+                None => return Ok(None),
+            },
+            Heard::Back(why) => self.turn(Verdict::Fail, &why),
+            Heard::Stop(wish) => self.stop(&wish),
+        };
+        ended.map(Some)
     }
 
     pub(crate) fn run(&self) -> Result<&Run, Failure> {
@@ -274,7 +282,9 @@ impl<'a> Engine<'a> {
         }
         self.begin(step)?;
         self.pace.tell(&format!("{}: {}", step.id, step.action));
-        self.await_capacity(step)?;
+        if let Some(ended) = self.await_capacity(step)? {
+            return Ok(ended);
+        }
         let note = self.attempt(patience, &|engine| {
             let context = Context {
                 plan: &engine.run()?.plan,

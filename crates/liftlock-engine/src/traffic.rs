@@ -16,10 +16,14 @@ use liftlock_io::{envoy, haproxy, nginx, splitter, weights};
 
 use crate::drive::Engine;
 use crate::effect::Context;
+use crate::outcome::Ended;
 use crate::world::World;
 
 /// How often it is looked whether missing servers are there.
 const LOOK: Span = Span::seconds(1);
+
+/// How often it is listened meanwhile to what people want: that reads the state.
+const LISTEN: Span = Span::seconds(5);
 
 /// How long a file may take to be written and read back.
 const FILE: Duration = Duration::from_secs(5);
@@ -178,19 +182,20 @@ const fn tells_all(way: Way<'_>) -> bool {
 }
 
 impl Engine<'_> {
-    /// Waits for the servers that a shift needs, but not without end. The way
-    /// back does not ask: what served before the plan is the best there is.
-    pub(crate) fn await_capacity(&mut self, step: &Step) -> Result<(), Failure> {
+    /// Waits for the servers that a shift needs, but not without end; how the
+    /// plan goes on where people want something else meanwhile. The way back
+    /// does not ask: what served before the plan is the best there is.
+    pub(crate) fn await_capacity(&mut self, step: &Step) -> Result<Option<Ended>, Failure> {
         let (Action::Shift { weights }, Some(needs)) = (&step.action, self.world.needs()) else {
-            return Ok(());
+            return Ok(None);
         };
         let run = self.run()?;
         let (Some(slots), None) = (run.plan.slots.clone(), &run.journal.turned) else {
-            return Ok(());
+            return Ok(None);
         };
         let patience = self.world.shifting();
         let begun = self.pace.now();
-        let until = begun.after(needs.wait());
+        let (until, mut heard) = (begun.after(needs.wait()), begun);
         loop {
             let lack = self.attempt(patience, &|engine| {
                 engine.world.lacking(&slots, weights, needs.full)
@@ -198,15 +203,20 @@ impl Engine<'_> {
             let now = self.pace.now();
             let Some(lack) = lack else {
                 // What was spent by waiting is missing to the effect's time.
-                return if now >= begun.after(LOOK) {
-                    self.renew(patience)
-                } else {
-                    Ok(())
-                };
+                if now >= begun.after(LOOK) {
+                    self.renew(patience)?;
+                }
+                return Ok(None);
             };
             if now >= until {
                 let message = format!("{lack}, also after {}", needs.wait());
                 return Err(Failure::new(Kind::Upstream, message));
+            }
+            if now >= heard.after(LISTEN) {
+                heard = now;
+                if let Some(ended) = self.heed()? {
+                    return Ok(Some(ended));
+                }
             }
             if self.state.is_aging(now.after(LOOK)) {
                 self.renew(patience)?;

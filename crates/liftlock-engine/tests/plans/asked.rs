@@ -25,7 +25,7 @@ pub(crate) struct Scene {
 }
 
 /// The clock of somebody who asks while others wait.
-struct Still(Time);
+pub(crate) struct Still(pub(crate) Time);
 
 impl Pace for Still {
     fn now(&self) -> Time {
@@ -48,7 +48,7 @@ pub(crate) fn wish(what: What, at: Time) -> Wish {
 }
 
 /// Asks as another process of this machine does.
-fn abort(world: &World, pace: &dyn Pace) -> Result<Outcome, Failure> {
+pub(crate) fn abort(world: &World, pace: &dyn Pace) -> Result<Outcome, Failure> {
     let wish = wish(What::Abort, pace.now());
     Engine::open(world, pace)?.abort(&wish, &gone())
 }

@@ -12,11 +12,14 @@ use liftlock::config::target::{Haproxy, Slots, Traffic};
 use liftlock::config::traffic::Capacity;
 use liftlock::failure::Kind;
 use liftlock::plan::Plan;
+use liftlock::plan::wish::What;
 use liftlock::verdict::Verdict;
-use liftlock_engine::World;
+use liftlock_engine::{Engine, Pace as _, World};
+use liftlock_io::owner;
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::asked::{Still, abort, wish};
 use crate::stage::{Stage, Way, folder};
 
 /// Which commands get no answer, from 1.
@@ -215,4 +218,58 @@ fn the_way_back_takes_the_servers_that_there_are() {
         "{why}"
     );
     assert!(proxy.is_healthy());
+}
+
+/// Too few servers for as long as an hour; who asks as soon as that is waited for.
+fn lacking(folder: &TempDir) -> (Stage, Proxy, World, Plan) {
+    let (stage, proxy, mut world, plan) = scene(folder, Outage::None, false);
+    proxy.inner.lock().unwrap().down = usize::MAX;
+    world.environment.traffic.as_mut().unwrap().capacity = Some(Capacity {
+        full: 1,
+        wait: Some("1h".parse().unwrap()),
+    });
+    (stage, proxy, world, plan)
+}
+
+#[test]
+fn an_abort_is_heard_while_servers_are_waited_for() {
+    let folder = folder();
+    let (stage, proxy, world, plan) = lacking(&folder);
+    let (other, pace) = (stage.sound(), Still(stage.clock.now()));
+    stage.clock.when("03-shift", move || {
+        let outcome = abort(&other, &pace).unwrap();
+        assert_eq!(outcome.verdict, Verdict::Pending);
+    });
+    let begun = stage.clock.now();
+    let lives = owner::myself("a run that lives".to_owned());
+    let outcome = stage.drive_as(&lives, &world, &plan, Way::Up).unwrap();
+    assert_eq!((outcome.verdict, outcome.restored), (Verdict::Fail, true));
+    let why = outcome.turned.unwrap().reason;
+    assert_eq!(why, "aborted by alice: wrong version");
+    let spent = stage.clock.now().millis_since(begun);
+    assert!(spent < 15_000, "it took {spent} ms");
+    assert!(proxy.is_healthy());
+    assert!(!stage.end().leased);
+}
+
+#[test]
+fn a_pause_is_heard_while_servers_are_waited_for_and_the_shift_made_afterwards() {
+    let folder = folder();
+    let (stage, proxy, world, plan) = lacking(&folder);
+    let (other, at) = (stage.sound(), stage.clock.now());
+    stage.clock.when("03-shift", move || {
+        let wish = wish(What::Pause, at);
+        let driver = Engine::open(&other, &Still(at)).unwrap().ask_for(&wish);
+        assert_eq!(driver.unwrap().as_deref(), Some("a run that lives"));
+    });
+    let lives = owner::myself("a run that lives".to_owned());
+    let outcome = stage.drive_as(&lives, &world, &plan, Way::Up).unwrap();
+    assert_eq!(outcome.verdict, Verdict::Pending);
+    assert!(proxy.is_healthy() && !stage.end().leased);
+    proxy.inner.lock().unwrap().down = 0;
+    let advance = wish(What::Advance, stage.clock.now());
+    let mut engine = Engine::open(&world, &stage.clock).unwrap();
+    assert_eq!(engine.ask_for(&advance).unwrap(), None);
+    let outcome = stage.drive_as(&lives, &world, &plan, Way::Up).unwrap();
+    assert_eq!(outcome.verdict, Verdict::Pass, "{:?}", outcome.turned);
 }
