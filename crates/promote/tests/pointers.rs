@@ -166,6 +166,50 @@ fn every_kind_goes_up_and_back() {
 }
 
 #[test]
+fn a_reconcile_needs_the_release_to_be_there() {
+    let scene = Scene::new(
+        "      - { git: { repo: REPO, branch: main, file: values.yaml, path: image.digest }, artifact: image }
+      - { github-release: { repository: github:acme/shop, asset: api-* }, artifact: api }
+",
+    );
+    let publish = |version: &str| {
+        let digest = scene.digest(version, "api");
+        let assets = [(&*format!("api-{version}"), Some(digest))];
+        scene.github.with(|state| state.release(version, &assets))
+    };
+    let [first, second] = ["1", "2"].map(publish);
+    scene.promote(0, "1");
+    // Somebody has another latest release, another value, and tidies up.
+    scene.github.with(|state| {
+        state.make_latest(second);
+        state.unpublish(first);
+    });
+    let mut values = scene.values();
+    let [one, two] = ["1", "2"].map(|version| scene.digest(version, "image").to_string());
+    values = values.replace(&one, &two) + "\n";
+    let work = scene.house.path("work");
+    let repo = scene.house.path("deploy.git").display().to_string();
+    git::run(&scene.house.path(""), &["clone", "--quiet", &repo, "work"]).unwrap();
+    scene.house.write("work/values.yaml", &values).unwrap();
+    git::run(&work, &["commit", "--quiet", "--all", "--message=By hand"]).unwrap();
+    git::run(&work, &["push", "--quiet"]).unwrap();
+    let because = ["reconcile", "--reason", "tidied up"];
+    let refused = scene.run(14, "promote", &because).stderr;
+    assert!(refused.contains("it is not there any more"), "{refused}");
+    assert_eq!(scene.latest().as_deref(), Some("2"));
+    assert_eq!(
+        scene.values() + "\n",
+        values,
+        "the other pointer is left alone"
+    );
+    publish("1");
+    scene.run(0, "promote", &because);
+    assert_eq!(scene.latest().as_deref(), Some("1"));
+    assert!(scene.values().contains(&one));
+    scene.run(0, "promote", &["status"]);
+}
+
+#[test]
 fn what_cannot_be_moved_back_is_told_and_not_rolled_back() {
     let scene = Scene::new(
         "      - { command: { name: store, read: [sh, store.sh], point: [sh, store.sh, point], reversible: no }, artifact: api }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use liftlock::config::place::Repository;
 use liftlock::config::pointer::{GitlabDeployment, GitlabRelease};
+use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
+use liftlock::pointer::release::NotOne;
 use liftlock::pointer::tagged::Tags;
 use liftlock::pointer::{Live, is_open, notes};
 
@@ -77,6 +79,17 @@ pub(super) fn read(gitlab: &GitLab, target: &GitlabRelease) -> Result<Live, Fail
     Ok(latest.map_or(Live::Nowhere, |latest| latest.says(&target.asset)))
 }
 
+/// Whether a release has the digest; which of several, a move has to refuse.
+pub(super) fn has(
+    gitlab: &GitLab,
+    target: &GitlabRelease,
+    digest: &Digest,
+) -> Result<bool, Failure> {
+    let releases = gitlab.releases()?;
+    let found = notes::of(&releases, &target.asset, digest);
+    Ok(!matches!(found, Err(NotOne::None { .. })))
+}
+
 /// Makes the release with the digest the latest.
 pub(super) fn point(
     gitlab: &GitLab,
@@ -98,7 +111,6 @@ pub(super) fn point(
 mod tests {
     use std::rc::Rc;
 
-    use liftlock::digest::Digest;
     use liftlock::release::Reference;
     use testkit::servers::gitlab::{GitLab as Fake, Token};
 
@@ -198,6 +210,8 @@ mod tests {
         let fake = Rc::new(Fake::start().unwrap());
         let (gitlab, target) = (gitlab(&fake, Token::Api(7)), target(&fake));
         publish(&fake, "one", Duration::ZERO);
+        let has = |text: &str| has(&gitlab, &target, &digest(text)).unwrap();
+        assert!(has("one") && !has("two"));
         let refused = move_to(&gitlab, &target, (Some("one"), "two")).unwrap_err();
         assert_eq!(refused.kind, Kind::Invalid);
         publish(&fake, "two", HOUR);

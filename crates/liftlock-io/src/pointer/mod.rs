@@ -138,16 +138,23 @@ pub fn read(target: &Target, scope: &Scope<'_>) -> Result<Live, Failure> {
 ///
 /// # Errors
 ///
-/// Fails when the repository cannot be read.
+/// Fails when the repository, or the forge with its releases, cannot be read.
 pub fn has(target: &Target, image: &Digest, scope: &Scope<'_>) -> Result<bool, Failure> {
     match &target.pointer {
         Pointer::Registry(tag) => registry::has(tag, image, scope.ca_file),
+        Pointer::GithubRelease(release) => {
+            let github = github::open(&release.repository, scope.ca_file)?;
+            github::has_release(&github, release, image)
+        }
+        Pointer::GitlabRelease(release) => {
+            let gitlab = gitlab::open(&release.repository, scope.ca_file)?;
+            gitlab::has(&gitlab, release, image)
+        }
+        // The digest is all that they hold, and is written by the move itself.
         Pointer::Git(_)
         | Pointer::Command(_)
         | Pointer::GithubDeployment(_)
-        | Pointer::GithubRelease(_)
-        | Pointer::GitlabDeployment(_)
-        | Pointer::GitlabRelease(_) => Ok(true),
+        | Pointer::GitlabDeployment(_) => Ok(true),
     }
 }
 

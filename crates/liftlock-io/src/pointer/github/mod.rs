@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use liftlock::config::place::Repository;
 use liftlock::config::pointer::{GithubDeployment, GithubRelease};
+use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::pointer::deployment::{Deployment, Payload, SCHEMA_VERSION, Stage, Whose};
@@ -163,6 +164,17 @@ impl Deployed<'_> {
 pub(super) fn read_release(github: &GitHub, target: &GithubRelease) -> Result<Live, Failure> {
     let latest = github.latest()?;
     Ok(latest.map_or(Live::Nowhere, |latest| latest.says(&target.asset)))
+}
+
+/// Whether a release has the digest; which of several, a move has to refuse.
+pub(super) fn has_release(
+    github: &GitHub,
+    target: &GithubRelease,
+    digest: &Digest,
+) -> Result<bool, Failure> {
+    let releases = github.releases()?;
+    let found = release::of(&releases, &target.asset, digest);
+    Ok(!matches!(found, Err(release::NotOne::None { .. })))
 }
 
 /// Makes the release with the digest the latest.

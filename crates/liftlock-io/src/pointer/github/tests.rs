@@ -1,4 +1,3 @@
-use liftlock::digest::Digest;
 use liftlock::release::Reference;
 use serde_json::{Value, json};
 use testkit::http::Answer;
@@ -233,6 +232,8 @@ fn a_release_that_is_not_there_or_not_ours_to_move_is_refused() {
         state.release("one", &[("shop-one.tgz", Some(digest("one")))]);
         state.make_latest(old);
     });
+    let has = |text: &str| has_release(&github, &release("shop-*.tgz"), &digest(text)).unwrap();
+    assert!(has("one") && !has("two"));
     let refused = release_to(&github, (None, "two")).unwrap_err();
     assert_eq!(refused.kind, Kind::Invalid);
     let refused = release_to(&github, (None, "one")).unwrap_err();

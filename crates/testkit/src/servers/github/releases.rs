@@ -36,6 +36,12 @@ impl State {
         id
     }
 
+    /// Takes a release away, as somebody with `contents: write` may.
+    pub fn unpublish(&mut self, id: u64) {
+        self.releases.remove(&id);
+        self.latest = self.latest.filter(|latest| *latest != id);
+    }
+
     /// Somebody makes a release the latest in the browser.
     pub fn make_latest(&mut self, id: u64) {
         if let Some(release) = self.releases.get_mut(&id) {
