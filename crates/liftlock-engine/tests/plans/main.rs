@@ -11,6 +11,7 @@ mod glass;
 mod metrics;
 mod people;
 mod pointers;
+mod proxies;
 mod proxy;
 mod reconcile;
 mod rejection;

@@ -191,7 +191,7 @@ fn what_cannot_be_moved_back_ends_as_stuck() {
 
 #[test]
 fn pointers_are_moved_once_however_often_a_process_died() {
-    let ready: Ready = |stage| {
+    let ready: Ready<'_> = &|stage| {
         furnish(stage, "yes");
         stage.release("1")
     };

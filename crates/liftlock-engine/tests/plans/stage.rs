@@ -46,9 +46,18 @@ pub(crate) struct Clock {
     /// Requests of a probe to the canary in each second, beside those of users.
     pub(crate) probes: Cell<u64>,
     incident: RefCell<Option<(String, Incident)>>,
+    split: RefCell<Option<Split>>,
 }
 
 type Incident = Box<dyn FnOnce()>;
+
+/// A proxy in place of the file with weights.
+pub(crate) struct Split {
+    /// Weights and roles, as users meet them.
+    pub(crate) users: Box<dyn Fn() -> Value>,
+    /// What is in force at the end.
+    pub(crate) end: Box<dyn Fn() -> Value>,
+}
 
 impl Clock {
     fn new(root: &Path) -> Self {
@@ -58,12 +67,26 @@ impl Clock {
             quiet: Cell::new(false),
             probes: Cell::new(0),
             incident: RefCell::default(),
+            split: RefCell::default(),
         }
     }
 
     /// Something that happens when a step is begun.
     pub(crate) fn when(&self, step: &str, incident: impl FnOnce() + 'static) {
         *self.incident.borrow_mut() = Some((step.to_owned(), Box::new(incident)));
+    }
+
+    /// From now on a proxy splits requests.
+    pub(crate) fn split_by(&self, split: Split) {
+        *self.split.borrow_mut() = Some(split);
+    }
+
+    fn weights(&self) -> Option<Value> {
+        if let Some(split) = &*self.split.borrow() {
+            return Some((split.users)());
+        }
+        let written = fs::read(self.root.join("weights.json")).ok();
+        written.and_then(|bytes| serde_json::from_slice(&bytes).ok())
     }
 
     pub(crate) fn pass(&self, seconds: u32) {
@@ -77,10 +100,9 @@ impl Clock {
 
     /// A second of users, split as the weights say; a version named bad fails.
     fn users(&self) {
-        let weights: Value = fs::read(self.root.join("weights.json"))
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or(json!({"weights": {"blue": 10000, "green": 0}, "stable": "blue", "canary": "green"}));
+        let weights = self.weights().unwrap_or(
+            json!({"weights": {"blue": 10000, "green": 0}, "stable": "blue", "canary": "green"}),
+        );
         let arm = |role: &str, probes: u64| {
             let slot = weights[role].as_str().unwrap();
             let total = weights["weights"][slot].as_u64().unwrap() + probes;
@@ -418,8 +440,11 @@ impl Stage {
         let mut placed: Vec<String> = read("placed.log").lines().map(str::to_owned).collect();
         placed.sort();
         let served = ["blue", "green"].map(|slot| read(&format!("slots/{slot}/api")));
+        let in_force = self.clock.split.borrow();
+        let in_force = in_force.as_ref().map(|split| (split.end)());
+        let written = serde_json::from_str(&read("weights.json")).unwrap_or_default();
         End {
-            weights: serde_json::from_str(&read("weights.json")).unwrap_or_default(),
+            weights: in_force.unwrap_or(written),
             pointers: world.pointers().unwrap(),
             served,
             slots: document.slots.map(|slots| slots.stable.to_string()),

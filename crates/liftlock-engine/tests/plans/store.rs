@@ -1,6 +1,7 @@
 //! A store in memory whose process can die at any write.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use liftlock_io::store::{Error, Put, Result, Store, Stored, Swap, Version};
@@ -17,19 +18,37 @@ pub(crate) enum Death {
 #[derive(Debug)]
 pub(crate) struct Life {
     death: Death,
-    writes: Mutex<usize>,
+    /// It is dead where this file is.
+    marker: Option<PathBuf>,
+    /// What was written, or was to be when it died.
+    writes: Mutex<Vec<String>>,
 }
 
 impl Life {
     pub(crate) fn new(death: Death) -> Arc<Self> {
         Arc::new(Self {
             death,
-            writes: Mutex::new(0),
+            marker: None,
+            writes: Mutex::default(),
+        })
+    }
+
+    /// One that dies when this file is made.
+    pub(crate) fn until(marker: PathBuf) -> Arc<Self> {
+        Arc::new(Self {
+            death: Death::Never,
+            marker: Some(marker),
+            writes: Mutex::default(),
         })
     }
 
     pub(crate) fn writes(&self) -> usize {
-        *self.writes.lock().unwrap()
+        self.writes.lock().unwrap().len()
+    }
+
+    /// The keys that were written, in order.
+    pub(crate) fn wrote(&self) -> Vec<String> {
+        self.writes.lock().unwrap().clone()
     }
 
     fn limit(&self) -> usize {
@@ -40,7 +59,7 @@ impl Life {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.writes() >= self.limit()
+        self.marker.as_ref().is_some_and(|marker| marker.exists()) || self.writes() >= self.limit()
     }
 
     fn check(&self) -> Result<()> {
@@ -52,12 +71,12 @@ impl Life {
     }
 
     /// Has a write, or dies of it.
-    fn write<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn write<T>(&self, key: &str, write: impl FnOnce() -> Result<T>) -> Result<T> {
         self.check()?;
         let now = {
             let mut writes = self.writes.lock().unwrap();
-            *writes += 1;
-            *writes
+            writes.push(key.to_owned());
+            writes.len()
         };
         if now < self.limit() {
             return write();
@@ -86,7 +105,7 @@ impl Store for Mortal {
     }
 
     fn put_if_absent(&self, key: &str, bytes: &[u8]) -> Result<Put> {
-        self.life.write(|| {
+        self.life.write(key, || {
             let mut disk = self.disk.lock().unwrap();
             if disk.contains_key(key) {
                 return Ok(Put::Exists);
@@ -97,7 +116,7 @@ impl Store for Mortal {
     }
 
     fn swap(&self, key: &str, bytes: &[u8], expected: &Version) -> Result<Swap> {
-        self.life.write(|| {
+        self.life.write(key, || {
             let mut disk = self.disk.lock().unwrap();
             match disk.get_mut(key) {
                 Some(found) if Version::of(found) == *expected => *found = bytes.to_vec(),
