@@ -1,6 +1,7 @@
 //! What all six binaries promise alike: exit codes, results, outputs, flags.
 #![cfg(test)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
@@ -212,6 +213,64 @@ fn a_variable_that_fits_no_flag_is_named_and_an_empty_one_is_unset() {
             .unwrap();
         assert_eq!(empty.code, 0, "{}: {}", verb.name, empty.stderr);
     }
+}
+
+/// Every flag and operand with a value, each in the first subcommand that has it.
+fn valued(mut command: clap::Command) -> BTreeMap<String, Vec<String>> {
+    command.build();
+    let mut found = BTreeMap::new();
+    for inner in command.get_subcommands() {
+        for argument in inner.get_arguments() {
+            if inner.get_name() == "help" || !argument.get_action().takes_values() {
+                continue;
+            }
+            let (sub, flag) = (inner.get_name(), argument.get_long());
+            let operand = argument.get_id().as_str().to_ascii_uppercase();
+            let name = flag.map_or(operand, |flag| format!("--{flag}"));
+            let words = [sub, &name, ""].map(str::to_owned).into_iter();
+            let words = words.filter(|word| flag.is_some() || *word != name);
+            let words = words.collect();
+            found.entry(name).or_insert(words);
+        }
+    }
+    found
+}
+
+#[test]
+fn an_empty_value_is_a_usage_error_wherever_it_is_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let verbs = [
+        sign_artifact::command(),
+        canary_check::command(),
+        await_approval::command(),
+        promote::command(),
+        rollback::command(),
+        audit_log::command(),
+    ];
+    let (mut tried, mut texts) = (0, 0);
+    for command in verbs {
+        let verb = command.get_name().to_owned();
+        for (name, words) in valued(command) {
+            let output = bare(folder.path(), &verb, "")
+                .args(&words)
+                .output()
+                .unwrap();
+            let told = output.stderr.lines().next().unwrap_or_default();
+            assert_eq!(output.code, 2, "{verb} {words:?}: {told}");
+            let plain = told == format!("error: {name} is empty");
+            // What is no text has words of its own, with a name for operands.
+            let shown = if name.starts_with("--") { &name } else { "<" };
+            let typed = ["invalid value '' for", "a value is required for"];
+            let typed = typed.map(|words| format!("error: {words} '{shown}"));
+            let is_typed = typed.iter().any(|words| told.starts_with(words));
+            assert!(plain || is_typed, "{verb} {words:?}: {told}");
+            tried += 1;
+            texts += i32::from(plain);
+        }
+    }
+    assert!(tried > 150 && texts > 50, "{tried}, {texts}");
+    let files = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files, 0, "something was written");
 }
 
 #[test]

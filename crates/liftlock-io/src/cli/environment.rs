@@ -4,7 +4,7 @@
 //! variable of ours that fits no flag is an error, as a typo would otherwise
 //! silently loosen a gate.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -34,6 +34,8 @@ pub(super) fn arguments(
     let (inner, matches) = innermost(&command, &seen);
     let (mut flags, mut operands) = (Vec::new(), Vec::new());
     for argument in inner.get_arguments() {
+        filled(argument, matches)?;
+        filled(argument, &seen)?;
         if only_tells(argument) || given(argument, matches) || given(argument, &seen) {
             continue;
         }
@@ -95,6 +97,23 @@ fn given(argument: &Arg, matches: &ArgMatches) -> bool {
     let id = argument.get_id().as_str();
     let known = matches.try_contains_id(id).is_ok();
     known && matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// Refuses an empty value, which no flag and no operand means: most
+/// likely a variable of the shell that is not set.
+fn filled(argument: &Arg, matches: &ArgMatches) -> Result<(), Refusal> {
+    let id = argument.get_id().as_str();
+    let raw = matches.try_get_raw(id).ok().flatten();
+    if !given(argument, matches) || !raw.is_some_and(|mut raw| raw.any(OsStr::is_empty)) {
+        return Ok(());
+    }
+    let name = argument
+        .get_long()
+        .map_or_else(|| constant(id), |flag| format!("--{flag}"));
+    let failure = Failure::new(Kind::Usage, format!("{name} is empty"));
+    Err(Refusal::Environment(
+        failure.with_hint("give it a value, or leave it out"),
+    ))
 }
 
 /// The variable of a flag or an operand of a verb.
@@ -263,6 +282,25 @@ mod tests {
         }
         let help = [("LIFTLOCK_TRY_IT_HELP", "true")];
         assert_eq!(argv(&["try-it", "run"], &help).unwrap(), ["try-it", "run"]);
+    }
+
+    #[test]
+    fn a_typed_value_is_never_empty() {
+        for (typed, name) in [
+            (&["try-it", "run", "--key", ""][..], "--key is empty"),
+            (&["try-it", "run", "--key="], "--key is empty"),
+            (
+                &["try-it", "run", "--tag", "a", "--tag", ""],
+                "--tag is empty",
+            ),
+            (&["try-it", "run", "a", ""], "FILES is empty"),
+            (&["try-it", "run", "--", ""], "FILES is empty"),
+            (&["try-it", "--mode", "", "run"], "--mode is empty"),
+            (&["try-it", "run", "--mode", ""], "--mode is empty"),
+        ] {
+            let error = argv(typed, &[("LIFTLOCK_TRY_IT_KEY", "k")]).unwrap_err();
+            assert!(error.contains(name), "{typed:?}: {error}");
+        }
     }
 
     #[test]
