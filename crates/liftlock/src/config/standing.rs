@@ -5,6 +5,7 @@ use super::trust::{Keyring, Role, Trusted};
 use super::validity::{self, DatedIdentity, DatedKey, Dates};
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
+use crate::predicate;
 use crate::sigstore::identity::{Identity, Known};
 use crate::time::Time;
 
@@ -46,6 +47,31 @@ impl Standing<'_> {
 }
 
 impl Role {
+    /// The role that may make statements of a predicate type. Whatever others
+    /// define is the builder's to say.
+    #[must_use]
+    pub fn of_predicate(uri: &str) -> Option<Self> {
+        match uri {
+            predicate::CANARY => Some(Self::Canary),
+            predicate::PROMOTION | predicate::ROLLBACK => Some(Self::Promotion),
+            predicate::APPROVAL | predicate::BREAK_GLASS => Some(Self::Judge),
+            predicate::RELEASE | predicate::SIGNATURE => Some(Self::Builder),
+            // Answers count inside an approval; of what a newer liftlock says
+            // nobody here knows who may.
+            other if other.starts_with(predicate::OURS) => None,
+            _ => Some(Self::Builder),
+        }
+    }
+
+    /// Roles of one group may share an identity; groups never do.
+    pub(super) const fn group(self) -> u8 {
+        match self {
+            Self::Builder => 0,
+            Self::Canary | Self::Promotion => 1,
+            Self::Judge => 2,
+        }
+    }
+
     /// What the rules call it.
     #[must_use]
     pub const fn word(self) -> &'static str {

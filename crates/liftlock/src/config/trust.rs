@@ -14,7 +14,6 @@ use crate::ci;
 use crate::crypto::PublicKey;
 use crate::digest::Digest;
 use crate::name::Name;
-use crate::predicate;
 use crate::ssh;
 use crate::time::Time;
 
@@ -103,33 +102,6 @@ pub enum Role {
     Promotion,
     /// Counts answers.
     Judge,
-}
-
-impl Role {
-    /// The role that may make statements of a predicate type. Whatever others
-    /// define is the builder's to say.
-    #[must_use]
-    pub fn of_predicate(uri: &str) -> Option<Self> {
-        match uri {
-            predicate::CANARY => Some(Self::Canary),
-            predicate::PROMOTION | predicate::ROLLBACK => Some(Self::Promotion),
-            predicate::APPROVAL | predicate::BREAK_GLASS => Some(Self::Judge),
-            predicate::RELEASE | predicate::SIGNATURE => Some(Self::Builder),
-            // Answers count inside an approval; of what a newer liftlock says
-            // nobody here knows who may.
-            other if other.starts_with(predicate::OURS) => None,
-            _ => Some(Self::Builder),
-        }
-    }
-
-    /// Roles of one group may share an identity; groups never do.
-    const fn group(self) -> u8 {
-        match self {
-            Self::Builder => 0,
-            Self::Canary | Self::Promotion => 1,
-            Self::Judge => 2,
-        }
-    }
 }
 
 /// Answers who holds a key, and whether it counts.
@@ -407,6 +379,7 @@ fn apart(people: Option<&BTreeMap<Name, Person>>) -> Result<(), ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::predicate;
 
     fn dated(from: Option<&str>, until: Option<&str>, revoked: Option<&str>) -> DatedKey {
         let time = |text: Option<&str>| text.map(|text| text.parse().unwrap());
