@@ -33,7 +33,7 @@ impl Places {
     /// Those of a command line that cannot be read as a whole.
     pub(super) fn guessed() -> Self {
         let path = |flag: &str, name: &str| {
-            let typed = typed(flag, std::env::args_os());
+            let typed = typed(flag, std::env::args_os()).filter(|path| !path.is_empty());
             typed.or_else(|| env::var(name)).map(PathBuf::from)
         };
         Self {
