@@ -1,7 +1,7 @@
 //! Finds the release to go back to, and proves it again.
 
 use liftlock::config::requirement::What;
-use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::failure::{Failure, Kind};
 use liftlock::predicate::{self, Ruling};
 use liftlock::release::{Migration, Reference};
 use liftlock::rollback::{
@@ -21,13 +21,13 @@ pub(crate) fn candidates(
 ) -> Result<Vec<Candidate>, Failure> {
     let entries = match world.ledger.entries(0..u64::MAX) {
         Ok(entries) => entries,
-        // A way back must not hang on history: the state remembers as well.
-        Err(error) if error.kind() == Kind::Upstream => {
+        // A way back must not hang on history, be it away or damaged: the state
+        // remembers as well.
+        Err(error) => {
             let why = Failure::from(error).lines().join(": ");
-            pace.tell(&format!("known good by the state alone: {why}"));
+            pace.tell(&format!("KNOWN GOOD BY THE STATE ALONE: {why}"));
             Vec::new()
         }
-        Err(error) => return Err(error.into()),
     };
     let good = known_good(&entries, &world.rules.service, &world.environment.name);
     let good = remembered(good, &state.good);

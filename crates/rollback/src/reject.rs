@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use liftlock::config::effective::Rules;
 use liftlock::digest::Digest;
-use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::record::{Id, Kind as RecordKind, Record};
 use liftlock::reject::{self, Lifted, Rejected, SCHEMA_VERSION};
@@ -203,7 +203,7 @@ fn find(
     let wanted = never.release.as_deref().unwrap_or_default();
     let matches = |id: &str, digest: &Digest| id == wanted || digest.to_string() == wanted;
     let mut found: BTreeMap<String, Found> = BTreeMap::new();
-    let history = recorded(session, rules, ledger)?;
+    let history = recorded(session, rules, ledger);
     let known = documents.values().flat_map(known).chain(&history);
     for release in known.filter(|release| matches(&release.id, &release.digest)) {
         let one = of(rules, release);
@@ -259,20 +259,17 @@ fn known(document: &Document) -> impl Iterator<Item = &Reference> {
         .chain(runs.map(|run| &run.plan.release))
 }
 
-/// Every release in the ledger; none where it is away, which is no obstacle.
-fn recorded(session: &Session, rules: &Rules, ledger: &Ledger) -> Result<Vec<Reference>, Failure> {
-    let entries = match ledger.entries(0..u64::MAX) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == Kind::Upstream => {
-            let why = Failure::from(error).lines().join(": ");
-            session.tell(&format!("known by the state alone: {why}"));
-            Vec::new()
-        }
-        Err(error) => return Err(error.into()),
-    };
+/// Every release in the ledger; none where it is away or damaged, which is no
+/// obstacle.
+fn recorded(session: &Session, rules: &Rules, ledger: &Ledger) -> Vec<Reference> {
+    let entries = ledger.entries(0..u64::MAX).unwrap_or_else(|error| {
+        let why = Failure::from(error).lines().join(": ");
+        session.tell(&format!("KNOWN BY THE STATE ALONE: {why}"));
+        Vec::new()
+    });
     let records = entries.into_iter().map(|entry| entry.record);
     let here = records.filter(|record| record.service == rules.service);
-    Ok(here.filter_map(|record| record.release).collect())
+    here.filter_map(|record| record.release).collect()
 }
 
 fn scoped(report: Report, rules: &Rules) -> Report {

@@ -1,0 +1,127 @@
+//! A way down goes down, whatever was asked before and whatever fails on it.
+#![cfg(test)]
+
+use std::fs;
+
+use serde_json::{Value, json};
+use testkit::cli::Output;
+use testkit::house::House;
+
+const RECONCILE: [&str; 5] = [
+    "reconcile",
+    "--environment",
+    "production",
+    "--reason",
+    "the proxy was restarted",
+];
+
+/// A second pointer, before the tag: its API may fail, and people write to it.
+const ALIAS: &str = r#"set -eu
+if [ "$1" = read ]; then
+  if [ -e alias.json ]; then cat alias.json; else echo '{"digest":null}'; fi
+elif [ -e broken ]; then
+  echo "503 from the API" >&2
+  exit 1
+else
+  sed 's/.*"to":"\([^"]*\)".*/{"digest":"\1"}/' >alias.json
+fi
+"#;
+
+/// These versions were promoted one after the other; users ask.
+fn promoted(house: House, versions: &[&str]) -> House {
+    let mut house = house;
+    house.open().unwrap();
+    for version in versions {
+        house.release(version).unwrap();
+        house.promote(0, version).unwrap();
+    }
+    house
+}
+
+fn house(versions: &[&str]) -> House {
+    promoted(House::new().unwrap(), versions)
+}
+
+/// The same, with a pointer beside the tag.
+fn with_alias(versions: &[&str]) -> House {
+    let house = House::new().unwrap();
+    house.write("alias.sh", ALIAS).unwrap();
+    let alias = "targets: [{ command: { name: alias, read: [sh, alias.sh, read], \
+                 point: [sh, alias.sh, point], reversible: yes }, artifact: image }, ";
+    house.configure("targets: [", alias).unwrap();
+    promoted(house, versions)
+}
+
+fn rollback(house: &House, code: i32, words: &[&str]) -> Output {
+    let (subcommand, more) = words.split_first().unwrap();
+    let place = [subcommand, "--environment", "production"];
+    house
+        .expect(code, "rollback", &[&place, more].concat())
+        .unwrap()
+}
+
+/// `rollback run` for a reason, without a look at the health.
+fn run(house: &House, code: i32, more: &[&str]) -> Output {
+    let words = ["run", "--watch", "0s", "--reason", "it loses orders"];
+    rollback(house, code, &[&words, more].concat())
+}
+
+fn live(house: &House) -> Value {
+    house.state()["live"]["release"]["id"].clone()
+}
+
+fn api(house: &House, slot: &str) -> String {
+    house.text(&format!("slots/{slot}/api"))
+}
+
+/// What serves all requests, by the weights alone.
+fn serves(house: &House) -> String {
+    let weights: Value = serde_json::from_str(&house.text("weights.json")).unwrap();
+    let slots = weights["weights"].as_object().unwrap();
+    let full = slots.iter().find(|(_, weight)| **weight == json!(10_000));
+    api(house, full.expect("one gets all").0)
+}
+
+fn image(house: &House, version: &str) -> String {
+    let release = house.text(&format!("release-{version}.json"));
+    let release: Value = serde_json::from_str(&release).unwrap();
+    let digest = &release["artifacts"]["image"]["digest"];
+    digest.as_str().unwrap().to_owned()
+}
+
+/// Somebody halves the requests by hand.
+fn halved(house: &House) {
+    let mut weights: Value = serde_json::from_str(&house.text("weights.json")).unwrap();
+    for (_, weight) in weights["weights"].as_object_mut().unwrap() {
+        *weight = json!(5_000);
+    }
+    house.write("weights.json", weights.to_string()).unwrap();
+}
+
+#[test]
+fn a_damaged_ledger_stops_no_way_down() {
+    let house = house(&["1", "2", "3"]);
+    let entries = house.path(".liftlock/ledger/entries");
+    let mut names: Vec<_> = fs::read_dir(&entries).unwrap().flatten().collect();
+    names.sort_by_key(fs::DirEntry::path);
+    let entry = names[2].path();
+    let text = fs::read_to_string(&entry).unwrap();
+    let edited = text.replace("shop", "shoq");
+    assert_ne!(edited, text);
+    fs::write(&entry, edited).unwrap();
+    let output = run(&house, 0, &[]);
+    assert!(
+        output.stderr.contains("BY THE STATE ALONE"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(live(&house), "shop-2");
+    let reject = ["reject", "shop-3", "--reason", "it loses orders"];
+    house.expect(0, "rollback", &reject).unwrap();
+    fs::write(entry, text).unwrap();
+    // A disk that was full.
+    let next = format!("{:012}.json", house.records().len() + 1);
+    fs::write(entries.join(next), "{\"seq\"").unwrap();
+    run(&house, 0, &["--to", "shop-1", "--break-glass"]);
+    assert_eq!(live(&house), "shop-1");
+}
