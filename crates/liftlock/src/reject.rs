@@ -121,12 +121,15 @@ pub fn key(service: &Name, digest: &Digest) -> String {
 
 /// The digests by which a release may be rejected, first the one that is used
 /// for it: that of its artifacts, so that another `release.json` around the
-/// same bytes is no way out; then its own.
+/// same bytes is no way out; then its own, and that of each artifact, so that
+/// whoever rejects one rejects every release that has it.
 #[must_use]
 pub fn digests(release: &Reference) -> Vec<Digest> {
     let mut digests: Vec<Digest> = release.of_artifacts().into_iter().collect();
-    if !digests.contains(&release.digest) {
-        digests.push(release.digest);
+    for digest in std::iter::once(&release.digest).chain(release.artifacts.values()) {
+        if !digests.contains(digest) {
+            digests.push(*digest);
+        }
     }
     digests
 }
@@ -213,6 +216,27 @@ mod tests {
         let other = digests(&release(b"one", b"new"));
         assert_ne!(first.first(), other.first());
         assert_eq!(digests(&release(b"api", b"api")).len(), 1);
+    }
+
+    #[test]
+    fn one_artifact_is_enough() {
+        let parts =
+            ["api", "image"].map(|name| (name.parse().unwrap(), Digest::of(name.as_bytes())));
+        let release = Reference {
+            id: "shop".to_owned(),
+            digest: Digest::of(b"file"),
+            artifacts: parts.into(),
+        };
+        let found = digests(&release);
+        assert_eq!(found.len(), 4);
+        assert_eq!(
+            found[1..],
+            [
+                Digest::of(b"file"),
+                Digest::of(b"api"),
+                Digest::of(b"image")
+            ]
+        );
     }
 
     #[test]

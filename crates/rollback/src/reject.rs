@@ -298,7 +298,7 @@ fn told(
     let mut lines = Vec::new();
     for (name, document) in documents {
         let counts = rejected.is_some_and(|rejected| rejected.counts_in(name));
-        let is = |release: &Reference| release.digest == found.digest;
+        let is = |release: &Reference| reject::digests(release).contains(&found.digest);
         if counts
             && document
                 .under_way()

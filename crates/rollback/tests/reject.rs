@@ -165,6 +165,25 @@ fn a_digest_that_nobody_knows_yet_is_rejected_as_it_is() {
 }
 
 #[test]
+fn a_part_of_a_release_is_enough_to_reject_it() {
+    let house = house(&["1"]);
+    house.release("2").unwrap();
+    let part = |version: &str| {
+        let release = house.text(&format!("release-{version}.json"));
+        let release: Value = serde_json::from_str(&release).unwrap();
+        let digest = &release["artifacts"]["image"]["digest"];
+        digest.as_str().unwrap().to_owned()
+    };
+    reject(&house, 0, &[&part("2")]);
+    house.promote(10, "2").unwrap();
+    let told = reject(&house, 0, &[&part("1")]);
+    let next = told["detail"]["next"][0].as_str().unwrap();
+    assert!(next.contains("rollback run"), "{told}");
+    reject(&house, 0, &[&part("2"), "--undo"]);
+    house.promote(0, "2").unwrap();
+}
+
+#[test]
 fn without_the_ledger_it_counts_and_is_recorded_by_the_same_command_later() {
     let house = house(&["1"]);
     house.release("2").unwrap();
