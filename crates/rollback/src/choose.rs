@@ -94,19 +94,27 @@ impl Proofs<'_> {
                     Obstacle::Unproved.because(format!("{}: {}", condition.wanted, condition.found))
                 }
             });
-        let unproved = self.unvouched(release, &gathered).or(unproved);
         let migration = gathered
             .release
             .as_ref()
             .map(|found| found.release.migration);
+        let unseen = match (&self.away, migration) {
+            (Some(why), None) => {
+                Some(Obstacle::Unasked.because(format!("what it did to data is away: {why}")))
+            }
+            (None, _) | (_, Some(_)) => None,
+        };
+        let unproved = self.unvouched(release, &gathered).or(unproved).or(unseen);
         let requires = &self.world.environment.requires;
         let signed = requires
             .iter()
             .any(|requirement| requirement.what == What::Signature);
+        // What is away is not known to be nothing.
+        let unsaid = !signed && self.away.is_none();
         Ok(Known {
             against: rejected.into_iter().chain(unproved).collect(),
             // Where no signature is demanded, nobody vouches for a class either.
-            migration: migration.or((!signed).then_some(Migration::None)),
+            migration: migration.or(unsaid.then_some(Migration::None)),
         })
     }
 

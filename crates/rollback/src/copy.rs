@@ -41,8 +41,9 @@ pub(crate) fn stand_in(world: &mut World, folder: &Path) -> Result<Against, Fail
     Ok(Obstacle::State.because(why))
 }
 
-/// Refuses a copy by which the slots had other roles than they have: what serves
-/// would be filled anew.
+/// Refuses a copy by which the slots had other roles than they have, as what
+/// serves would be filled anew, or by which another release was live, as nobody
+/// would know what is crossed.
 fn current(world: &World, document: &Document) -> Result<(), Failure> {
     let slots = world.slots(document.slots.as_ref());
     let Some(slots) = slots.filter(|_| document.under_way().is_none()) else {
@@ -52,12 +53,16 @@ fn current(world: &World, document: &Document) -> Result<(), Failure> {
         (slots.stable.clone(), Percent::FULL),
         (slots.canary.clone(), Percent::ZERO),
     ]);
-    if world.is_shifted(Some(slots), &all)? {
-        return Ok(());
-    }
-    let message = format!(
-        "the copy of the state is not of now: by it `{}` gets all requests, and it does not",
-        slots.stable
-    );
+    let differs = if world.is_shifted(Some(slots), &all)? {
+        let live = document.live.as_ref();
+        let proof = live.map(|live| world.serves(&slots.stable, &live.release.artifacts));
+        match proof {
+            None | Some(Ok(())) => return Ok(()),
+            Some(Err(failure)) => failure.lines().join(": "),
+        }
+    } else {
+        format!("`{}` does not get all requests", slots.stable)
+    };
+    let message = format!("the copy of the state is not of now: {differs}");
     Err(Failure::new(Kind::Refuted, message).with_hint("move the requests by hand"))
 }

@@ -188,6 +188,24 @@ fn evidence_that_is_away_is_brought_or_gone_past_and_never_a_verdict() {
 }
 
 #[test]
+fn what_a_release_did_to_data_is_unknown_while_the_evidence_is_away() {
+    let house = irreversible();
+    house
+        .configure("requires: [signature]", "requires: []")
+        .unwrap();
+    down(&house, 10, &[]);
+    away(&house, "evidence");
+    let told = down(&house, 1, &[]).to_string();
+    assert!(told.contains("what it did to data is away"), "{told}");
+    assert_eq!(live(&house), "shop-2");
+    let told = down(&house, 0, &[&GLASS]);
+    let headline = told["headline"].as_str().unwrap();
+    let past = "what shop-2 did to stored data is not known";
+    assert!(headline.contains(past), "{headline}");
+    assert_eq!(live(&house), "shop-1");
+}
+
+#[test]
 fn without_evidence_an_older_release_is_placed_by_its_digests() {
     let house = house(&["1", "2", "3"]);
     away(&house, "evidence");
@@ -245,11 +263,16 @@ fn a_copy_stands_in_for_a_state_that_is_away_and_the_truth_is_told_later() {
 fn a_copy_of_another_time_is_not_believed() {
     let house = house(&["1", "2"]);
     copied(&house.path(".liftlock/state"), &house.path("copy"));
-    house.release("3").unwrap();
-    house.promote(0, "3").unwrap();
-    away(&house, "state");
-    let before = house.text("weights.json");
-    let told = down(&house, 10, &[&["--state-copy", "copy"], &GLASS]);
-    assert!(told.to_string().contains("not of now"), "{told}");
-    assert_eq!(house.text("weights.json"), before);
+    // After two more the same slot has all requests again.
+    for (version, why) in [("3", "does not get all"), ("4", "serves api")] {
+        house.release(version).unwrap();
+        house.promote(0, version).unwrap();
+        let line = away(&house, "state");
+        let before = house.text("weights.json");
+        let told = down(&house, 10, &[&["--state-copy", "copy"], &GLASS]);
+        let told = told.to_string();
+        assert!(told.contains("not of now") && told.contains(why), "{told}");
+        assert_eq!(house.text("weights.json"), before);
+        house.configure(&line, "version: 1\n").unwrap();
+    }
 }
