@@ -9,7 +9,7 @@ use liftlock::plan::back::{back, irreversible};
 use liftlock::plan::journal::Turned;
 use liftlock::plan::wish::Asked;
 use liftlock::plan::{Kind as PlanKind, Step};
-use liftlock::state::How;
+use liftlock::state::{How, Left};
 use liftlock::verdict::Verdict;
 
 use crate::drive::{Engine, ends_run, under_way};
@@ -188,8 +188,11 @@ impl Engine<'_> {
             let left = turned && !irreversible(&run.plan, &run.journal).is_empty();
             run.verdict = Some(if left { Verdict::Stuck } else { verdict });
             let (release, kind) = (run.plan.release.clone(), run.plan.kind);
+            let left = Left::by(run);
             // What is reconciled was live all the time.
-            if verdict == Verdict::Pass && !run.plan.reconciles() {
+            let goes_live = verdict == Verdict::Pass && !run.plan.reconciles();
+            document.left.extend(left);
+            if goes_live {
                 let how = match kind {
                     PlanKind::Promotion | PlanKind::First => How::Promoted,
                     PlanKind::Rollback => How::RolledBack,

@@ -4,6 +4,8 @@
 pub mod alert;
 pub mod forward;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -11,7 +13,7 @@ use crate::ledger::Entry;
 use crate::name::Name;
 use crate::record::Kind;
 use crate::release::{Migration, Reference};
-use crate::state::Live;
+use crate::state::{Left, Live};
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -40,6 +42,15 @@ impl Candidate {
     pub fn can_be_passed(&self) -> bool {
         self.against.iter().all(|one| one.obstacle.can_be_passed())
     }
+
+    /// The same for whoever asks for this release by its name: that a rollback
+    /// left it speaks against nothing then.
+    #[must_use]
+    pub fn named(&self) -> Self {
+        let mut named = self.clone();
+        named.against.retain(|one| one.obstacle != Obstacle::Left);
+        named
+    }
 }
 
 /// Something that speaks against going back to a release.
@@ -59,6 +70,8 @@ pub struct Against {
 pub enum Obstacle {
     /// It is what is to be left.
     Live,
+    /// A rollback left it: only whoever names it goes there again.
+    Left,
     /// Somebody said never again.
     Rejected,
     /// Its signature or provenance does not hold any more.
@@ -80,7 +93,7 @@ impl Obstacle {
     pub const fn can_be_passed(self) -> bool {
         match self {
             Self::Unasked | Self::Migration | Self::State => true,
-            Self::Live | Self::Rejected | Self::Unproved | Self::Gone => false,
+            Self::Live | Self::Left | Self::Rejected | Self::Unproved | Self::Gone => false,
         }
     }
 
@@ -112,6 +125,29 @@ pub fn known_good(entries: &[Entry], service: &Name, environment: &Name) -> Vec<
     }
     good.reverse();
     good
+}
+
+/// The releases that the last rollback from them left, as the ledger tells, and
+/// that were not made live since.
+#[must_use]
+pub fn left(entries: &[Entry], service: &Name, environment: &Name) -> BTreeMap<Digest, Left> {
+    let mut left = BTreeMap::new();
+    for Entry { record, .. } in entries {
+        let here = record.service == *service && record.environment.as_ref() == Some(environment);
+        if !here || record.verdict != Some(Verdict::Pass) {
+            continue;
+        }
+        let is_back = record.kind == Kind::RollbackFinished;
+        if let Some(previous) = record.previous.as_ref().filter(|_| is_back) {
+            let (at, reason) = (record.at, String::new());
+            left.insert(previous.digest, Left { at, reason });
+        }
+        let is_up = matches!(record.kind, Kind::PromotionFinished | Kind::Adopted);
+        if let Some(release) = record.release.as_ref().filter(|_| is_back || is_up) {
+            left.remove(&release.digest);
+        }
+    }
+    left
 }
 
 /// All known-good releases, newest first: those that the state remembers, in
@@ -227,7 +263,7 @@ mod tests {
         Reference {
             id: id.to_owned(),
             digest: Digest::of(id.as_bytes()),
-            artifacts: std::collections::BTreeMap::new(),
+            artifacts: BTreeMap::new(),
         }
     }
 
@@ -260,6 +296,60 @@ mod tests {
             migration: Some(Migration::None),
         };
         assert_eq!(chosen(&none), None);
+    }
+
+    #[test]
+    fn what_the_ledger_says_was_left_is_left_until_it_is_live_again() {
+        let (service, place): (Name, Name) = ("shop".parse().unwrap(), "p".parse().unwrap());
+        let entry = |kind: Kind, ids: [&str; 2], verdict: Verdict| {
+            let actor = crate::record::Actor {
+                id: "alice".to_owned(),
+                proof: "test".to_owned(),
+            };
+            let id = crate::record::Id::derived(&ids);
+            let mut record =
+                crate::record::Record::new(id, kind, Time::EPOCH, service.clone(), actor);
+            record.environment = Some(place.clone());
+            record.previous = Some(release(ids[0]));
+            record.release = Some(release(ids[1]));
+            record.verdict = Some(verdict);
+            let previous = Digest::of(b"");
+            Entry {
+                seq: 1,
+                previous,
+                record,
+            }
+        };
+        let (up, down) = (Kind::PromotionFinished, Kind::RollbackFinished);
+        let mut entries = vec![
+            entry(up.clone(), ["one", "two"], Verdict::Pass),
+            entry(down.clone(), ["two", "one"], Verdict::Pass),
+        ];
+        let gone = |entries: &[Entry]| -> Vec<Digest> {
+            left(entries, &service, &place).into_keys().collect()
+        };
+        assert_eq!(gone(&entries), [release("two").digest]);
+        entries.push(entry(up.clone(), ["one", "two"], Verdict::Fail));
+        entries.push(entry(down, ["one", "zero"], Verdict::Fail));
+        assert_eq!(gone(&entries), [release("two").digest]);
+        entries.push(entry(up, ["one", "two"], Verdict::Pass));
+        assert_eq!(gone(&entries), []);
+    }
+
+    #[test]
+    fn what_a_rollback_left_is_for_whoever_names_it() {
+        let two = |release: &Reference| Known {
+            against: match release.id.as_str() {
+                "two" => vec![Obstacle::Left.because("rolled back")],
+                _ => Vec::new(),
+            },
+            migration: Some(Migration::None),
+        };
+        let good = ["three", "two"].map(|id| (release(id), Time::EPOCH));
+        let candidates = judge(&good, Some(&release("three").digest), &two);
+        assert_eq!(choose(&candidates), None);
+        assert_eq!(choose_past(&candidates), None);
+        assert!(candidates[1].named().against.is_empty());
     }
 
     #[test]

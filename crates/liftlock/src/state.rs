@@ -10,8 +10,8 @@ use crate::config::target::Slots;
 use crate::digest::Digest;
 use crate::json;
 use crate::name::Name;
-use crate::plan::Plan;
 use crate::plan::journal::Journal;
+use crate::plan::{Kind, Plan};
 use crate::record::{Id, Record};
 use crate::release::Reference;
 use crate::span::Span;
@@ -48,6 +48,9 @@ pub struct Document {
     /// Releases that were live and good, oldest first.
     #[serde(default)]
     pub good: Vec<Live>,
+    /// Releases that a rollback left and that did not go live since.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<Digest, Left>,
     /// Why automation may not move this environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
@@ -117,6 +120,46 @@ pub enum How {
     Adopted,
 }
 
+/// That a rollback left a release: it is not known good any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// When.
+    pub at: Time,
+    /// Why; empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+impl Left {
+    /// What a finished rollback left; nothing where the run is none.
+    #[must_use]
+    pub fn by(run: &Run) -> Option<(Digest, Self)> {
+        let plan = &run.plan;
+        let is_rollback = plan.kind == Kind::Rollback && !plan.reconciles();
+        let previous = plan.previous.as_ref()?;
+        let ends = run.journal.entries.iter().filter_map(|one| one.ended_at);
+        let left = Self {
+            at: ends.max().unwrap_or(plan.made_at),
+            reason: plan
+                .cause
+                .iter()
+                .map(|cause| cause.reason.as_str())
+                .collect(),
+        };
+        (is_rollback && run.verdict == Some(Verdict::Pass)).then_some((previous.digest, left))
+    }
+
+    /// When and why, for people.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let reason = match self.reason.as_str() {
+            "" => String::new(),
+            reason => format!(" because {}", ci::line(reason)),
+        };
+        format!("rolled back on {}{reason}; only by name (`--to`)", self.at)
+    }
+}
+
 /// Automation may not move this environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -160,6 +203,7 @@ impl Default for Document {
             contents: BTreeMap::new(),
             live: None,
             good: Vec::new(),
+            left: BTreeMap::new(),
             hold: None,
             used: BTreeMap::new(),
             run: None,
@@ -269,13 +313,39 @@ impl Document {
         self.good.push(live.clone());
         let surplus = self.good.len().saturating_sub(REMEMBERED);
         self.good.drain(..surplus);
+        let good = &self.good;
+        let is_good = |digest: &Digest| good.iter().any(|one| one.release.digest == *digest);
+        self.left
+            .retain(|digest, _| *digest != live.release.digest && is_good(digest));
         self.live = Some(live);
+    }
+
+    /// Whether a release is known good here: it was, and no rollback left it
+    /// since.
+    #[must_use]
+    pub fn knows_good(&self, release: &Digest) -> bool {
+        self.remembers(release) && self.how_left(release).is_none()
     }
 
     /// Whether a release is or was known good here.
     #[must_use]
-    pub fn knows_good(&self, release: &Digest) -> bool {
+    pub fn remembers(&self, release: &Digest) -> bool {
         self.good.iter().any(|good| good.release.digest == *release)
+    }
+
+    /// How a rollback left a release that did not go live since. Of a state
+    /// that an older version wrote, its last runs tell.
+    #[must_use]
+    pub fn how_left(&self, release: &Digest) -> Option<Left> {
+        if let Some(left) = self.left.get(release) {
+            return Some(left.clone());
+        }
+        let mut good = self.good.iter();
+        let since = good.find(|good| good.release.digest == *release)?.since;
+        let runs = self.run.iter().chain(self.untold.iter().rev());
+        let mut left = runs.filter_map(Left::by);
+        let found = left.find(|(digest, left)| digest == release && left.at >= since);
+        found.map(|(_, left)| left)
     }
 }
 
@@ -328,6 +398,36 @@ mod tests {
         assert!(document.holder(at(59), &alive).is_some());
         assert!(document.holder(at(60), &alive).is_none());
         assert!(document.holder(at(1), &dead).is_none());
+    }
+
+    #[test]
+    fn what_a_rollback_left_is_good_again_once_it_goes_live() {
+        let release = |id: &str| Reference {
+            id: id.to_owned(),
+            digest: Digest::of(id.as_bytes()),
+            artifacts: BTreeMap::new(),
+        };
+        let two = release("two").digest;
+        let mut document = Document::default();
+        document.go_live(release("one"), How::Promoted, at(1));
+        document.go_live(release("two"), How::Promoted, at(2));
+        assert!(document.knows_good(&two));
+        let text = serde_json::to_string(&document).unwrap();
+        assert!(!text.contains("left"), "{text}");
+        let left = Left {
+            at: at(3),
+            reason: "it loses\norders".to_owned(),
+        };
+        document.left.insert(two, left);
+        document.go_live(release("one"), How::RolledBack, at(3));
+        assert!(document.remembers(&two) && !document.knows_good(&two));
+        let told = document.how_left(&two).unwrap().told();
+        assert!(
+            told.contains("because it loses") && !told.contains('\n'),
+            "{told}"
+        );
+        document.go_live(release("two"), How::Promoted, at(4));
+        assert!(document.knows_good(&two) && document.left.is_empty());
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Finds the release to go back to, and proves it again.
 
+use std::collections::BTreeMap;
+
 use liftlock::config::requirement::What;
+use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::predicate::{self, Ruling};
 use liftlock::release::{Migration, Reference};
 use liftlock::rollback::{
-    Against, Candidate, Known, Obstacle, choose, choose_past, judge, known_good, remembered,
+    Against, Candidate, Known, Obstacle, choose, choose_past, judge, known_good, left, remembered,
 };
-use liftlock::state::Document;
+use liftlock::state::{Document, Left};
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use liftlock_engine::gather::{Gathered, Moment};
@@ -29,17 +32,19 @@ pub(crate) fn candidates(
             Vec::new()
         }
     };
-    let good = known_good(&entries, &world.rules.service, &world.environment.name);
+    let (service, place) = (&world.rules.service, &world.environment.name);
+    let good = known_good(&entries, service, place);
     let good = remembered(good, &state.good);
     let mut proofs = Proofs {
         world,
         state,
         now: pace.now(),
+        left: left(&entries, service, place),
         away: None,
     };
     let mut known = Vec::new();
-    for (release, _) in &good {
-        known.push(proofs.about(release)?);
+    for one in &good {
+        known.push(proofs.about(one)?);
     }
     let lookup = |release: &Reference| {
         let index = good
@@ -54,7 +59,10 @@ pub(crate) fn candidates(
     };
     let live = state.live.as_ref().map(|live| &live.release.digest);
     let mut candidates = judge(&good, live, &lookup);
-    for candidate in candidates.iter_mut().filter(|one| one.can_be_passed()) {
+    for candidate in candidates
+        .iter_mut()
+        .filter(|one| one.named().can_be_passed())
+    {
         let absent = world.absent(&candidate.release)?;
         let absent = absent.map(|why| Obstacle::Gone.because(why));
         candidate.against.extend(absent);
@@ -68,12 +76,14 @@ struct Proofs<'a> {
     world: &'a World,
     state: &'a Document,
     now: Time,
+    /// What rollbacks left, as the ledger tells.
+    left: BTreeMap<Digest, Left>,
     /// Why the evidence store cannot be asked; it is asked only once then.
     away: Option<String>,
 }
 
 impl Proofs<'_> {
-    fn about(&mut self, release: &Reference) -> Result<Known, Failure> {
+    fn about(&mut self, (release, since): &(Reference, Time)) -> Result<Known, Failure> {
         let gathered = self.gathered(release)?;
         let moment = Moment {
             now: self.now,
@@ -83,6 +93,10 @@ impl Proofs<'_> {
         let chain = self.world.chain(release, &gathered, self.state, moment)?;
         let rejected = self.world.rejected(release)?;
         let rejected = rejected.map(|rejected| Obstacle::Rejected.because(rejected.told()));
+        let told = self.left.get(&release.digest).cloned();
+        let told = told.filter(|left| left.at >= *since);
+        let left = self.state.how_left(&release.digest).or(told);
+        let left = left.map(|left| Obstacle::Left.because(left.told()));
         let lasting = [What::Signature.to_string(), What::Provenance.to_string()];
         let unproved = chain
             .conditions
@@ -112,7 +126,7 @@ impl Proofs<'_> {
         // What is away is not known to be nothing.
         let unsaid = !signed && self.away.is_none();
         Ok(Known {
-            against: rejected.into_iter().chain(unproved).collect(),
+            against: left.into_iter().chain(rejected).chain(unproved).collect(),
             // Where no signature is demanded, nobody vouches for a class either.
             migration: migration.or(unsaid.then_some(Migration::None)),
         })
@@ -134,7 +148,7 @@ impl Proofs<'_> {
     /// That history alone, which anybody may write, calls it good.
     fn unvouched(&self, release: &Reference, gathered: &Gathered) -> Option<Against> {
         let vouched =
-            self.state.knows_good(&release.digest) || promoted(self.world, release, gathered);
+            self.state.remembers(&release.digest) || promoted(self.world, release, gathered);
         let why = "only the ledger says that it was good";
         (!vouched).then(|| Obstacle::Unproved.because(why))
     }
@@ -163,11 +177,11 @@ pub(crate) fn pick<'a>(
 ) -> Result<Picked<'a>, Failure> {
     let asked = to.map(|to| find(candidates, to)).transpose()?;
     let clean = match asked {
-        Some(candidate) => Some(candidate).filter(|one| one.against.is_empty()),
+        Some(candidate) => Some(candidate).filter(|one| one.named().against.is_empty()),
         None => choose(candidates),
     };
     let past = match asked {
-        Some(candidate) => Some(candidate).filter(|one| one.can_be_passed()),
+        Some(candidate) => Some(candidate).filter(|one| one.named().can_be_passed()),
         None => choose_past(candidates).map(|(candidate, _)| candidate),
     };
     let Some(found) = clean.or(past.filter(|_| glass == Glass::Broken)) else {
@@ -175,7 +189,7 @@ pub(crate) fn pick<'a>(
     };
     Ok(Picked {
         release: &found.release,
-        past: found.against.clone(),
+        past: found.named().against,
     })
 }
 

@@ -3,10 +3,11 @@
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::{Kind as PlanKind, Plan};
 use liftlock::reject;
+use liftlock::release::Reference;
 use liftlock::report::Report;
 use liftlock::rollback::alert::Notification;
 use liftlock::rollback::{Against, Cause};
-use liftlock::state::{Document, Run};
+use liftlock::state::{Document, How, Live, Run};
 use liftlock::verdict::Verdict;
 use liftlock_engine::{Engine, Opening, Outcome, Pace as _, Pen, World, follow, open};
 use liftlock_io::cli::Session;
@@ -101,7 +102,7 @@ fn go(
             return Ok(render::plan(&plan, &[]).with_policy(world.rules.origin, false));
         }
         engine.resume(&owner)
-    } else if let Some(run) = gone_already(world, engine.document(), moved).cloned() {
+    } else if let Some(run) = gone_already(world, engine.document(), moved)?.cloned() {
         if session.dry_run {
             let report = render::outcome(&Outcome::of(&run, false), None, None);
             return Ok(report.with_policy(world.rules.origin, false));
@@ -139,20 +140,46 @@ fn go(
     }
 }
 
-/// The rollback that was done last, where the same one is asked for again: its
-/// hold is in place, what it went back to is live, and nothing differs. Whoever
-/// was killed at its very end is not taken further back, or up again.
-fn gone_already<'a>(world: &World, state: &'a Document, moved: &Moved) -> Option<&'a Run> {
-    let run = state.run.as_ref()?;
+/// The rollback that was done last, or what put it right since, where the same
+/// one is asked for again: its hold is in place, and what it went back to is
+/// live. Whoever was killed at its very end is not taken further back, or up
+/// again; where something differs now, no other release mends that.
+fn gone_already<'a>(
+    world: &World,
+    state: &'a Document,
+    moved: &Moved,
+) -> Result<Option<&'a Run>, Failure> {
+    let Some(run) = &state.run else {
+        return Ok(None);
+    };
     let release = &run.plan.release;
-    let is_rollback = run.plan.kind == PlanKind::Rollback && !run.plan.reconciles();
-    let done = is_rollback && run.verdict == Some(Verdict::Pass);
-    let live = state.live.as_ref().map(|live| live.release.digest);
-    let to = moved.to.as_deref();
-    let same = to.is_none_or(|to| to == release.id || to == release.digest.to_string());
-    let is_last = done && same && state.hold.is_some() && live == Some(release.digest);
-    let stays = is_last && world.drift(state).is_ok_and(|drift| drift.is_empty());
-    stays.then_some(run)
+    let passed = run.verdict == Some(Verdict::Pass) || run.plan.reconciles();
+    let done = run.plan.kind == PlanKind::Rollback && passed;
+    let is_live =
+        |live: &Live| live.release.digest == release.digest && live.how == How::RolledBack;
+    let is_last = done && state.hold.is_some() && state.live.as_ref().is_some_and(is_live);
+    let same = moved.to.as_deref().is_none_or(|to| is(release, to));
+    if !is_last || !same || world.rejected(release)?.is_some() {
+        return Ok(None);
+    }
+    let drift = world.drift(state)?;
+    if drift.is_empty() {
+        return Ok(Some(run));
+    }
+    let message = format!(
+        "{} was gone back to, and since then something differs: {}",
+        release.id,
+        drift.join("; ")
+    );
+    Err(Failure::new(Kind::Blocked, message).with_hint(format!(
+        "`promote reconcile --environment {} --reason TEXT` puts it right; `--to RELEASE` goes to another one",
+        world.environment.name
+    )))
+}
+
+/// Whether a release is called so.
+fn is(release: &Reference, to: &str) -> bool {
+    to == release.id || to == release.digest.to_string()
 }
 
 /// What comes before anything moves.

@@ -99,6 +99,83 @@ fn halved(house: &House) {
 }
 
 #[test]
+fn what_a_rollback_left_is_gone_to_by_nobody_who_does_not_name_it() {
+    let house = house(&["1", "2"]);
+    run(&house, 0, &[]);
+    assert_eq!(live(&house), "shop-1");
+    halved(&house);
+    let weights = house.text("weights.json");
+    let blocked = run(&house, 14, &[]).stderr;
+    for word in ["does not get all requests", "promote reconcile"] {
+        assert!(blocked.contains(word), "{word}: {blocked}");
+    }
+    assert_eq!(
+        (live(&house), house.text("weights.json")),
+        (json!("shop-1"), weights)
+    );
+    house.expect(0, "promote", &RECONCILE).unwrap();
+    run(&house, 0, &[]);
+    rollback(&house, 0, &["lift", "--reason", "mended"]);
+    let list = rollback(&house, 0, &["list"]).stdout;
+    for word in ["rolled back on ", "because it loses orders", "\"left\""] {
+        assert!(list.contains(word), "{word}: {list}");
+    }
+    let refused = run(&house, 10, &[]).stdout;
+    assert!(refused.contains("because it loses orders"), "{refused}");
+    run(&house, 10, &["--break-glass"]);
+    assert_eq!(
+        (live(&house), serves(&house)),
+        (json!("shop-1"), "api 1".to_owned())
+    );
+    run(&house, 0, &["--to", "shop-2"]);
+    assert_eq!(live(&house), "shop-2");
+    // Promoted again, the other one is good again.
+    rollback(&house, 0, &["lift", "--reason", "x"]);
+    run(&house, 10, &[]);
+    house.promote(0, "1").unwrap();
+    run(&house, 0, &[]);
+    assert_eq!(live(&house), "shop-2");
+}
+
+#[test]
+fn what_a_state_of_an_older_version_does_not_say_its_run_and_the_ledger_do() {
+    let house = house(&["1", "2"]);
+    run(&house, 0, &[]);
+    rollback(&house, 0, &["lift", "--reason", "mended"]);
+    let path = ".liftlock/state/environments/shop/production.json";
+    for field in ["left", "run"] {
+        let mut state = house.state();
+        assert!(state.as_object_mut().unwrap().remove(field).is_some());
+        house.write(path, format!("{state}\n")).unwrap();
+        let refused = run(&house, 10, &[]).stdout;
+        assert!(refused.contains("rolled back on "), "{field}: {refused}");
+    }
+}
+
+#[test]
+fn what_was_left_in_one_environment_does_not_go_on_to_the_next() {
+    let house = House::new().unwrap();
+    let rules = "  production:\n    promotes-from: staging\n    requires: [signature]\n    \
+                 targets: [{ registry: { image: \"oci-layout:site\", tag: prod }, artifact: image }]\n  \
+                 staging:\n";
+    house.configure("  production:\n", rules).unwrap();
+    let mut house = house;
+    house.open().unwrap();
+    let staging = ["--environment", "staging"];
+    for version in ["1", "2"] {
+        house.release(version).unwrap();
+        let file = format!("release-{version}.json");
+        let up = [&["run"], &staging[..], &["--release", &file]].concat();
+        house.expect(0, "promote", &up).unwrap();
+    }
+    let back = [&["run"], &staging[..], &["--watch", "0s"]].concat();
+    house.expect(0, "rollback", &back).unwrap();
+    let refused = house.promote(10, "2").unwrap().stdout;
+    assert!(refused.contains("known good in `staging`"), "{refused}");
+    house.promote(0, "1").unwrap();
+}
+
+#[test]
 fn a_damaged_ledger_stops_no_way_down() {
     let house = house(&["1", "2", "3"]);
     let entries = house.path(".liftlock/ledger/entries");

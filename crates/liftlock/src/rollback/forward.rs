@@ -53,9 +53,11 @@ fn in_the_way(candidates: &[Candidate]) -> Vec<Line> {
             let line = match one.obstacle {
                 Obstacle::Live => continue,
                 Obstacle::Migration | Obstacle::State => known(one.why.clone()),
-                Obstacle::Rejected | Obstacle::Unproved | Obstacle::Unasked | Obstacle::Gone => {
-                    known(format!("{}: {}", candidate.release.id, one.why))
-                }
+                Obstacle::Left
+                | Obstacle::Rejected
+                | Obstacle::Unproved
+                | Obstacle::Unasked
+                | Obstacle::Gone => known(format!("{}: {}", candidate.release.id, one.why)),
             };
             if !lines.contains(&line) {
                 lines.push(line);
