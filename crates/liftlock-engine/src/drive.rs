@@ -250,6 +250,7 @@ impl<'a> Engine<'a> {
         match done {
             Ok(ended) => Ok(ended),
             Err(failure) if ends_run(&failure) => Err(failure),
+            Err(failure) if self.is_down()? => self.stay_down(step, &failure),
             Err(failure) => {
                 let verdict = if failure.kind == Kind::Blind {
                     Verdict::Blind

@@ -33,7 +33,8 @@ pub struct Outcome {
     pub turned: Option<Turned>,
     /// Whether what was live before is live again.
     pub restored: bool,
-    /// Pointers that pointed nowhere before and so were left where they are.
+    /// Pointers that were left where they are: they pointed nowhere before, or at
+    /// what is somebody else's on the way down.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
     /// What the plan waits for, where it is under way.
@@ -77,7 +78,7 @@ impl Outcome {
                 .into_iter()
                 .map(str::to_owned)
                 .collect(),
-            None => Vec::new(),
+            None => run.journal.left.clone(),
         };
         // What somebody else left is nothing that was live.
         let restores = run.journal.turned.is_some() && !run.plan.reconciles();

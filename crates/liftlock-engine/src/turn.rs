@@ -5,12 +5,14 @@ use std::time::Duration;
 use liftlock::approval::fresh::AskedAgain;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
-use liftlock::plan::back::{back, irreversible};
+use liftlock::plan::back::{back, irreversible, is_down};
 use liftlock::plan::journal::Turned;
 use liftlock::plan::wish::Asked;
-use liftlock::plan::{Kind as PlanKind, Step};
+use liftlock::plan::{Action, Kind as PlanKind, Step};
+use liftlock::pointer::is_open;
 use liftlock::state::{How, Left};
 use liftlock::verdict::Verdict;
+use liftlock_io::pointer;
 
 use crate::drive::{Engine, ends_run, under_way};
 use crate::gather::Moment;
@@ -170,6 +172,91 @@ impl Engine<'_> {
         let message = format!("the way back is stuck at {}", stuck.join("; "));
         Err(Failure::new(Kind::Stuck, message)
             .with_hint("mend the counterpart, then run `promote resume`"))
+    }
+
+    /// Whether requests went to the older release already.
+    pub(crate) fn is_down(&self) -> Result<bool, Failure> {
+        let run = self.run()?;
+        Ok(is_down(&run.plan, &run.journal))
+    }
+
+    /// What fails once requests went to the older release: they stay there. A
+    /// pointer at what is somebody else's is left; of the others those that can
+    /// be moved are, and the plan stays open.
+    pub(crate) fn stay_down(&mut self, step: &Step, failure: &Failure) -> Result<Ended, Failure> {
+        if let Some(label) = self.elsewhere(step) {
+            return self.leave(step, &label, &failure.lines().join(": "));
+        }
+        // Where the state is away, that is what failed.
+        self.renew(Duration::ZERO)?;
+        let told = |step: &Step, failure: &Failure| {
+            let why = failure.lines().join(": ");
+            format!("{} ({}): {why}", step.id, step.action)
+        };
+        let mut open = vec![told(step, failure)];
+        let others = self.run()?.plan.steps.clone();
+        let is_point = |one: &&Step| matches!(one.action, Action::Point { .. });
+        for other in others.iter().filter(is_point) {
+            if other.id == step.id || self.run()?.journal.is_done(&other.id) {
+                continue;
+            }
+            match self.perform(other) {
+                Ok(_) => {}
+                Err(failure) if ends_run(&failure) => return Err(failure),
+                Err(failure) if self.elsewhere(other).is_none() => {
+                    open.push(told(other, &failure));
+                }
+                // Whoever goes on with the plan leaves it.
+                Err(_) => {}
+            }
+        }
+        let plan = &self.run()?.plan;
+        let message = format!(
+            "requests stay at {}, and the plan stays open at {}",
+            plan.release.id,
+            open.join("; ")
+        );
+        Err(Failure::new(Kind::Stuck, message).with_hint(format!(
+            "mend the counterpart, then run `rollback run --environment {}` again: it goes on",
+            plan.environment
+        )))
+    }
+
+    /// The pointer of a step, where it is at neither end of its move.
+    fn elsewhere(&self, step: &Step) -> Option<String> {
+        let Action::Point {
+            target,
+            label,
+            from,
+            to,
+            ..
+        } = &step.action
+        else {
+            return None;
+        };
+        let target = self.world.environment.targets.get(*target)?;
+        if target.label() != *label {
+            return None;
+        }
+        let found = pointer::read(target, &self.world.scope()).ok()?;
+        let is_ours = is_open(label, &found, (*from, *to)).is_ok();
+        (!is_ours).then(|| format!("{label} at {found}"))
+    }
+
+    /// Leaves a pointer where it is: it is not ours to write over.
+    fn leave(&mut self, step: &Step, left: &str, why: &str) -> Result<Ended, Failure> {
+        self.begin(step)?;
+        self.pace
+            .tell(&format!("{}: left as it is: {why}", step.id));
+        let now = self.pace.now();
+        self.state.commit(now, Duration::ZERO, &|document| {
+            let journal = &mut under_way(document)?.journal;
+            journal.end(&step.id, format!("left as it is: {why}"), now);
+            journal.left.push(left.to_owned());
+            Ok(())
+        })?;
+        self.emit();
+        Ok(Ended::No)
     }
 
     /// Ends the plan. Whoever asks for the way back in the last moment gets it:

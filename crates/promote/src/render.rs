@@ -181,6 +181,10 @@ pub(crate) fn outcome(
         Some(asked) => report.with_caution(&format!("APPROVAL NOT ASKED AGAIN: {asked}")),
         None => report,
     };
+    let report = match (&outcome.turned, outcome.left.as_slice()) {
+        (Some(_), _) | (None, []) => report,
+        (None, left) => report.with_caution(&format!("left as it is: {}", left.join(", "))),
+    };
     let after = outcome.waits.as_ref().and_then(|waits| waits.resume_after);
     match after {
         Some(time) => report.with_output("resume-after", time.to_string()),

@@ -125,6 +125,10 @@ pub(crate) fn outcome(
         .with_output("time-to-recover-ms", took.to_string())
         .with_human(render::outcome(outcome))
         .with_summary(render::outcome_summary(outcome));
+    let report = match (&outcome.turned, outcome.left.as_slice()) {
+        (Some(_), _) | (None, []) => report,
+        (None, left) => report.with_caution(&format!("left as it is: {}", left.join(", "))),
+    };
     match recovery {
         Some(recovery) => report
             .with_output("detected-at", recovery.detected_at.to_string())

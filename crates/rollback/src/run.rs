@@ -1,14 +1,17 @@
 //! Arguments in, report out: chooses, plans, has it driven.
 
+use liftlock::config::pointer::Reversible;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::Plan;
-use liftlock::plan::make::{Inputs, rollback};
+use liftlock::plan::make::{Inputs, aim, rollback};
+use liftlock::pointer::Live;
 use liftlock::release::Reference;
 use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::Document;
 use liftlock_engine::{Engine, Pace as _, World, open};
 use liftlock_io::cli::Session;
+use liftlock_io::pointer;
 
 use crate::args::{Args, Command, Examined, Place, Wanted};
 use crate::choose::Glass;
@@ -35,7 +38,7 @@ pub(crate) fn make(
     release: &Reference,
     session: &Session,
 ) -> Result<Plan, Failure> {
-    let pointers = world.pointers()?;
+    let pointers = pointers(world, state, release, session)?;
     rollback(&Inputs {
         service: &world.rules.service,
         environment: &world.environment,
@@ -48,6 +51,32 @@ pub(crate) fn make(
         now: session.now(),
     })
     .map_err(|refusal| Failure::new(refusal.kind(), refusal.to_string()))
+}
+
+/// Where every target points now. What is not understood stops no requests from
+/// going back: it is told, and the plan leaves it as it is.
+fn pointers(
+    world: &World,
+    state: &Document,
+    release: &Reference,
+    session: &Session,
+) -> Result<Vec<Option<Digest>>, Failure> {
+    if world.slots(state.slots.as_ref()).is_none() {
+        return world.pointers();
+    }
+    let targets = world.environment.targets.iter();
+    targets
+        .map(|target| match pointer::read(target, &world.scope())? {
+            Live::Nowhere => Ok(None),
+            Live::At(digest) => Ok(Some(digest)),
+            strange @ Live::Strange(_) => {
+                session.tell(&format!("{} is left at {strange}", target.label()));
+                // What is not moved need not be movable.
+                let stays = target.reversible() == Reversible::No;
+                Ok(aim(target, release).filter(|_| stays))
+            }
+        })
+        .collect()
 }
 
 fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {

@@ -176,6 +176,79 @@ fn what_was_left_in_one_environment_does_not_go_on_to_the_next() {
 }
 
 #[test]
+fn a_pointer_that_fails_gives_no_request_back() {
+    let house = with_alias(&["1", "2"]);
+    let before = house.text("alias.json");
+    house.write("broken", "").unwrap();
+    let stuck = run(&house, 16, &[]).stderr;
+    for word in [
+        "requests stay at shop-1",
+        "503",
+        "rollback run --environment production",
+    ] {
+        assert!(stuck.contains(word), "{word}: {stuck}");
+    }
+    assert_eq!(serves(&house), "api 1");
+    assert_eq!(house.text("alias.json"), before);
+    // The pointer after it was moved all the same.
+    let index: Value = serde_json::from_str(&house.text("site/index.json")).unwrap();
+    let tagged = index["manifests"].as_array().unwrap().iter();
+    let name = "org.opencontainers.image.ref.name";
+    let mut tagged = tagged.filter(|one| one["annotations"][name] == "live");
+    assert_eq!(tagged.next().unwrap()["digest"], image(&house, "1"));
+    assert!(house.state()["run"]["verdict"].is_null());
+    run(&house, 16, &[]);
+    fs::remove_file(house.path("broken")).unwrap();
+    run(&house, 0, &[]);
+    assert_eq!(live(&house), "shop-1");
+    assert!(house.text("alias.json").contains(&image(&house, "1")));
+    let status = ["status", "--environment", "production"];
+    house.expect(0, "promote", &status).unwrap();
+}
+
+#[test]
+fn a_pointer_of_somebody_else_is_left_and_stops_nothing() {
+    let house = with_alias(&["1", "2"]);
+    let strange = "{\"digest\":\"v1.2.3\"}\n";
+    house.write("alias.json", strange).unwrap();
+    let told = run(&house, 0, &[]).json().unwrap();
+    let headline = told["headline"].as_str().unwrap();
+    assert!(headline.contains("left as it is: alias at"), "{headline}");
+    let left = told["detail"]["outcome"]["left"][0].as_str().unwrap();
+    assert!(left.contains("v1.2.3"), "{told}");
+    assert_eq!(
+        (live(&house), serves(&house)),
+        (json!("shop-1"), "api 1".to_owned())
+    );
+    assert_eq!(house.text("alias.json"), strange);
+    let again = run(&house, 14, &[]).stderr;
+    assert!(again.contains("alias"), "{again}");
+    assert_eq!(live(&house), "shop-1");
+}
+
+#[test]
+fn a_pointer_that_somebody_moves_meanwhile_is_left_too() {
+    let house = with_alias(&["1", "2"]);
+    let other = format!("{{\"digest\":\"sha256:{}\"}}\n", "0".repeat(64));
+    house.write("other.json", &other).unwrap();
+    let deploy = format!("{}cp other.json alias.json\n", house.text("deploy"));
+    house.write("deploy", deploy).unwrap();
+    let canary = house.state()["slots"]["canary"].clone();
+    let slot = format!("slots/{}/api", canary.as_str().unwrap());
+    house.write(&slot, "something else").unwrap();
+    let told = run(&house, 0, &[]).json().unwrap();
+    assert_eq!(
+        told["detail"]["outcome"]["left"].as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(
+        (live(&house), serves(&house)),
+        (json!("shop-1"), "api 1".to_owned())
+    );
+    assert_eq!(house.text("alias.json"), other);
+}
+
+#[test]
 fn a_damaged_ledger_stops_no_way_down() {
     let house = house(&["1", "2", "3"]);
     let entries = house.path(".liftlock/ledger/entries");

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::journal::Journal;
-use super::{Action, Plan, Step};
+use super::{Action, Kind, Plan, Step};
 use crate::config::pointer::Reversible;
 use crate::config::target::Slots;
 use crate::name::Name;
@@ -76,6 +76,15 @@ pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
             action,
         })
         .collect()
+}
+
+/// Whether a way down gave requests to the older release already: whatever fails
+/// then, they do not go back to the one that is left.
+#[must_use]
+pub fn is_down(plan: &Plan, journal: &Journal) -> bool {
+    let shifted =
+        |step: &Step| matches!(step.action, Action::Shift { .. }) && journal.is_done(&step.id);
+    plan.kind == Kind::Rollback && !plan.reconciles() && plan.steps.iter().any(shifted)
 }
 
 /// Pointers that were moved but pointed nowhere before, or cannot be moved

@@ -26,6 +26,9 @@ pub struct Journal {
     /// What people asked of the plan, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wishes: Vec<Wish>,
+    /// Pointers that a way down found at what is somebody else's, and left there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
     /// The step during which the runner was given back last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,

@@ -1,6 +1,6 @@
 //! Plans made, walked and walked back, as data.
 
-use super::back::{back, irreversible};
+use super::back::{back, irreversible, is_down};
 use super::journal::{Journal, Turned};
 use super::make::{Inputs, Refusal, promotion, rollback};
 use super::next::{Next, next};
@@ -312,4 +312,29 @@ fn a_reconcile_moves_what_differs_and_has_no_way_back() {
     let unknown = plan(TRAFFIC, &Document::default(), because).unwrap_err();
     assert!(matches!(unknown, Refusal::Unknown(_)), "{unknown:?}");
     assert!(!plan(TRAFFIC, &live(), rollback).unwrap().reconciles());
+}
+
+#[test]
+fn a_rollback_is_down_once_requests_moved_and_nothing_else_ever_is() {
+    let down = |made: &Plan, until: &dyn Fn(&Action) -> bool| {
+        let mut journal = Journal::default();
+        for step in made.steps.iter().take_while(|step| !until(&step.action)) {
+            journal.begin(&step.id, 1, Time::EPOCH);
+            journal.end(&step.id, String::new(), Time::EPOCH);
+        }
+        if let Some(step) = made.steps.iter().find(|step| until(&step.action)) {
+            journal.begin(&step.id, 1, Time::EPOCH);
+        }
+        is_down(made, &journal)
+    };
+    let shift = |action: &Action| matches!(action, Action::Shift { .. });
+    let point = |action: &Action| matches!(action, Action::Point { .. });
+    let never = |_: &Action| false;
+    let made = plan(TRAFFIC, &live(), rollback).unwrap();
+    assert!(!down(&made, &shift));
+    assert!(down(&made, &point) && down(&made, &never));
+    let up = plan(TRAFFIC, &live(), promotion).unwrap();
+    let because = |inputs: &Inputs<'_>| reconcile::reconcile(inputs, "restarted");
+    let again = plan(TRAFFIC, &live(), because).unwrap();
+    assert!(!down(&up, &never) && !down(&again, &never));
 }
