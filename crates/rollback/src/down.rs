@@ -97,6 +97,7 @@ fn go(
                 "run `promote abort`: the promotion goes back; `rollback hold` keeps the next one away",
             ));
         }
+        still_wanted(world, run, moved)?;
         if session.dry_run {
             let plan = run.plan.clone();
             return Ok(render::plan(&plan, &[]).with_policy(world.rules.origin, false));
@@ -174,6 +175,25 @@ fn gone_already<'a>(
     Err(Failure::new(Kind::Blocked, message).with_hint(format!(
         "`promote reconcile --environment {} --reason TEXT` puts it right; `--to RELEASE` goes to another one",
         world.environment.name
+    )))
+}
+
+/// Refuses to finish silently what somebody does not want any more.
+fn still_wanted(world: &World, run: &Run, moved: &Moved) -> Result<(), Failure> {
+    let release = &run.plan.release;
+    let (id, place) = (&release.id, &world.environment.name);
+    let message = match moved.to.as_deref() {
+        Some(to) if is(release, to) => return Ok(()),
+        Some(_) => format!("a rollback to {id} is under way"),
+        None => match world.rejected(release)? {
+            None => return Ok(()),
+            Some(rejected) => {
+                format!("a rollback is under way to {id}, {}", rejected.told())
+            }
+        },
+    };
+    Err(Failure::new(Kind::Blocked, message).with_hint(format!(
+        "`rollback run --environment {place} --to {id}` finishes it; then go on to another one"
     )))
 }
 

@@ -275,3 +275,28 @@ fn a_damaged_ledger_stops_no_way_down() {
     run(&house, 0, &["--to", "shop-1", "--break-glass"]);
     assert_eq!(live(&house), "shop-1");
 }
+
+#[test]
+fn a_rollback_that_nobody_wants_any_more_is_not_finished_silently() {
+    let house = with_alias(&["1", "2", "3"]);
+    house.write("broken", "").unwrap();
+    run(&house, 16, &[]);
+    fs::remove_file(house.path("broken")).unwrap();
+    let blocked = run(&house, 14, &["--to", "shop-1"]).stderr;
+    assert!(
+        blocked.contains("a rollback to shop-2 is under way"),
+        "{blocked}"
+    );
+    let reject = ["reject", "shop-2", "--reason", "it is as bad"];
+    house.expect(0, "rollback", &reject).unwrap();
+    let blocked = run(&house, 14, &[]).stderr;
+    for word in ["rejected by", "it is as bad", "--to shop-2"] {
+        assert!(blocked.contains(word), "{word}: {blocked}");
+    }
+    assert!(house.state()["run"]["verdict"].is_null());
+    run(&house, 0, &["--to", "shop-2"]);
+    assert_eq!(live(&house), "shop-2");
+    // Where it went was rejected since: it does not stay there.
+    run(&house, 0, &[]);
+    assert_eq!(live(&house), "shop-1");
+}
