@@ -8,6 +8,7 @@
         timeout: 5m
         slots: { stable: blue, canary: green }
     steps: [5%, 25%, 100%]
+    slo: { availability: 99.9% }      # what it is held to at 100 %
 
 The canary strategy of the Rollout has the same steps, each with an endless
 pause, and no analysis of its own; the last one is left to `promote --full`:

@@ -7,6 +7,7 @@
         shift: [./cloud_run.py, shift, SERVICE, REGION]
         slots: { stable: blue, canary: green }
     steps: [5%, 25%, 50%, 100%]       # whole percents: Cloud Run takes no others
+    slo: { availability: 99.9% }      # what it is held to at 100 %
 
 `place.command` runs `gcloud run deploy SERVICE --image …@sha256:… --no-traffic
 --tag SLOT`; `prove.command` reads the digest of the revision with that tag.

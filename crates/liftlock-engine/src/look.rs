@@ -36,6 +36,14 @@ pub struct Counts {
     sight: Sight,
 }
 
+impl Counts {
+    /// Whether a request to the canary was counted after this.
+    fn has_any(&self, after: Time) -> bool {
+        let mut rows = self.tallies.iter().filter(|row| row.time > after);
+        rows.any(|row| row.counts.iter().any(|pair| pair.canary.total > 0))
+    }
+}
+
 /// A look with the numbers behind it.
 #[derive(Debug)]
 pub struct Seen {
@@ -52,7 +60,8 @@ pub struct Question<'a> {
     pub plan: &'a Plan,
     /// What was done of it.
     pub journal: &'a Journal,
-    /// From when on the canary is judged.
+    /// From when on the canary is judged: beside the baseline since the first
+    /// shift, beside the objective since it is alone.
     pub from: Time,
     /// When this step's share was in force.
     pub step: Time,
@@ -88,6 +97,7 @@ impl World {
         };
         let further = self.further(question)?;
         let counts = self.counts(question, &further)?;
+        let is_seen = question.beside == Beside::Baseline || counts.has_any(question.step);
         let policy = policy(judging, question, self.source_interval())?;
         let panel = panel(policy, &further)?;
         let progress = panel.watch(
@@ -95,7 +105,7 @@ impl World {
             &counts.sight,
             (question.step, question.now),
         );
-        Ok(seen(progress))
+        Ok(seen(progress, is_seen))
     }
 
     /// The metrics of a plan with the edges that its histograms have now.
@@ -282,11 +292,15 @@ fn policy(judging: &Judging, question: &Question<'_>, interval: Span) -> Result<
             ));
         }
     };
+    let horizon = match (question.beside, question.plan.kind) {
+        (Beside::Objective, PlanKind::Promotion | PlanKind::First) => question.plan.alone_for(),
+        (Beside::Baseline, _) | (Beside::Objective, PlanKind::Rollback) => judging.horizon,
+    };
     Ok(Policy {
-        alpha: Risk::try_from(judging.alpha).map_err(invalid)?,
+        alpha: Risk::try_from(judging.alpha * question.plan.part()).map_err(invalid)?,
         margin: Margin::try_from(judging.margin).map_err(invalid)?,
         spread: Spread::try_from(judging.spread).map_err(invalid)?,
-        horizon: judging.horizon,
+        horizon,
         sample: Sample {
             requests: question.requests,
             time: Span::ZERO,
@@ -298,7 +312,7 @@ fn policy(judging: &Judging, question: &Question<'_>, interval: Span) -> Result<
     })
 }
 
-fn seen(progress: Progress) -> Seen {
+fn seen(progress: Progress, is_seen: bool) -> Seen {
     match progress {
         Progress::Fail(judgement) => Seen {
             look: Look::Failed(told(&judgement)),
@@ -314,7 +328,7 @@ fn seen(progress: Progress) -> Seen {
             judgement,
         },
         // Whoever was never seen was not looked at.
-        Progress::Going(_, judgement) if judgement.canary.total == 0 => Seen {
+        Progress::Going(_, judgement) if !is_seen || judgement.canary.total == 0 => Seen {
             look: Look::Blind("no request to the canary was counted".to_owned()),
             judgement,
         },

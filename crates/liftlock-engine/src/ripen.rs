@@ -34,8 +34,10 @@ impl Engine<'_> {
             let Some(judging) = question.plan.judging else {
                 return Err(Failure::new(Kind::Bug, "the plan has no judging"));
             };
-            let seen = fixed.and_then(|()| self.world.look(&question));
-            let (look, note) = sight(seen)?;
+            let (look, note) = match fixed {
+                Ok(()) => self.see(step, question)?,
+                Err(failure) => sight(Err(failure))?,
+            };
             let ripe = wait.since.after(wait.length);
             let length = match decide(&judging, &wait, &look, now) {
                 Decision::GoOn => {
@@ -69,6 +71,29 @@ impl Engine<'_> {
         }
     }
 
+    /// Looks beside the baseline, as far as there was one, and beside the
+    /// objective where the canary is alone: what was compared before says
+    /// nothing of what began since.
+    fn see(&self, step: &Step, question: look::Question<'_>) -> Result<(Look, String), Failure> {
+        let (look, note) = sight(self.world.look(&question))?;
+        if question.beside == Beside::Objective || !step.action.is_alone() {
+            return Ok((look, note));
+        }
+        let (other, told) = sight(self.world.look(&look::Question {
+            from: question.step,
+            beside: Beside::Objective,
+            ..question
+        }))?;
+        let other = match other {
+            Look::Failed(why) => Look::Failed(format!("beside the objective: {why}")),
+            Look::Blind(_) | Look::Going { .. } => other,
+        };
+        Ok((
+            look.and(other),
+            format!("{note}; beside the objective: {told}"),
+        ))
+    }
+
     /// Keeps the edges of the plan's histograms, for all of its looks.
     fn fix_metrics(&mut self, now: Time) -> Result<(), Failure> {
         let run = self.run()?;
@@ -99,9 +124,11 @@ impl Engine<'_> {
                 let ends = shifts.first().copied().zip(shifts.last().copied());
                 ends.map(|(first, last)| (first, last, *length, *requests, beside))
             }
-            Action::Watch { length } => {
-                begun.map(|begun| (begun, begun, *length, 0, Beside::Objective))
-            }
+            // The test beside the objective began when the canary was alone.
+            Action::Watch { length } => begun.map(|begun| {
+                let alone = shifts.last().copied().unwrap_or(begun);
+                (alone, begun, *length, 0, Beside::Objective)
+            }),
             Action::Copy { .. }
             | Action::Place { .. }
             | Action::Prove { .. }

@@ -2,8 +2,8 @@
 
 use liftlock::chain::Chain;
 use liftlock::failure::{Failure, Kind};
-use liftlock::plan::Plan;
-use liftlock::plan::make::{Inputs, promotion};
+use liftlock::plan::make::{Inputs, judgeable, promotion};
+use liftlock::plan::{self, Plan};
 use liftlock::release::{Identified, Reference};
 use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::Document;
@@ -360,6 +360,14 @@ fn explain(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
 fn doctor(session: &Session, examined: &Examined) -> Result<Report, Failure> {
     let world = open::world(session, &examined.environment)?;
     let engine = Engine::open(&world, session)?;
-    let seen = (engine.document(), &examined.signing);
-    Ok(open::doctor(&world, seen, session))
+    let state = engine.document();
+    if world.slots(state.slots.as_ref()).is_some() {
+        let kind = match state.live {
+            Some(_) => plan::Kind::Promotion,
+            None => plan::Kind::First,
+        };
+        judgeable(&world.environment, kind)
+            .map_err(|refusal| Failure::new(refusal.kind(), refusal.to_string()))?;
+    }
+    Ok(open::doctor(&world, (state, &examined.signing), session))
 }

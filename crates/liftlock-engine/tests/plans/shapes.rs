@@ -1,5 +1,6 @@
 //! Blue-green and rolling are plans of the same steps, said by the configuration.
 
+use std::fs;
 use std::path::Path;
 
 use liftlock::percent::Percent;
@@ -72,6 +73,43 @@ fn a_bad_version_that_got_all_requests_at_once_is_taken_back() {
     stage.also = json!({ "steps": ["100%"], "slo": {}, "watch": "0s" });
     let refused = stage.refused(&stage.sound(), &release);
     assert_eq!(refused, Refusal::NoBaseline("production".parse().unwrap()));
+}
+
+#[test]
+fn a_fault_that_begins_at_the_whole_is_found_where_nothing_is_beside_it() {
+    for (first, bake) in [("5%", "08-bake"), ("0%", "08-bake")] {
+        let folder = folder();
+        let (stage, plan) = scene(folder.path(), &[first, "100%"]);
+        stage.clock.probes.set(200);
+        let slot = stage.root.join("slots/blue/api");
+        stage
+            .clock
+            .when(bake, move || fs::write(slot, "bad").unwrap());
+        let outcome = stage.drive_in(&stage.sound(), &plan, Way::Up).unwrap();
+        let reason = outcome.turned.unwrap().reason;
+        assert!(
+            reason.starts_with("08-bake: beside the objective: canary"),
+            "{first}: {reason}"
+        );
+        assert_eq!((outcome.verdict, outcome.restored), (Verdict::Fail, true));
+    }
+}
+
+#[test]
+fn a_bake_at_the_whole_needs_a_promise_unless_it_judges_nothing() {
+    let folder = folder();
+    let (mut stage, _) = scene(folder.path(), &["5%", "100%"]);
+    let release = stage.release("3");
+    for first in ["0%", "5%"] {
+        stage.also = json!({ "steps": [first, "100%"], "slo": {}, "watch": "0s" });
+        let refused = stage.refused(&stage.sound(), &release);
+        assert_eq!(refused, Refusal::NoWhole("production".parse().unwrap()));
+        let told = refused.to_string();
+        assert!(told.contains("slo: { availability: 99.9% }"), "{told}");
+    }
+    stage.also["bake"] = json!("0s");
+    stage.also["min-requests"] = json!(0);
+    stage.plan(&stage.sound(), &release, Way::Up);
 }
 
 #[test]

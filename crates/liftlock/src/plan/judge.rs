@@ -26,6 +26,31 @@ pub enum Look {
     },
 }
 
+impl Look {
+    /// Both looks at once: the worse of them counts, and a sample is there
+    /// when it is there for both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (failed @ Self::Failed(_), _) | (_, failed @ Self::Failed(_)) => failed,
+            (blind @ Self::Blind(_), _) | (_, blind @ Self::Blind(_)) => blind,
+            (
+                Self::Going {
+                    sampled: one,
+                    seen: first,
+                },
+                Self::Going {
+                    sampled: other,
+                    seen: second,
+                },
+            ) => Self::Going {
+                sampled: one && other,
+                seen: format!("{first}; {second}"),
+            },
+        }
+    }
+}
+
 /// What a waiting step was begun with, and what people said about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
@@ -203,6 +228,29 @@ mod tests {
         assert_eq!(word(Otherwise::Wait, 3_660), "turn blind");
         assert_eq!(word(Otherwise::Back, 60), "turn blind");
         assert_eq!(word(Otherwise::Ask, 60), format!("ask blind {}", at(120)));
+    }
+
+    #[test]
+    fn of_two_looks_the_worse_counts() {
+        let going = |sampled| Look::Going {
+            sampled,
+            seen: "s".to_owned(),
+        };
+        let failed = || Look::Failed("worse".to_owned());
+        let blind = || Look::Blind("no data".to_owned());
+        for (one, other, expected) in [
+            (going(true), failed(), "turn fail"),
+            (blind(), failed(), "turn fail"),
+            (going(true), blind(), "turn blind"),
+            (going(true), going(false), "turn inconclusive"),
+            (going(true), going(true), "go on"),
+        ] {
+            let judging = judging(Otherwise::Back, Otherwise::Back);
+            for both in [one.clone().and(other.clone()), other.and(one)] {
+                let decision = decide(&judging, &minute(), &both, at(60));
+                assert_eq!(word(&decision), expected);
+            }
+        }
     }
 
     #[test]

@@ -73,6 +73,11 @@ pub enum Refusal {
         "environment `{0}` has `watch` but no `slo.availability`: there is no baseline after 100 %"
     )]
     NoWatch(Name),
+    /// A bake at 100 % without a promise.
+    #[error(
+        "environment `{0}` bakes at 100 %, where nobody serves beside the canary, and has no `slo.availability`: write the promise, such as `slo: {{ availability: 99.9% }}`"
+    )]
+    NoWhole(Name),
     /// A pointer for an artifact that the release does not have.
     #[error("target `{0}` points at an artifact that the release does not have")]
     NoArtifact(String),
@@ -103,6 +108,7 @@ impl Refusal {
             | Self::NoObjective(_)
             | Self::NoBaseline(_)
             | Self::NoWatch(_)
+            | Self::NoWhole(_)
             | Self::NoArtifact(_)
             | Self::Live(_)
             | Self::Unknown(_)
@@ -130,7 +136,7 @@ pub fn promotion(inputs: &Inputs<'_>) -> Result<Plan, Refusal> {
     };
     let mut actions = copies(inputs)?;
     if let Some(slots) = slots {
-        refuse_the_unjudgeable(environment, kind)?;
+        judgeable(environment, kind)?;
         up(inputs, slots, kind, &mut actions);
     } else if environment.targets.is_empty() {
         return Err(Refusal::Nothing(environment.name.clone()));
@@ -232,7 +238,12 @@ pub(super) fn refuse_the_irreversible(points: &[Action]) -> Result<(), Refusal> 
     Ok(())
 }
 
-fn refuse_the_unjudgeable(environment: &Environment, kind: Kind) -> Result<(), Refusal> {
+/// Whether a canary could be judged in every step that such a plan would have.
+///
+/// # Errors
+///
+/// Refuses where it could not.
+pub fn judgeable(environment: &Environment, kind: Kind) -> Result<(), Refusal> {
     let name = || environment.name.clone();
     if environment.metrics.is_none() {
         return Err(Refusal::NoMetrics(name()));
@@ -262,6 +273,9 @@ fn refuse_the_unjudgeable(environment: &Environment, kind: Kind) -> Result<(), R
                 .all(|share| *share == Percent::FULL) =>
         {
             Err(Refusal::NoBaseline(name()))
+        }
+        Kind::Promotion if !environment.bake.is_zero() || environment.min_requests > 0 => {
+            Err(Refusal::NoWhole(name()))
         }
         Kind::Promotion | Kind::Rollback => Ok(()),
     }

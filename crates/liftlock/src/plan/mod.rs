@@ -247,6 +247,41 @@ impl Plan {
         self.kind == Kind::Promotion && self.steps.iter().any(beside)
     }
 
+    /// Whether the canary is held against the objective in some step.
+    #[must_use]
+    pub fn has_objective(&self) -> bool {
+        let mut steps = self.steps.iter();
+        !self.has_baseline() || steps.any(|step| step.action.is_alone())
+    }
+
+    /// What a test may spend of the chance of a false alarm: half of it where
+    /// the plan has one beside the baseline and one beside the objective.
+    #[must_use]
+    pub fn part(&self) -> f64 {
+        match self.has_baseline() && self.has_objective() {
+            true => 0.5,
+            false => 1.0,
+        }
+    }
+
+    /// How long the canary is held against the objective when nothing is in
+    /// the way.
+    #[must_use]
+    pub fn alone_for(&self) -> Span {
+        let alone = self.steps.iter().filter(|step| step.action.is_alone());
+        let lengths = alone.map(|step| match &step.action {
+            Action::Bake { length, .. } | Action::Watch { length } => length.millis(),
+            Action::Copy { .. }
+            | Action::Place { .. }
+            | Action::Prove { .. }
+            | Action::Shift { .. }
+            | Action::Check { .. }
+            | Action::Point { .. }
+            | Action::Swap { .. } => 0,
+        });
+        Span::from_millis(lengths.fold(0, u64::saturating_add))
+    }
+
     /// How requests are split when a step begins, if the plan split them.
     #[must_use]
     pub fn shares_before(&self, step: &str) -> Option<&BTreeMap<Name, Percent>> {
@@ -279,6 +314,28 @@ impl Plan {
 }
 
 impl Action {
+    /// Whether nobody serves beside the canary while it is judged: there only
+    /// the objective is left to hold it against. A bake that takes no time and
+    /// no requests judges nothing.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        match self {
+            Self::Bake {
+                length,
+                requests,
+                share,
+            } => *share == Percent::FULL && (!length.is_zero() || *requests > 0),
+            Self::Watch { .. } => true,
+            Self::Copy { .. }
+            | Self::Place { .. }
+            | Self::Prove { .. }
+            | Self::Shift { .. }
+            | Self::Check { .. }
+            | Self::Point { .. }
+            | Self::Swap { .. } => false,
+        }
+    }
+
     /// The word of an action.
     const fn word(&self) -> &'static str {
         match self {

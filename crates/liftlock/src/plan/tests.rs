@@ -98,14 +98,38 @@ fn a_first_release_goes_up_in_one_step_against_its_objective() {
 }
 
 #[test]
+fn both_tests_of_a_plan_share_the_chance_of_a_false_alarm() {
+    let made = |text: &str, state: &Document| {
+        let made = plan(text, state, promotion).unwrap();
+        (made.part(), made.alone_for())
+    };
+    let (minute, bake) = (Span::seconds(60), Span::seconds(600));
+    let both = Span::from_millis(minute.millis() + bake.millis());
+    // Beside the baseline, and beside the objective at 100 % and in the watch.
+    assert_eq!(made(TRAFFIC, &live()), (0.5, both));
+    // Nothing is ever beside these.
+    assert_eq!(made(TRAFFIC, &Document::default()), (1.0, both));
+    let at_once = TRAFFIC.replace("[5%, 100%]", "[100%]");
+    assert_eq!(made(&at_once, &live()), (1.0, both));
+    // Nothing is judged at 100 %, so no promise is needed.
+    let brief = TRAFFIC
+        .replace("watch: 1m", "bake: 0s\n    min-requests: 0")
+        .replace("slo: { availability: 99% }", "");
+    assert_eq!(made(&brief, &live()), (1.0, Span::ZERO));
+}
+
+#[test]
 fn what_could_not_be_judged_or_proved_is_refused() {
     let cases = [
         ("metrics: { counts: counts.csv }", "NoMetrics"),
         ("prove: { files: 'slots/{slot}' }", "NoProof"),
         ("slo: { availability: 99% }", "NoWatch"),
+        ("slo: { availability: 99% }\n    steps: [5%, 100%]\n    watch: 1m\n", "NoWhole"),
     ];
     for (line, refusal) in cases {
-        let refused = plan(&TRAFFIC.replace(line, ""), &live(), promotion).unwrap_err();
+        let text = TRAFFIC.replace(line, "");
+        assert_ne!(text, TRAFFIC);
+        let refused = plan(&text, &live(), promotion).unwrap_err();
         assert!(format!("{refused:?}").starts_with(refusal), "{line}");
     }
     let page = "metrics: { envoy: { url: 'http://a', total: 'c.{slot}.t', bad: 'c.{slot}.b' } }";
