@@ -67,22 +67,41 @@ impl Engine<'_> {
         }
     }
 
-    /// What others noted while the plan went up.
+    /// What others noted while the plan went up, and whether they hold the
+    /// environment.
     pub(crate) fn listen(&mut self) -> Result<Heard, Failure> {
         self.state.refresh()?;
-        Ok(match self.run()?.journal.asked() {
-            Asked::Nothing => Heard::Nothing,
+        let run = self.run()?;
+        if let Some(why) = run.called_back(self.state.document.hold.as_ref()) {
+            return Ok(Heard::Back(why));
+        }
+        Ok(match run.journal.asked() {
+            Asked::Nothing | Asked::Back(_) => Heard::Nothing,
             Asked::Stop(wish) => Heard::Stop(wish.clone()),
-            Asked::Back(wish) => Heard::Back(wish.to_string()),
         })
     }
 
-    /// The plan under way where nobody is to go on with it now.
+    /// The plan under way where nobody is to go on with it now. What it rests
+    /// on may be gone all the same: then it has to go back.
     pub(crate) fn rests(&self, now: Time) -> Result<Option<Outcome>, Failure> {
-        let resting = self.state.document.resting(now);
-        resting
-            .map(|resting| self.pending(resting.to_string(), resting.resume_after()))
-            .transpose()
+        let Some(resting) = self.state.document.resting(now) else {
+            return Ok(None);
+        };
+        if self.recall()?.is_some() {
+            return Ok(None);
+        }
+        let outcome = self.pending(resting.to_string(), resting.resume_after())?;
+        Ok(Some(outcome))
+    }
+
+    /// Whether nobody has to go on with the plan under way, though nobody
+    /// drives it.
+    ///
+    /// # Errors
+    ///
+    /// Fails where nobody can tell whether what it rests on was taken back.
+    pub fn is_at_rest(&self, now: Time) -> Result<bool, Failure> {
+        Ok(self.rests(now)?.is_some())
     }
 
     /// Ends the run where somebody wants the plan to stop.
@@ -133,19 +152,19 @@ impl Engine<'_> {
         let now = self.pace.now();
         let asked = std::mem::take(&mut self.asked);
         self.state.commit(now, Duration::ZERO, &|document| {
-            let journal = &mut under_way(document)?.journal;
-            journal.fresh.extend(asked.iter().cloned());
-            if journal.is_going_back() {
+            let hold = document.hold.clone();
+            let run = under_way(document)?;
+            run.journal.fresh.extend(asked.iter().cloned());
+            if run.called_back(hold.as_ref()).is_some() {
                 return Ok(());
             }
             if let Some(rest) = rest {
-                journal.rest = Some(rest.clone());
+                run.journal.rest = Some(rest.clone());
             }
             document.lease = None;
             Ok(())
         })?;
-        if let Asked::Back(wish) = self.run()?.journal.asked() {
-            let why = wish.to_string();
+        if let Some(why) = self.run()?.called_back(self.state.document.hold.as_ref()) {
             return self.turn(Verdict::Fail, &why);
         }
         self.pace.tell(&why);

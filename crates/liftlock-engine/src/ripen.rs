@@ -150,7 +150,7 @@ impl Engine<'_> {
             past: run
                 .journal
                 .advances(&step.id)
-                .filter_map(|wish| wish.past)
+                .filter_map(|wish| Some((wish.past?, wish.at)))
                 .collect(),
         };
         let question = look::Question {
@@ -184,8 +184,7 @@ impl Engine<'_> {
             return Err(Failure::new(Kind::Refuted, message));
         }
         if let Some(hold) = &self.state.document.hold {
-            let message = format!("a hold was placed by {}: {}", hold.by, hold.reason);
-            return Err(Failure::new(Kind::Refuted, message));
+            return Err(Failure::new(Kind::Refuted, hold.told()));
         }
         match self.attempt(patience, &Self::unmet)? {
             Held::Still(asked) => {

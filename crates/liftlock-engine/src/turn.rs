@@ -7,7 +7,6 @@ use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::back::{back, irreversible, is_down};
 use liftlock::plan::journal::Turned;
-use liftlock::plan::wish::Asked;
 use liftlock::plan::{Action, Kind as PlanKind, Step};
 use liftlock::pointer::is_open;
 use liftlock::state::{How, Left};
@@ -34,19 +33,13 @@ impl Engine<'_> {
         if run.plan.kind == PlanKind::Rollback || run.journal.turned.is_some() {
             return Ok(None);
         }
-        if let Asked::Back(wish) = run.journal.asked() {
-            return Ok(Some(wish.to_string()));
+        if let Some(why) = run.called_back(self.state.document.hold.as_ref()) {
+            return Ok(Some(why));
         }
         if run.plan.policy != self.world.rules.policy {
             return Ok(Some(
                 "the policy changed since the plan was made".to_owned(),
             ));
-        }
-        if let Some(hold) = &self.state.document.hold {
-            return Ok(Some(format!(
-                "a hold was placed by {}: {}",
-                hold.by, hold.reason
-            )));
         }
         match self.attempt(self.world.asking(), &Self::unmet) {
             Ok(Held::Not(unmet)) => Ok(Some(unmet)),
@@ -63,28 +56,28 @@ impl Engine<'_> {
     /// back since: asked before each step upwards and while one ripens. A way
     /// down is never doubted.
     pub(crate) fn recalled(&mut self) -> Result<Option<String>, Failure> {
-        let plan = &self.run()?.plan;
-        if plan.kind == PlanKind::Rollback {
-            return Ok(None);
-        }
-        let (release, requests) = (plan.release.clone(), plan.requests());
-        let asked = self.attempt(Duration::ZERO, &|engine| {
-            let world = engine.world;
-            if let Some(rejected) = world.rejected(&release)? {
-                return Ok(Some(rejected.told()));
-            }
-            for request in &requests {
-                if let Some(why) = world.recalled(request)? {
-                    return Ok(Some(why));
-                }
-            }
-            Ok(None)
-        });
-        match asked {
+        match self.attempt(Duration::ZERO, &Self::recall) {
             Ok(why) => Ok(why),
             Err(failure) if ends_run(&failure) => Err(failure),
             Err(failure) => Ok(Some(failure.lines().join(": "))),
         }
+    }
+
+    /// The same, asked once.
+    pub(crate) fn recall(&self) -> Result<Option<String>, Failure> {
+        let plan = &self.run()?.plan;
+        if plan.kind == PlanKind::Rollback {
+            return Ok(None);
+        }
+        if let Some(rejected) = self.world.rejected(&plan.release)? {
+            return Ok(Some(rejected.told()));
+        }
+        for request in plan.requests() {
+            if let Some(why) = self.world.recalled(&request)? {
+                return Ok(Some(why));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the chain still holds, by the evidence there is now.
@@ -259,16 +252,17 @@ impl Engine<'_> {
         Ok(Ended::No)
     }
 
-    /// Ends the plan. Whoever asks for the way back in the last moment gets it:
-    /// then there is no end yet.
+    /// Ends the plan. Whoever asks for the way back in the last moment, or holds
+    /// the environment, gets it: then there is no end yet.
     pub(crate) fn finish(&mut self, verdict: Verdict) -> Result<Ended, Failure> {
         let now = self.pace.now();
         let emitted = &self.emitted;
         self.state.commit(now, Duration::ZERO, &|document| {
             document.recorded(emitted.ids());
+            let hold = document.hold.clone();
             let run = under_way(document)?;
             let turned = run.journal.turned.is_some();
-            if !turned && run.journal.is_going_back() {
+            if run.called_back(hold.as_ref()).is_some() {
                 return Ok(());
             }
             // A pointer that pointed nowhere before still points at what failed.
@@ -291,8 +285,9 @@ impl Engine<'_> {
         })?;
         self.emit();
         let run = self.run()?;
-        if let (None, Asked::Back(wish)) = (run.verdict, run.journal.asked()) {
-            let why = wish.to_string();
+        if run.verdict.is_none()
+            && let Some(why) = run.called_back(self.state.document.hold.as_ref())
+        {
             return self.turn(Verdict::Fail, &why);
         }
         let outcome = Outcome::of(run, self.recorded);

@@ -11,7 +11,8 @@ use crate::digest::Digest;
 use crate::json;
 use crate::name::Name;
 use crate::plan::journal::Journal;
-use crate::plan::{Kind, Plan};
+use crate::plan::wish::Asked;
+use crate::plan::{self, Plan};
 use crate::record::{Id, Record};
 use crate::release::Reference;
 use crate::span::Span;
@@ -135,7 +136,7 @@ impl Left {
     #[must_use]
     pub fn by(run: &Run) -> Option<(Digest, Self)> {
         let plan = &run.plan;
-        let is_rollback = plan.kind == Kind::Rollback && !plan.reconciles();
+        let is_rollback = plan.kind == plan::Kind::Rollback && !plan.reconciles();
         let previous = plan.previous.as_ref()?;
         let ends = run.journal.entries.iter().filter_map(|one| one.ended_at);
         let left = Self {
@@ -190,6 +191,32 @@ pub struct Run {
     /// The hold that was placed with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Hold>,
+}
+
+impl Hold {
+    /// In one line.
+    #[must_use]
+    pub fn told(&self) -> String {
+        format!("a hold was placed by {}: {}", self.by, self.reason)
+    }
+}
+
+impl Run {
+    /// Why the plan has to go back now, by what people did since it began: an
+    /// abort, or a hold, which holds up no way down.
+    #[must_use]
+    pub fn called_back(&self, hold: Option<&Hold>) -> Option<String> {
+        if self.journal.turned.is_some() {
+            return None;
+        }
+        if let Asked::Back(wish) = self.journal.asked() {
+            return Some(wish.to_string());
+        }
+        match self.plan.kind {
+            plan::Kind::Promotion | plan::Kind::First => hold.map(Hold::told),
+            plan::Kind::Rollback => None,
+        }
+    }
 }
 
 impl Default for Document {

@@ -125,12 +125,14 @@ fn look_after(
             let told = format!("{} drives it until {}", lease.owner.run, lease.expires_at);
             ("left", Verdict::Pass, told)
         }
-        Found::Resting(resting) => ("left", Verdict::Pending, resting.to_string()),
-        Found::Due if session.dry_run => {
+        Found::Resting(resting) if engine.is_at_rest(session.now())? => {
+            ("left", Verdict::Pending, resting.to_string())
+        }
+        Found::Due | Found::Resting(_) if session.dry_run => {
             let told = "nobody drives it: a sweep goes on with it".to_owned();
             ("due", Verdict::Pending, told)
         }
-        Found::Due => {
+        Found::Due | Found::Resting(_) => {
             let ready = after.pen.ready(&world.rules, Before::GoneOn);
             let outcome = ready.and_then(|()| engine.resume(&open::owner(session)));
             let report =

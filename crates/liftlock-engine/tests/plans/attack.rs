@@ -208,7 +208,7 @@ fn counts_that_are_gone_silent_or_broken_are_no_sight() {
 }
 
 #[test]
-fn a_hold_placed_meanwhile_turns_the_plan_at_its_next_check() {
+fn a_hold_placed_meanwhile_turns_the_plan_at_its_next_look() {
     let scene = Scene::new();
     let state = Arc::clone(&scene.stage.state);
     let now = scene.stage.clock.now();
@@ -221,10 +221,7 @@ fn a_hold_placed_meanwhile_turns_the_plan_at_its_next_check() {
             });
         });
     });
-    scene.went_back(
-        Verdict::Fail,
-        "05-check: a hold was placed by alice: incident",
-    );
+    scene.went_back(Verdict::Fail, "a hold was placed by alice: incident");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Whether a step that waits may end, has to wait on, or turns the plan back.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +60,8 @@ pub struct Wait {
     pub length: Span,
     /// Until when people are asked, where they are.
     pub asked_until: Option<Time>,
-    /// What it may go on without, by somebody's word.
-    pub past: BTreeSet<Verdict>,
+    /// What it may go on without, by somebody's word, and when that was given.
+    pub past: BTreeMap<Verdict, Time>,
 }
 
 /// What follows from a look.
@@ -108,8 +108,12 @@ pub fn decide(judging: &Judging, wait: &Wait, look: &Look, now: Time) -> Decisio
     if spent < patience {
         return again(judging, length, spent);
     }
+    // A word that came when its time was over is none.
+    let in_time = |at: &Time| wait.asked_until.is_none_or(|until| *at < until);
     match otherwise {
-        Otherwise::Back | Otherwise::Wait | Otherwise::Ask if wait.past.contains(&verdict) => {
+        Otherwise::Back | Otherwise::Wait | Otherwise::Ask
+            if wait.past.get(&verdict).is_some_and(in_time) =>
+        {
             Decision::GoOnWithout(verdict)
         }
         Otherwise::Back | Otherwise::Wait => Decision::Turn(verdict, why),
@@ -132,8 +136,10 @@ fn millis(span: Span) -> i64 {
 }
 
 fn again(judging: &Judging, length: i64, spent: i64) -> Decision {
-    let left = u64::try_from(length.saturating_sub(spent)).unwrap_or_default();
-    Decision::Wait(judging.look.shorter(left))
+    // Past its length a step is looked at as often as before.
+    let left = u64::try_from(length.saturating_sub(spent)).ok();
+    let left = left.filter(|left| *left > 0);
+    Decision::Wait(left.map_or(judging.look, |left| judging.look.shorter(left)))
 }
 
 #[cfg(test)]
@@ -144,7 +150,7 @@ mod tests {
         Judging {
             alpha: 0.01,
             margin: 1.25,
-            spread: crate::percent::Percent::TENTH,
+            spread: Percent::TENTH,
             horizon: Span::seconds(3600),
             availability: None,
             look: Span::seconds(15),
@@ -161,7 +167,7 @@ mod tests {
             since: Time::EPOCH,
             length: Span::seconds(60),
             asked_until: None,
-            past: BTreeSet::new(),
+            past: BTreeMap::new(),
         }
     }
 
@@ -231,6 +237,20 @@ mod tests {
     }
 
     #[test]
+    fn past_its_length_a_step_is_looked_at_as_often_as_before() {
+        let few = Look::Going {
+            sampled: false,
+            seen: String::new(),
+        };
+        let judging = judging(Otherwise::Wait, Otherwise::Wait);
+        let waits = |seconds| decide(&judging, &minute(), &few, at(seconds));
+        for (seconds, wait) in [(0, 15), (50, 10), (60, 15), (61, 15), (119, 15)] {
+            let expected = Decision::Wait(Span::seconds(wait));
+            assert_eq!(waits(seconds), expected, "{seconds}");
+        }
+    }
+
+    #[test]
     fn of_two_looks_the_worse_counts() {
         let going = |sampled| Look::Going {
             sampled,
@@ -277,7 +297,7 @@ mod tests {
     fn asked(seconds: u32, until: Option<u32>, past: Option<Verdict>, look: &Look) -> String {
         let wait = Wait {
             asked_until: until.map(at),
-            past: past.into_iter().collect(),
+            past: past.map(|past| (past, at(90))).into_iter().collect(),
             ..minute()
         };
         let judging = judging(Otherwise::Ask, Otherwise::Ask);
@@ -317,6 +337,10 @@ mod tests {
         assert_eq!(asked(90, Some(100), yes, &blind), "go on past blind");
         assert_eq!(asked(500, Some(100), yes, &blind), "go on past blind");
         assert_eq!(asked(59, None, yes, &blind), "wait");
+        // Given when its time was over: at the moment itself, and after it.
+        assert_eq!(asked(91, Some(90), yes, &blind), "turn blind");
+        assert_eq!(asked(91, Some(80), yes, &blind), "turn blind");
+        assert_eq!(asked(91, Some(91), yes, &blind), "go on past blind");
         let other = asked(90, Some(100), Some(Verdict::Inconclusive), &blind);
         assert_eq!(other, format!("ask blind {}", at(100)));
         assert_eq!(asked(90, Some(100), yes, &failed), "turn fail");

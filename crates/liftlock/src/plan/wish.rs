@@ -109,9 +109,17 @@ impl Wish {
             }
             (What::Pause, false, Asked::Nothing | Asked::Back(_)) => {}
             (What::Advance, false, asked) => {
-                past = journal.question().map(|question| question.verdict);
-                if past.is_none() && !matches!(asked, Asked::Stop(_)) {
-                    return Err(Refusal::NotWaiting);
+                let question = journal.question();
+                // It goes back by then, whoever looks: a later word is none.
+                let late = journal.rest.as_ref().map(|rest| rest.until);
+                let late = late.filter(|until| question.is_some() && self.at >= *until);
+                past = question.map(|question| question.verdict);
+                match (asked, late) {
+                    (Asked::Stop(_), Some(_)) => past = None,
+                    (Asked::Stop(_), None) => {}
+                    (_, Some(until)) => return Err(Refusal::TooLate(until)),
+                    (_, None) if past.is_none() => return Err(Refusal::NotWaiting),
+                    (_, None) => {}
                 }
                 if let Some(reason) = held {
                     return Err(Refusal::Held(reason));
@@ -246,6 +254,9 @@ pub enum Refusal {
     /// Nothing to go on after.
     #[error("the plan under way neither is paused nor asks anybody")]
     NotWaiting,
+    /// The question had its time.
+    #[error("the plan under way waited for a word until {0} and goes back")]
+    TooLate(Time),
     /// A hold is lifted, not gone past.
     #[error("a hold is in place: {0}")]
     Held(String),
@@ -270,6 +281,7 @@ impl failure::Explain for Refusal {
             | Self::Down(_)
             | Self::GoesBack
             | Self::Paused(_)
+            | Self::TooLate(_)
             | Self::Held(_)
             | Self::TooMany => failure::Kind::Blocked,
             Self::NotWaiting => failure::Kind::Invalid,
@@ -281,7 +293,7 @@ impl failure::Explain for Refusal {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Nothing | Self::NotWaiting => "look at `promote status`",
-            Self::Down(_) | Self::GoesBack => "run `promote resume`",
+            Self::Down(_) | Self::GoesBack | Self::TooLate(_) => "run `promote resume`",
             Self::Paused(_) => "run `promote advance` to end it",
             Self::Held(_) => "run `rollback lift`, or `promote abort`",
             Self::TooMany => "run `promote abort`",
