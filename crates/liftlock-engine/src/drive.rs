@@ -293,6 +293,7 @@ impl<'a> Engine<'a> {
                 id: engine.run()?.id,
                 fence: engine.document().fence,
                 hold: engine.document().hold.as_ref(),
+                lease: engine.lasting(&step.action),
             };
             engine.world.effect(&step.action, context)
         })?;

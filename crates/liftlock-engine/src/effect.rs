@@ -16,6 +16,7 @@ use liftlock::state::Hold;
 use liftlock_io::pointer::{self, Move, Scope};
 use liftlock_io::slot;
 
+use crate::lasting::Lasting;
 use crate::world::World;
 
 /// Where a pointer is before a move, and after it.
@@ -34,6 +35,8 @@ pub struct Context<'a> {
     pub fence: u64,
     /// The hold that stands.
     pub hold: Option<&'a Hold>,
+    /// How long they may.
+    pub lease: Lasting<'a>,
 }
 
 impl World {
@@ -44,7 +47,7 @@ impl World {
     /// Fails when the counterpart does, or shows something else afterwards.
     pub fn effect(&self, action: &Action, context: Context<'_>) -> Result<String, Failure> {
         match action {
-            Action::Copy { .. } => self.copy(action),
+            Action::Copy { .. } => self.copy(action, context),
             Action::Place { slot } => self.place(slot, context),
             Action::Prove { slot, artifacts } => self.prove(slot, artifacts),
             Action::Shift { weights } => self.shift(weights, context),
@@ -62,10 +65,7 @@ impl World {
     pub fn patience(&self, action: &Action) -> Duration {
         match action {
             Action::Copy { .. } => pointer::COPY,
-            Action::Place { .. } => {
-                let place = self.environment.place.as_ref();
-                place.map_or(Duration::ZERO, slot::patience)
-            }
+            Action::Place { .. } => slot::PROOF + self.calling(action),
             Action::Prove { .. } => slot::PROOF,
             Action::Shift { .. } => self.shifting(),
             Action::Point { target, .. } => {
@@ -74,6 +74,25 @@ impl World {
             }
             Action::Check { .. } => slot::PROOF * 2 + self.asking(),
             Action::Bake { .. } | Action::Swap { .. } | Action::Watch { .. } => Duration::ZERO,
+        }
+    }
+
+    /// How long the call may take that changes something, after the look before
+    /// it.
+    pub(crate) fn calling(&self, action: &Action) -> Duration {
+        match action {
+            Action::Place { .. } => {
+                let place = self.environment.place.as_ref();
+                place.map_or(Duration::ZERO, slot::patience)
+            }
+            Action::Shift { .. } => self.setting(),
+            Action::Copy { .. }
+            | Action::Prove { .. }
+            | Action::Bake { .. }
+            | Action::Check { .. }
+            | Action::Point { .. }
+            | Action::Swap { .. }
+            | Action::Watch { .. } => self.patience(action),
         }
     }
 
@@ -89,6 +108,7 @@ impl World {
                 format!("`{slot}` does not hold the release and `place` is not configured"),
             ));
         };
+        context.lease.outlasts()?;
         slot::place(place, slot, release, context.labels)?;
         Ok(String::new())
     }
@@ -130,7 +150,7 @@ impl World {
     }
 
     /// Copies what a target will point at; nothing that is live changes by it.
-    fn copy(&self, action: &Action) -> Result<String, Failure> {
+    fn copy(&self, action: &Action, context: Context<'_>) -> Result<String, Failure> {
         let Action::Copy {
             target: index,
             label,
@@ -147,6 +167,7 @@ impl World {
             let message = format!("the plan's target {label} is not configured any more");
             return Err(Failure::new(Kind::Invalid, message));
         };
+        context.lease.outlasts()?;
         let copied = pointer::copy(target, from, image, self.ca_file.as_deref())?;
         Ok(format!(
             "{} manifests, {} blobs taken over, {} sent ({} bytes), {} attached",
@@ -177,6 +198,7 @@ impl World {
             fence: context.fence,
             notice: notice.as_ref(),
         };
+        context.lease.outlasts()?;
         pointer::point(target, &moved, &self.scope())?;
         if pointer::read(target, &self.scope())?.is(Some(to)) {
             return Ok(format!("points at {}", to.short()));

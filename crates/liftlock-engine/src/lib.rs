@@ -20,6 +20,7 @@ mod fresh;
 pub mod gather;
 pub mod health;
 pub mod hold;
+mod lasting;
 pub mod look;
 pub mod open;
 pub mod outcome;

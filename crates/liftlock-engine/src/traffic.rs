@@ -43,6 +43,7 @@ impl World {
         if tells_all(way) && self.is_shifted(Some(slots), shares).unwrap_or(false) {
             return Ok("the weights were set already".to_owned());
         }
+        context.lease.outlasts()?;
         match way {
             Way::Haproxy(target) => haproxy::set(target, shares)?,
             Way::Nginx(target) => nginx::set(target, shares)?,
@@ -100,6 +101,18 @@ impl World {
                 wanted.eq(split.weights.iter().map(|(slot, points)| (slot, *points)))
             }
         })
+    }
+
+    /// The longest that a shift may take once it was looked how requests are
+    /// split.
+    pub(crate) fn setting(&self) -> Duration {
+        let traffic = self.environment.traffic.as_ref();
+        match traffic.and_then(|traffic| traffic.way()) {
+            Some(Way::Command(target)) => target.timeout().duration() * 2,
+            Some(Way::Haproxy(_) | Way::Nginx(_) | Way::Envoy(_) | Way::WeightsFile(_)) | None => {
+                self.shifting()
+            }
+        }
     }
 
     /// The longest that a shift may take.

@@ -14,7 +14,7 @@ use crate::stage::{Stage, Way, folder};
 use crate::store::Death;
 
 /// Somebody rejects a release, in these environments or in all.
-fn rejects(world: &World, release: &Identified, only: Option<&str>) {
+pub(crate) fn rejects(world: &World, release: &Identified, only: Option<&str>) {
     let reference = release.reference();
     let by: Vec<Digest> = reject::digests(&reference);
     let key = reject::key(&world.rules.service, &by[0]);

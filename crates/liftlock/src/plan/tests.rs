@@ -124,7 +124,10 @@ fn what_could_not_be_judged_or_proved_is_refused() {
         ("metrics: { counts: counts.csv }", "NoMetrics"),
         ("prove: { files: 'slots/{slot}' }", "NoProof"),
         ("slo: { availability: 99% }", "NoWatch"),
-        ("slo: { availability: 99% }\n    steps: [5%, 100%]\n    watch: 1m\n", "NoWhole"),
+        (
+            "slo: { availability: 99% }\n    steps: [5%, 100%]\n    watch: 1m\n",
+            "NoWhole",
+        ),
     ];
     for (line, refusal) in cases {
         let text = TRAFFIC.replace(line, "");
