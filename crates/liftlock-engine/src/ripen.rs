@@ -88,10 +88,12 @@ impl Engine<'_> {
             Look::Failed(why) => Look::Failed(format!("beside the objective: {why}")),
             Look::Blind(_) | Look::Going { .. } => other,
         };
-        Ok((
-            look.and(other),
-            format!("{note}; beside the objective: {told}"),
-        ))
+        // Where there was no sight there are no numbers.
+        let note = match told.is_empty() {
+            true => note,
+            false => format!("{note}; beside the objective: {told}"),
+        };
+        Ok((look.and(other), note))
     }
 
     /// Keeps the edges of the plan's histograms, for all of its looks.

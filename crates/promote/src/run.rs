@@ -2,7 +2,8 @@
 
 use liftlock::chain::Chain;
 use liftlock::failure::{Failure, Kind};
-use liftlock::plan::make::{Inputs, judgeable, promotion};
+use liftlock::plan::judge::judgeable;
+use liftlock::plan::make::{Inputs, promotion};
 use liftlock::plan::{self, Plan};
 use liftlock::release::{Identified, Reference};
 use liftlock::report::{PolicyOrigin, Report};

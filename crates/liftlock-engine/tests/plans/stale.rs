@@ -94,7 +94,7 @@ fn a_runner_that_stood_still_at_any_moment_moves_nothing_afterwards() {
         let mut engine = Engine::open(&world, &pace).unwrap();
         let run = engine.start(&scene.plan, opening);
         let Some((at, ended, then)) = told.take() else {
-            assert!(run.is_ok() && nth > 60, "{nth}");
+            assert!(run.is_ok() && nth > 30, "{nth}");
             return;
         };
         let ended = match ended {

@@ -1,11 +1,15 @@
-//! Whether a step that waits may end, has to wait on, or turns the plan back.
+//! Whether a canary could be judged at all, and whether a step that waits may
+//! end, has to wait on, or turns the plan back.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Judging;
+use super::make::Refusal;
+use super::{Judging, Kind};
+use crate::config::effective::Environment;
 use crate::config::environment::Otherwise;
+use crate::percent::Percent;
 use crate::span::Span;
 use crate::time::Time;
 use crate::verdict::Verdict;
@@ -128,6 +132,49 @@ pub fn decide(judging: &Judging, wait: &Wait, look: &Look, now: Time) -> Decisio
                 Decision::Turn(verdict, why)
             }
         }
+    }
+}
+
+/// Whether a canary could be judged in every step that such a plan would have.
+///
+/// # Errors
+///
+/// Refuses where it could not.
+pub fn judgeable(environment: &Environment, kind: Kind) -> Result<(), Refusal> {
+    let name = || environment.name.clone();
+    if environment.metrics.is_none() {
+        return Err(Refusal::NoMetrics(name()));
+    }
+    let metrics = environment.metrics.as_ref();
+    match metrics.and_then(|metrics| metrics.source()) {
+        Some((provider, _)) if !provider.is_shared() => {
+            return Err(Refusal::NoHistory(name(), provider));
+        }
+        Some(_) | None => {}
+    }
+    if environment.prove.is_none() {
+        return Err(Refusal::NoProof(name()));
+    }
+    if environment.availability.is_some() {
+        return Ok(());
+    }
+    match kind {
+        Kind::First => Err(Refusal::NoObjective(name())),
+        Kind::Promotion | Kind::Rollback if environment.watch > Span::ZERO => {
+            Err(Refusal::NoWatch(name()))
+        }
+        Kind::Promotion
+            if environment
+                .steps
+                .iter()
+                .all(|share| *share == Percent::FULL) =>
+        {
+            Err(Refusal::NoBaseline(name()))
+        }
+        Kind::Promotion if !environment.bake.is_zero() || environment.min_requests > 0 => {
+            Err(Refusal::NoWhole(name()))
+        }
+        Kind::Promotion | Kind::Rollback => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::judge::judgeable;
 use super::{Action, Judging, Kind, Plan, Step};
 use crate::approval::break_glass::Broken;
 use crate::canary::metric::Metric;
@@ -236,49 +237,6 @@ pub(super) fn refuse_the_irreversible(points: &[Action]) -> Result<(), Refusal> 
         }
     }
     Ok(())
-}
-
-/// Whether a canary could be judged in every step that such a plan would have.
-///
-/// # Errors
-///
-/// Refuses where it could not.
-pub fn judgeable(environment: &Environment, kind: Kind) -> Result<(), Refusal> {
-    let name = || environment.name.clone();
-    if environment.metrics.is_none() {
-        return Err(Refusal::NoMetrics(name()));
-    }
-    let metrics = environment.metrics.as_ref();
-    match metrics.and_then(|metrics| metrics.source()) {
-        Some((provider, _)) if !provider.is_shared() => {
-            return Err(Refusal::NoHistory(name(), provider));
-        }
-        Some(_) | None => {}
-    }
-    if environment.prove.is_none() {
-        return Err(Refusal::NoProof(name()));
-    }
-    if environment.availability.is_some() {
-        return Ok(());
-    }
-    match kind {
-        Kind::First => Err(Refusal::NoObjective(name())),
-        Kind::Promotion | Kind::Rollback if environment.watch > Span::ZERO => {
-            Err(Refusal::NoWatch(name()))
-        }
-        Kind::Promotion
-            if environment
-                .steps
-                .iter()
-                .all(|share| *share == Percent::FULL) =>
-        {
-            Err(Refusal::NoBaseline(name()))
-        }
-        Kind::Promotion if !environment.bake.is_zero() || environment.min_requests > 0 => {
-            Err(Refusal::NoWhole(name()))
-        }
-        Kind::Promotion | Kind::Rollback => Ok(()),
-    }
 }
 
 fn up(inputs: &Inputs<'_>, slots: &Slots, kind: Kind, actions: &mut Vec<Action>) {
