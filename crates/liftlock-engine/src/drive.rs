@@ -107,7 +107,7 @@ impl<'a> Engine<'a> {
     /// Fails before anything moved as blocked, or as expired or by a signal in
     /// between, when the same plan can be resumed.
     pub fn start(&mut self, plan: &Plan, opening: Opening<'_>) -> Result<Outcome, Failure> {
-        let id = plan.id();
+        self.world.whole(plan)?;
         let now = self.pace.now();
         let hold = opening.hold.map(|reason| Hold {
             reason: reason.to_owned(),
@@ -119,7 +119,7 @@ impl<'a> Engine<'a> {
         let asked = std::mem::take(&mut self.asked);
         let recorded = &self.emitted;
         self.state.acquire(opening.owner, now, &|document| {
-            admit(document, plan, id)?;
+            admit(document, plan, plan.id())?;
             document.retire(told);
             document.recorded(recorded.ids());
             if let Some(slots) = &plan.slots {
@@ -130,7 +130,7 @@ impl<'a> Engine<'a> {
                 document.hold.clone_from(&held);
             }
             document.run = Some(Run {
-                id,
+                id: plan.id(),
                 plan: plan.clone(),
                 journal: Journal {
                     fresh: asked.clone(),

@@ -9,7 +9,7 @@ use liftlock::config::target::Slots;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
-use liftlock::plan::{Action, Plan, make};
+use liftlock::plan::{self, Action, Plan, make};
 use liftlock::pointer::{Live, is_open};
 use liftlock::release::Reference;
 use liftlock::state::Hold;
@@ -185,6 +185,17 @@ impl World {
             return Ok("it pointed there already".to_owned());
         };
         let plan = context.plan;
+        // The way down goes to what was good, whoever lost a part of it.
+        let is_up =
+            plan.kind != plan::Kind::Rollback && make::aim(target, &plan.release) == Some(to);
+        if is_up && !pointer::has(target, &to, &self.scope())? {
+            let message = format!(
+                "not all of {} is where {} points",
+                to.short(),
+                target.label()
+            );
+            return Err(Failure::new(Kind::Refuted, message));
+        }
         let releases = [Some(&plan.release), plan.previous.as_ref()];
         let mut releases = releases.into_iter().flatten();
         let release = releases.find(|release| make::aim(target, release) == Some(to));
@@ -301,6 +312,25 @@ impl World {
             }
         }
         Ok(None)
+    }
+
+    /// Proves that all of what goes up is where targets will point at it, or
+    /// where it is copied from.
+    ///
+    /// # Errors
+    ///
+    /// Fails as refuted where some of it is not, and when a registry cannot be
+    /// read.
+    pub fn whole(&self, plan: &Plan) -> Result<(), Failure> {
+        let absent = match plan.kind {
+            plan::Kind::Promotion | plan::Kind::First => self.absent(&plan.release)?,
+            plan::Kind::Rollback => None,
+        };
+        let Some(told) = absent else {
+            return Ok(());
+        };
+        let hint = "push the image there, of an index everything below it as well";
+        Err(Failure::new(Kind::Refuted, told).with_hint(hint))
     }
 
     /// Which release of some a slot serves, by proof.

@@ -88,6 +88,7 @@ fn prepare(
         now,
     });
     let plan = made.map_err(|refusal| Failure::new(refusal.kind(), refusal.to_string()));
+    let plan = plan.and_then(|plan| world.whole(&plan).map(|()| plan));
     Ok(Prepared {
         gathered,
         chain,

@@ -21,4 +21,5 @@ mod shapes;
 mod stage;
 mod stale;
 mod store;
+mod whole;
 mod withdrawal;

@@ -262,14 +262,24 @@ impl Stage {
 
     /// Builds a release, signs it, and puts its image into the layout.
     pub(crate) fn release(&self, version: &str) -> Identified {
+        let image = Self::manifest(version);
+        self.release_of(version, &image)
+    }
+
+    /// An image of nothing but its version.
+    pub(crate) fn manifest(version: &str) -> String {
         let image = json!({
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": { "mediaType": "application/vnd.oci.empty.v1+json",
                         "digest": Digest::of(b"{}"), "size": 2 },
             "layers": [], "annotations": { "version": version },
-        })
-        .to_string();
+        });
+        image.to_string()
+    }
+
+    /// As [`Stage::release`], of this manifest or index.
+    pub(crate) fn release_of(&self, version: &str, image: &str) -> Identified {
         let api = format!("api {version}");
         let made = Release::new("shop", version)
             .artifact("api", api.as_bytes())
@@ -280,14 +290,15 @@ impl Stage {
         let folder = self.root.join("builds").join(&made.release.id);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("api"), api).unwrap();
-        fs::write(folder.join("image"), &image).unwrap();
+        fs::write(folder.join("image"), image).unwrap();
         let blob = Digest::of(image.as_bytes());
         let site = self.root.join("site");
-        fs::write(site.join("blobs/sha256").join(blob.hex()), &image).unwrap();
+        fs::write(site.join("blobs/sha256").join(blob.hex()), image).unwrap();
+        let kind: Value = serde_json::from_str(image).unwrap();
         let index = site.join("index.json");
         let mut listed: Value = serde_json::from_slice(&fs::read(&index).unwrap()).unwrap();
         listed["manifests"].as_array_mut().unwrap().push(json!({
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "mediaType": kind["mediaType"],
             "digest": blob, "size": image.len(),
         }));
         fs::write(&index, listed.to_string()).unwrap();
