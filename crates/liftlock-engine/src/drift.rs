@@ -21,7 +21,7 @@ impl World {
     /// Fails when a counterpart cannot be read.
     pub fn drift(&self, state: &Document) -> Result<Vec<String>, Failure> {
         let Some(live) = &state.live else {
-            return Ok(self.forgotten().into_iter().collect());
+            return Ok(self.forgotten()?.into_iter().collect());
         };
         let mut differs = Vec::new();
         if let Some(slots) = self.slots(state.slots.as_ref()) {
@@ -50,15 +50,16 @@ impl World {
     }
 
     /// What the ledger knows to be live while the state knows nothing: a lost
-    /// state must not pass for an environment that never served. A ledger that
-    /// cannot be read tells nothing.
-    fn forgotten(&self) -> Option<String> {
-        let entries = self.ledger.entries(0..u64::MAX).ok()?;
+    /// state must not pass for an environment that never served, and neither
+    /// must a ledger that cannot be read.
+    fn forgotten(&self) -> Result<Option<String>, Failure> {
+        let entries = self.ledger.entries(0..u64::MAX)?;
         let good = known_good(&entries, &self.rules.service, &self.environment.name);
-        let (release, since) = good.first()?;
-        Some(format!(
-            "the ledger knows {} to be live since {since}, the state knows nothing",
-            release.id
-        ))
+        Ok(good.first().map(|(release, since)| {
+            format!(
+                "the ledger knows {} to be live since {since}, the state knows nothing",
+                release.id
+            )
+        }))
     }
 }

@@ -428,6 +428,21 @@ fn a_first_release_that_fails_late_leaves_its_pointer_and_says_so() {
 }
 
 #[test]
+fn a_lost_state_beside_a_damaged_ledger_is_no_first_contact() {
+    let scene = Scene::new();
+    scene.stage.state.lock().unwrap().clear();
+    let told = scene.stage.sound().drift(&scene.stage.document()).unwrap();
+    assert!(told[0].contains("the ledger knows shop-1"), "{told:?}");
+    let mut ledger = scene.stage.ledger.lock().unwrap();
+    let entry = ledger.values_mut().nth(1).unwrap();
+    let place = entry.len() / 2;
+    entry[place] ^= 1;
+    drop(ledger);
+    let unknown = scene.stage.sound().drift(&scene.stage.document());
+    assert!(unknown.is_err(), "{unknown:?}");
+}
+
+#[test]
 fn a_place_command_that_fails_or_lies_leaves_everything_as_it_was() {
     for script in ["exit 3", "exit 0"] {
         let scene = Scene::new();
