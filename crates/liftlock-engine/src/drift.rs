@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use liftlock::failure::Failure;
+use liftlock::failure::{Failure, Kind};
 use liftlock::percent::Percent;
-use liftlock::plan::make;
+use liftlock::plan::{Kind as PlanKind, Plan, make};
 use liftlock::pointer::Live;
 use liftlock::rollback::known_good;
 use liftlock::state::Document;
@@ -47,6 +47,45 @@ impl World {
             }
         }
         Ok(differs)
+    }
+
+    /// A first release's plan with how requests are split before it, so that its
+    /// way back is no outage; other plans as they are.
+    ///
+    /// # Errors
+    ///
+    /// Fails as blocked where a slot that gets all requests proves to serve
+    /// something: that is known good first, by `promote adopt`. Fails where it
+    /// cannot be read how requests are split.
+    pub fn first(&self, plan: Plan) -> Result<Plan, Failure> {
+        let (PlanKind::First, Some(slots)) = (plan.kind, &plan.slots.clone()) else {
+            return Ok(plan);
+        };
+        for (slot, other) in [
+            (&slots.stable, &slots.canary),
+            (&slots.canary, &slots.stable),
+        ] {
+            let all = BTreeMap::from([
+                (slot.clone(), Percent::FULL),
+                (other.clone(), Percent::ZERO),
+            ]);
+            if !self.is_shifted(Some(slots), &all)? {
+                continue;
+            }
+            if self.serves_any(slot, &plan.release) {
+                let message = format!(
+                    "`{slot}` gets all requests and serves something, and nothing is known to be live"
+                );
+                return Err(Failure::new(Kind::Blocked, message)
+                    .with_hint("take what serves as known good first: `promote adopt`"));
+            }
+            // Proxies start with the weights of their configuration, whether
+            // or not a server is behind them.
+            if self.can_take(slot, slots)? {
+                return Ok(Plan { found: all, ..plan });
+            }
+        }
+        Ok(plan)
     }
 
     /// What the ledger knows to be live while the state knows nothing: a lost

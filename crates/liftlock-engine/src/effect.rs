@@ -333,6 +333,19 @@ impl World {
         Err(Failure::new(Kind::Refuted, told).with_hint(hint))
     }
 
+    /// Whether a slot proves to serve anything for the artifacts of a release.
+    pub(crate) fn serves_any(&self, slot: &Name, release: &Reference) -> bool {
+        let Some(prove) = &self.environment.prove else {
+            return false;
+        };
+        // One by one: what served before may have had other artifacts.
+        let mut names = release.artifacts.keys();
+        names.any(|name| {
+            let found = slot::prove(prove, slot, &[name], &|| self.client());
+            found.is_ok_and(|found| found.contains_key(name))
+        })
+    }
+
     /// Which release of some a slot serves, by proof.
     #[must_use]
     pub fn serves_one_of<'a>(

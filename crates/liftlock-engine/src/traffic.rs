@@ -166,6 +166,18 @@ impl World {
         Ok(capacity::lacking(shares, &healthy, full))
     }
 
+    /// Whether a slot could be given requests: HAProxy takes none without a
+    /// server that runs.
+    pub(crate) fn can_take(&self, slot: &Name, slots: &Slots) -> Result<bool, Failure> {
+        match self.way()? {
+            Way::Haproxy(target) => {
+                let healthy = haproxy::healthy(target, slots)?;
+                Ok(healthy.get(slot).is_some_and(|servers| *servers > 0))
+            }
+            Way::Nginx(_) | Way::Envoy(_) | Way::WeightsFile(_) | Way::Command(_) => Ok(true),
+        }
+    }
+
     fn way(&self) -> Result<Way<'_>, Failure> {
         let traffic = self.environment.traffic.as_ref();
         traffic

@@ -89,6 +89,7 @@ fn prepare(
     });
     let plan = made.map_err(|refusal| Failure::new(refusal.kind(), refusal.to_string()));
     let plan = plan.and_then(|plan| world.whole(&plan).map(|()| plan));
+    let plan = plan.and_then(|plan| world.first(plan));
     Ok(Prepared {
         gathered,
         chain,

@@ -7,7 +7,7 @@ use liftlock::failure::Kind;
 use liftlock::plan::wish::What;
 use liftlock::state::{Document, Hold};
 use liftlock::verdict::Verdict;
-use liftlock_engine::{Outcome, Stay};
+use liftlock_engine::{Outcome, Pace as _, Stay};
 use liftlock_io::owner;
 use serde_json::json;
 

@@ -6,6 +6,7 @@ mod asked;
 mod attack;
 mod automatic;
 mod command;
+mod contact;
 mod crash;
 mod glass;
 mod held;

@@ -119,8 +119,12 @@ pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
         .collect()
 }
 
-/// Everything to the stable slot; nothing to either where nothing was live.
+/// Everything to the stable slot. Where nothing was live, what was found before
+/// the plan, else nothing to either.
 fn weights_before(plan: &Plan, slots: &Slots) -> BTreeMap<Name, Percent> {
+    if plan.previous.is_none() && !plan.found.is_empty() {
+        return plan.found.clone();
+    }
     let stable = match plan.previous {
         Some(_) => Percent::FULL,
         None => Percent::ZERO,

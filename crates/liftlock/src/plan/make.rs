@@ -345,6 +345,7 @@ pub(super) fn assemble(
         release: inputs.release.clone(),
         previous: inputs.state.live.as_ref().map(|live| live.release.clone()),
         slots: slots.cloned(),
+        found: BTreeMap::new(),
         judging: slots.map(|_| Judging {
             alpha: environment.alpha,
             margin: environment.margin,

@@ -49,6 +49,10 @@ pub struct Plan {
     /// The slots in their roles before the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slots: Option<Slots>,
+    /// Of a first release: how requests were split before it, where a slot got
+    /// all of them; its way back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub found: BTreeMap<Name, Percent>,
     /// How the canary is judged, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judging: Option<Judging>,

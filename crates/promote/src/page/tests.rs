@@ -60,6 +60,7 @@ fn plan(kind: Kind) -> Plan {
             stable: name("blue"),
             canary: name("green"),
         }),
+        found: BTreeMap::new(),
         judging: None,
         metrics: Vec::new(),
         policy: Digest::of(b"policy"),

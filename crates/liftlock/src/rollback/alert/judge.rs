@@ -203,6 +203,7 @@ mod tests {
             release: release("shop-2"),
             previous: None,
             slots: None,
+            found: std::collections::BTreeMap::new(),
             judging: None,
             metrics: Vec::new(),
             policy: Digest::of(b""),
