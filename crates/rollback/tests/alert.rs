@@ -176,8 +176,7 @@ fn the_same_alert_ten_times_gives_one_way_back() {
         (finished(&house), live(&house)),
         (1, ("shop-2".to_owned(), restored))
     );
-    // Nor does a later one, nor once the hold is lifted: known good is also what
-    // was left, and a person decides.
+    // Nor does a later one, nor once the hold is lifted: a person decides.
     let later = alert("firing", restored, &json!({}));
     told(&house, 0, &later, &[]);
     let lift = ["lift", "--environment", "production", "--reason", "mended"];
