@@ -34,10 +34,7 @@ impl Engine<'_> {
             let Some(judging) = question.plan.judging else {
                 return Err(Failure::new(Kind::Bug, "the plan has no judging"));
             };
-            let (look, note) = match fixed {
-                Ok(()) => self.see(step, question)?,
-                Err(failure) => sight(Err(failure))?,
-            };
+            let (look, note) = self.see(step, question, fixed)?;
             let ripe = wait.since.after(wait.length);
             let length = match decide(&judging, &wait, &look, now) {
                 Decision::GoOn => {
@@ -74,8 +71,13 @@ impl Engine<'_> {
     /// Looks beside the baseline, as far as there was one, and beside the
     /// objective where the canary is alone: what was compared before says
     /// nothing of what began since.
-    fn see(&self, step: &Step, question: look::Question<'_>) -> Result<(Look, String), Failure> {
-        let (look, note) = sight(self.world.look(&question))?;
+    fn see(
+        &self,
+        step: &Step,
+        question: look::Question<'_>,
+        fixed: Result<(), Failure>,
+    ) -> Result<(Look, String), Failure> {
+        let (look, note) = sight(fixed.and_then(|()| self.world.look(&question)))?;
         if question.beside == Beside::Objective || !step.action.is_alone() {
             return Ok((look, note));
         }

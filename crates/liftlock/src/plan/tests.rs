@@ -125,7 +125,7 @@ fn what_could_not_be_judged_or_proved_is_refused() {
         ("prove: { files: 'slots/{slot}' }", "NoProof"),
         ("slo: { availability: 99% }", "NoWatch"),
         (
-            "slo: { availability: 99% }\n    steps: [5%, 100%]\n    watch: 1m\n",
+            "slo: { availability: 99% }\n    steps: [5%, 100%]\n    watch: 1m",
             "NoWhole",
         ),
     ];
