@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use liftlock::digest::Digest;
 use serde_json::Value;
 use testkit::cli::{self, Run};
 use testkit::samples::Release;
@@ -37,8 +38,36 @@ fn put(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) {
 }
 
 fn release(folder: &Path, version: &str) {
-    let release = Release::new("shop", version).artifact("api", version.as_bytes());
+    let release = Release::new("shop", version).artifact("api", image(version).as_bytes());
     put(folder, &format!("release-{version}.json"), release.bytes());
+}
+
+/// The manifest of an image without layers.
+fn image(version: &str) -> String {
+    serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": { "mediaType": "application/vnd.oci.empty.v1+json",
+                    "digest": Digest::of(b"{}"), "size": 2 },
+        "layers": [], "annotations": { "version": version },
+    })
+    .to_string()
+}
+
+/// The image is pushed there.
+fn push(folder: &Path, version: &str) {
+    let image = image(version);
+    let digest = Digest::of(image.as_bytes());
+    put(
+        folder,
+        &format!("images/blobs/sha256/{}", digest.hex()),
+        &image,
+    );
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [{
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "digest": digest, "size": image.len(),
+    }] });
+    put(folder, "images/index.json", index.to_string());
 }
 
 /// An image layout folder without an image, as a registry before the first push.
@@ -126,6 +155,10 @@ fn promote_shows_a_plan() {
     layout(at);
     let line = "plan --release release-1.json --environment production \
                 --target api=oci-layout:images:production";
+    let (code, refused) = run(at, "promote", line);
+    let hint = refused["error"]["hint"].as_str().unwrap();
+    assert!(code == 10 && hint.contains("push the image"), "{refused}");
+    push(at, "1");
     let planned = assert_useful(at, "promote", line, 0, false);
     let plan = &planned["detail"]["plan"];
     let faults = Schema::published("plan").unwrap().faults(plan).unwrap();

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use liftlock::digest::Digest;
 use liftlock::release::Identified;
 use liftlock::statement::{Statement, Subject};
 use liftlock_io::evidence::Evidence;
@@ -200,6 +201,7 @@ pub(crate) fn set() -> TempDir {
     for name in ["api.txt", "web file.txt", "other.txt"] {
         fs::write(folder.join(name), name).unwrap();
     }
+    fs::write(folder.join("api.txt"), image()).unwrap();
     sign(folder);
     layout(folder);
     for ledger in ["file:ledger", "file:tampered"] {
@@ -325,15 +327,33 @@ fn sign(folder: &Path) {
     run(folder, "await-approval", &words, 0);
 }
 
-/// A registry in a folder, and an environment that demands a signature which
+/// The manifest of an image without layers, which is the artifact `api`.
+fn image() -> String {
+    serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": { "mediaType": "application/vnd.oci.empty.v1+json",
+                    "digest": Digest::of(b"{}"), "size": 2 },
+        "layers": [],
+    })
+    .to_string()
+}
+
+/// A registry in a folder with that image, and an environment that demands a signature which
 /// is not in its evidence.
 fn layout(folder: &Path) {
     let layout = folder.join("layout");
     fs::create_dir_all(layout.join("blobs/sha256")).unwrap();
     let version = r#"{"imageLayoutVersion":"1.0.0"}"#;
     fs::write(layout.join("oci-layout"), version).unwrap();
-    let index = r#"{"schemaVersion":2,"manifests":[]}"#;
-    fs::write(layout.join("index.json"), index).unwrap();
+    let image = image();
+    let digest = Digest::of(image.as_bytes());
+    fs::write(layout.join("blobs/sha256").join(digest.hex()), &image).unwrap();
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [{
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "digest": digest, "size": image.len(),
+    }] });
+    fs::write(layout.join("index.json"), index.to_string()).unwrap();
     fs::write(
         folder.join("gated.yaml"),
         "version: 1\n\

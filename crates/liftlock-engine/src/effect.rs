@@ -292,7 +292,7 @@ impl World {
         target.map_or(Ok(false), |target| pointer::has(target, to, &self.scope()))
     }
 
-    /// What of a release is not where targets would point at it any more.
+    /// What of a release is not where targets would point at it.
     ///
     /// # Errors
     ///
@@ -304,7 +304,7 @@ impl World {
             };
             if let Some(missing) = pointer::missing(target, &image, &self.scope())? {
                 let told = format!(
-                    "{} is not where {} points any more",
+                    "{} is not where {} would point",
                     missing.short(),
                     target.label()
                 );

@@ -279,6 +279,7 @@ fn a_bad_release_goes_back_and_a_good_one_goes_up() {
 fn without_sight_or_sample_it_goes_back() {
     let mut house = furnished();
     house.close();
+    house.configure("patience: 20s", "patience: 1s").unwrap();
     let result = house.promote(12, "2").unwrap().json().unwrap();
     assert_eq!(result["detail"]["outcome"]["restored"], true, "{result}");
     fs::remove_file(house.path("counts.csv")).unwrap();
