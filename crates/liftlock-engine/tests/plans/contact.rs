@@ -27,8 +27,8 @@ fn a_slot_that_serves_everybody_has_to_be_adopted_first() {
     assert_eq!(plan.kind, PlanKind::First);
     let refused = world.first(plan).unwrap_err();
     assert_eq!(refused.kind, Kind::Blocked);
-    let told = refused.lines().join(": ");
-    assert!(told.contains("promote adopt"), "{told}");
+    let hint = refused.hint.unwrap();
+    assert!(hint.contains("promote adopt"), "{hint}");
 }
 
 #[test]
