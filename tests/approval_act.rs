@@ -33,6 +33,8 @@ fn page() -> Vec<(String, String)> {
             let yaml = yaml.replace("actions/checkout@<commit>", "actions/checkout@v4");
             (name.to_owned(), yaml.replace("@<commit>", version))
         })
+        // act starts whatever listens to dispatches, of any type.
+        .filter(|(_, yaml)| !yaml.contains("rollback-alert.yml"))
         .collect()
 }
 
