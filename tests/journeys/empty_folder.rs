@@ -155,9 +155,15 @@ fn promote_shows_a_plan() {
     layout(at);
     let line = "plan --release release-1.json --environment production \
                 --target api=oci-layout:images:production";
-    let (code, refused) = run(at, "promote", line);
-    let hint = refused["error"]["hint"].as_str().unwrap();
-    assert!(code == 10 && hint.contains("push the image"), "{refused}");
+    let words = line.split_whitespace();
+    let refused = Run::new(cli::bin("promote")).args(words).folder(at);
+    let refused = refused.output().unwrap();
+    assert_eq!(refused.code, 10, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("push the image"),
+        "{}",
+        refused.stderr
+    );
     push(at, "1");
     let planned = assert_useful(at, "promote", line, 0, false);
     let plan = &planned["detail"]["plan"];
