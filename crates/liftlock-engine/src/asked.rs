@@ -143,7 +143,7 @@ impl Engine<'_> {
 
     /// Gives the lease up in the write that says why. Whoever asked for the way
     /// back in the last moment was told that it is gone here: then it is.
-    fn rest(
+    pub(crate) fn rest(
         &mut self,
         rest: Option<&Rest>,
         why: String,

@@ -8,7 +8,7 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::plan::journal::Journal;
 use liftlock::plan::next::{Next, next};
-use liftlock::plan::{Action, Kind as PlanKind, Plan, Step};
+use liftlock::plan::{Action, Plan, Step};
 use liftlock::state::{Document, Hold, Owner, Run};
 use liftlock::verdict::Verdict;
 
@@ -245,10 +245,12 @@ impl<'a> Engine<'a> {
             | Action::Prove { .. }
             | Action::Shift { .. }
             | Action::Point { .. }
+            | Action::Withdraw { .. }
             | Action::Swap { .. } => self.perform(step),
         };
         match done {
-            Ok(ended) => Ok(ended),
+            Ok(Ended::Run(pending)) => self.left_to_people(step, pending),
+            Ok(Ended::No) => Ok(Ended::No),
             Err(failure) if ends_run(&failure) => Err(failure),
             Err(failure) if self.is_down()? => self.stay_down(step, &failure),
             Err(failure) => {
@@ -286,7 +288,7 @@ impl<'a> Engine<'a> {
         if let Some(ended) = self.await_capacity(step)? {
             return Ok(ended);
         }
-        let note = self.attempt(patience, &|engine| {
+        let done = self.attempt(patience, &|engine| {
             let context = Context {
                 plan: &engine.run()?.plan,
                 labels: &engine.labels,
@@ -297,22 +299,7 @@ impl<'a> Engine<'a> {
             };
             engine.world.effect(&step.action, context)
         })?;
-        self.end(step, &note)
-    }
-
-    /// Where each artifact was when the release was made. A way down does not
-    /// hang on it: the digests are enough for whoever has them.
-    fn found_labels(&mut self, patience: Duration) -> Result<BTreeMap<Name, String>, Failure> {
-        let plan = &self.run()?.plan;
-        let (release, down) = (plan.release.clone(), plan.kind == PlanKind::Rollback);
-        let now = self.pace.now();
-        let gather = |engine: &Self| match engine.world.gather(&release, now) {
-            Err(failure) if down && failure.kind == Kind::Upstream => {
-                Ok(engine.world.at_hand(&release, now))
-            }
-            gathered => gathered,
-        };
-        Ok(self.attempt(patience, &gather)?.labels())
+        self.conclude(step, done)
     }
 
     /// Tries something a few times, with a lease that lasts longer than it may.
@@ -373,6 +360,7 @@ impl<'a> Engine<'a> {
                 | Action::Bake { .. }
                 | Action::Check { .. }
                 | Action::Point { .. }
+                | Action::Withdraw { .. }
                 | Action::Watch { .. } => {}
             }
             Ok(())

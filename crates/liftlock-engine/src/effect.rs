@@ -13,7 +13,7 @@ use liftlock::plan::{self, Action, Plan, make};
 use liftlock::pointer::{Live, is_open};
 use liftlock::release::Reference;
 use liftlock::state::Hold;
-use liftlock_io::pointer::{self, Move, Scope};
+use liftlock_io::pointer::{self, Move, Moved, Scope};
 use liftlock_io::slot;
 
 use crate::lasting::Lasting;
@@ -21,6 +21,19 @@ use crate::world::World;
 
 /// Where a pointer is before a move, and after it.
 pub type Ends = (Option<Digest>, Digest);
+
+/// What became of an effect.
+#[derive(Debug)]
+pub enum Done {
+    /// It happened; a note about it.
+    Now(String),
+    /// It happens once people merge the request on this page.
+    Waits(String),
+    /// It does not happen: people do not want it, or changed it.
+    Refused(String),
+    /// What was to be withdrawn happened before; a note about it.
+    Merged(String),
+}
 
 /// What an effect needs beside its step.
 #[derive(Clone, Copy, Debug)]
@@ -40,24 +53,26 @@ pub struct Context<'a> {
 }
 
 impl World {
-    /// Has the effect of a step that does not wait; a note about it.
+    /// Has the effect of a step that does not judge.
     ///
     /// # Errors
     ///
     /// Fails when the counterpart does, or shows something else afterwards.
-    pub fn effect(&self, action: &Action, context: Context<'_>) -> Result<String, Failure> {
-        match action {
+    pub fn effect(&self, action: &Action, context: Context<'_>) -> Result<Done, Failure> {
+        let note = match action {
             Action::Copy { .. } => self.copy(action, context),
             Action::Place { slot } => self.place(slot, context),
             Action::Prove { slot, artifacts } => self.prove(slot, artifacts),
             Action::Shift { weights } => self.shift(weights, context),
-            Action::Point { .. } => self.point(action, context),
+            Action::Point { .. } => return self.point(action, context),
+            Action::Withdraw { .. } => return self.withdraw(action, context),
             Action::Swap { slots } => Ok(format!("`{}` is the stable slot", slots.stable)),
             Action::Bake { .. } | Action::Check { .. } | Action::Watch { .. } => Err(Failure::new(
                 Kind::Bug,
                 format!("a step that waits has no effect: {action}"),
             )),
-        }
+        };
+        note.map(Done::Now)
     }
 
     /// How long an effect may take: the lease has to last longer.
@@ -68,7 +83,7 @@ impl World {
             Action::Place { .. } => slot::PROOF + self.calling(action),
             Action::Prove { .. } => slot::PROOF,
             Action::Shift { .. } => self.shifting(),
-            Action::Point { target, .. } => {
+            Action::Point { target, .. } | Action::Withdraw { target, .. } => {
                 let target = self.environment.targets.get(*target);
                 target.map_or(Duration::ZERO, pointer::patience)
             }
@@ -91,6 +106,7 @@ impl World {
             | Action::Bake { .. }
             | Action::Check { .. }
             | Action::Point { .. }
+            | Action::Withdraw { .. }
             | Action::Swap { .. }
             | Action::Watch { .. } => self.patience(action),
         }
@@ -179,40 +195,40 @@ impl World {
         ))
     }
 
-    fn point(&self, action: &Action, context: Context<'_>) -> Result<String, Failure> {
+    fn point(&self, action: &Action, context: Context<'_>) -> Result<Done, Failure> {
         let (target, open) = self.may_point(action)?;
-        let Some((from, to)) = open else {
-            return Ok("it pointed there already".to_owned());
+        let Some(ends) = open else {
+            return Ok(Done::Now("it pointed there already".to_owned()));
         };
         let plan = context.plan;
         // The way down goes to what was good, whoever lost a part of it.
         let is_up =
-            plan.kind != plan::Kind::Rollback && make::aim(target, &plan.release) == Some(to);
-        if is_up && !pointer::has(target, &to, &self.scope())? {
+            plan.kind != plan::Kind::Rollback && make::aim(target, &plan.release) == Some(ends.1);
+        if is_up && !pointer::has(target, &ends.1, &self.scope())? {
             let message = format!(
                 "not all of {} is where {} points",
-                to.short(),
+                ends.1.short(),
                 target.label()
             );
             return Err(Failure::new(Kind::Refuted, message));
         }
-        let releases = [Some(&plan.release), plan.previous.as_ref()];
-        let mut releases = releases.into_iter().flatten();
-        let release = releases.find(|release| make::aim(target, release) == Some(to));
-        let release = release.unwrap_or(&plan.release);
-        let notice = context.hold.map(|hold| self.notice(hold, Some(release)));
+        let moved = Self::moving(target, ends, context);
+        let notice = context
+            .hold
+            .map(|hold| self.notice(hold, Some(moved.release)));
         let moved = Move {
-            from,
-            to,
-            release,
-            plan: context.id,
-            fence: context.fence,
             notice: notice.as_ref(),
+            ..moved
         };
         context.lease.outlasts()?;
-        pointer::point(target, &moved, &self.scope())?;
+        match pointer::point(target, &moved, &self.scope())? {
+            Moved::Already => {}
+            Moved::Waits(page) => return Ok(Done::Waits(page)),
+            Moved::Refused(why) => return Ok(Done::Refused(why)),
+        }
+        let to = moved.to;
         if pointer::read(target, &self.scope())?.is(Some(to)) {
-            return Ok(format!("points at {}", to.short()));
+            return Ok(Done::Now(format!("points at {}", to.short())));
         }
         Err(Failure::new(
             Kind::Upstream,
@@ -248,11 +264,7 @@ impl World {
         else {
             return Err(Failure::new(Kind::Bug, "a step that does not point"));
         };
-        let target = self.environment.targets.get(*index);
-        let Some(target) = target.filter(|target| target.label() == *label) else {
-            let message = format!("the plan's target {label} is not configured any more");
-            return Err(Failure::new(Kind::Invalid, message));
-        };
+        let target = self.target(*index, label)?;
         let live = pointer::read(target, &self.scope())?;
         let is_open = is_open(label, &live, (*from, *to))?;
         Ok((target, is_open.then_some((*from, *to))))

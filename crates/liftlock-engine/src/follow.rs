@@ -62,31 +62,32 @@ pub fn open_still(run: &Run, github: Option<&str>, session: &Session) {
     let Some(repository) = github.filter(|_| !session.dry_run && run.verdict.is_none()) else {
         return;
     };
-    let outcome = Outcome::of(run, true);
-    let opened = forge(repository, session).and_then(|forge| {
-        let (title, body) = (
-            title(&outcome),
-            story(
-                &outcome,
-                "It is **not over**: `promote resume` goes on with it.",
-            ),
-        );
-        let mark = mark(&outcome);
-        let draft = Draft {
-            title: &title,
-            body: &body,
-            mark: &mark,
-            since: outcome.plan.made_at,
-        };
-        Ok(forge.open_once(&draft)?)
-    });
-    match opened {
+    match begun(repository, &Outcome::of(run, true), session) {
         Ok(url) => liftlock_io::cli::progress(&format!("told in {url}")),
         Err(failure) => {
             let why = failure.lines().join(": ");
             liftlock_io::cli::progress(&format!("no issue was opened: {why}"));
         }
     }
+}
+
+/// The issue of a plan that is not over; its page.
+fn begun(repository: &str, outcome: &Outcome, session: &Session) -> Result<String, Failure> {
+    let (title, body) = (
+        title(outcome),
+        story(
+            outcome,
+            "It is **not over**: `promote resume` goes on with it.",
+        ),
+    );
+    let mark = mark(outcome);
+    let draft = Draft {
+        title: &title,
+        body: &body,
+        mark: &mark,
+        since: outcome.plan.made_at,
+    };
+    Ok(forge(repository, session)?.open_once(&draft)?)
 }
 
 fn forge(repository: &str, session: &Session) -> Result<GitHub, Failure> {
@@ -192,18 +193,10 @@ fn incident(report: Report, outcome: &Outcome, github: Option<&str>, session: &S
     let Some(repository) = github.filter(|_| down) else {
         return report;
     };
-    let opened = forge(repository, session).and_then(|forge| {
-        let (title, body) = (title(outcome), story(outcome, &ended(outcome)));
-        let mark = mark(outcome);
-        let draft = Draft {
-            title: &title,
-            body: &body,
-            mark: &mark,
-            since: outcome.plan.made_at,
-        };
-        let end = format!("<!-- liftlock-incident-over: {} -->", outcome.plan_id);
-        Ok(forge.open_or_tell(&draft, &end)?)
-    });
+    let opened = match outcome.is_over() {
+        true => over(repository, outcome, session),
+        false => begun(repository, outcome, session),
+    };
     match opened {
         Ok(url) => with_detail(report, "issue", &url),
         Err(failure) => {
@@ -211,6 +204,20 @@ fn incident(report: Report, outcome: &Outcome, github: Option<&str>, session: &S
             report.with_caution(&format!("no issue was opened: {why}"))
         }
     }
+}
+
+/// The issue of a plan that is over, with its end in it; its page.
+fn over(repository: &str, outcome: &Outcome, session: &Session) -> Result<String, Failure> {
+    let (title, body) = (title(outcome), story(outcome, &ended(outcome)));
+    let mark = mark(outcome);
+    let draft = Draft {
+        title: &title,
+        body: &body,
+        mark: &mark,
+        since: outcome.plan.made_at,
+    };
+    let end = format!("<!-- liftlock-incident-over: {} -->", outcome.plan_id);
+    Ok(forge(repository, session)?.open_or_tell(&draft, &end)?)
 }
 
 fn mark(outcome: &Outcome) -> String {

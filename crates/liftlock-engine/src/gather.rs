@@ -1,6 +1,7 @@
 //! Gathers the evidence about a release and has the chain judged.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use liftlock::approval::signer::signers;
 use liftlock::approval::{Closed, closed_key};
@@ -11,11 +12,13 @@ use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::json;
 use liftlock::name::Name;
+use liftlock::plan::Kind as PlanKind;
 use liftlock::release::{Identified, Reference};
 use liftlock::state::Document;
 use liftlock::time::Time;
 use liftlock_io::verify::Local;
 
+use crate::drive::Engine;
 use crate::fresh::Asking;
 use crate::state::State;
 use crate::world::World;
@@ -54,6 +57,26 @@ impl Gathered {
         artifacts
             .map(|(name, artifact)| (name.clone(), artifact.name.clone()))
             .collect()
+    }
+}
+
+impl Engine<'_> {
+    /// Where each artifact was when the release was made. A way down does not
+    /// hang on it: the digests are enough for whoever has them.
+    pub(crate) fn found_labels(
+        &mut self,
+        patience: Duration,
+    ) -> Result<BTreeMap<Name, String>, Failure> {
+        let plan = &self.run()?.plan;
+        let (release, down) = (plan.release.clone(), plan.kind == PlanKind::Rollback);
+        let now = self.pace.now();
+        let gather = |engine: &Self| match engine.world.gather(&release, now) {
+            Err(failure) if down && failure.kind == Kind::Upstream => {
+                Ok(engine.world.at_hand(&release, now))
+            }
+            gathered => gathered,
+        };
+        Ok(self.attempt(patience, &gather)?.labels())
     }
 }
 

@@ -29,6 +29,7 @@ pub mod pen;
 pub mod record;
 pub mod reject;
 pub mod render;
+mod request;
 mod ripen;
 pub mod state;
 mod traffic;

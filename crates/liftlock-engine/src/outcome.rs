@@ -105,6 +105,7 @@ impl Outcome {
         Self {
             verdict: Verdict::Pending,
             waits: Some(waits),
+            recovery: None,
             ..Self::of(run, recorded)
         }
     }

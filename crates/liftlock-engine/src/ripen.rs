@@ -139,6 +139,7 @@ impl Engine<'_> {
             | Action::Shift { .. }
             | Action::Check { .. }
             | Action::Point { .. }
+            | Action::Withdraw { .. }
             | Action::Swap { .. } => None,
         };
         let Some((from, since, length, requests, beside)) = asked else {

@@ -135,6 +135,7 @@ impl Engine<'_> {
                 });
                 run.journal.back = back(&run.plan, &run.journal);
                 run.journal.rest = None;
+                run.journal.requests.clear();
             }
             Ok(())
         })?;
@@ -145,13 +146,20 @@ impl Engine<'_> {
     /// plan stays open, and a person must look.
     pub(crate) fn back(&mut self) -> Result<Ended, Failure> {
         let steps: Vec<Step> = self.run()?.journal.back.clone();
-        let mut stuck = Vec::new();
+        let (mut stuck, mut waiting) = (Vec::new(), None);
         for step in steps {
             if self.run()?.journal.is_done(&step.id) {
                 continue;
             }
             match self.perform(&step) {
-                Ok(_) => {}
+                Ok(Ended::No) => {}
+                // The other steps back do not wait for people.
+                Ok(Ended::Run(pending)) => {
+                    if let Some(waits) = &pending.waits {
+                        self.pace.tell(&waits.why);
+                    }
+                    waiting = Some(pending);
+                }
                 Err(failure) if ends_run(&failure) => return Err(failure),
                 Err(failure) => {
                     let why = failure.lines().join(": ");
@@ -160,7 +168,14 @@ impl Engine<'_> {
             }
         }
         if stuck.is_empty() {
-            return Ok(Ended::No);
+            // Whoever comes next looks whether people merged it.
+            return match waiting {
+                Some(pending) => {
+                    self.state.give_up(self.pace.now())?;
+                    Ok(Ended::Run(pending))
+                }
+                None => Ok(Ended::No),
+            };
         }
         let message = format!("the way back is stuck at {}", stuck.join("; "));
         Err(Failure::new(Kind::Stuck, message)
@@ -194,7 +209,8 @@ impl Engine<'_> {
                 continue;
             }
             match self.perform(other) {
-                Ok(_) => {}
+                Ok(Ended::No) => {}
+                Ok(Ended::Run(pending)) => open.extend(pending.waits.map(|waits| waits.why)),
                 Err(failure) if ends_run(&failure) => return Err(failure),
                 Err(failure) if self.elsewhere(other).is_none() => {
                     open.push(told(other, &failure));

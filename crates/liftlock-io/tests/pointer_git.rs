@@ -126,7 +126,7 @@ fn point_in(
         fence,
         notice: None,
     };
-    with(environment, |scope| pointer::point(target, &moved, scope))
+    with(environment, |scope| pointer::point(target, &moved, scope)).map(drop)
 }
 
 #[test]

@@ -4,6 +4,7 @@ use liftlock::chain::Chain;
 use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
 use liftlock::plan::Plan;
+use liftlock::plan::journal::Requested;
 use liftlock::plan::wish::Wish;
 use liftlock::release::Reference;
 use liftlock::report::{PolicyOrigin, Report};
@@ -67,6 +68,7 @@ fn exposure(plan: &Plan) -> u64 {
         | liftlock::plan::Action::Shift { .. }
         | liftlock::plan::Action::Check { .. }
         | liftlock::plan::Action::Point { .. }
+        | liftlock::plan::Action::Withdraw { .. }
         | liftlock::plan::Action::Swap { .. } => 0,
     });
     lengths.sum()
@@ -233,6 +235,7 @@ pub(crate) fn status(world: &World, document: &Document, drift: &[String]) -> Re
         ));
         lines.extend(run.journal.wishes.iter().map(Wish::to_string));
         lines.extend(at_rest(run));
+        lines.extend(run.journal.requests.iter().map(Requested::to_string));
     }
     if let Some(lease) = &document.lease {
         lines.push(format!(

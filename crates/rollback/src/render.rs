@@ -92,12 +92,19 @@ pub(crate) fn outcome(
     health: Option<&Health>,
 ) -> Report {
     let plan = &outcome.plan;
-    let (headline, live) = match &outcome.turned {
-        None => (
+    let (headline, live) = match (&outcome.waits, &outcome.turned) {
+        (Some(waits), _) => (
+            format!(
+                "{} is not live again in {} yet: {}",
+                plan.release.id, plan.environment, waits.why
+            ),
+            plan.previous.as_ref().map(|before| before.digest),
+        ),
+        (None, None) => (
             format!("{} is live again in {}", plan.release.id, plan.environment),
             Some(plan.release.digest),
         ),
-        Some(turned) => (
+        (None, Some(turned)) => (
             format!("{} was not reached: {}", plan.release.id, turned.reason),
             plan.previous.as_ref().map(|before| before.digest),
         ),

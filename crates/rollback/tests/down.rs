@@ -5,7 +5,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 use testkit::cli::Output;
+use testkit::git::{self, Merge};
 use testkit::house::House;
+use testkit::servers::github::{GitHub, Token};
 
 const RECONCILE: [&str; 5] = [
     "reconcile",
@@ -87,6 +89,15 @@ fn image(house: &House, version: &str) -> String {
     let release: Value = serde_json::from_str(&release).unwrap();
     let digest = &release["artifacts"]["image"]["digest"];
     digest.as_str().unwrap().to_owned()
+}
+
+/// Where the tag points.
+fn tagged(house: &House) -> String {
+    let index: Value = serde_json::from_str(&house.text("site/index.json")).unwrap();
+    let name = "org.opencontainers.image.ref.name";
+    let mut tagged = index["manifests"].as_array().unwrap().iter();
+    let tagged = tagged.find(|one| one["annotations"][name] == "live");
+    tagged.unwrap()["digest"].as_str().unwrap().to_owned()
 }
 
 /// Somebody halves the requests by hand.
@@ -191,11 +202,7 @@ fn a_pointer_that_fails_gives_no_request_back() {
     assert_eq!(serves(&house), "api 1");
     assert_eq!(house.text("alias.json"), before);
     // The pointer after it was moved all the same.
-    let index: Value = serde_json::from_str(&house.text("site/index.json")).unwrap();
-    let tagged = index["manifests"].as_array().unwrap().iter();
-    let name = "org.opencontainers.image.ref.name";
-    let mut tagged = tagged.filter(|one| one["annotations"][name] == "live");
-    assert_eq!(tagged.next().unwrap()["digest"], image(&house, "1"));
+    assert_eq!(tagged(&house), image(&house, "1"));
     assert!(house.state()["run"]["verdict"].is_null());
     run(&house, 16, &[]);
     fs::remove_file(house.path("broken")).unwrap();
@@ -204,6 +211,53 @@ fn a_pointer_that_fails_gives_no_request_back() {
     assert!(house.text("alias.json").contains(&image(&house, "1")));
     let status = ["status", "--environment", "production"];
     house.expect(0, "promote", &status).unwrap();
+}
+
+#[test]
+fn people_are_asked_beside_a_pointer_that_fails_and_hold_no_other_one_up() {
+    let house = with_alias(&["1", "2"]);
+    let bare = house.path("deploy.git");
+    let values = format!("image: {{ digest: {:?} }}\n", image(&house, "2"));
+    let url = git::bare_with(&bare, &[("values.yaml", &values)]).unwrap();
+    let forge = GitHub::start().unwrap();
+    let token = forge.with(|state| {
+        state.person(7, "alice", "write");
+        state.repository(&bare);
+        state.token(Token::Job)
+    });
+    // Between the pointer that fails and the tag.
+    let asked = format!(
+        "artifact: image }}, {{ git: {{ repo: {url:?}, branch: main, file: values.yaml, \
+         path: image.digest, request: {{ repository: 'github:acme/shop' }} }}, artifact: image }}, "
+    );
+    house.configure("artifact: image }, ", &asked).unwrap();
+    let down = |code: i32| {
+        let words = ["run", "--environment", "production", "--watch", "0s"];
+        let words = [&words[..], &["--reason", "it loses orders"]].concat();
+        let run = house.run("rollback", &words);
+        let run = run.env("GITHUB_API_URL", forge.url());
+        let output = run.env("LIFTLOCK_GITHUB_TOKEN", &token).output().unwrap();
+        assert_eq!(output.code, code, "{}{}", output.stdout, output.stderr);
+        output
+    };
+    house.write("broken", "").unwrap();
+    let stuck = down(16).stderr;
+    for word in ["requests stay at shop-1", "503", "is merged"] {
+        assert!(stuck.contains(word), "{word}: {stuck}");
+    }
+    assert_eq!(serves(&house), "api 1");
+    assert_eq!(tagged(&house), image(&house, "1"));
+    let pulls = || forge.with(|state| state.pulls());
+    assert_eq!(pulls().len(), 1);
+    // Nobody drives it meanwhile.
+    assert!(house.state()["lease"].is_null());
+    fs::remove_file(house.path("broken")).unwrap();
+    down(13);
+    assert_eq!(pulls().len(), 1);
+    let (number, ..) = pulls().pop().unwrap();
+    forge.with(|state| state.merge(number, Merge::Squash).unwrap());
+    down(0);
+    assert_eq!(live(&house), "shop-1");
 }
 
 #[test]

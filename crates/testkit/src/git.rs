@@ -83,6 +83,59 @@ pub fn bare_with(path: &Path, files: &[(&str, &str)]) -> Result<String> {
     Ok(url)
 }
 
+/// How people merge a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// By a commit with two parents.
+    Commit,
+    /// By one new commit with the request's title and nothing else.
+    Squash,
+    /// By new commits on top of the branch.
+    Rebase,
+}
+
+/// Merges one branch of a bare repository into another, as a forge does; the
+/// commit that the latter got.
+///
+/// # Errors
+///
+/// Fails when git does, as on a conflict.
+pub fn merge(bare: &Path, (head, base): (&str, &str), how: Merge, title: &str) -> Result<String> {
+    let work = tempfile::tempdir()?;
+    let work = work.path();
+    let url = format!("file://{}", bare.display());
+    run(work, &["clone", "--quiet", "--branch", base, &url, "."])?;
+    let theirs = format!("origin/{head}");
+    match how {
+        Merge::Commit => {
+            let message = format!("Merge {head}\n\n{title}");
+            run(
+                work,
+                &["merge", "--quiet", "--no-ff", "-m", &message, &theirs],
+            )?;
+        }
+        Merge::Squash => {
+            run(work, &["merge", "--quiet", "--squash", &theirs])?;
+            run(work, &["commit", "--quiet", "--allow-empty", "-m", title])?;
+        }
+        Merge::Rebase => {
+            let onto = format!("origin/{base}");
+            run(work, &["checkout", "--quiet", "--detach", &theirs])?;
+            run(work, &["rebase", "--quiet", "--force-rebase", &onto])?;
+        }
+    }
+    let refspec = format!("HEAD:refs/heads/{base}");
+    run(work, &["push", "--quiet", "origin", &refspec])?;
+    run(work, &["rev-parse", "HEAD"])
+}
+
+/// The commit of a branch; nothing where there is no such branch.
+#[must_use]
+pub fn tip(bare: &Path, branch: &str) -> Option<String> {
+    let name = format!("refs/heads/{branch}");
+    run(bare, &["rev-parse", "--verify", "--quiet", &name]).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,21 @@ pub use error::Error;
 pub use watch::{Watched, until_decided};
 pub use wire::{Pace, Wire};
 
+/// A request that people are asked to merge: from one branch of a repository to
+/// another.
+#[cfg(feature = "pointer")]
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// Its title.
+    pub title: &'a str,
+    /// Its text, in Markdown.
+    pub body: &'a str,
+    /// The branch that has the change.
+    pub head: &'a str,
+    /// The branch that is to get it.
+    pub base: &'a str,
+}
+
 /// What people said in one place of a forge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answers {

@@ -11,6 +11,8 @@ mod issue;
 mod known;
 #[cfg(feature = "pointer")]
 mod pointer;
+#[cfg(feature = "pointer")]
+mod request;
 mod reviews;
 mod run;
 mod teams;

@@ -12,6 +12,8 @@ mod people;
 mod pointer;
 #[cfg(feature = "pointer")]
 mod release;
+#[cfg(feature = "pointer")]
+mod request;
 mod start;
 #[cfg(test)]
 mod tests;

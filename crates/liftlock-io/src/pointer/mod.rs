@@ -63,11 +63,32 @@ pub struct Told {
     pub left: Vec<String>,
 }
 
+/// What became of a move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// It is made.
+    Already,
+    /// People have to merge this page's request first.
+    Waits(String),
+    /// People do not want it, or changed it, and how.
+    Refused(String),
+}
+
+/// What became of a move that people were asked to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// Nobody made it, and nobody is asked to any more.
+    Unmoved,
+    /// Somebody was faster.
+    Merged,
+}
+
 /// How long a pointer may take to move: the lease has to last longer.
 #[must_use]
 pub fn patience(target: &Target) -> Duration {
     match &target.pointer {
         Pointer::Registry(_) => TIMEOUT,
+        Pointer::Git(value) if value.request.is_some() => git::ASKING,
         Pointer::Git(_) => git::PATIENCE,
         Pointer::Command(commands) => command::timeout(commands) * 2,
         Pointer::GithubDeployment(_)
@@ -181,16 +202,16 @@ pub fn missing(
     }
 }
 
-/// Moves a pointer.
+/// Moves a pointer, or asks people to.
 ///
 /// # Errors
 ///
 /// Fails when it cannot be written, where somebody else moved it in between,
 /// and, where that can be seen, when a newer owner moves the environment.
-pub fn point(target: &Target, moved: &Move<'_>, scope: &Scope<'_>) -> Result<(), Failure> {
-    match &target.pointer {
+pub fn point(target: &Target, moved: &Move<'_>, scope: &Scope<'_>) -> Result<Moved, Failure> {
+    let done = match &target.pointer {
         Pointer::Registry(tag) => registry::point(tag, &moved.to, scope.ca_file),
-        Pointer::Git(value) => git::point(value, moved, scope),
+        Pointer::Git(value) => return git::point(value, moved, scope),
         Pointer::Command(commands) => {
             command::point(commands, target.artifact.as_ref(), moved, scope)
         }
@@ -210,6 +231,32 @@ pub fn point(target: &Target, moved: &Move<'_>, scope: &Scope<'_>) -> Result<(),
             let gitlab = gitlab::open(&release.repository, scope.ca_file)?;
             gitlab::point(&gitlab, release, moved)
         }
+    };
+    done.map(|()| Moved::Already)
+}
+
+/// Sees to it that nobody makes a move any more that people were asked to make.
+///
+/// # Errors
+///
+/// Fails when the forge does, and where the pointer is at neither end of the
+/// move.
+pub fn withdraw(
+    target: &Target,
+    moved: &Move<'_>,
+    scope: &Scope<'_>,
+) -> Result<Withdrawn, Failure> {
+    match &target.pointer {
+        Pointer::Git(value) => git::withdraw(value, moved, scope),
+        Pointer::Registry(_)
+        | Pointer::Command(_)
+        | Pointer::GithubDeployment(_)
+        | Pointer::GithubRelease(_)
+        | Pointer::GitlabDeployment(_)
+        | Pointer::GitlabRelease(_) => Err(Failure::new(
+            Kind::Bug,
+            "nobody is asked to merge what moves this target",
+        )),
     }
 }
 

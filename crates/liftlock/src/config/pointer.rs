@@ -6,6 +6,7 @@ mod git;
 mod github;
 mod gitlab;
 mod mark;
+mod request;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ pub use git::{GitValue, Template};
 pub use github::{GithubDeployment, GithubRelease};
 pub use gitlab::{GitlabDeployment, GitlabRelease};
 pub use mark::{Mark, Shape};
+pub use request::Request;
 
 use crate::name::Name;
 
@@ -119,6 +121,8 @@ pub enum Reversible {
     Yes,
     /// For a while, as long as what it pointed at is kept.
     Window,
+    /// Only by people, who merge a request each way.
+    Request,
     /// Never: whoever saw it has it.
     No,
 }
@@ -136,6 +140,7 @@ impl fmt::Display for Reversible {
         formatter.write_str(match self {
             Self::Yes => "yes",
             Self::Window => "window",
+            Self::Request => "request",
             Self::No => "no",
         })
     }
@@ -160,6 +165,9 @@ impl Target {
     #[must_use]
     pub const fn reversible(&self) -> Reversible {
         match &self.pointer {
+            Pointer::Git(GitValue {
+                request: Some(_), ..
+            }) => Reversible::Request,
             Pointer::Registry(_)
             | Pointer::Git(_)
             | Pointer::GithubDeployment(_)
@@ -167,6 +175,20 @@ impl Target {
             | Pointer::GitlabDeployment(_)
             | Pointer::GitlabRelease(_) => Reversible::Yes,
             Pointer::Command(commands) => commands.reversible,
+        }
+    }
+
+    /// Where people merge what moves it, if they do.
+    #[must_use]
+    pub const fn request(&self) -> Option<&Request> {
+        match &self.pointer {
+            Pointer::Git(value) => value.request.as_ref(),
+            Pointer::Registry(_)
+            | Pointer::Command(_)
+            | Pointer::GithubDeployment(_)
+            | Pointer::GithubRelease(_)
+            | Pointer::GitlabDeployment(_)
+            | Pointer::GitlabRelease(_) => None,
         }
     }
 
@@ -203,7 +225,12 @@ impl Target {
     pub const fn rights(&self) -> &'static str {
         match &self.pointer {
             Pointer::Registry(_) => "pull and push on the repository",
-            Pointer::Git(_) => "a git credential that may push to the branch",
+            Pointer::Git(GitValue { request: None, .. }) => {
+                "a git credential that may push to the branch"
+            }
+            Pointer::Git(_) => {
+                "a git credential that may push branches below `liftlock/`, and `pull-requests: write` on GitHub, or the role Developer and the scope `api` on GitLab"
+            }
             Pointer::Command(_) => "what its commands need",
             Pointer::GithubDeployment(_) => "`deployments: write`",
             Pointer::GithubRelease(_) => "`contents: write`",
@@ -362,8 +389,21 @@ mod tests {
         };
         assert_eq!(of("no"), Ok(Reversible::No));
         assert_eq!(of("window"), Ok(Reversible::Window));
+        assert!(of("request").is_err());
         assert!(of("maybe").is_err());
         assert!(read("command: { name: x, read: [r], point: [p] }").is_err());
+    }
+
+    #[test]
+    fn what_people_merge_is_moved_back_by_people() {
+        let text = "git: { repo: ../d.git, branch: main, file: v.yaml, path: a, \
+                    request: { repository: 'github:Acme/deploy', within: 4h } }";
+        let target = read(text).unwrap();
+        assert_eq!(target.reversible(), Reversible::Request);
+        let request = target.request().unwrap();
+        assert_eq!(request.repository.to_string(), "github:acme/deploy");
+        let written = serde_json::to_string(&target).unwrap();
+        assert_eq!(read(&written).unwrap(), target);
     }
 
     #[test]

@@ -35,22 +35,7 @@ pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
         });
     }
     for step in begun.iter().rev() {
-        if let Action::Point {
-            target,
-            label,
-            from: Some(from),
-            to,
-            reversible: reversible @ (Reversible::Yes | Reversible::Window),
-        } = &step.action
-        {
-            actions.push(Action::Point {
-                target: *target,
-                label: label.clone(),
-                from: Some(*to),
-                to: *from,
-                reversible: *reversible,
-            });
-        }
+        actions.extend(point_back(step, journal));
     }
     if let Some(slots) = &plan.slots {
         let swapped = begun
@@ -87,6 +72,39 @@ pub fn is_down(plan: &Plan, journal: &Journal) -> bool {
     plan.kind == Kind::Rollback && !plan.reconciles() && plan.steps.iter().any(shifted)
 }
 
+/// What moves one pointer back. What people were asked to merge and may not
+/// have is withdrawn first: nobody shall merge it any more.
+fn point_back(step: &Step, journal: &Journal) -> Vec<Action> {
+    let Action::Point {
+        target,
+        label,
+        from,
+        to,
+        reversible,
+    } = &step.action
+    else {
+        return Vec::new();
+    };
+    let (may_be_open, may_go_back) = match reversible {
+        Reversible::Yes | Reversible::Window => (false, true),
+        Reversible::Request => (!journal.is_done(&step.id), true),
+        Reversible::No => (false, false),
+    };
+    let withdraw = may_be_open.then(|| Action::Withdraw {
+        target: *target,
+        label: label.clone(),
+        step: step.id.clone(),
+    });
+    let point = from.filter(|_| may_go_back).map(|from| Action::Point {
+        target: *target,
+        label: label.clone(),
+        from: Some(*to),
+        to: from,
+        reversible: *reversible,
+    });
+    withdraw.into_iter().chain(point).collect()
+}
+
 /// Pointers that were moved but pointed nowhere before, or cannot be moved
 /// twice: no way back for them.
 #[must_use]
@@ -98,6 +116,11 @@ pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
         .iter()
         .filter(|step| journal.entry(&step.id).is_some())
         .filter_map(|step| match &step.action {
+            // What nobody merged did not move.
+            Action::Point {
+                reversible: Reversible::Request,
+                ..
+            } if !journal.is_done(&step.id) => None,
             Action::Point {
                 label, from: None, ..
             }
@@ -107,6 +130,7 @@ pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
                 ..
             } => Some(label.as_str()),
             Action::Point { .. }
+            | Action::Withdraw { .. }
             | Action::Copy { .. }
             | Action::Place { .. }
             | Action::Prove { .. }

@@ -1,5 +1,7 @@
 //! What was begun and done of a plan: written before and after every effect.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::Step;
@@ -32,6 +34,9 @@ pub struct Journal {
     /// The step during which the runner was given back last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,
+    /// What people have to merge before steps can end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<Requested>,
     /// Why and when the way back began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turned: Option<Turned>,
@@ -55,6 +60,29 @@ pub struct Entry {
     /// What is worth telling about it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+}
+
+/// A step waits until people merge a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requested {
+    /// The step.
+    pub step: String,
+    /// The request's page.
+    pub page: String,
+    /// Until when; on a way down there is no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+}
+
+impl fmt::Display for Requested {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, page, until } = self;
+        write!(formatter, "{step} waits until {page} is merged")?;
+        match until {
+            Some(until) => write!(formatter, "; it goes back unless that is before {until}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The way back began.
@@ -105,5 +133,12 @@ impl Journal {
         if self.rest.as_ref().is_some_and(|rest| rest.step == step) {
             self.rest = None;
         }
+        self.requests.retain(|request| request.step != step);
+    }
+
+    /// Notes what people have to merge before a step can end.
+    pub fn request(&mut self, request: Requested) {
+        self.requests.retain(|other| other.step != request.step);
+        self.requests.push(request);
     }
 }

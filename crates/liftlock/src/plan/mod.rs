@@ -196,6 +196,15 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Reversible::is_yes")]
         reversible: Reversible,
     },
+    /// Closes the request of a pointer that nobody merged: on the way back.
+    Withdraw {
+        /// Which of the environment's targets, from 0.
+        target: usize,
+        /// Its name for people.
+        label: String,
+        /// The step that opened it.
+        step: String,
+    },
     /// Gives the slots their roles.
     Swap {
         /// The roles after it.
@@ -281,6 +290,7 @@ impl Plan {
             | Action::Shift { .. }
             | Action::Check { .. }
             | Action::Point { .. }
+            | Action::Withdraw { .. }
             | Action::Swap { .. } => 0,
         });
         Span::from_millis(lengths.fold(0, u64::saturating_add))
@@ -299,6 +309,7 @@ impl Plan {
                 | Action::Bake { .. }
                 | Action::Check { .. }
                 | Action::Point { .. }
+                | Action::Withdraw { .. }
                 | Action::Swap { .. }
                 | Action::Watch { .. } => None,
             })
@@ -336,6 +347,7 @@ impl Action {
             | Self::Shift { .. }
             | Self::Check { .. }
             | Self::Point { .. }
+            | Self::Withdraw { .. }
             | Self::Swap { .. } => false,
         }
     }
@@ -350,6 +362,7 @@ impl Action {
             Self::Bake { .. } => "bake",
             Self::Check { .. } => "check",
             Self::Point { .. } => "point",
+            Self::Withdraw { .. } => "withdraw",
             Self::Swap { .. } => "swap",
             Self::Watch { .. } => "watch",
         }
@@ -387,11 +400,12 @@ impl fmt::Display for Action {
                 write!(formatter, "point {label} at {}", to.short())?;
                 match reversible {
                     Reversible::Yes => Ok(()),
-                    Reversible::Window | Reversible::No => {
+                    Reversible::Window | Reversible::Request | Reversible::No => {
                         write!(formatter, ", reversible: {reversible}")
                     }
                 }
             }
+            Self::Withdraw { label, .. } => write!(formatter, "withdraw the request for {label}"),
             Self::Swap { slots } => write!(formatter, "make `{}` the stable slot", slots.stable),
             Self::Watch { length } => write!(formatter, "watch for {length}"),
         }

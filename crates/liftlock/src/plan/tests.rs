@@ -1,7 +1,7 @@
 //! Plans made, walked and walked back, as data.
 
 use super::back::{back, irreversible, is_down};
-use super::journal::{Journal, Turned};
+use super::journal::{Journal, Requested, Turned};
 use super::make::{Inputs, Refusal, promotion, rollback};
 use super::next::{Next, next};
 use super::*;
@@ -301,6 +301,68 @@ fn what_can_be_moved_back_for_a_while_is_moved_back_and_told() {
     assert!(shown.ends_with("reversible: window"), "{shown}");
     assert!(irreversible(&made, &journal).is_empty());
     assert!(plan(&pointing("window"), &live(), rollback).is_ok());
+}
+
+/// A value that people move by merging, and nothing else.
+fn by_people() -> String {
+    let start = TRAFFIC.split("    place:").next().unwrap();
+    format!(
+        "{start}    targets: [{{ git: {{ repo: ../d.git, branch: main, file: v.yaml, path: a, \
+         request: {{ repository: 'github:acme/deploy' }} }}, artifact: api }}]\n"
+    )
+}
+
+#[test]
+fn what_people_may_not_have_merged_is_withdrawn_before_it_is_moved_back() {
+    let made = plan(&by_people(), &live(), promotion).unwrap();
+    let shown = made.steps[0].action.to_string();
+    assert!(shown.ends_with("reversible: request"), "{shown}");
+    let mut journal = Journal::default();
+    assert_eq!(back(&made, &journal), []);
+    journal.begin("01-point", 1, Time::EPOCH);
+    let steps = back(&made, &journal);
+    assert_eq!(ids(&steps), ["back-01-withdraw", "back-02-point"]);
+    journal.end("01-point", String::new(), Time::EPOCH);
+    assert_eq!(ids(&back(&made, &journal)), ["back-01-point"]);
+    assert!(irreversible(&made, &journal).is_empty());
+    assert!(plan(&by_people(), &live(), rollback).is_ok());
+}
+
+#[test]
+fn a_first_request_is_left_only_where_it_was_merged() {
+    let mut made = plan(&by_people(), &live(), promotion).unwrap();
+    if let Action::Point { from, .. } = &mut made.steps[0].action {
+        *from = None;
+    }
+    let mut journal = Journal::default();
+    journal.begin("01-point", 1, Time::EPOCH);
+    assert_eq!(ids(&back(&made, &journal)), ["back-01-withdraw"]);
+    assert!(irreversible(&made, &journal).is_empty());
+    journal.end("01-point", String::new(), Time::EPOCH);
+    assert_eq!(back(&made, &journal), []);
+    assert_eq!(irreversible(&made, &journal), ["../d.git#main:v.yaml a"]);
+}
+
+#[test]
+fn a_step_waits_for_one_request_until_it_ends() {
+    let asked = |step: &str, page: &str| Requested {
+        step: step.to_owned(),
+        page: page.to_owned(),
+        until: Some(Time::EPOCH),
+    };
+    let mut journal = Journal::default();
+    for (step, page) in [("01-point", "a"), ("02-point", "b"), ("01-point", "c")] {
+        journal.request(asked(step, page));
+    }
+    assert_eq!(
+        journal.requests,
+        [asked("02-point", "b"), asked("01-point", "c")]
+    );
+    let told =
+        "02-point waits until b is merged; it goes back unless that is before 1970-01-01T00:00:00Z";
+    assert_eq!(journal.requests[0].to_string(), told);
+    journal.end("02-point", String::new(), Time::EPOCH);
+    assert_eq!(journal.requests, [asked("01-point", "c")]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ pub mod deployment;
 pub mod notes;
 pub mod notice;
 pub mod release;
+pub mod request;
 pub mod tagged;
 
 use std::fmt;

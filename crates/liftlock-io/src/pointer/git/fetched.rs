@@ -279,7 +279,7 @@ impl<'a> Fetched<'a> {
     }
 
     /// Whether a commit is in the history of the tip.
-    fn holds(&self, commit: &str) -> Result<bool, Failure> {
+    pub(super) fn holds(&self, commit: &str) -> Result<bool, Failure> {
         let arguments = ["merge-base", "--is-ancestor", commit, &self.tip];
         let output = self.git.attempt(&arguments, b"")?;
         match output.code {
@@ -291,7 +291,7 @@ impl<'a> Fetched<'a> {
 }
 
 /// The remote's rules said no.
-fn refused(branch: &str, error: git::Error) -> Failure {
+pub(super) fn refused(branch: &str, error: git::Error) -> Failure {
     let message = format!("the remote does not let this job push to `{branch}`");
     Failure::because(Kind::Credentials, message, error)
         .with_hint("let the identity of this job push to the branch, or name another branch")

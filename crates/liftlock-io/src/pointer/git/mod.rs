@@ -1,25 +1,31 @@
 //! Values in files of git repositories. Nothing is checked out: the file is
 //! read from the branch's tip, and a commit with the new bytes is pushed onto
-//! exactly this tip.
+//! exactly this tip, or people are asked to merge it.
 
 mod fetched;
 mod hold;
+mod request;
 
 use std::time::Duration;
 
-use liftlock::config::pointer::GitValue;
+use liftlock::config::pointer::{GitValue, Request};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::pointer::{Live, is_open};
 
-use super::{Move, Scope};
+use super::{Move, Moved, Scope, Withdrawn};
 use crate::{clock, git};
 use fetched::{Changes, Depth, Fetched, File, ROUND};
 use hold::Marked;
 pub(super) use hold::{held, shown, tell};
+use request::{Home, Way};
 
 /// How long a value may take to be moved: a few rounds with the remote.
 pub(super) const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long it may take until people are asked, or what they did is known: some
+/// rounds with the remote and some calls of its forge.
+pub(super) const ASKING: Duration = Duration::from_secs(600);
 
 /// Each lost round means that somebody else pushed to the branch.
 const ROUNDS: u32 = 20;
@@ -35,10 +41,47 @@ pub(super) fn read(value: &GitValue) -> Result<Live, Failure> {
     Ok(live)
 }
 
+/// Moves the value, or asks people to.
+pub(super) fn point(
+    value: &GitValue,
+    moved: &Move<'_>,
+    scope: &Scope<'_>,
+) -> Result<Moved, Failure> {
+    match &value.request {
+        None => push(value, moved, scope).map(|()| Moved::Already),
+        Some(asked) => way(value, asked, (moved, scope))?.propose(),
+    }
+}
+
+/// Sees to it that nobody merges a move any more.
+pub(super) fn withdraw(
+    value: &GitValue,
+    moved: &Move<'_>,
+    scope: &Scope<'_>,
+) -> Result<Withdrawn, Failure> {
+    match &value.request {
+        None => Err(Failure::new(Kind::Bug, "nobody was asked to merge this")),
+        Some(asked) => way(value, asked, (moved, scope))?.withdraw(),
+    }
+}
+
+fn way<'a>(
+    value: &'a GitValue,
+    asked: &Request,
+    (moved, scope): (&'a Move<'a>, &'a Scope<'a>),
+) -> Result<Way<'a>, Failure> {
+    Ok(Way {
+        value,
+        home: Home::open(asked, scope)?,
+        moved,
+        scope,
+    })
+}
+
 /// Commits and pushes the new value, as often as others push in between
 /// without touching it. What is said of a hold goes along, and never stands in
 /// the way.
-pub(super) fn point(value: &GitValue, moved: &Move<'_>, scope: &Scope<'_>) -> Result<(), Failure> {
+fn push(value: &GitValue, moved: &Move<'_>, scope: &Scope<'_>) -> Result<(), Failure> {
     let mut fetched = Fetched::new(value, Depth::All)?;
     let with = |fetched: &Fetched<'_>, moved: &Move<'_>| {
         let (live, file) = fetched.live()?;
@@ -173,14 +216,24 @@ fn message(value: &GitValue, moved: &Move<'_>, scope: &Scope<'_>, marked: &Marke
         .map_or("nothing".to_owned(), Digest::short);
     let (service, environment) = (scope.service, scope.environment);
     format!(
-        "Point {environment} at {release}\n\n{}: {from} to {}\n\n\
+        "{}\n\n{}: {from} to {}\n\n\
          {WHOSE}: {service}/{environment}\nLiftlock-Release: {release} {digest}\n\
          Liftlock-Plan: {}\n{FENCE}: {}\n{}",
+        subject(moved, scope),
         place(value),
         moved.to.short(),
         moved.plan,
         moved.fence,
         marked.trailers(),
+    )
+}
+
+/// What a move is, in one line.
+fn subject(moved: &Move<'_>, scope: &Scope<'_>) -> String {
+    format!(
+        "Point {} at {}",
+        scope.environment,
+        plain(&moved.release.id)
     )
 }
 

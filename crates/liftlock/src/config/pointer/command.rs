@@ -33,6 +33,9 @@ impl Commands {
                 return Err(format!("have a `command.{field}` without a program"));
             }
         }
+        if self.reversible == Reversible::Request {
+            return Err("have a `command.reversible` that is none of yes, window, no".to_owned());
+        }
         if self.timeout == Some(Span::ZERO) {
             return Err("have a `command.timeout` of nothing".to_owned());
         }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::mark::Mark;
+use super::request::Request;
 use crate::digest::Digest;
 use crate::edit::{Format, Path, Spot};
 
@@ -35,13 +36,19 @@ pub struct GitValue {
     /// Where else in this branch a hold is seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hold: Vec<Mark>,
+    /// People move it, by merging a request; without it the commit is pushed
+    /// to the branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
 }
 
 /// How many marks a hold may have beside one value.
 const MOST_MARKS: usize = 16;
 
 impl GitValue {
-    pub(super) fn label(&self) -> String {
+    /// Its name for people.
+    #[must_use]
+    pub fn label(&self) -> String {
         let document = self.document.map(|index| format!("[{index}]"));
         let document = document.unwrap_or_default();
         let Self {
@@ -111,7 +118,8 @@ impl GitValue {
         if self.repo.is_empty() || self.repo.starts_with('-') {
             return Err("have a `git.repo` that is no repository".to_owned());
         }
-        self.check_marks()
+        self.check_marks()?;
+        self.check_request()
     }
 
     /// What one mark says, no other one and not the value takes away.
@@ -135,6 +143,17 @@ impl GitValue {
             taken.push(here);
         }
         Ok(())
+    }
+
+    /// Where people merge, nothing is pushed: nobody would be told of a hold.
+    fn check_request(&self) -> Result<(), String> {
+        let Some(request) = &self.request else {
+            return Ok(());
+        };
+        if !self.hold.is_empty() {
+            return Err("have `git.hold` beside `git.request`: a hold is pushed to the branch, which waits for no people; leave one of them out".to_owned());
+        }
+        request.check()
     }
 }
 
@@ -279,6 +298,47 @@ mod tests {
             .map(|index| format!("{{ file: h{index}.json }}"))
             .collect();
         assert!(with(&many.join(", ")).is_err());
+    }
+
+    #[test]
+    fn people_have_a_day_to_merge_unless_it_is_said() {
+        let of = |more: &str| {
+            let text = format!("request: {{ repository: 'gitlab:acme/deploy@git.example'{more} }}");
+            value(&text).unwrap().request.unwrap().within()
+        };
+        assert_eq!(of("").to_string(), "1d");
+        assert_eq!(of(", within: 90m").to_string(), "90m");
+        assert_eq!(value("").unwrap().request, None);
+    }
+
+    #[test]
+    fn what_asks_nobody_or_for_no_time_is_refused() {
+        let cases = [
+            ("request: {}", "repository"),
+            ("request: { repository: acme/deploy }", "acme/deploy"),
+            (
+                "request: { repository: 'github:acme/deploy', within: 0s }",
+                "of nothing",
+            ),
+            (
+                "request: { repository: 'github:acme/deploy', mrege: yes }",
+                "mrege",
+            ),
+        ];
+        for (more, why) in cases {
+            let error = value(more).unwrap_err();
+            assert!(error.contains(why), "{more}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_hold_is_not_lost_beside_what_people_merge() {
+        let hold = "hold: [{ file: hold.json }]";
+        let request = "request: { repository: 'github:acme/deploy' }";
+        assert!(value(hold).is_ok());
+        assert!(value(request).is_ok());
+        let error = value(&format!("{hold}, {request}")).unwrap_err();
+        assert!(error.contains("`git.hold` beside `git.request`"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,9 @@ use liftlock::digest::Digest;
 
 use super::call::{Call, Reply};
 use super::state::State;
-use super::{OWNER, REPOSITORY, deployments, graph, issues, people, pulls, releases, runs, trees};
+use super::{
+    OWNER, REPOSITORY, deployments, graph, issues, people, pulls, releases, requests, runs, trees,
+};
 use crate::http::Answer;
 use crate::wire::Request;
 
@@ -191,6 +193,9 @@ fn inside(state: &mut State, call: &Call, method: &str, path: &[&str]) -> Reply 
         ("GET", ["issues", "comments", id]) => issues::comment(state, id),
         ("PATCH", ["issues", "comments", id]) => issues::edit(state, call, id),
         ("DELETE", ["issues", "comments", id]) => issues::delete(state, id),
+        ("GET", ["pulls"]) => requests::list(state, call),
+        ("POST", ["pulls"]) => requests::open(state, call),
+        ("PATCH", ["pulls", number]) => requests::change(state, call, number),
         ("GET", ["pulls", number]) => pulls::read(state, number),
         ("GET", ["commits", sha]) => pulls::one(state, sha),
         ("GET", ["compare", range]) => trees::compare(state, range),

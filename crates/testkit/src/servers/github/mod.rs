@@ -13,6 +13,7 @@ mod people;
 mod pulls;
 mod releases;
 mod render;
+mod requests;
 mod runs;
 mod state;
 mod teams;
@@ -106,7 +107,14 @@ fn answer(state: &mut State, request: &Request) -> Answer {
         .lost
         .iter()
         .position(|(method, part)| *method == request.method && request.target.contains(part));
+    let held =
+        state.asking.held.iter().position(|(method, part, _)| {
+            *method == request.method && request.target.contains(part)
+        });
     let answer = gate::admit(state, request);
+    if let Some(position) = held {
+        return answer.held(&state.asking.held.remove(position).2);
+    }
     match lost {
         Some(position) => {
             state.lost.remove(position);

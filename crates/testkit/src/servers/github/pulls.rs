@@ -3,8 +3,28 @@
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply};
-use super::state::{Commit, Pull, Review, State, time};
+use super::requests::Branches;
+use super::state::{Commit, State, time};
 use super::{OWNER, REPOSITORY, render};
+
+#[derive(Debug, Default)]
+pub(super) struct Pull {
+    pub(super) commits: Vec<Commit>,
+    pub(super) reviews: Vec<Review>,
+    /// Between which branches of the repository, where that is real.
+    pub(super) branches: Option<Branches>,
+}
+
+#[derive(Debug)]
+pub(super) struct Review {
+    pub(super) id: u64,
+    pub(super) user: u64,
+    pub(super) state: String,
+    pub(super) body: String,
+    pub(super) commit: String,
+    pub(super) at: i64,
+    pub(super) edited: Option<i64>,
+}
 
 impl State {
     /// A review of the newest commit of a pull request: `APPROVED`,

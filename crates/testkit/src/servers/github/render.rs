@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::state::{Comment, Pull, Run, State, time};
+use super::pulls::Pull;
+use super::requests::Branches;
+use super::state::{Comment, Run, State, time};
 use super::{OWNER, REPOSITORY};
 
 /// The links of an account below its own URL.
@@ -199,10 +201,18 @@ pub(super) fn pull(state: &State, number: u64, pull: &Pull) -> Value {
         format!("{repository}/issues/{number}"),
     );
     let page = format!("https://github.com/{OWNER}/{REPOSITORY}/pull/{number}");
-    let head = pull
-        .commits
-        .last()
-        .map_or_else(|| "0".repeat(40), |one| one.sha.clone());
+    let last = pull.commits.last().map(|one| one.sha.clone());
+    let branches = pull.branches.as_ref();
+    let ((from, head), (to, base)) = match branches {
+        Some(one) => (
+            (one.head.as_str(), one.tips.0.clone()),
+            (one.base.as_str(), one.tips.1.clone()),
+        ),
+        None => (
+            ("change", last.unwrap_or_else(|| "0".repeat(40))),
+            ("main", "b".repeat(40)),
+        ),
+    };
     let side = |branch: &str, sha: &str| {
         json!({
             "label": format!("{OWNER}:{branch}"), "ref": branch, "sha": sha,
@@ -216,7 +226,7 @@ pub(super) fn pull(state: &State, number: u64, pull: &Pull) -> Value {
         "commits_url": format!("{url}/commits"), "review_comments_url": format!("{url}/comments"),
         "review_comment_url": format!("{url}/comments/1"),
         "statuses_url": format!("{repository}/statuses/{head}"),
-        "head": side("change", &head), "base": side("main", &"b".repeat(40)),
+        "head": side(from, &head), "base": side(to, &base),
         "_links": {
             "comments": link(""), "commits": link("/commits"), "statuses": link(""),
             "html": link(""), "issue": link(""), "review_comments": link("/comments"),
@@ -230,6 +240,9 @@ pub(super) fn pull(state: &State, number: u64, pull: &Pull) -> Value {
     if let (Some(fields), Value::Object(more)) = (fields.as_object_mut(), more) {
         fields.remove("pull_request");
         fields.extend(more);
+        if let Some(Value::Object(told)) = branches.map(Branches::told) {
+            fields.extend(told);
+        }
     }
     fields
 }

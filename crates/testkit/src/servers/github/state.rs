@@ -7,7 +7,9 @@ use liftlock::time::Time;
 use serde_json::Value;
 
 use super::gate::{Counts, Issued, Token, Window};
+use super::pulls::Pull;
 use super::releases::Release;
+use super::requests::Asking;
 use super::trees::Tree;
 use crate::http::Answer;
 
@@ -47,6 +49,7 @@ pub struct State {
     pub(super) tokens: BTreeMap<String, Issued>,
     pub(super) windows: BTreeMap<String, Window>,
     pub(super) writes: Vec<i64>,
+    pub(super) asking: Asking,
     pub(super) orders: Vec<(String, Answer)>,
     pub(super) lost: Vec<(String, String)>,
     pub(super) counts: Counts,
@@ -70,12 +73,6 @@ pub(super) struct Issue {
     pub(super) locked: bool,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Pull {
-    pub(super) commits: Vec<Commit>,
-    pub(super) reviews: Vec<Review>,
-}
-
 /// A commit of a pull request.
 #[derive(Clone, Debug)]
 pub struct Commit {
@@ -85,17 +82,6 @@ pub struct Commit {
     pub author: Option<u64>,
     /// The same of its committer.
     pub committer: Option<u64>,
-}
-
-#[derive(Debug)]
-pub(super) struct Review {
-    pub(super) id: u64,
-    pub(super) user: u64,
-    pub(super) state: String,
-    pub(super) body: String,
-    pub(super) commit: String,
-    pub(super) at: i64,
-    pub(super) edited: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -155,6 +141,7 @@ impl State {
             tokens: BTreeMap::new(),
             windows: BTreeMap::new(),
             writes: Vec::new(),
+            asking: Asking::default(),
             orders: Vec::new(),
             lost: Vec::new(),
             counts: Counts::default(),
@@ -274,11 +261,14 @@ impl State {
 
     /// Opens a pull request.
     pub fn pull(&mut self, user: u64, commits: Vec<Commit>) -> u64 {
-        let reviews = Vec::new();
-        self.open(user, Some(Pull { commits, reviews }))
+        let pull = Pull {
+            commits,
+            ..Pull::default()
+        };
+        self.open(user, Some(pull))
     }
 
-    fn open(&mut self, user: u64, pull: Option<Pull>) -> u64 {
+    pub(super) fn open(&mut self, user: u64, pull: Option<Pull>) -> u64 {
         let number = u64::try_from(self.issues.len()).unwrap_or_default() + 1;
         let issue = Issue {
             user,

@@ -7,6 +7,7 @@ use super::call::{Call, Reply};
 use super::state::{On, State};
 use super::{
     PROJECT, PROJECT_ID, deployments, environments, jobs, merge_requests, notes, people, releases,
+    requests,
 };
 use crate::http::Answer;
 use crate::wire::Request;
@@ -162,6 +163,9 @@ fn within(
         (_, ["issues", number, rest @ ..]) => {
             below(state, call, (method, On::Issue(iid(number)?), rest), caller)
         }
+        ("GET", ["merge_requests"]) => requests::list(state, call),
+        ("POST", ["merge_requests"]) => requests::open(state, call, caller),
+        ("PUT", ["merge_requests", number]) => requests::change(state, call, iid(number)?, caller),
         (_, ["merge_requests", number, rest @ ..]) => {
             let on = On::MergeRequest(iid(number)?);
             below(state, call, (method, on, rest), caller)

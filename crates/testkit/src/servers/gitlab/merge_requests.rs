@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Reply};
 use super::people;
+use super::requests::Branches;
 use super::state::{On, State, Thread};
 
 fn thread(state: &State, on: On) -> Result<&Thread, Reply> {
@@ -11,21 +12,28 @@ fn thread(state: &State, on: On) -> Result<&Thread, Reply> {
 }
 
 pub(super) fn read(state: &State, on: On) -> Result<Reply, Reply> {
+    Ok(Reply::json(200, shown(state, on)?))
+}
+
+/// What it looks like in GitLab's JSON.
+pub(super) fn shown(state: &State, on: On) -> Result<Value, Reply> {
     let thread = thread(state, on)?;
     let (kind, number) = match on {
         On::Issue(number) => ("issues", number),
         On::MergeRequest(number) => ("merge_requests", number),
     };
     let page = format!("{}/{}/-/{kind}/{number}", state.base, super::PROJECT);
-    Ok(Reply::json(
-        200,
-        json!({
-            "id": 300 + number, "iid": number, "project_id": super::PROJECT_ID,
-            "title": "Release", "description": "", "state": "opened",
-            "author": people::basic(state, thread.author), "web_url": page,
-            "sha": "c".repeat(40), "user_notes_count": state.bodies(on).len(),
-        }),
-    ))
+    let mut shown = json!({
+        "id": 300 + number, "iid": number, "project_id": super::PROJECT_ID,
+        "title": "Release", "description": "", "state": "opened",
+        "author": people::basic(state, thread.author), "web_url": page,
+        "sha": "c".repeat(40), "user_notes_count": state.bodies(on).len(),
+    });
+    let told = thread.branches.as_ref().map(Branches::told);
+    if let (Some(Value::Object(told)), Some(fields)) = (told, shown.as_object_mut()) {
+        fields.extend(told);
+    }
+    Ok(shown)
 }
 
 pub(super) fn commits(state: &State, call: &Call, on: On) -> Result<Reply, Reply> {

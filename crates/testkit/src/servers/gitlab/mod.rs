@@ -15,6 +15,7 @@ mod merge_requests;
 mod notes;
 mod people;
 mod releases;
+mod requests;
 mod state;
 
 use std::sync::{Arc, Mutex, PoisonError};

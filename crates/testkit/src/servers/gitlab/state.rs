@@ -1,6 +1,7 @@
 //! What the stand-in knows, and how people change it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use liftlock::time::Time;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use super::environments::Environments;
 use super::gate::{Counts, Issued, Token, Window};
 use super::releases::Release;
+use super::requests::Branches;
 use crate::http::Answer;
 
 /// 2026-11-26T12:00:00Z, in milliseconds since 1970.
@@ -48,6 +50,8 @@ pub struct State {
     pub(super) heeds_etags: bool,
     pub(super) takes_variables: bool,
     pub(super) written: Vec<i64>,
+    /// The bare repository behind it, where requests are merged for real.
+    pub(super) bare: PathBuf,
     pub(super) orders: Vec<(String, Answer)>,
     pub(super) lost: Vec<(String, String)>,
     pub(super) counts: Counts,
@@ -73,6 +77,8 @@ pub(super) struct Thread {
     pub(super) author: u64,
     pub(super) commits: Vec<Author>,
     pub(super) approved_by: BTreeSet<u64>,
+    /// Between which branches of the project, where that is real.
+    pub(super) branches: Option<Branches>,
 }
 
 /// Who wrote a commit of a merge request, as git knows them.
@@ -154,6 +160,7 @@ impl State {
             heeds_etags: true,
             takes_variables: true,
             written: Vec::new(),
+            bare: PathBuf::new(),
             orders: Vec::new(),
             lost: Vec::new(),
             counts: Counts::default(),
@@ -295,11 +302,12 @@ impl State {
         self.open(on, author, commits)
     }
 
-    fn open(&mut self, on: On, author: u64, commits: Vec<Author>) -> On {
+    pub(super) fn open(&mut self, on: On, author: u64, commits: Vec<Author>) -> On {
         let thread = Thread {
             author,
             commits,
             approved_by: BTreeSet::new(),
+            branches: None,
         };
         self.threads.insert(on, thread);
         on

@@ -1,0 +1,164 @@
+//! Pointers that people move by merging a request: the plan waits for them
+//! without a runner, and goes by the value alone.
+
+use std::time::Duration;
+
+use liftlock::config::pointer::{Request, Target};
+use liftlock::failure::{Failure, Kind};
+use liftlock::plan::journal::Requested;
+use liftlock::plan::{Action, Kind as PlanKind, Plan, Step, make};
+use liftlock::time::Time;
+use liftlock_io::pointer::{self, Move, Withdrawn};
+
+use crate::drive::{Engine, under_way};
+use crate::effect::{Context, Done, Ends};
+use crate::outcome::{Ended, Outcome};
+use crate::world::World;
+
+impl World {
+    /// A move in the name of a plan.
+    pub(crate) fn moving<'a>(target: &Target, (from, to): Ends, context: Context<'a>) -> Move<'a> {
+        let plan: &'a Plan = context.plan;
+        let releases = [Some(&plan.release), plan.previous.as_ref()];
+        let mut releases = releases.into_iter().flatten();
+        let release = releases.find(|release| make::aim(target, release) == Some(to));
+        Move {
+            from,
+            to,
+            release: release.unwrap_or(&plan.release),
+            plan: context.id,
+            fence: context.fence,
+            notice: None,
+        }
+    }
+
+    /// Closes the request of a step that nobody merged. Where somebody did, the
+    /// step ended.
+    pub(crate) fn withdraw(&self, action: &Action, context: Context<'_>) -> Result<Done, Failure> {
+        let Action::Withdraw { label, step, .. } = action else {
+            return Err(Failure::new(Kind::Bug, "a step that does not withdraw"));
+        };
+        let begun = context.plan.step(step).map(|step| &step.action);
+        let Some(Action::Point {
+            target, from, to, ..
+        }) = begun
+        else {
+            return Err(Failure::new(Kind::Bug, "nobody was asked by this step"));
+        };
+        let target = self.target(*target, label)?;
+        let moved = Self::moving(target, (*from, *to), context);
+        context.lease.outlasts()?;
+        Ok(match pointer::withdraw(target, &moved, &self.scope())? {
+            Withdrawn::Unmoved => Done::Now("nobody merged it".to_owned()),
+            Withdrawn::Merged => Done::Merged("somebody merged it before".to_owned()),
+        })
+    }
+
+    /// A target of a plan, as it is configured.
+    ///
+    /// # Errors
+    ///
+    /// Fails as invalid where the target is not the one that the plan was made
+    /// for.
+    pub(crate) fn target(&self, index: usize, label: &str) -> Result<&Target, Failure> {
+        let target = self.environment.targets.get(index);
+        target
+            .filter(|target| target.label() == label)
+            .ok_or_else(|| {
+                let message = format!("the plan's target {label} is not configured any more");
+                Failure::new(Kind::Invalid, message)
+            })
+    }
+}
+
+impl Engine<'_> {
+    /// What an effect came to is what its step came to.
+    pub(crate) fn conclude(&mut self, step: &Step, done: Done) -> Result<Ended, Failure> {
+        match done {
+            Done::Now(note) => self.end(step, &note),
+            Done::Waits(page) => self.leave_to_people(step, &page),
+            Done::Refused(why) => Err(self.refused(&why)?),
+            Done::Merged(note) => {
+                self.end_of(step, &note)?;
+                self.end(step, &note)
+            }
+        }
+    }
+
+    /// Leaves a step to people until they merge its request, and keeps the
+    /// lease: other steps may go on. On the way up not for ever; a way down
+    /// waits without end.
+    fn leave_to_people(&mut self, step: &Step, page: &str) -> Result<Ended, Failure> {
+        let now = self.pace.now();
+        let until = self.merged_until(step)?;
+        if let Some((until, within)) = until
+            && now >= until
+        {
+            let message = format!("nobody merged {page} within {}", within.within());
+            return Err(Failure::new(Kind::Refuted, message));
+        }
+        let requested = Requested {
+            step: step.id.clone(),
+            page: page.to_owned(),
+            until: until.map(|(until, _)| until),
+        };
+        let why = requested.to_string();
+        self.state.commit(now, Duration::ZERO, &|document| {
+            under_way(document)?.journal.request(requested.clone());
+            Ok(())
+        })?;
+        Ok(Ended::Run(Box::new(self.pending(why, None)?)))
+    }
+
+    /// Gives the runner back where a step waits for people.
+    pub(crate) fn left_to_people(
+        &mut self,
+        step: &Step,
+        pending: Box<Outcome>,
+    ) -> Result<Ended, Failure> {
+        let requests = &self.run()?.journal.requests;
+        match requests.iter().find(|request| request.step == step.id) {
+            Some(request) => self.rest(None, request.to_string(), None),
+            None => Ok(Ended::Run(pending)),
+        }
+    }
+
+    /// Until when people may merge what a step asks for, and by which rule.
+    fn merged_until(&self, step: &Step) -> Result<Option<(Time, &Request)>, Failure> {
+        let run = self.run()?;
+        let Action::Point { target, label, .. } = &step.action else {
+            return Err(Failure::new(Kind::Bug, "a step that asks nobody"));
+        };
+        let goes_down = run.plan.kind == PlanKind::Rollback || run.journal.turned.is_some();
+        let request = self.world.target(*target, label)?.request();
+        let begun = run.journal.entry(&step.id).map(|entry| entry.began_at);
+        let until = begun.zip(request).filter(|_| !goes_down);
+        Ok(until.map(|(begun, request)| (begun.after(request.within()), request)))
+    }
+
+    /// What becomes of a step whose request people do not want. Going up, the
+    /// plan turns back. Going down it stays open: traffic may be down already,
+    /// and back up is no way.
+    fn refused(&self, why: &str) -> Result<Failure, Failure> {
+        let run = self.run()?;
+        if run.plan.kind != PlanKind::Rollback || run.journal.turned.is_some() {
+            return Ok(Failure::new(Kind::Refuted, why));
+        }
+        Ok(Failure::new(Kind::Blocked, why).with_hint(
+            "reopen and merge it, or change the value by hand, then run `promote resume`",
+        ))
+    }
+
+    /// The step that was to be withdrawn had its effect.
+    fn end_of(&mut self, withdrawal: &Step, note: &str) -> Result<(), Failure> {
+        let Action::Withdraw { step, .. } = &withdrawal.action else {
+            return Err(Failure::new(Kind::Bug, "a step that does not withdraw"));
+        };
+        let now = self.pace.now();
+        self.state.commit(now, Duration::ZERO, &|document| {
+            let journal = &mut under_way(document)?.journal;
+            journal.end(step, note.to_owned(), now);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,415 @@
+//! A value in git that people move by merging a request, by the programs: the
+//! plan waits without a runner, and goes by the value alone.
+#![cfg(test)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::Duration;
+
+use liftlock::digest::Digest;
+use serde_json::Value;
+use testkit::cli::{Output, Run};
+use testkit::git::{self, Merge};
+use testkit::house::House;
+use testkit::http::Gate;
+use testkit::servers::github::{GitHub, Token as GithubToken};
+use testkit::servers::gitlab::{GitLab, Token as GitlabToken};
+use testkit::wait;
+
+const VALUES: &str = "image: { digest: \"\" } # moved\n";
+
+/// A target of a command: it fails while there is a file `broken`.
+const STORE: &str = "      - { command: { name: store, read: [sh, store.sh], point: [sh, store.sh, point], reversible: yes }, artifact: api }\n";
+const SCRIPT: &str = "set -eu\nif [ $# = 1 ]; then test ! -e broken\n\
+    sed 's/.*\"to\":\\(\"[^\"]*\"\\).*/{\"digest\":\\1}/' >store.json\n\
+    elif [ -e store.json ]; then cat store.json\nelse echo '{\"digest\":null}'; fi\n";
+
+/// Kills the `promote` that pushes, where it is told to.
+const KILLER: &str = "#!/bin/sh\ntest -e armed || exit 0\nrm armed\np=$$\n\
+    while [ \"$(cat /proc/$p/comm)\" != promote ]; do p=$(awk '/^PPid/ {print $2}' /proc/$p/status); done\n\
+    kill -KILL \"$p\"\n";
+
+enum Fake {
+    Github(GitHub),
+    Gitlab(GitLab),
+}
+
+struct Scene {
+    house: House,
+    fake: Fake,
+    token: String,
+}
+
+impl Scene {
+    /// An environment of the value that people move, and more targets.
+    fn new(fake: Fake, within: &str, more: &str) -> Self {
+        let house = House::new().unwrap();
+        let bare = house.path("deploy.git");
+        let url = git::bare_with(&bare, &[("values.yaml", VALUES)]).unwrap();
+        let (token, repository) = match &fake {
+            Fake::Github(fake) => fake.with(|state| {
+                state.person(7, "alice", "write");
+                state.repository(&bare);
+                (state.token(GithubToken::Job), "github:acme/shop".to_owned())
+            }),
+            Fake::Gitlab(fake) => {
+                let token = fake.with(|state| {
+                    state.person(7, "alice", 30);
+                    state.repository(&bare);
+                    state.token(GitlabToken::Api(7))
+                });
+                (token, format!("gitlab:acme/shop@{}", fake.host()))
+            }
+        };
+        let rules = house.text("liftlock.yaml");
+        let (head, _) = rules.split_once("    place:").unwrap();
+        let (_, tail) = rules
+            .split_once("    metrics: { counts: counts.csv }\n")
+            .unwrap();
+        let target = format!(
+            "      - {{ git: {{ repo: {url:?}, branch: main, file: values.yaml, path: image.digest, \
+             request: {{ repository: {repository:?}, within: {within} }} }}, artifact: image }}\n"
+        );
+        let text = format!("{head}    targets:\n{target}{more}{tail}");
+        house.write("liftlock.yaml", text).unwrap();
+        house.write("store.sh", SCRIPT).unwrap();
+        for version in ["1", "2"] {
+            house.release(version).unwrap();
+        }
+        Self { house, fake, token }
+    }
+
+    fn github(within: &str, more: &str) -> Self {
+        Self::new(Fake::Github(GitHub::start().unwrap()), within, more)
+    }
+
+    fn both() -> [Self; 2] {
+        let gitlab = Fake::Gitlab(GitLab::start().unwrap());
+        [Self::github("1h", ""), Self::new(gitlab, "1h", "")]
+    }
+
+    fn command(&self, program: &str, words: &[&str]) -> Run {
+        let run = self.house.run(program, words);
+        match &self.fake {
+            Fake::Github(fake) => run
+                .env("GITHUB_API_URL", fake.url())
+                .env("LIFTLOCK_GITHUB_TOKEN", &self.token),
+            Fake::Gitlab(fake) => run
+                .env("CI_API_V4_URL", fake.api())
+                .env("LIFTLOCK_GITLAB_TOKEN", &self.token),
+        }
+    }
+
+    fn run(&self, code: i32, program: &str, words: &[&str]) -> Output {
+        let output = self.command(program, words).output().unwrap();
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(output.code, code, "{program} {words:?}: {said}");
+        assert!(!said.contains(&self.token), "{said}");
+        output
+    }
+
+    fn promote(&self, code: i32, version: &str) -> Output {
+        let file = format!("release-{version}.json");
+        let words = ["run", "--environment", "production", "--release", &file];
+        self.run(code, "promote", &words)
+    }
+
+    /// A verb about production.
+    fn verb(&self, code: i32, verb: &str) -> Output {
+        self.run(code, "promote", &[verb, "--environment", "production"])
+    }
+
+    fn back(&self, code: i32) -> Output {
+        let words = [
+            "run",
+            "--environment",
+            "production",
+            "--reason",
+            "complaints",
+        ];
+        self.run(code, "rollback", &words)
+    }
+
+    /// A release that people let go up.
+    fn live(&self, version: &str) {
+        self.promote(13, version);
+        self.merge(Merge::Squash);
+        self.verb(0, "resume");
+        assert_eq!(self.value(), self.digest(version));
+    }
+
+    fn start(&self, version: &str) -> Child {
+        let file = format!("release-{version}.json");
+        let words = ["run", "--environment", "production", "--release", &file];
+        let mut command = self
+            .command("promote", &words)
+            .command(&self.house.path(""));
+        command.current_dir(self.house.path("")).spawn().unwrap()
+    }
+
+    fn bare(&self) -> PathBuf {
+        self.house.path("deploy.git")
+    }
+
+    fn digest(&self, version: &str) -> String {
+        let built = self.house.text(&format!("builds/shop-{version}/image"));
+        Digest::of(built.as_bytes()).to_string()
+    }
+
+    fn value(&self) -> String {
+        let text = git::run(&self.bare(), &["show", "main:values.yaml"]).unwrap();
+        text.split('"').nth(1).unwrap_or_default().to_owned()
+    }
+
+    fn branches(&self) -> usize {
+        let told = git::run(&self.bare(), &["for-each-ref", "refs/heads"]).unwrap();
+        told.lines().count()
+    }
+
+    /// Every request: its number, and `open`, `merg` or `clos`.
+    fn asked(&self) -> Vec<(u64, &'static str)> {
+        let all = match &self.fake {
+            Fake::Github(fake) => fake.with(|state| state.pulls()),
+            Fake::Gitlab(fake) => fake.with(|state| state.merge_requests()),
+        };
+        let all = all.into_iter();
+        all.map(|(number, _, stage)| (number, stage.trim_end_matches("ed")))
+            .collect()
+    }
+
+    fn stages(&self) -> Vec<&'static str> {
+        self.asked().into_iter().map(|(_, stage)| stage).collect()
+    }
+
+    fn merge(&self, how: Merge) {
+        let (number, _) = self.asked().pop().unwrap();
+        match &self.fake {
+            Fake::Github(fake) => fake.with(|state| state.merge(number, how).unwrap()),
+            Fake::Gitlab(fake) => fake.with(|state| state.merge(number, how).unwrap()),
+        }
+    }
+
+    fn close(&self, closed: bool) {
+        let (number, _) = self.asked().pop().unwrap();
+        match &self.fake {
+            Fake::Github(fake) => fake.with(|state| state.close_pull(number, closed).unwrap()),
+            Fake::Gitlab(fake) => {
+                fake.with(|state| state.close_merge_request(number, closed).unwrap())
+            }
+        }
+    }
+}
+
+fn detail(output: &Output) -> Value {
+    let told: Value = serde_json::from_str(&output.stdout).unwrap();
+    told["detail"]["outcome"].clone()
+}
+
+fn why(outcome: &Value) -> &str {
+    outcome["turned"]["reason"].as_str().unwrap_or_default()
+}
+
+#[test]
+fn what_people_close_goes_back_and_moves_nothing() {
+    for scene in Scene::both() {
+        scene.promote(13, "1");
+        scene.close(true);
+        let outcome = detail(&scene.verb(10, "resume"));
+        assert_eq!(outcome["restored"], true, "{outcome}");
+        assert!(why(&outcome).contains("was closed without being merged"));
+        assert_eq!((scene.value().as_str(), scene.branches()), ("", 1));
+        assert_eq!(scene.stages(), ["clos"]);
+    }
+}
+
+#[test]
+fn what_nobody_merges_in_time_goes_back_and_is_closed() {
+    let scene = Scene::github("1ms", "");
+    let outcome = detail(&scene.promote(10, "1"));
+    assert_eq!(outcome["restored"], true, "{outcome}");
+    assert!(why(&outcome).ends_with("within 1ms"), "{outcome}");
+    assert_eq!((scene.stages(), scene.branches()), (vec!["clos"], 1));
+}
+
+#[test]
+fn a_value_that_was_edited_before_it_was_merged_never_passes() {
+    let scene = Scene::github("1h", "");
+    scene.promote(13, "1");
+    let head = git::run(
+        &scene.bare(),
+        &[
+            "for-each-ref",
+            "--format=%(refname:short)",
+            "refs/heads/liftlock",
+        ],
+    );
+    let work = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", scene.bare().display());
+    git::run(
+        work.path(),
+        &["clone", "--quiet", "--branch", &head.unwrap(), &url, "."],
+    )
+    .unwrap();
+    let other = Digest::of(b"other");
+    let text = VALUES.replace("\"\"", &format!("\"{other}\""));
+    fs::write(work.path().join("values.yaml"), text).unwrap();
+    git::run(work.path(), &["commit", "--quiet", "-am", "Another"]).unwrap();
+    git::run(work.path(), &["push", "--quiet", "origin", "HEAD"]).unwrap();
+    scene.merge(Merge::Commit);
+    let refused = scene.verb(16, "resume");
+    let told = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(told.contains("moved by somebody else"), "{told}");
+    assert!(scene.house.state()["live"].is_null());
+    // Once it is put back, the way back comes to its end.
+    let text = VALUES.to_owned();
+    git::run(work.path(), &["fetch", "--quiet"]).unwrap();
+    git::run(work.path(), &["checkout", "--quiet", "origin/main"]).unwrap();
+    fs::write(work.path().join("values.yaml"), text).unwrap();
+    git::run(work.path(), &["commit", "--quiet", "-am", "Put it back"]).unwrap();
+    git::run(work.path(), &["push", "--quiet", "origin", "HEAD:main"]).unwrap();
+    let outcome = detail(&scene.verb(10, "resume"));
+    assert_eq!(outcome["restored"], true, "{outcome}");
+}
+
+#[test]
+fn a_job_that_may_not_ask_is_told_so_and_moves_nothing() {
+    let scene = Scene::github("1h", "");
+    let Fake::Github(fake) = &scene.fake else {
+        panic!("not GitHub");
+    };
+    fake.with(|state| state.keep_jobs_from_pulls());
+    let outcome = detail(&scene.promote(10, "1"));
+    assert!(
+        why(&outcome).contains("not permitted to create"),
+        "{outcome}"
+    );
+    assert_eq!((scene.branches(), scene.stages().len()), (1, 0));
+}
+
+#[test]
+fn an_abort_withdraws_what_nobody_merged() {
+    for scene in Scene::both() {
+        scene.promote(13, "1");
+        let words = ["abort", "--environment", "production", "--reason", "wrong"];
+        let outcome = detail(&scene.run(10, "promote", &words));
+        assert_eq!(outcome["restored"], true, "{outcome}");
+        assert_eq!((scene.stages(), scene.branches()), (vec!["clos"], 1));
+        assert_eq!(scene.value(), "");
+    }
+}
+
+#[test]
+fn whoever_is_killed_after_the_push_asks_once() {
+    let scene = Scene::github("1h", "");
+    let hook = scene.bare().join("hooks/post-receive");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, KILLER).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(scene.bare().join("armed"), "").unwrap();
+    let output = scene.promote(137, "1");
+    assert_eq!(
+        (scene.branches(), scene.stages().len()),
+        (2, 0),
+        "{}",
+        output.stderr
+    );
+    scene.promote(13, "1");
+    assert_eq!((scene.branches(), scene.stages()), (2, vec!["open"]));
+}
+
+#[test]
+fn whoever_is_killed_after_asking_asks_once() {
+    let scene = Scene::github("1h", "");
+    let Fake::Github(fake) = &scene.fake else {
+        panic!("not GitHub");
+    };
+    let gate = Gate::default();
+    fake.with(|state| state.hold("POST", "/pulls", &gate));
+    let mut child = scene.start("1");
+    wait::until("a request", Duration::from_secs(60), || {
+        (!scene.stages().is_empty()).then_some(())
+    })
+    .unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    gate.open();
+    scene.promote(13, "1");
+    assert_eq!(scene.stages(), ["open"]);
+    let posts = fake.requests();
+    let posts = posts.iter().filter(|one| one.method == "POST").count();
+    assert_eq!(posts, 1);
+    scene.merge(Merge::Rebase);
+    scene.verb(0, "resume");
+}
+
+#[test]
+fn what_was_merged_goes_back_by_another_request() {
+    let scene = Scene::github("1h", STORE);
+    scene.live("1");
+    scene.promote(13, "2");
+    scene.merge(Merge::Commit);
+    scene.house.write("broken", "").unwrap();
+    // The other target cannot be moved: the plan turns, and asks again.
+    let outcome = detail(&scene.verb(13, "resume"));
+    let waits = outcome["waits"]["why"].as_str().unwrap_or_default();
+    assert!(waits.contains("is merged"), "{outcome}");
+    assert!(!waits.contains("unless"), "{outcome}");
+    assert_eq!(outcome["restored"], false, "{outcome}");
+    assert!(scene.house.state()["lease"].is_null());
+    assert_eq!(scene.value(), scene.digest("2"));
+    scene.run(13, "promote", &["sweep"]);
+    assert_eq!(scene.stages(), ["merg", "merg", "open"]);
+    // Closed is no way out: it stays open until the value is back.
+    scene.close(true);
+    let stuck = scene.verb(16, "resume").stderr;
+    assert!(stuck.contains("was closed without being merged"), "{stuck}");
+    scene.close(false);
+    scene.merge(Merge::Squash);
+    let outcome = detail(&scene.run(10, "promote", &["resume", "--environment", "production"]));
+    assert_eq!(outcome["restored"], true, "{outcome}");
+    assert_eq!(scene.value(), scene.digest("1"));
+}
+
+#[test]
+fn a_rollback_waits_for_people_without_end_and_never_goes_up_again() {
+    let scene = Scene::github("1h", "");
+    scene.live("1");
+    scene.live("2");
+    let told = scene.back(13).stdout;
+    assert!(
+        told.contains("is not live again in production yet"),
+        "{told}"
+    );
+    assert!(!told.contains("unless that is before"), "{told}");
+    scene.close(true);
+    let blocked = scene.back(14).stderr;
+    assert!(blocked.contains("reopen and merge it"), "{blocked}");
+    scene.close(false);
+    scene.back(13);
+    scene.merge(Merge::Rebase);
+    scene.back(0);
+    assert_eq!(scene.value(), scene.digest("1"));
+    assert_eq!(scene.house.state()["live"]["release"]["id"], "shop-1");
+}
+
+#[test]
+fn a_hold_beside_what_people_merge_is_refused_before_anything_is_asked() {
+    let scene = Scene::github("1h", "");
+    let rules = scene.house.text("liftlock.yaml");
+    let held = rules.replace(
+        "path: image.digest,",
+        "path: image.digest, hold: [{ file: hold.json }],",
+    );
+    assert_ne!(rules, held);
+    scene.house.write("liftlock.yaml", held).unwrap();
+    let told = scene.promote(3, "1").stderr;
+    let told = told.lines().filter(|line| line.contains("git.hold"));
+    let told: Vec<&str> = told.collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("beside `git.request`"), "{told:?}");
+    assert!(scene.stages().is_empty());
+    scene.house.write("liftlock.yaml", rules).unwrap();
+    scene.promote(13, "1");
+}
