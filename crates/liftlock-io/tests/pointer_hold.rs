@@ -142,7 +142,7 @@ fn point(target: &Target, to: &str, notice: Option<&Notice>) -> Result<(), Failu
         fence: 3,
         notice,
     };
-    pointer::point(target, &moved, &scope)
+    pointer::point(target, &moved, &scope).map(drop)
 }
 
 #[test]

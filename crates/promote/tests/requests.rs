@@ -196,7 +196,7 @@ impl Scene {
         match &self.fake {
             Fake::Github(fake) => fake.with(|state| state.close_pull(number, closed).unwrap()),
             Fake::Gitlab(fake) => {
-                fake.with(|state| state.close_merge_request(number, closed).unwrap())
+                fake.with(|state| state.close_merge_request(number, closed).unwrap());
             }
         }
     }

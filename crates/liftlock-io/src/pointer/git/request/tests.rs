@@ -145,7 +145,7 @@ impl World {
         match &self.fake {
             Fake::Github(fake, _) => fake.with(|state| state.close_pull(number, closed).unwrap()),
             Fake::Gitlab(fake, _) => {
-                fake.with(|state| state.close_merge_request(number, closed).unwrap())
+                fake.with(|state| state.close_merge_request(number, closed).unwrap());
             }
         }
     }
@@ -241,14 +241,14 @@ impl World {
     fn refused(&self) -> String {
         match self.propose().unwrap() {
             Moved::Refused(why) => why,
-            other => panic!("{other:?}"),
+            other @ (Moved::Already | Moved::Waits(_)) => panic!("{other:?}"),
         }
     }
 
     fn waits(&self) -> String {
         match self.propose().unwrap() {
             Moved::Waits(page) => page,
-            other => panic!("{other:?}"),
+            other @ (Moved::Already | Moved::Refused(_)) => panic!("{other:?}"),
         }
     }
 
@@ -257,6 +257,9 @@ impl World {
         told.lines().map(str::to_owned).collect()
     }
 }
+
+/// What somebody does in a clone.
+type Change<'a> = &'a dyn Fn(&Path);
 
 fn edit(work: &Path, from: &str, to: &str) {
     let file = work.join(FILE);
@@ -286,7 +289,7 @@ fn a_branch_that_somebody_else_changed_is_refused() {
         let before = world.git(&["rev-parse", &head]);
         let other = digest("three").to_string();
         let two = digest("two").to_string();
-        let changes: [(&str, &dyn Fn(&Path)); 3] = [
+        let changes: [(&str, Change<'_>); 3] = [
             ("another value", &|work| edit(work, &two, &other)),
             ("more in the file", &|work| {
                 edit(work, "replicas: 2", "replicas: 9");
