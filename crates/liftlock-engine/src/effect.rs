@@ -176,13 +176,11 @@ impl World {
         else {
             return Err(Failure::new(Kind::Bug, "a step that does not copy"));
         };
-        let target = self.environment.targets.get(*index);
-        let fits =
-            |target: &&Target| target.label() == *label && target.source() == Some(from.as_str());
-        let Some(target) = target.filter(fits) else {
-            let message = format!("the plan's target {label} is not configured any more");
+        let target = self.target(*index, label)?;
+        if target.source() != Some(from.as_str()) {
+            let message = format!("{label} is not copied to from {from} any more");
             return Err(Failure::new(Kind::Invalid, message));
-        };
+        }
         context.lease.outlasts()?;
         let copied = pointer::copy(target, from, image, self.ca_file.as_deref())?;
         Ok(format!(

@@ -243,10 +243,7 @@ impl Engine<'_> {
         else {
             return None;
         };
-        let target = self.world.environment.targets.get(*target)?;
-        if target.label() != *label {
-            return None;
-        }
+        let target = self.world.target(*target, label).ok()?;
         let found = pointer::read(target, &self.world.scope()).ok()?;
         let is_ours = is_open(label, &found, (*from, *to)).is_ok();
         (!is_ours).then(|| format!("{label} at {found}"))

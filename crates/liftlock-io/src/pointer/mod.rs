@@ -246,14 +246,9 @@ pub fn withdraw(
     moved: &Move<'_>,
     scope: &Scope<'_>,
 ) -> Result<Withdrawn, Failure> {
-    match &target.pointer {
-        Pointer::Git(value) => git::withdraw(value, moved, scope),
-        Pointer::Registry(_)
-        | Pointer::Command(_)
-        | Pointer::GithubDeployment(_)
-        | Pointer::GithubRelease(_)
-        | Pointer::GitlabDeployment(_)
-        | Pointer::GitlabRelease(_) => Err(Failure::new(
+    match target.git() {
+        Some(value) => git::withdraw(value, moved, scope),
+        None => Err(Failure::new(
             Kind::Bug,
             "nobody is asked to merge what moves this target",
         )),
@@ -266,15 +261,9 @@ pub fn withdraw(
 ///
 /// Fails when it cannot be read or written.
 pub fn tell(target: &Target, notice: &Notice) -> Result<Told, Failure> {
-    match &target.pointer {
-        Pointer::Git(value) if !value.hold.is_empty() => git::tell(value, notice),
-        Pointer::Git(_)
-        | Pointer::Registry(_)
-        | Pointer::Command(_)
-        | Pointer::GithubDeployment(_)
-        | Pointer::GithubRelease(_)
-        | Pointer::GitlabDeployment(_)
-        | Pointer::GitlabRelease(_) => Ok(Told::default()),
+    match target.git().filter(|value| !value.hold.is_empty()) {
+        Some(value) => git::tell(value, notice),
+        None => Ok(Told::default()),
     }
 }
 
@@ -285,15 +274,9 @@ pub fn tell(target: &Target, notice: &Notice) -> Result<Told, Failure> {
 /// Fails when it cannot be read, and as blocked where it is not understood.
 pub fn held(target: &Target, scope: &Scope<'_>) -> Result<Option<Notice>, Failure> {
     let is_file = |mark: &Mark| matches!(mark.shape(), Some(Shape::File));
-    match &target.pointer {
-        Pointer::Git(value) if value.hold.iter().any(is_file) => git::held(value, scope),
-        Pointer::Git(_)
-        | Pointer::Registry(_)
-        | Pointer::Command(_)
-        | Pointer::GithubDeployment(_)
-        | Pointer::GithubRelease(_)
-        | Pointer::GitlabDeployment(_)
-        | Pointer::GitlabRelease(_) => Ok(None),
+    match target.git().filter(|value| value.hold.iter().any(is_file)) {
+        Some(value) => git::held(value, scope),
+        None => Ok(None),
     }
 }
 
@@ -303,15 +286,9 @@ pub fn held(target: &Target, scope: &Scope<'_>) -> Result<Option<Notice>, Failur
 ///
 /// Fails when it cannot be read, and as invalid where it is somebody else's.
 pub fn shown(target: &Target, notice: &Notice) -> Result<Vec<String>, Failure> {
-    match &target.pointer {
-        Pointer::Git(value) if !value.hold.is_empty() => git::shown(value, notice),
-        Pointer::Git(_)
-        | Pointer::Registry(_)
-        | Pointer::Command(_)
-        | Pointer::GithubDeployment(_)
-        | Pointer::GithubRelease(_)
-        | Pointer::GitlabDeployment(_)
-        | Pointer::GitlabRelease(_) => Ok(Vec::new()),
+    match target.git().filter(|value| !value.hold.is_empty()) {
+        Some(value) => git::shown(value, notice),
+        None => Ok(Vec::new()),
     }
 }
 

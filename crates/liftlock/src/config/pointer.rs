@@ -178,17 +178,26 @@ impl Target {
         }
     }
 
-    /// Where people merge what moves it, if they do.
+    /// The value in git that it is, if it is one.
     #[must_use]
-    pub const fn request(&self) -> Option<&Request> {
+    pub const fn git(&self) -> Option<&GitValue> {
         match &self.pointer {
-            Pointer::Git(value) => value.request.as_ref(),
+            Pointer::Git(value) => Some(value),
             Pointer::Registry(_)
             | Pointer::Command(_)
             | Pointer::GithubDeployment(_)
             | Pointer::GithubRelease(_)
             | Pointer::GitlabDeployment(_)
             | Pointer::GitlabRelease(_) => None,
+        }
+    }
+
+    /// Where people merge what moves it, if they do.
+    #[must_use]
+    pub const fn request(&self) -> Option<&Request> {
+        match self.git() {
+            Some(value) => value.request.as_ref(),
+            None => None,
         }
     }
 
@@ -209,15 +218,7 @@ impl Target {
     /// Where a hold is seen beside it.
     #[must_use]
     pub fn marks(&self) -> &[Mark] {
-        match &self.pointer {
-            Pointer::Git(value) => &value.hold,
-            Pointer::Registry(_)
-            | Pointer::Command(_)
-            | Pointer::GithubDeployment(_)
-            | Pointer::GithubRelease(_)
-            | Pointer::GitlabDeployment(_)
-            | Pointer::GitlabRelease(_) => &[],
-        }
+        self.git().map_or(&[], |value| value.hold.as_slice())
     }
 
     /// What a job needs to move it, for people.
