@@ -112,7 +112,7 @@ fn filled(argument: &Arg, matches: &ArgMatches) -> Result<(), Refusal> {
         .map_or_else(|| constant(id), |flag| format!("--{flag}"));
     let failure = Failure::new(Kind::Usage, format!("{name} is empty"));
     Err(Refusal::Environment(
-        failure.with_hint("give it a value, or leave it out"),
+        failure.with_hint("is a variable not set? give it a value, or leave it out"),
     ))
 }
 
