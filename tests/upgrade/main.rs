@@ -275,7 +275,11 @@ fn a_ledger_of_a_newer_major_is_refused_by_its_number() {
     // No way back hangs on history: the state's own memory is shown, and named as such.
     let before = files(&house);
     let list = house.expect(0, "rollback", &args("list", &[])).unwrap();
-    assert!(list.stderr.contains("BY THE STATE ALONE"), "{}", list.stderr);
+    assert!(
+        list.stderr.contains("BY THE STATE ALONE"),
+        "{}",
+        list.stderr
+    );
     assert!(list.stderr.contains(word), "{}", list.stderr);
     assert!(files(&house) == before, "a list changed something");
     // History is a projection: the plan goes on, and says that it is not recorded.

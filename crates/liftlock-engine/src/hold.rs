@@ -10,7 +10,7 @@ use liftlock::release::Reference;
 use liftlock::report::Report;
 use liftlock::state::{Document, Hold};
 use liftlock::time::Time;
-use liftlock_io::pointer;
+use liftlock_io::pointer::{self, Word};
 
 use crate::outcome::Outcome;
 use crate::pace::Pace;
@@ -57,20 +57,33 @@ impl World {
     /// Tells the hold that stands, if one does, beside the pointers.
     #[must_use]
     pub fn tell_hold(&self, document: &Document) -> Told {
-        let live = document.live.as_ref().map(|live| &live.release);
-        match &document.hold {
-            Some(hold) => self.tell_notice(&self.notice(hold, live)),
+        match document.hold {
+            Some(_) => self.tell_beside(&|| self.word(document)),
             None => Told::default(),
         }
     }
 
-    /// Tells whether the environment is held beside the pointers. Nothing waits
-    /// for it: what could not be told is said.
+    /// Tells the end of a hold beside the pointers.
     #[must_use]
-    pub fn tell_notice(&self, notice: &Notice) -> Told {
+    pub fn tell_lift(&self, document: &Document, lift: &Hold) -> Told {
+        self.tell_beside(&|| self.word(document).or_else(|| Some(self.lifted(lift))))
+    }
+
+    /// The hold that stands now: as the state says, or as it said where it is
+    /// away.
+    fn word(&self, known: &Document) -> Option<Notice> {
+        let now = self.state_of(&self.environment.name);
+        let document = now.as_ref().unwrap_or(known);
+        let live = document.live.as_ref().map(|live| &live.release);
+        let hold = document.hold.as_ref()?;
+        Some(self.notice(hold, live))
+    }
+
+    /// Nothing waits for it: what could not be told is said.
+    fn tell_beside(&self, word: Word<'_>) -> Told {
         let mut told = Told::default();
         for target in &self.environment.targets {
-            match pointer::tell(target, notice) {
+            match pointer::tell(target, word) {
                 Ok(here) => {
                     told.written.extend(here.written);
                     told.untold.extend(here.left);

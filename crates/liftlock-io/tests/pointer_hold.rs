@@ -1,6 +1,7 @@
 //! Holds beside values in git, in real repositories: what is not ours stays.
 #![cfg(test)]
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -106,7 +107,7 @@ fn notice(held: bool) -> Notice {
 }
 
 fn tell(target: &Target, held: bool) -> Told {
-    pointer::tell(target, &notice(held)).unwrap()
+    pointer::tell(target, &|| Some(notice(held))).unwrap()
 }
 
 fn held(target: &Target) -> Result<Option<Notice>, Failure> {
@@ -273,7 +274,7 @@ fn what_people_set_themselves_is_not_taken_back() {
         |path: &str| json!([{ "file": "f.yaml", "path": path, "held": true, "free": false }]);
     world.write("f.yaml", "a: {b: false}\n\"a.b\": false\na_b: false\n");
     let one = world.target(&suspend("a.b"));
-    pointer::tell(&one, &other).unwrap();
+    pointer::tell(&one, &|| Some(other.clone())).unwrap();
     tell(&world.target(&suspend("a_b")), true);
     assert_eq!(tell(&one, false).left.len(), 1);
 }
@@ -313,7 +314,7 @@ fn a_hold_goes_along_with_the_value_and_never_stands_in_its_way() {
     point(&target, "two", Some(&notice(true))).unwrap();
     let wanted = VALUES.replace(&VALUES[14..85], &Digest::of(b"two").to_string());
     assert_eq!(strict.text("values.yaml"), wanted);
-    let refused = pointer::tell(&target, &notice(true)).unwrap_err();
+    let refused = pointer::tell(&target, &|| Some(notice(true))).unwrap_err();
     assert_eq!(refused.kind, Kind::Credentials);
     assert_eq!(strict.commits(), 2);
 }
@@ -328,4 +329,28 @@ fn of_many_who_hold_at_once_each_mark_is_set_once() {
         }
     });
     assert_eq!(world.commits(), 2);
+}
+
+#[test]
+fn a_hold_that_ends_while_it_is_told_is_not_told_any_more() {
+    let world = World::new();
+    let target = world.all();
+    tell(&target, true);
+    tell(&target, false);
+    // Somebody else holds and lifts between our fetch and our push.
+    let rounds = Cell::new(0);
+    let told = pointer::tell(&target, &|| {
+        rounds.set(rounds.get() + 1);
+        if rounds.get() > 1 {
+            return None;
+        }
+        tell(&target, true);
+        tell(&target, false);
+        // By another name, so that no two of these commits are the same one.
+        let by = "bob".to_owned();
+        Some(Notice { by, ..notice(true) })
+    });
+    assert_eq!((rounds.get(), told.unwrap()), (2, Told::default()));
+    assert_eq!(world.commits(), 5);
+    assert!(held(&target).unwrap().is_none());
 }

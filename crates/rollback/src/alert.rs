@@ -76,6 +76,7 @@ pub(crate) fn answer(
         }));
     }
     let scene = Scene {
+        service: &world.rules.service,
         environment: &world.environment.name,
         state,
         within: moved.within,

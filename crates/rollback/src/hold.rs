@@ -61,7 +61,7 @@ pub(crate) fn lift(session: &Session, held: &Held) -> Result<Report, Failure> {
         Ok(())
     })?;
     let recorded = world.record_all(&mut state, session);
-    let told = world.tell_notice(&world.lifted(&lift));
+    let told = world.tell_lift(&state.document, &lift);
     Ok(told.said(report("lift", &world, held, recorded)))
 }
 
@@ -81,7 +81,7 @@ fn lift_in_git(
         };
     }
     let recorded = world.record_all(state, session);
-    let told = world.tell_notice(&world.lifted(lift));
+    let told = world.tell_lift(&state.document, lift);
     if !told.written.is_empty() {
         return Ok(told.said(report("lift", world, held, recorded)));
     }

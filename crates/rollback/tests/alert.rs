@@ -86,6 +86,10 @@ fn an_alert_that_is_not_about_what_is_live_moves_nothing() {
             ),
         ),
         (
+            "the service `worker`",
+            alert("firing", hour, &json!({ "liftlock_service": "worker" })),
+        ),
+        (
             "Grafana cannot see",
             alert("firing", hour, &json!({ "alertname": "DatasourceNoData" })),
         ),

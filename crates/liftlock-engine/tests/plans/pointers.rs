@@ -7,8 +7,10 @@ use liftlock::digest::Digest;
 use liftlock::failure::Kind;
 use liftlock::plan::Action;
 use liftlock::release::Identified;
+use liftlock::state::{Document, Hold};
 use liftlock::verdict::Verdict;
-use liftlock_engine::Outcome;
+use liftlock_engine::state::State;
+use liftlock_engine::{Outcome, Pace as _};
 use serde_json::json;
 use testkit::git;
 
@@ -134,6 +136,43 @@ fn a_value_that_somebody_else_changed_turns_the_plan_back() {
         "Put it back",
     );
     assert_eq!(world.pointers().unwrap(), before);
+}
+
+/// A sweep knows a hold from before; its end was told in git meanwhile.
+#[test]
+fn a_hold_that_is_over_is_not_told_by_who_knew_it() {
+    let folder = folder();
+    let mut stage = Stage::new(folder.path());
+    furnish(&mut stage, "yes");
+    stage.also["targets"][0]["git"]["hold"] = json!([{ "file": "hold.json" }]);
+    let world = stage.sound();
+    let known = Document {
+        hold: Some(Hold {
+            reason: "complaints".to_owned(),
+            by: "alice".to_owned(),
+            at: stage.clock.now(),
+        }),
+        ..Document::default()
+    };
+    let key = Document::key(&world.rules.service, &world.environment.name);
+    let mut state = State::open(world.state.as_ref(), key, world.environment.lease).unwrap();
+    let commits = || {
+        git::run(
+            &stage.root.join("deploy.git"),
+            &["rev-list", "--count", "main"],
+        )
+    };
+    for (hold, count) in [(None, "1"), (known.hold.clone(), "2")] {
+        let placed = |document: &mut Document| {
+            document.hold.clone_from(&hold);
+            Ok(())
+        };
+        state.note(&placed).unwrap();
+        let told = world.tell_hold(&known);
+        assert_eq!(told.lines(), None);
+        assert_eq!(told.written.len(), usize::from(hold.is_some()));
+        assert_eq!(commits().unwrap(), count);
+    }
 }
 
 #[test]

@@ -111,9 +111,9 @@ fn filled(argument: &Arg, matches: &ArgMatches) -> Result<(), Refusal> {
         .get_long()
         .map_or_else(|| constant(id), |flag| format!("--{flag}"));
     let failure = Failure::new(Kind::Usage, format!("{name} is empty"));
-    Err(Refusal::Environment(
-        failure.with_hint("is a variable not set? give it a value, or leave it out"),
-    ))
+    Err(Refusal::Environment(failure.with_hint(
+        "is a variable not set? give it a value, or leave it out",
+    )))
 }
 
 /// The variable of a flag or an operand of a verb.

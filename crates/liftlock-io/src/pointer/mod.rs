@@ -54,6 +54,9 @@ pub struct Move<'a> {
     pub notice: Option<&'a Notice>,
 }
 
+/// What is to be said of a hold at this moment.
+pub type Word<'a> = &'a dyn Fn() -> Option<Notice>;
+
 /// What came of telling a hold beside a pointer, one line for each place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
@@ -255,14 +258,16 @@ pub fn withdraw(
     }
 }
 
-/// Has what is beside a pointer say whether the environment is held.
+/// Has what is beside a pointer say whether the environment is held: the word
+/// is asked for whenever what is there was read anew, and nothing is changed
+/// where there is none any more.
 ///
 /// # Errors
 ///
 /// Fails when it cannot be read or written.
-pub fn tell(target: &Target, notice: &Notice) -> Result<Told, Failure> {
+pub fn tell(target: &Target, word: Word<'_>) -> Result<Told, Failure> {
     match target.git().filter(|value| !value.hold.is_empty()) {
-        Some(value) => git::tell(value, notice),
+        Some(value) => git::tell(value, word),
         None => Ok(Told::default()),
     }
 }

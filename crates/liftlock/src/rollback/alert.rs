@@ -47,6 +47,8 @@ pub struct Alert {
     pub starts_at: Time,
     /// The release that it is about, by id or digest, where it says so.
     pub release: Option<String>,
+    /// The service that it is about, where it says so.
+    pub service: Option<String>,
     /// The environment that it is about, where it says so.
     pub environment: Option<String>,
     /// Whether it says that the monitor saw nothing, rather than a fault.
@@ -90,6 +92,8 @@ struct Labels {
     alertname: Option<String>,
     #[serde(default)]
     liftlock_release: Option<String>,
+    #[serde(default)]
+    liftlock_service: Option<String>,
     #[serde(default)]
     liftlock_environment: Option<String>,
 }
@@ -147,6 +151,7 @@ impl RawAlert {
             name: name.map_or_else(|| "without a name".to_owned(), |name| told(&name)),
             starts_at: self.starts_at,
             release: given(self.labels.liftlock_release),
+            service: given(self.labels.liftlock_service),
             environment: given(self.labels.liftlock_environment),
         }
     }
@@ -283,6 +288,7 @@ pub(super) mod tests {
             name: name.to_owned(),
             starts_at: at.parse().unwrap(),
             release: release.map(str::to_owned),
+            service: None,
             environment: None,
             blind: false,
         };
@@ -323,6 +329,7 @@ pub(super) mod tests {
             name: "High: errors".to_owned(),
             starts_at: "2026-11-27T12:00:00.112Z".parse().unwrap(),
             release: Some("1.10".to_owned()),
+            service: None,
             environment: None,
             blind: false,
         };

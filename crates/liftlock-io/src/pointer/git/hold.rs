@@ -6,7 +6,7 @@ use liftlock::config::pointer::{GitValue, Mark, Shape};
 use liftlock::failure::{Failure, Kind};
 use liftlock::pointer::notice::{Due, Notice};
 
-use super::super::{Scope, Told};
+use super::super::{Scope, Told, Word};
 use super::fetched::{Changes, Depth, Fetched, File};
 use super::{plain, rounds};
 
@@ -64,14 +64,20 @@ pub(super) fn mark(
     Ok(marked)
 }
 
-/// Has every mark say this, by a commit of its own where one is needed.
-pub(in super::super) fn tell(value: &GitValue, notice: &Notice) -> Result<Told, Failure> {
+/// Has every mark say what is so, by a commit of its own where one is needed.
+/// What is so is asked after each fetch: whoever ends a hold does it before
+/// telling the branch, so either it is heard here or the push is refused.
+pub(in super::super) fn tell(value: &GitValue, word: Word<'_>) -> Result<Told, Failure> {
     let mut fetched = Fetched::new(value, Depth::All)?;
     let mut told = Told::default();
     rounds(&mut fetched, &mut |fetched| {
+        let Some(notice) = word() else {
+            told = Told::default();
+            return Ok(None);
+        };
         let mut changes = Changes::default();
-        let marked = mark(fetched, &mut changes, notice)?;
-        let message = message(notice, &marked);
+        let marked = mark(fetched, &mut changes, &notice)?;
+        let message = message(&notice, &marked);
         told = marked.told;
         if changes.is_empty() {
             return Ok(None);

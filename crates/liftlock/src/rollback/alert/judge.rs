@@ -17,6 +17,8 @@ const SKEW: Span = Span::seconds(60);
 /// What alerts are held against.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
+    /// The service that would be moved.
+    pub service: &'a Name,
     /// The environment that would be moved.
     pub environment: &'a Name,
     /// Its state.
@@ -50,6 +52,8 @@ pub struct Noticed {
 pub enum Doubt {
     /// It is over.
     Resolved,
+    /// It is about another service.
+    Other(String),
     /// It is about another environment.
     Elsewhere(String),
     /// The monitor saw nothing.
@@ -69,6 +73,7 @@ impl fmt::Display for Doubt {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolved => formatter.write_str("it is resolved"),
+            Self::Other(other) => write!(formatter, "it is about the service `{other}`"),
             Self::Elsewhere(other) => write!(formatter, "it is about the environment `{other}`"),
             Self::Blind => {
                 formatter.write_str("it says that Grafana cannot see, not what is wrong")
@@ -136,6 +141,11 @@ pub fn judge(notification: &Notification, scene: Scene<'_>) -> Result<Ruling, Pa
 fn doubt(alert: &Alert, scene: Scene<'_>) -> Option<Doubt> {
     if alert.status == Status::Resolved {
         return Some(Doubt::Resolved);
+    }
+    if let Some(other) = &alert.service
+        && other != scene.service.as_str()
+    {
+        return Some(Doubt::Other(told(other)));
     }
     if let Some(other) = &alert.environment
         && other != scene.environment.as_str()
@@ -235,6 +245,7 @@ mod tests {
             name: format!("at {minute}"),
             starts_at: at(minute),
             release: None,
+            service: None,
             environment: None,
             blind: false,
         }
@@ -242,6 +253,7 @@ mod tests {
 
     fn judged(alerts: Vec<Alert>, state: &Document) -> Result<Ruling, ParseError> {
         let scene = Scene {
+            service: &"shop".parse().unwrap(),
             environment: &"production".parse().unwrap(),
             state,
             within: Some(Span::seconds(30 * 60)),
@@ -314,6 +326,20 @@ mod tests {
                 Some(doubt) => assert_eq!(ruling, Ruling::Stay(vec![(alert, doubt)]), "{name}"),
                 None => assert!(matches!(ruling, Ruling::Back(_)), "{name}: {ruling:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn an_alert_about_another_service_does_not_count() {
+        let state = state(Kind::Promotion);
+        for (service, counts) in [("shop", true), ("worker", false)] {
+            let alert = Alert {
+                service: Some(service.to_owned()),
+                ..alert(20)
+            };
+            let ruling = judged(vec![alert.clone()], &state).unwrap();
+            let stays = Ruling::Stay(vec![(alert, Doubt::Other(service.to_owned()))]);
+            assert_eq!(ruling != stays, counts, "{service}: {ruling:?}");
         }
     }
 
