@@ -68,7 +68,12 @@ pub(crate) fn answer(
         }
         recorded
     };
-    let report = render::answered(&given.said, &given.signed.digest(), &asked);
+    let mut report = render::answered(&given.said, &given.signed.digest(), &asked);
+    if settings.rules.is_none() {
+        report.human.push_str(
+            "whether the request was denied or withdrawn meanwhile is not known here: there is no state store\n",
+        );
+    }
     Ok(settings.label(report, recorded))
 }
 
@@ -221,6 +226,7 @@ fn said(args: &args::Answer, asked: &Identified, now: Time) -> Result<Answer, Fa
 /// Refuses an answer of somebody who is not asked or may not, as far as is
 /// known here; gives the policy where there is one.
 fn may(said: &Answer, asked: &Identified, settings: &Settings) -> Result<Option<Policy>, Failure> {
+    stands(said, asked, settings)?;
     let person = &said.person;
     let place = said.on_behalf_of.as_ref().unwrap_or(person);
     if !asked.request.asks(place) {
@@ -263,6 +269,22 @@ fn may(said: &Answer, asked: &Identified, settings: &Settings) -> Result<Option<
         format!("`{person}` or `{place}` {why}, and so it would not count")
     };
     Err(Failure::new(Kind::Refuted, message).with_hint("let somebody else answer"))
+}
+
+/// Refuses a yes to a request that somebody denied or took back, where there is
+/// a store that says so; another no does no harm.
+fn stands(said: &Answer, asked: &Identified, settings: &Settings) -> Result<(), Failure> {
+    let Some(state) = settings.state()?.filter(|_| said.answer == Say::Yes) else {
+        return Ok(());
+    };
+    match kept::end(asked, state.as_ref())? {
+        Some(end) if end.denies() => {
+            let message = format!("{}: a yes to it counts no more", end.told());
+            Err(Failure::new(Kind::Refuted, message)
+                .with_hint("ask again with `await-approval request`"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Refuses a delegate who is none, and a yes that comes too soon.

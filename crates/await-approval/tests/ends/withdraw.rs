@@ -4,6 +4,7 @@ use std::fs;
 
 use liftlock::approval::Closed;
 use serde_json::{Value, json};
+use testkit::cli::Run;
 
 use crate::world::World;
 
@@ -93,6 +94,8 @@ fn an_author_may_take_back_what_they_could_not_approve() {
 fn a_judge_takes_back_an_open_request_of_its_pipeline() {
     let world = world();
     let request = world.ask("1", &[]);
+    world.say(0, &request, "alice", "--yes");
+    world.say(0, &request, "bob", "--yes");
     let alone = [
         "withdraw",
         "--request",
@@ -102,8 +105,6 @@ fn a_judge_takes_back_an_open_request_of_its_pipeline() {
         "--key",
     ];
     world.told(0, &[&alone[..], &["judge.key"]].concat());
-    world.say(0, &request, "alice", "--yes");
-    world.say(0, &request, "bob", "--yes");
     world.judge(10, &request);
     world.told(10, &["explain", "--request", &request]);
 }
@@ -120,6 +121,40 @@ fn a_no_counts_from_the_moment_it_is_said_and_not_only_when_it_is_judged() {
     // An author's no does not count, so it ends nothing.
     world.say(10, &other, "carol", "--no");
     assert_eq!(end(&world, &other), None);
+}
+
+#[test]
+fn a_yes_to_what_was_denied_or_taken_back_is_refused_and_a_no_is_not() {
+    let world = world();
+    let yes = |request: &str, word: &str| {
+        let words = ["answer", "--request", request, "--person", "alice", "--yes"];
+        for more in [
+            &["--key", "alice.key"][..],
+            &["--key", "alice.key", "--dry-run"],
+            &["--unsigned", "alice.json"],
+        ] {
+            world.refused(10, word, &[&words[..], more].concat());
+        }
+        assert!(!world.path("alice.json").exists());
+    };
+    let denied = world.ask("1", &["--output", "request.json"]);
+    world.say(0, &denied, "bob", "--no");
+    for request in [&denied, "request.json"] {
+        yes(request, "withdrawn by bob");
+    }
+    world.say(0, &denied, "alice", "--no");
+    let taken_back = world.ask("2", &[]);
+    world.told(0, &by(&taken_back, "carol", "carol.key"));
+    yes(&taken_back, "withdrawn by carol");
+    // Without a store nobody can tell, and nobody claims to.
+    let line = "answer --request request.json --person alice --yes --key alice.key --no-config --output a.json";
+    let told = Run::new(env!("CARGO_BIN_EXE_await-approval"))
+        .folder(world.path(""))
+        .args(line.split(' '))
+        .output()
+        .unwrap();
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    assert!(told.stdout.contains("not known here"), "{}", told.stdout);
 }
 
 #[test]
