@@ -1,5 +1,6 @@
 //! Reads JSON from outside: bounded, strict, and with the place of what is wrong.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// The most bytes that any JSON document from outside may have.
@@ -19,6 +20,25 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ParseError> {
         return Err(ParseError::TooLarge(bytes.len()));
     }
     Ok(serde_json::from_slice(bytes)?)
+}
+
+/// Parses a document of ours of this major version. Unknown fields are
+/// tolerated, another major is refused by name.
+///
+/// # Errors
+///
+/// Fails as [`parse`] does, and on another version.
+pub fn versioned<T: DeserializeOwned>(bytes: &[u8], ours: u32) -> Result<T, Unread> {
+    #[derive(Deserialize)]
+    struct Head {
+        schema_version: u32,
+    }
+    let Head { schema_version } = parse(bytes)?;
+    if schema_version != ours {
+        let found = schema_version;
+        return Err(Unread::Version { found, ours });
+    }
+    Ok(parse(bytes)?)
 }
 
 /// The most values in a document with parts of any shape: sixteen bytes for
@@ -80,9 +100,49 @@ pub enum ParseError {
     Malformed(#[from] serde_json::Error),
 }
 
+/// The bytes are no document of ours that this version reads.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// Malformed or of another shape.
+    #[error(transparent)]
+    Json(#[from] ParseError),
+    /// Written by a newer liftlock.
+    #[error("`schema_version` {found} is not {ours}, the one this version reads")]
+    Version {
+        /// What it says.
+        found: u32,
+        /// What is read here.
+        ours: u32,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_major_is_refused_by_name_before_anything_else_is_read() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Named {
+            name: String,
+        }
+        let read = |text: &str| versioned::<Named>(text.as_bytes(), 1);
+        let named = read(r#"{"schema_version":1,"name":"a","new":true}"#).unwrap();
+        assert_eq!(named.name, "a");
+        let told = |text| read(text).unwrap_err().to_string();
+        assert_eq!(
+            told(r#"{"schema_version":2}"#),
+            "`schema_version` 2 is not 1, the one this version reads"
+        );
+        for wrong in [
+            "{}",
+            r#"{"schema_version":1}"#,
+            r#"{"schema_version":"1"}"#,
+            "",
+        ] {
+            assert_eq!(told(wrong), "not the expected JSON", "{wrong}");
+        }
+    }
 
     #[test]
     fn values_are_counted_outside_of_texts() {

@@ -59,11 +59,7 @@ impl Part {
     /// Fails on malformed JSON, a newer major version, no artifact, and more
     /// artifacts or signatures than a release has.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let head: Head = json::parse(bytes)?;
-        if head.schema_version != SCHEMA_VERSION {
-            return Err(ParseError::Version(head.schema_version));
-        }
-        let part: Self = json::parse(bytes)?;
+        let part: Self = json::versioned(bytes, SCHEMA_VERSION)?;
         let signatures = part.artifacts.values().map(|piece| piece.signatures.len());
         if signatures.max() > Some(MOST_SIGNATURES) {
             return Err(ParseError::TooMany);
@@ -74,11 +70,6 @@ impl Part {
             _ => Err(ParseError::TooMany),
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Head {
-    schema_version: u32,
 }
 
 /// The artifacts of all parts.
@@ -173,12 +164,9 @@ fn add<T: Clone + PartialEq>(to: &mut Vec<T>, from: &[T]) {
 /// The bytes are no part.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
-    /// Malformed or of another shape.
-    #[error("not a part of a release")]
-    Json(#[from] json::ParseError),
-    /// Written by a newer liftlock.
-    #[error("`schema_version` {0} is not {SCHEMA_VERSION}, the one this version reads")]
-    Version(u32),
+    /// Malformed, of another shape, or written by a newer liftlock.
+    #[error(transparent)]
+    Read(#[from] json::Unread),
     /// Nothing was built.
     #[error("`artifacts` is empty")]
     Empty,
@@ -327,8 +315,8 @@ mod tests {
         for (text, message) in [
             (newer.to_string(), "`schema_version` 2"),
             (empty.to_string(), "`artifacts` is empty"),
-            (twice, "not a part"),
-            ("{".to_owned(), "not a part"),
+            (twice, "not the expected JSON"),
+            ("{".to_owned(), "not the expected JSON"),
         ] {
             let error = Part::parse(text.as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with(message), "{text}: {error}");

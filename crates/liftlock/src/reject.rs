@@ -59,12 +59,8 @@ impl Rejected {
     /// # Errors
     ///
     /// Fails on malformed JSON and on another major version.
-    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let version: Versioned = json::parse(bytes)?;
-        if version.schema_version != SCHEMA_VERSION {
-            return Err(ParseError::Version(version.schema_version));
-        }
-        Ok(json::parse(bytes)?)
+    pub fn parse(bytes: &[u8]) -> Result<Self, json::Unread> {
+        json::versioned(bytes, SCHEMA_VERSION)
     }
 
     /// Whether it counts in an environment.
@@ -149,22 +145,6 @@ pub fn reason(text: &str) -> Result<(), &'static str> {
     } else {
         Ok(())
     }
-}
-
-#[derive(Deserialize)]
-struct Versioned {
-    schema_version: u32,
-}
-
-/// The bytes are no rejection.
-#[derive(Debug, thiserror::Error)]
-pub enum ParseError {
-    /// Malformed or of another shape.
-    #[error(transparent)]
-    Json(#[from] json::ParseError),
-    /// Written by a newer liftlock.
-    #[error("`schema_version` {0} is not {SCHEMA_VERSION}, the one this version reads")]
-    Version(u32),
 }
 
 #[cfg(test)]

@@ -186,11 +186,7 @@ impl Identified {
     /// Fails on malformed JSON, a newer major version, an empty owner, id or
     /// list of artifacts, and on labels that are no labels.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let version: Versioned = json::parse(bytes)?;
-        if version.schema_version != SCHEMA_VERSION {
-            return Err(ParseError::Version(version.schema_version));
-        }
-        let release: Release = json::parse(bytes)?;
+        let release: Release = json::versioned(bytes, SCHEMA_VERSION)?;
         if release.artifacts.is_empty() {
             return Err(ParseError::Empty("artifacts"));
         }
@@ -267,20 +263,12 @@ pub(crate) fn each_once<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer.deserialize_map(EachOnce(PhantomData))
 }
 
-#[derive(Deserialize)]
-struct Versioned {
-    schema_version: u32,
-}
-
 /// The bytes are no `release.json`.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
-    /// Malformed or of another shape.
+    /// Malformed, of another shape, or written by a newer liftlock.
     #[error(transparent)]
-    Json(#[from] json::ParseError),
-    /// Written by a newer liftlock.
-    #[error("`schema_version` {0} is not {SCHEMA_VERSION}, the one this version reads")]
-    Version(u32),
+    Read(#[from] json::Unread),
     /// A field that people read is no plain line.
     #[error("`{0}` is too long, has control characters, or poses as a command")]
     Label(&'static str),

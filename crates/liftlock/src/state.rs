@@ -252,12 +252,8 @@ impl Document {
     /// # Errors
     ///
     /// Fails on malformed JSON and on another major version.
-    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let version: Versioned = json::parse(bytes)?;
-        if version.schema_version != SCHEMA_VERSION {
-            return Err(ParseError::Version(version.schema_version));
-        }
-        Ok(json::parse(bytes)?)
+    pub fn parse(bytes: &[u8]) -> Result<Self, json::Unread> {
+        json::versioned(bytes, SCHEMA_VERSION)
     }
 
     /// The plan under way.
@@ -374,22 +370,6 @@ impl Document {
         let found = left.find(|(digest, left)| digest == release && left.at >= since);
         found.map(|(_, left)| left)
     }
-}
-
-#[derive(Deserialize)]
-struct Versioned {
-    schema_version: u32,
-}
-
-/// The bytes are no state.
-#[derive(Debug, thiserror::Error)]
-pub enum ParseError {
-    /// Malformed or of another shape.
-    #[error(transparent)]
-    Json(#[from] json::ParseError),
-    /// Written by a newer liftlock.
-    #[error("`schema_version` {0} is not {SCHEMA_VERSION}, the one this version reads")]
-    Version(u32),
 }
 
 #[cfg(test)]

@@ -165,7 +165,7 @@ pub fn read(target: &Target, scope: &Scope<'_>) -> Result<Live, Failure> {
 /// Fails when the repository, or the forge with its releases, cannot be read.
 pub fn has(target: &Target, image: &Digest, scope: &Scope<'_>) -> Result<bool, Failure> {
     match &target.pointer {
-        Pointer::Registry(tag) => registry::has(tag, image, scope.ca_file),
+        Pointer::Registry(tag) => Ok(registry::lacks(tag, image, scope.ca_file)?.is_none()),
         Pointer::GithubRelease(release) => {
             let github = github::open(&release.repository, scope.ca_file)?;
             github::has_release(&github, release, image)

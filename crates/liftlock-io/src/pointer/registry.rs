@@ -41,26 +41,24 @@ pub(super) fn read(
     Ok(found.map(|found| found.digest))
 }
 
-/// Whether an image is there, and of an index everything below it.
-pub(super) fn has(
-    target: &RegistryTag,
-    image: &Digest,
-    ca_file: Option<&Path>,
-) -> Result<bool, Failure> {
-    let (place, _) = parse(target)?;
-    Ok(open(&place, ca_file)?.lacks(image)?.is_none())
-}
-
 /// The manifest that is missing for a tag to point at an image: of an index
-/// everything below it has to be there too. What is not there may be where it
-/// would be copied from; `None` when nothing is missing.
-pub(super) fn missing(
+/// everything below it has to be there too; `None` when nothing is missing.
+pub(super) fn lacks(
     target: &RegistryTag,
     image: &Digest,
     ca_file: Option<&Path>,
 ) -> Result<Option<Digest>, Failure> {
     let (place, _) = parse(target)?;
-    let lacks = open(&place, ca_file)?.lacks(image)?;
+    Ok(open(&place, ca_file)?.lacks(image)?)
+}
+
+/// As [`lacks`], where what is not there may be where it would be copied from.
+pub(super) fn missing(
+    target: &RegistryTag,
+    image: &Digest,
+    ca_file: Option<&Path>,
+) -> Result<Option<Digest>, Failure> {
+    let lacks = lacks(target, image, ca_file)?;
     let (Some(_), Some(from)) = (lacks, &target.from) else {
         return Ok(lacks);
     };

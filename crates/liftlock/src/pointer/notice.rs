@@ -70,11 +70,6 @@ pub enum Due {
     Strange(String),
 }
 
-#[derive(Deserialize)]
-struct Versioned {
-    schema_version: u32,
-}
-
 impl Notice {
     /// Reads what a file says. Unknown fields are tolerated, newer majors are
     /// not.
@@ -82,12 +77,8 @@ impl Notice {
     /// # Errors
     ///
     /// Fails on malformed JSON and on another major version.
-    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let version: Versioned = json::parse(bytes)?;
-        if version.schema_version != SCHEMA_VERSION {
-            return Err(ParseError::Version(version.schema_version));
-        }
-        Ok(json::parse(bytes)?)
+    pub fn parse(bytes: &[u8]) -> Result<Self, json::Unread> {
+        json::versioned(bytes, SCHEMA_VERSION)
     }
 
     /// As [`Notice::parse`], about this environment.
@@ -159,17 +150,6 @@ impl Notice {
             Err(error) => Due::Strange(error.to_string()),
         }
     }
-}
-
-/// The bytes are no notice.
-#[derive(Debug, thiserror::Error)]
-pub enum ParseError {
-    /// Malformed or of another shape.
-    #[error(transparent)]
-    Json(#[from] json::ParseError),
-    /// Written by a newer liftlock.
-    #[error("`schema_version` {0} is not {SCHEMA_VERSION}, the one this version reads")]
-    Version(u32),
 }
 
 #[cfg(test)]
