@@ -449,5 +449,9 @@ fn a_clone_tells_the_same_without_the_limits() {
     world.release("shop-2", Some(&"0".repeat(40)));
     world.refused(3, "git fetch origin", &[&ASK[..], &clone].concat());
     world.release("shop-2", Some(&to));
-    world.refused(1, "git", &[&ASK[..], &["--clone", "."]].concat());
+    world.refused(
+        3,
+        "not a git repository",
+        &[&ASK[..], &["--clone", "."]].concat(),
+    );
 }

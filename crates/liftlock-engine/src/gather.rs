@@ -71,7 +71,7 @@ impl Engine<'_> {
         let (release, down) = (plan.release.clone(), plan.kind == PlanKind::Rollback);
         let now = self.pace.now();
         let gather = |engine: &Self| match engine.world.gather(&release, now) {
-            Err(failure) if down && failure.kind == Kind::Upstream => {
+            Err(failure) if down && failure.kind.is_away() => {
                 Ok(engine.world.at_hand(&release, now))
             }
             gathered => gathered,

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use liftlock::complaint::Cause;
 use liftlock::failure::{Explain, Kind};
 
 use crate::git::{self, Git};
@@ -99,14 +100,13 @@ impl Checkout {
         }
         let output = self.git.attempt(&["cat-file", "-t", commit], b"")?;
         if output.success && output.stdout == b"commit\n" {
-            Ok(())
-        } else if output.stderr.contains("not a git repository")
-            || output.stderr.contains("dubious ownership")
-        {
-            Err(output.error(&["cat-file"]).into())
-        } else {
-            Err(absent())
+            return Ok(());
         }
+        let error = output.error(&["cat-file"]);
+        Err(match error.cause() {
+            Cause::Owner | Cause::Absent | Cause::Forbidden => error.into(),
+            Cause::Race | Cause::Busy | Cause::Ruled | Cause::Unknown => absent(),
+        })
     }
 }
 

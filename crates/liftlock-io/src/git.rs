@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
+use liftlock::complaint::{Cause, Complaint};
 use liftlock::failure::{Explain, Kind};
 
 use crate::random::{self, NoRandomness};
@@ -182,34 +183,11 @@ impl Output {
     /// This ending as a failure.
     #[must_use]
     pub fn error(&self, arguments: &[&str]) -> Error {
-        let lines: Vec<&str> = self
-            .stderr
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with("hint:"))
-            .collect();
-        let skipped = lines.len().saturating_sub(3);
         Error::Failed {
             command: verb(arguments),
-            complaint: lines.get(skipped..).unwrap_or_default().join("; "),
+            complaint: Complaint::of(&self.stdout, &self.stderr),
         }
     }
-}
-
-/// Whether pushing again is of no use: the remote's rules said no, or there was
-/// no answer about the ref at all.
-pub(crate) fn is_final(pushed: &Output) -> bool {
-    let told = String::from_utf8_lossy(&pushed.stdout);
-    let rejected = told.lines().any(|line| line.starts_with('!'));
-    !rejected || is_ruled_out(pushed)
-}
-
-/// Whether the remote's rules said no.
-pub(crate) fn is_ruled_out(pushed: &Output) -> bool {
-    let told = String::from_utf8_lossy(&pushed.stdout);
-    let text = format!("{told}{}", pushed.stderr);
-    let rules = ["declined", "protected", "prohibited", "denied"];
-    rules.iter().any(|rule| text.contains(rule))
 }
 
 /// A random pause, longer with each lost round, a second at the most.
@@ -279,8 +257,8 @@ pub enum Error {
     Failed {
         /// The subcommand.
         command: String,
-        /// Its last words.
-        complaint: String,
+        /// Why.
+        complaint: Complaint,
     },
     /// It did not end in time.
     #[error("`git {command}` did not end within {seconds} s")]
@@ -296,42 +274,37 @@ pub enum Error {
 }
 
 impl Error {
-    fn is_refused_login(&self) -> bool {
-        let Self::Failed { complaint, .. } = self else {
-            return false;
-        };
-        [
-            "Authentication failed",
-            "could not read Username",
-            "could not read Password",
-            "Permission denied",
-            "Permission to ",
-            "returned error: 401",
-            "returned error: 403",
-            "Host key verification failed",
-        ]
-        .iter()
-        .any(|known| complaint.contains(known))
+    /// What stands behind it.
+    #[must_use]
+    pub const fn cause(&self) -> Cause {
+        match self {
+            Self::Failed { complaint, .. } => complaint.cause,
+            Self::Missing(_) | Self::Late { .. } | Self::TooMuch(_) => Cause::Unknown,
+        }
+    }
+
+    /// Whether a push failed only because somebody else was faster: git says
+    /// so, or it says nothing known while the ref did move.
+    #[must_use]
+    pub fn is_lost(&self, moved: bool) -> bool {
+        self.cause().may_pass() || (moved && self.cause() == Cause::Unknown)
     }
 }
 
 impl Explain for Error {
     fn kind(&self) -> Kind {
-        if self.is_refused_login() {
-            Kind::Credentials
-        } else {
-            Kind::Upstream
+        match self {
+            Self::Missing(source) => Kind::of_system(source),
+            Self::Failed { complaint, .. } => complaint.kind(),
+            Self::Late { .. } | Self::TooMuch(_) => Kind::Upstream,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Missing(_) => Some("install git and put it on `PATH`".to_owned()),
-            Self::Failed { .. } if self.is_refused_login() => Some(
-                "give this job a git credential that may push, by a credential helper or an SSH agent"
-                    .to_owned(),
-            ),
-            Self::Failed { .. } | Self::Late { .. } | Self::TooMuch(_) => None,
+            Self::Failed { complaint, .. } => complaint.hint().map(str::to_owned),
+            Self::Late { .. } | Self::TooMuch(_) => None,
         }
     }
 }
@@ -362,7 +335,7 @@ mod tests {
                 .to_string()
                 .starts_with("`git rev-parse` failed: fatal")
         );
-        assert_eq!(error.kind(), Kind::Upstream);
+        assert_eq!(error.kind(), Kind::Invalid);
         let error = git.ask(&["hash-object", "--stdin"], b"").unwrap_err();
         assert!(matches!(error, Error::TooMuch(_)));
     }

@@ -201,7 +201,7 @@ fn repositories_and_branches_that_cannot_be_are_refused() {
         assert!(!refused.lines().join(": ").contains("s3cret"));
     }
     let gone = of("repo", "file:///nowhere/x.git");
-    assert_eq!(gone.kind, Kind::Upstream);
+    assert_eq!(gone.kind, Kind::Invalid);
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn a_file_that_is_not_understood_is_no_permission() {
     world.write("hold.json", &other.replace("false", "true"));
     assert_eq!(held(&target).unwrap(), Some(notice(true)));
     fs::rename(world.bare(), world.folder.path().join("aside")).unwrap();
-    assert_eq!(held(&target).unwrap_err().kind, Kind::Upstream);
+    assert_eq!(held(&target).unwrap_err().kind, Kind::Invalid);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Why there is no verdict, told to a person: what failed, the causes, one hint.
 
 use std::error::Error;
+use std::io;
 
 use crate::exit::Exit;
 
@@ -52,6 +53,45 @@ impl Kind {
             Self::Bug => Exit::Bug,
         }
     }
+
+    /// Whether a store that failed like this cannot be asked: it is down, or not
+    /// where it is said to be.
+    #[must_use]
+    pub const fn is_away(self) -> bool {
+        matches!(self, Self::Upstream | Self::Invalid)
+    }
+
+    /// What has to change where the system refuses something: a right is a
+    /// credential, all else is the machine or whoever is at the other end.
+    #[must_use]
+    pub fn of_system(error: &io::Error) -> Self {
+        match error.kind() == io::ErrorKind::PermissionDenied {
+            true => Self::Credentials,
+            false => Self::Upstream,
+        }
+    }
+
+    /// The same where somebody named a file or a folder: what is not there, or
+    /// is the other one of the two, was named wrongly.
+    #[must_use]
+    pub fn of_file(error: &io::Error) -> Self {
+        let wrong = [
+            io::ErrorKind::NotFound,
+            io::ErrorKind::IsADirectory,
+            io::ErrorKind::NotADirectory,
+        ];
+        match wrong.contains(&error.kind()) {
+            true => Self::Invalid,
+            false => Self::of_system(error),
+        }
+    }
+}
+
+/// What to do where the system refuses a file.
+#[must_use]
+pub fn hint_of_file(error: &io::Error) -> Option<String> {
+    let forbidden = Kind::of_system(error) == Kind::Credentials;
+    forbidden.then(|| "give the user of this job the right to it, or name another place".to_owned())
 }
 
 /// An error that knows what a person has to change.
@@ -103,6 +143,17 @@ impl Failure {
                 message: message.into(),
                 cause: Box::new(cause),
             }),
+        }
+    }
+
+    /// A failure that says more than the error below it, and keeps its kind and
+    /// its hint.
+    #[must_use]
+    pub fn above(message: impl Into<String>, cause: impl Explain) -> Self {
+        let (kind, hint) = (cause.kind(), cause.hint());
+        Self {
+            hint,
+            ..Self::because(kind, message, cause)
         }
     }
 

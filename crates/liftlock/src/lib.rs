@@ -15,6 +15,7 @@ pub mod chain;
 pub mod checksums;
 pub mod ci;
 pub mod codeowners;
+pub mod complaint;
 pub mod config;
 pub mod crypto;
 pub mod der;

@@ -136,7 +136,7 @@ impl Proofs<'_> {
     fn gathered(&mut self, release: &Reference) -> Result<Gathered, Failure> {
         if self.away.is_none() {
             match self.world.gather(release, self.now) {
-                Err(failure) if failure.kind == Kind::Upstream => {
+                Err(failure) if failure.kind.is_away() => {
                     self.away = Some(failure.lines().join(": "));
                 }
                 gathered => return gathered,

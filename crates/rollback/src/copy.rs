@@ -19,7 +19,7 @@ pub(crate) fn stand_in(world: &mut World, folder: &Path) -> Result<Against, Fail
             let message = "the state store answers: a copy in its place would be a second truth";
             return Err(Failure::new(Kind::Usage, message).with_hint("leave `--state-copy` out"));
         }
-        Err(error) if error.kind() == Kind::Upstream => Failure::from(error).lines().join(": "),
+        Err(error) if error.kind().is_away() => Failure::from(error).lines().join(": "),
         Err(error) => return Err(error.into()),
     };
     let place = folder.display();

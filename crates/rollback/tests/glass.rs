@@ -54,7 +54,12 @@ fn kinds(house: &House, kind: &str) -> Vec<Value> {
 /// From now on a store is at a server that nobody runs any more.
 fn away(house: &House, store: &str) -> String {
     let address = free_address().unwrap();
-    let words = format!("{store}: git+http://{address}/s.git#refs/liftlock/{store}");
+    at(house, store, &format!("http://{address}/s.git"))
+}
+
+/// From now on a store is at another address.
+fn at(house: &House, store: &str, address: &str) -> String {
+    let words = format!("{store}: git+{address}#refs/liftlock/{store}");
     let line = format!("version: 1\n{words}\n");
     house.configure("version: 1\n", &line).unwrap();
     line
@@ -257,6 +262,22 @@ fn a_copy_stands_in_for_a_state_that_is_away_and_the_truth_is_told_later() {
     down(&house, 0, &[&["--to", "shop-1"]]);
     assert_eq!(live(&house), "shop-1");
     house.expect(0, "promote", &status).unwrap();
+}
+
+#[test]
+fn a_store_whose_repository_is_gone_is_away_as_well() {
+    let gone = "file:///nowhere/s.git";
+    let evidence = house(&["1", "2"]);
+    at(&evidence, "evidence", gone);
+    let told = down(&evidence, 1, &[]);
+    assert!(told.to_string().contains("--bundle"), "{told}");
+    down(&evidence, 0, &[&GLASS]);
+    assert_eq!(live(&evidence), "shop-1");
+    let state = house(&["1", "2"]);
+    copied(&state.path(".liftlock/state"), &state.path("copy"));
+    at(&state, "state", gone);
+    down(&state, 3, &[&GLASS]);
+    down(&state, 0, &[&["--state-copy", "copy"], &GLASS]);
 }
 
 #[test]

@@ -403,7 +403,7 @@ fn observing_is_refused_where_the_policy_forbids_it_or_cannot_be_read() {
     assert_eq!(observe(Some("file:policy.yaml")), 3);
     assert_eq!(observe(Some("file:absent.yaml")), 3);
     let gone = "git+file:///absent/policy.git@main#policy.yaml";
-    assert_eq!(observe(Some(gone)), 1);
+    assert_eq!(observe(Some(gone)), 3);
 }
 
 #[test]

@@ -105,8 +105,9 @@ fn address(repo: &str) -> Result<String, Failure> {
 
 impl<'a> Fetched<'a> {
     pub(super) fn new(value: &'a GitValue, depth: Depth) -> Result<Self, Failure> {
-        let folder = tempfile::tempdir()
-            .map_err(|error| Failure::because(Kind::Upstream, "no temporary folder", error))?;
+        let folder = tempfile::tempdir().map_err(|error| {
+            Failure::because(Kind::of_system(&error), "no temporary folder", error)
+        })?;
         // What the remote did not send because of the filter is asked of it
         // when it is needed.
         let git = Git::new(folder.path(), ROUND, LARGEST)
@@ -141,22 +142,13 @@ impl<'a> Fetched<'a> {
             "origin",
             &refspec,
         ];
-        let output = self.git.attempt(&arguments, b"")?;
-        if !output.success {
-            let absent = output.stderr.contains("couldn't find remote ref");
-            let (error, branch) = (output.error(&arguments), &self.value.branch);
-            let kind = if absent { Kind::Invalid } else { error.kind() };
-            let message = format!(
-                "cannot fetch the branch `{branch}` of `{}`",
-                self.value.repo
-            );
-            let hint = error.hint();
-            let failure = Failure::because(kind, message, error);
-            return Err(match hint {
-                Some(hint) => failure.with_hint(hint),
-                None => failure,
-            });
-        }
+        self.git.ask(&arguments, b"").map_err(|error| {
+            let (branch, repo) = (&self.value.branch, &self.value.repo);
+            Failure::above(
+                format!("cannot fetch the branch `{branch}` of `{repo}`"),
+                error,
+            )
+        })?;
         let tip = self.git.ask(&["rev-parse", TIP], b"")?;
         self.tip = String::from_utf8_lossy(&tip).trim().to_owned();
         Ok(())
@@ -252,24 +244,20 @@ impl<'a> Fetched<'a> {
         let lease = format!("--force-with-lease=refs/heads/{branch}:{}", self.tip);
         let refspec = format!("{commit}:refs/heads/{branch}");
         let arguments = ["push", "--porcelain", &lease, "origin", &refspec];
-        let mut ruled_out = false;
-        let (is_final, error) = match self.git.attempt(&arguments, b"") {
-            Ok(output) if output.success => (false, None),
-            Ok(output) => {
-                ruled_out = git::is_ruled_out(&output);
-                (git::is_final(&output), Some(output.error(&arguments)))
-            }
-            Err(error) => (true, Some(error)),
+        let error = match self.git.attempt(&arguments, b"") {
+            Ok(output) if output.success => None,
+            Ok(output) => Some(output.error(&arguments)),
+            Err(error) => Some(error),
         };
         // A push that failed may have landed all the same: the answer got lost.
+        let old = self.tip.clone();
         let read = self.sync(Depth::All);
         if read.is_ok() && self.holds(commit)? {
             return Ok(None);
         }
         match error {
-            Some(error) if ruled_out => Err(refused(branch, error)),
-            Some(error) if is_final => Err(error.into()),
-            Some(error) => read.map(|()| Some(error)),
+            Some(error) if error.is_lost(self.tip != old) => read.map(|()| Some(error)),
+            Some(error) => Err(refused(branch, error)),
             None => {
                 read?;
                 let message = format!("the branch `{branch}` does not have what it took");
@@ -290,9 +278,11 @@ impl<'a> Fetched<'a> {
     }
 }
 
-/// The remote's rules said no.
+/// Why a push was in vain, other than that somebody else was faster.
 pub(super) fn refused(branch: &str, error: git::Error) -> Failure {
-    let message = format!("the remote does not let this job push to `{branch}`");
-    Failure::because(Kind::Credentials, message, error)
-        .with_hint("let the identity of this job push to the branch, or name another branch")
+    let told = match error.kind() {
+        Kind::Credentials => "the remote does not let this job push to",
+        _ => "cannot push to",
+    };
+    Failure::above(format!("{told} `{branch}`"), error)
 }

@@ -8,6 +8,7 @@ mod request;
 
 use std::time::Duration;
 
+use liftlock::complaint::Cause;
 use liftlock::config::pointer::{GitValue, Request};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
@@ -132,10 +133,13 @@ fn rounds(
         }
         clock::wait(git::backoff(round)?);
     }
-    let message = format!("others push to {} faster than this", place(fetched.value));
+    let place = place(fetched.value);
     Err(match lost {
-        Some(error) => Failure::because(Kind::Upstream, message, error),
-        None => Failure::new(Kind::Upstream, message),
+        Some(error) if error.cause() == Cause::Busy => {
+            Failure::above(format!("cannot push to {place}"), error)
+        }
+        Some(error) => Failure::above(format!("others push to {place} faster than this"), error),
+        None => Failure::new(Kind::Upstream, format!("cannot push to {place}")),
     })
 }
 

@@ -17,7 +17,6 @@ use super::fetched::{Depth, Fetched, File, refused};
 use super::hold::Marked;
 use super::{FENCE, WHOSE, message, place, subject};
 use crate::forge::{Asking, Error};
-use crate::git;
 use crate::github::GitHub;
 use crate::gitlab::GitLab;
 use crate::pointer::{Move, Moved, Scope, Withdrawn, github, gitlab};
@@ -183,11 +182,7 @@ impl Way<'_> {
         if output.success {
             return Ok(());
         }
-        let error = output.error(&arguments);
-        Err(match git::is_ruled_out(&output) {
-            true => refused(head, error),
-            false => error.into(),
-        })
+        Err(refused(head, output.error(&arguments)))
     }
 
     fn ask(&self, head: &str) -> Result<Moved, Failure> {

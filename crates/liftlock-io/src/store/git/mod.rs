@@ -164,22 +164,20 @@ impl Git {
         let pushed = scratch.git.attempt(&arguments, b"");
         let complaint = match pushed {
             Ok(output) if output.success => None,
-            Ok(output) => Some((git::is_final(&output), output.error(&arguments))),
-            Err(error) => Some((true, error)),
+            Ok(output) => Some(output.error(&arguments)),
+            Err(error) => Some(error),
         };
         // A push that failed may have landed all the same: the answer got lost.
         let read = self.sync(scratch);
         let landed = match read {
             Ok(()) => scratch.holds(commit).map_err(self.failed("read"))?,
-            Err(error) => {
-                let error = complaint.map_or(error, |(_, pushed)| pushed);
-                return Err(self.failed("push")(error));
-            }
+            Err(error) => return Err(self.failed("push")(complaint.unwrap_or(error))),
         };
+        let moved = scratch.tip.as_deref().unwrap_or_default() != old;
         match complaint {
             _ if landed => Ok(Push::Landed),
-            Some((false, error)) => Ok(Push::Lost(error)),
-            Some((true, error)) => Err(self.failed("push")(error)),
+            Some(error) if error.is_lost(moved) => Ok(Push::Lost(error)),
+            Some(error) => Err(self.failed("push")(error)),
             None => Err(Error::NotHonoured(
                 "pushes: what it accepted is not on the ref",
             )),

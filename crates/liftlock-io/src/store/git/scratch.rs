@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use liftlock::complaint::Complaint;
 use tempfile::TempDir;
 
 use super::super::{LARGEST_SCAN, Stored, check_key};
@@ -57,7 +58,7 @@ impl Scratch {
         for name in names {
             let (content, after) = next_object(rest, name).ok_or_else(|| git::Error::Failed {
                 command: "cat-file".to_owned(),
-                complaint: format!("no answer about `{name}`"),
+                complaint: Complaint::of(b"", &format!("no answer about `{name}`")),
             })?;
             found.push(content.map(<[u8]>::to_vec));
             rest = after;
