@@ -11,7 +11,7 @@ use liftlock::canary::place::Split;
 use liftlock::canary::record::Asked;
 use liftlock::config::metrics::Metrics as Configured;
 use liftlock::digest::Digest;
-use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::failure::{Failure, Kind};
 use liftlock::telemetry::Gathered;
 use liftlock::telemetry::several::{self, Column, Reading, Wanted, check_labels};
 use liftlock::time::Time;
@@ -44,12 +44,7 @@ impl List {
         let text = file::read_text(path, limit)?;
         let wanted = several::parse(&text, reading).map_err(|error| {
             let message = format!("cannot understand `{}`", path.display());
-            let hint = error.hint();
-            let failure = Failure::because(Kind::Invalid, message, error);
-            match hint {
-                Some(hint) => failure.with_hint(hint),
-                None => failure,
-            }
+            Failure::above(message, error)
         })?;
         Ok(Self {
             wanted,

@@ -57,7 +57,11 @@ pub(crate) fn judge(folder: &Path, args: &Judge, session: &Session) -> Result<Re
 fn listed(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let shown = folder.display();
     let unread = |error: std::io::Error| {
-        Failure::because(Kind::Invalid, format!("cannot read `{shown}`"), error)
+        Failure::because(
+            Kind::of_file(&error),
+            format!("cannot read `{shown}`"),
+            error,
+        )
     };
     let mut paths = Vec::new();
     for entry in folder.read_dir().map_err(unread)? {

@@ -3,7 +3,7 @@
 use liftlock::canary::record::{self, Replayed};
 use liftlock::canary::{Judgement, counts};
 use liftlock::digest::Digest;
-use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::failure::{Failure, Kind};
 use liftlock::json;
 use liftlock::report::Report;
 use liftlock_io::cli::Session;
@@ -18,14 +18,8 @@ pub(crate) fn replay(args: &Replay, session: &Session) -> Result<Report, Failure
     let limit = u64::try_from(counts::LARGEST).unwrap_or(u64::MAX);
     let bytes = file::read(&args.record, limit)?;
     let shown = args.record.display();
-    let replayed = record::replay(&bytes).map_err(|error| {
-        let (message, hint) = (format!("cannot understand `{shown}`"), error.hint());
-        let failure = Failure::because(Kind::Invalid, message, error);
-        match hint {
-            Some(hint) => failure.with_hint(hint),
-            None => failure,
-        }
-    })?;
+    let replayed = record::replay(&bytes)
+        .map_err(|error| Failure::above(format!("cannot understand `{shown}`"), error))?;
     let Replayed {
         head,
         judgement,

@@ -52,7 +52,7 @@ impl<'a> Resume<'a> {
     /// What an earlier run about the same left behind; nothing where there was
     /// none.
     pub(crate) fn read(&self) -> Result<Option<Panel>, Failure> {
-        if !self.path.exists() {
+        if !file::exists(&self.path)? {
             return Ok(None);
         }
         let limit = u64::try_from(json::LARGEST).unwrap_or(u64::MAX);

@@ -5,10 +5,23 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use liftlock::failure::{Explain, Kind};
+use liftlock::failure::{Explain, Kind, hint_of_file};
 
 /// What the names of unfinished files begin with; a killed run leaves one.
 pub const DRAFT: &str = ".liftlock-";
+
+/// Whether something has this name. A folder that may not be looked into is no
+/// answer.
+///
+/// # Errors
+///
+/// Fails when nobody can tell.
+pub fn exists(path: &Path) -> Result<bool, Error> {
+    path.try_exists().map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
 
 /// Reads a file of at most `limit` bytes.
 ///
@@ -133,9 +146,15 @@ pub enum Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::Invalid,
+            Self::Read { source, .. } | Self::Write { source, .. } => Kind::of_file(source),
             Self::TooLarge { .. } | Self::NotText { .. } => Kind::Invalid,
-            Self::Read { .. } | Self::Write { .. } => Kind::Upstream,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { source, .. } | Self::Write { source, .. } => hint_of_file(source),
+            Self::TooLarge { .. } | Self::NotText { .. } => None,
         }
     }
 }

@@ -227,8 +227,8 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Unfit(_) | Self::Unknown(_) => Kind::Invalid,
-            Self::Socket { .. }
-            | Self::Parse(_)
+            Self::Socket { source, .. } => Kind::of_system(source),
+            Self::Parse(_)
             | Self::Down(_)
             | Self::Late(_)
             | Self::Refused(_)

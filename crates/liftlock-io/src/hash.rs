@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use liftlock::bundle::MessageDigest;
 use liftlock::crypto::Hash;
 use liftlock::digest::Digest;
-use liftlock::failure::{Explain, Kind};
+use liftlock::failure::{Explain, Kind, hint_of_file};
 use ring::digest::{Context, SHA256, SHA384, SHA512};
 
 /// Larger buffers are no faster (measured from 64 KiB to 8 MiB).
@@ -224,17 +224,16 @@ pub enum Error {
 
 impl Explain for Error {
     fn kind(&self) -> Kind {
-        let wrong = [io::ErrorKind::NotFound, io::ErrorKind::IsADirectory];
         match self {
-            Self::Read { source, .. } if wrong.contains(&source.kind()) => Kind::Invalid,
-            Self::Read { .. } | Self::Changed(_) => Kind::Upstream,
+            Self::Read { source, .. } => Kind::of_file(source),
+            Self::Changed(_) => Kind::Upstream,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Changed(_) => Some("run again when nothing writes to it any more".to_owned()),
-            Self::Read { .. } => None,
+            Self::Read { source, .. } => hint_of_file(source),
         }
     }
 }

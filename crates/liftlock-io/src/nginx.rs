@@ -51,7 +51,7 @@ pub fn set(target: &Nginx, shares: &BTreeMap<Name, Percent>) -> Result<(), Error
 /// Fails when the file is there but cannot be read.
 pub fn is_set(target: &Nginx, shares: &BTreeMap<Name, Percent>) -> Result<bool, Error> {
     let path = Path::new(&target.include);
-    if !path.exists() {
+    if !file::exists(path)? {
         return Ok(false);
     }
     let found = file::read(path, LARGEST)?;

@@ -192,7 +192,10 @@ pub enum Error {
 
 impl Explain for Error {
     fn kind(&self) -> Kind {
-        Kind::Upstream
+        match self {
+            Self::Start { source, .. } => Kind::of_system(source),
+            Self::Failed { .. } | Self::Late { .. } | Self::TooMuch(_) => Kind::Upstream,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::{self, DirEntry, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use liftlock::failure::{Explain, Kind};
+use liftlock::failure::{Explain, Kind, hint_of_file};
 use liftlock::glob::{Part, Pattern};
 
 /// The most entries that one walk looks at.
@@ -187,9 +187,15 @@ pub enum Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::Invalid,
-            Self::Read { .. } => Kind::Upstream,
+            Self::Read { source, .. } => Kind::of_file(source),
             Self::TooMany | Self::Deep(_) => Kind::Invalid,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { source, .. } => hint_of_file(source),
+            Self::TooMany | Self::Deep(_) => None,
         }
     }
 }

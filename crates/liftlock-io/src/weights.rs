@@ -70,7 +70,7 @@ fn points(shares: &BTreeMap<Name, Percent>) -> BTreeMap<Name, u16> {
 
 fn read(target: &WeightsFile) -> Result<Option<Written>, Error> {
     let path = Path::new(&target.path);
-    if !path.exists() {
+    if !file::exists(path)? {
         return Ok(None);
     }
     let bytes = file::read(path, LARGEST)?;

@@ -160,7 +160,7 @@ impl Chosen {
         let mut other = Vec::new();
         for line in lines {
             let at = folder.join(&line.name);
-            if !at.exists() && absent == Absent::Listed {
+            if absent == Absent::Listed && !file::exists(&at)? {
                 let target = Target::unread(at, line.digest);
                 self.push(Target {
                     label: Some(line.label()),

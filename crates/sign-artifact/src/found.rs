@@ -111,10 +111,12 @@ pub(crate) fn gather(target: &Target, wanted: Wanted<'_>) -> Result<Vec<Raw>, Fa
         Place::Digest => Ok(Vec::new()),
         Place::File(path) => {
             let candidates = [".sigstore.json", ".sigstore"].map(|end| beside(path, end));
-            match candidates.iter().find(|candidate| candidate.exists()) {
-                Some(found) => Ok(vec![Raw::read(found)?]),
-                None => Ok(Vec::new()),
+            for candidate in &candidates {
+                if file::exists(candidate)? {
+                    return Ok(vec![Raw::read(candidate)?]);
+                }
             }
+            Ok(Vec::new())
         }
         Place::Image { repository, .. } => layer::gather(repository, &target.digest, wanted),
     }

@@ -57,7 +57,7 @@ pub(crate) fn note(bundle: &Path, made: &Made, since: Time) -> Result<(), Failur
 /// Reads the note about a bundle; nothing where there is none.
 pub(crate) fn read(bundle: &Path) -> Result<Option<Note>, Failure> {
     let path = place(bundle);
-    if !path.exists() {
+    if !file::exists(&path)? {
         return Ok(None);
     }
     let wrong = |reason: String| {
@@ -84,7 +84,7 @@ pub(crate) fn done(bundle: &Path) -> Result<(), Failure> {
     let path = place(bundle);
     std::fs::remove_file(&path).map_err(|error| {
         Failure::because(
-            Kind::Upstream,
+            Kind::of_file(&error),
             format!("cannot remove `{}`", path.display()),
             error,
         )

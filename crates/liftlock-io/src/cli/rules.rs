@@ -113,7 +113,15 @@ impl Session {
         let path = match &self.config {
             Some(path) => Some(path.clone()),
             None if self.no_config => None,
-            None => PLACES.iter().map(PathBuf::from).find(|path| path.exists()),
+            None => {
+                let mut there = None;
+                for place in PLACES.map(PathBuf::from) {
+                    if there.is_none() && file::exists(&place)? {
+                        there = Some(place);
+                    }
+                }
+                there
+            }
         };
         path.map(|path| from_file(&path)).transpose()
     }
@@ -161,19 +169,11 @@ fn fetch(place: &str) -> Result<Source, Failure> {
         return Err(Error::Place(without_password(place)).into());
     };
     let clone = tempfile::tempdir()
-        .map_err(|error| Failure::new(Kind::Upstream, format!("no temporary folder: {error}")))?;
+        .map_err(|error| Failure::because(Kind::of_system(&error), "no temporary folder", error))?;
     let git = git(clone.path());
     git.ask(&["init", "--quiet", "--bare"], b"")?;
     git.ask(&["fetch", "--quiet", "--depth", "1", "--", url, name], b"")
-        .map_err(|error| {
-            let (kind, hint) = (error.kind(), error.hint());
-            let message = format!("cannot fetch the policy `{place}`");
-            let failure = Failure::because(kind, message, error);
-            match hint {
-                Some(hint) => failure.with_hint(hint),
-                None => failure,
-            }
-        })?;
+        .map_err(|error| Failure::above(format!("cannot fetch the policy `{place}`"), error))?;
     let text = show(&git, path, place)?;
     Ok(Source {
         label: place.to_owned(),
@@ -203,9 +203,11 @@ fn git(folder: &Path) -> Git {
 }
 
 fn show(git: &Git, path: &str, label: &str) -> Result<String, Failure> {
-    let bytes = git.ask(&["show", &format!("FETCH_HEAD:{path}")], b"")?;
+    let bytes = git
+        .ask(&["show", &format!("FETCH_HEAD:{path}")], b"")
+        .map_err(|error| Failure::above(format!("cannot read `{path}` of `{label}`"), error))?;
     String::from_utf8(bytes).map_err(|_error: std::string::FromUtf8Error| {
-        Failure::new(Kind::Invalid, format!("`{label}` is not text"))
+        Failure::new(Kind::Invalid, format!("`{path}` of `{label}` is not text"))
     })
 }
 
@@ -291,7 +293,7 @@ impl Source {
             Origin::Git { clone, path } => {
                 let folder = Path::new(path).parent().unwrap_or(Path::new(""));
                 let beside = folder.join(name).to_string_lossy().into_owned();
-                let text = show(&git(clone.path()), &beside, &beside)?;
+                let text = show(&git(clone.path()), &beside, &self.label)?;
                 Ok((beside, text))
             }
         }

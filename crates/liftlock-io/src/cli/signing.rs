@@ -8,7 +8,7 @@ use liftlock::chain::Who;
 use liftlock::ci::System;
 use liftlock::config::standing::Holders;
 use liftlock::crypto::Signer as _;
-use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::failure::{Failure, Kind};
 use liftlock::signature::Artifact;
 use liftlock::sigstore::identity::Known;
 use liftlock::sigstore::verify::Unlogged;
@@ -143,10 +143,7 @@ pub const fn permission(system: System) -> Option<&'static str> {
 /// That there is no token, where something needs one that `what` names.
 #[must_use]
 pub fn nobody(what: &str, error: keyless::Error) -> Failure {
-    let (kind, hint) = (error.kind(), error.hint());
-    let mut failure = Failure::because(kind, what, error);
-    failure.hint = hint;
-    failure
+    Failure::above(what, error)
 }
 
 impl Signer<'_> {

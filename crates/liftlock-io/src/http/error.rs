@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use liftlock::failure::{Explain, Kind};
 use url::Url;
 
+use crate::file;
+
 /// No whole answer came.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -22,6 +24,9 @@ pub enum Error {
     /// The TLS library refuses its own defaults.
     #[error("cannot prepare TLS")]
     Configure(#[source] rustls::Error),
+    /// A file with certificates or a key cannot be read.
+    #[error(transparent)]
+    File(#[from] file::Error),
     /// A file with certificate authorities holds none.
     #[error("cannot use the certificate authorities in `{}`: {reason}", path.display())]
     Authorities {
@@ -130,6 +135,7 @@ impl Error {
             | Self::Runtime(_)
             | Self::Prepare(_)
             | Self::Configure(_)
+            | Self::File(_)
             | Self::Authorities { .. }
             | Self::Identity { .. }
             | Self::Scheme { .. }
@@ -150,6 +156,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Offline => Kind::Usage,
+            Self::File(error) => error.kind(),
             Self::Authorities { .. } | Self::Identity { .. } | Self::Scheme { .. } => Kind::Invalid,
             Self::Runtime(_)
             | Self::Prepare(_)
@@ -175,6 +182,7 @@ impl Explain for Error {
             Self::Offline => {
                 Some("name files or layout folders, or leave `--offline` away".to_owned())
             }
+            Self::File(error) => error.hint(),
             Self::Runtime(_)
             | Self::Prepare(_)
             | Self::Configure(_)

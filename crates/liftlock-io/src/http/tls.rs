@@ -56,7 +56,7 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         path: path.to_owned(),
         reason,
     };
-    let pem = file::read(path, LARGEST).map_err(|error| unusable(error.to_string()))?;
+    let pem = file::read(path, LARGEST)?;
     let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
     let chain = chain.map_err(|error| unusable(error.to_string()))?;
     if chain.is_empty() {
@@ -70,7 +70,7 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
         path: path.to_owned(),
         reason,
     };
-    let pem = file::read(path, LARGEST_KEY).map_err(|error| unusable(error.to_string()))?;
+    let pem = file::read(path, LARGEST_KEY)?;
     // What is wrong with a key is not shown: it may quote it.
     PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|_quotes| unusable("no private key in PEM form".to_owned()))
@@ -81,7 +81,7 @@ fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {
         path: path.to_owned(),
         reason,
     };
-    let pem = file::read(path, LARGEST).map_err(|error| unusable(error.to_string()))?;
+    let pem = file::read(path, LARGEST)?;
     let before = roots.len();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| unusable(error.to_string()))?;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use liftlock::crypto;
-use liftlock::failure::{Explain, Kind};
+use liftlock::failure::{Explain, Kind, hint_of_file};
 use liftlock::pkcs8;
 
 use super::PASSWORD;
@@ -141,7 +141,8 @@ impl Explain for Error {
             | Self::NotSealed { .. }
             | Self::Sealed { .. }
             | Self::Exists(_) => Kind::Invalid,
-            Self::Derive | Self::Random(_) | Self::Write { .. } => Kind::Upstream,
+            Self::Derive | Self::Random(_) => Kind::Upstream,
+            Self::Write { source, .. } => Kind::of_file(source),
         }
     }
 
@@ -153,8 +154,9 @@ impl Explain for Error {
             Self::Private { .. } => Some("give the `.pub` file".to_owned()),
             Self::Scheme(_) => Some("give a key file or `env://NAME`".to_owned()),
             Self::Exists(_) => Some("choose another `--output-key-prefix`".to_owned()),
-            Self::File(_)
-            | Self::Unset(_)
+            Self::File(error) => error.hint(),
+            Self::Write { source, .. } => hint_of_file(source),
+            Self::Unset(_)
             | Self::Unnamed
             | Self::Password { given: true, .. }
             | Self::NotPem { .. }
@@ -165,8 +167,7 @@ impl Explain for Error {
             | Self::NotSealed { .. }
             | Self::Sealed { .. }
             | Self::Derive
-            | Self::Random(_)
-            | Self::Write { .. } => None,
+            | Self::Random(_) => None,
         }
     }
 }

@@ -329,7 +329,8 @@ fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
         .prefix(".liftlock-")
         .permissions(std::fs::Permissions::from_mode(mode))
         .tempfile_in(folder)
-        .map_err(failed)?;
+        // The cause by itself: its text would name the draft.
+        .map_err(|error| failed(error.kind().into()))?;
     draft.write_all(bytes).map_err(failed)?;
     draft.as_file().sync_all().map_err(failed)?;
     match draft.persist_noclobber(path) {

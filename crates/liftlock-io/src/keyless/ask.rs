@@ -150,6 +150,7 @@ impl Error {
                     | Http::Runtime(_)
                     | Http::Prepare(_)
                     | Http::Configure(_)
+                    | Http::File(_)
                     | Http::Authorities { .. }
                     | Http::Identity { .. }
                     | Http::Scheme { .. }

@@ -86,9 +86,12 @@ impl Repository {
     ///
     /// Fails when what is kept cannot be read or does not count.
     pub fn kept(&self) -> Result<Option<(Kept, Versions)>, Error> {
-        let Some(place) = self.place.as_deref().filter(|place| place.exists()) else {
+        let Some(place) = self.place.as_deref() else {
             return Ok(None);
         };
+        if !file::exists(place)? {
+            return Ok(None);
+        }
         let kept = Kept::parse(&file::read(place, LARGEST)?)?;
         let versions = kept.prove(&self.first, &Local)?;
         Ok(Some((kept, versions)))

@@ -28,9 +28,12 @@ pub(super) fn login(host: &str, repository: &str) -> Result<Option<Login>> {
         .map(PathBuf::from)
         .or_else(|| env::var("DOCKER_CONFIG").map(|dir| PathBuf::from(dir).join("config.json")))
         .or_else(|| env::var("HOME").map(|dir| PathBuf::from(dir).join(".docker/config.json")));
-    let Some(path) = path.filter(|path| path.exists()) else {
+    let Some(path) = path else {
         return Ok(None);
     };
+    if !file::exists(&path)? {
+        return Ok(None);
+    }
     let bytes = file::read(&path, LARGEST)?;
     let known = docker::parse(&bytes, host, repository).map_err(|error| Error::Credentials {
         path: path.display().to_string(),

@@ -28,7 +28,8 @@ impl Layout {
         let layout = Self {
             path: PathBuf::from(path),
         };
-        if layout.path.join(MARKER).is_file() {
+        let marker = layout.path.join(MARKER);
+        if file::exists(&marker)? && marker.is_file() {
             Ok(layout)
         } else {
             Err(layout.wrong("it has no file `oci-layout`"))
@@ -47,10 +48,10 @@ impl Layout {
             path: blobs,
             source,
         })?;
-        if !folder.join("index.json").exists() {
+        if !file::exists(&folder.join("index.json"))? {
             file::write(&folder.join("index.json"), &Index::default().bytes()?)?;
         }
-        if !folder.join(MARKER).exists() {
+        if !file::exists(&folder.join(MARKER))? {
             file::write(&folder.join(MARKER), MARKER_TEXT)?;
         }
         Self::open(path)
@@ -127,7 +128,7 @@ impl Layout {
 
     pub(super) fn blob(&self, digest: &Digest, limit: u64) -> Result<Option<Vec<u8>>> {
         let path = self.blob_path(digest);
-        if path.exists() {
+        if file::exists(&path)? {
             Ok(Some(file::read(&path, limit)?))
         } else {
             Ok(None)
@@ -137,7 +138,7 @@ impl Layout {
     pub(super) fn put_blob(&self, bytes: &[u8]) -> Result<Digest> {
         let digest = Digest::of(bytes);
         let path = self.blob_path(&digest);
-        if !path.exists() {
+        if !file::exists(&path)? {
             file::write(&path, bytes)?;
         }
         Ok(digest)

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use liftlock::failure::{Explain, Kind};
+use liftlock::failure::{Explain, Kind, hint_of_file};
 
 use crate::random;
 
@@ -81,10 +81,8 @@ impl Explain for Error {
             | Self::Unsupported(_)
             | Self::Foreign(_)
             | Self::NotHonoured(_) => Kind::Invalid,
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Kind::Credentials
-            }
-            Self::Io { .. } | Self::Busy(_) | Self::Random(_) => Kind::Upstream,
+            Self::Io { source, .. } => Kind::of_system(source),
+            Self::Busy(_) | Self::Random(_) => Kind::Upstream,
             #[cfg(feature = "git")]
             Self::Git { source, .. } => source.kind(),
             #[cfg(feature = "s3")]
@@ -108,8 +106,8 @@ impl Explain for Error {
             | Self::Location(_)
             | Self::Unsupported(_)
             | Self::Foreign(_)
-            | Self::Random(_)
-            | Self::Io { .. } => None,
+            | Self::Random(_) => None,
+            Self::Io { source, .. } => hint_of_file(source),
         }
     }
 }

@@ -134,6 +134,7 @@ impl Explain for Error {
             | Self::Count(_) => Kind::Invalid,
             Self::Partial(_) | Self::NoEdges(_) => Kind::Blind,
             // What writes them may still begin, or begin anew.
+            Self::Exports(cause) if cause.kind() == Kind::Credentials => Kind::Credentials,
             Self::Exports(_) => Kind::Upstream,
             Self::Further(cause) => cause.kind(),
             Self::NoSecret(_) | Self::SecretFile { .. } => Kind::Credentials,
@@ -157,6 +158,8 @@ impl Explain for Error {
             Self::NoSecret(name) | Self::Missing(name) => {
                 Some(format!("set `{name}` in the environment"))
             }
+            Self::Exports(cause) => cause.hint(),
+            Self::SecretFile { source, .. } => source.hint(),
             Self::Ask(cause) => cause.hint(),
             Self::Prometheus(cause) => cause.hint(),
             Self::Answer { provider, source } => match source {
@@ -179,14 +182,12 @@ impl Explain for Error {
             | Self::Place { .. }
             | Self::Ambiguous(_)
             | Self::BadSecret { .. }
-            | Self::SecretFile { .. }
             | Self::Tenant(_)
             | Self::SameSlot(_)
             | Self::Interval(_)
             | Self::SlotUrl(_)
             | Self::Alone(_)
             | Self::Partial(_)
-            | Self::Exports(_)
             | Self::Socket(_) => None,
         }
     }
