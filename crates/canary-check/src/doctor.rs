@@ -1,7 +1,7 @@
 //! Checks what `run` needs before anybody relies on it.
 
 use liftlock::canary::{Policy, Reason, Unit};
-use liftlock::config::metrics::Provider;
+use liftlock::config::metrics::{Counters, Provider};
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Report;
 use liftlock::span::Span;
@@ -43,6 +43,7 @@ pub(crate) fn doctor(args: &Doctor, session: &Session) -> Result<Report, Failure
         policy.unit = Unit::Rate;
     }
     let mut source = settings.source(&args.place, &policy)?;
+    let (provider, counters) = settings.counters(&args.place)?;
     let now = clock::now();
     let from = before(now, Span::seconds(300));
     let to = source.settled(now);
@@ -64,7 +65,7 @@ pub(crate) fn doctor(args: &Doctor, session: &Session) -> Result<Report, Failure
     };
     let detail = Detail {
         checks,
-        yaml: yaml(&args.place, source.provider()),
+        yaml: yaml(provider, &counters),
     };
     let report = Report::new("doctor", verdict, headline)
         .with_human(human(&detail))
@@ -199,23 +200,21 @@ fn spacing_check(gathered: &Gathered, source: &Source) -> Check {
 }
 
 /// What to write into `liftlock.yaml`, as JSON strings are YAML strings.
-fn yaml(place: &Place, provider: Provider) -> String {
-    let quoted = |text: &Option<String>, otherwise: &str| {
-        let text = text.as_deref().unwrap_or(otherwise);
-        serde_json::Value::from(text).to_string()
-    };
-    let named = place.source.as_ref().map(|origin| origin.url.clone());
-    let url = named.or_else(|| place.prometheus.clone());
-    let interval = place.interval.map(|span| format!("\n    interval: {span}"));
+fn yaml(provider: Provider, counters: &Counters) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let line = |key: &str, value: String| format!("\n    {key}: {value}");
+    let interval = counters
+        .interval
+        .map(|span| line("interval", span.to_string()));
+    let tenant = counters.tenant.as_deref();
+    let tenant = tenant.map(|tenant| line("tenant", quoted(tenant)));
     format!(
-        "metrics:\n  {provider}:\n    url: {}\n    total: {}\n    bad: {}{}",
-        quoted(&url, "http://127.0.0.1:9090"),
-        quoted(&place.total, "http_requests_total{version=\"{slot}\"}"),
-        quoted(
-            &place.bad,
-            "http_requests_total{version=\"{slot}\",code=~\"5..\"}"
-        ),
-        interval.unwrap_or_default()
+        "metrics:\n  {provider}:\n    url: {}\n    total: {}\n    bad: {}{}{}",
+        quoted(&counters.url),
+        quoted(&counters.total),
+        quoted(&counters.bad),
+        interval.unwrap_or_default(),
+        tenant.unwrap_or_default(),
     )
 }
 

@@ -1,15 +1,19 @@
 //! Looks once and tells every condition that is not met, all of them at once.
 
+mod looks;
+
 use liftlock::canary::sight::Sight;
 use liftlock::canary::{PassBy, Reason};
 use liftlock::failure::Failure;
 use liftlock::name::Name;
 use liftlock::report::Report;
+use liftlock::span::Span;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::{clock, telemetry};
 use serde::Serialize;
 
+use self::looks::Looks;
 use crate::args::Explain;
 use crate::further::Metrics;
 use crate::render;
@@ -30,24 +34,30 @@ struct Condition {
 #[derive(Serialize)]
 struct Detail<'a> {
     conditions: &'a [Condition],
+    looks: &'a Looks,
     judgement: &'a liftlock::canary::Judgement,
     notes: &'a [String],
 }
 
 pub(crate) fn explain(args: &Explain, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session, args.environment.as_ref())?;
-    let (judged, open) = match &args.counts {
+    let (judged, open, interval) = match &args.counts {
         Some(path) => {
             let policy = settings.policy(&args.proof, None)?;
-            (recorded(path, &args.proof, policy)?, Vec::new())
+            let judged = recorded(path, &args.proof, policy)?;
+            let interval = looks::between(&judged.seen.tallies);
+            (judged, Vec::new(), interval)
         }
         None => look(args, session, &settings)?,
     };
+    let looks = Looks::new(&judged, interval);
     let mut conditions = conditions(&judged);
+    conditions.push(looks.condition());
     conditions.extend(metrics(&judged, &open));
     let judgement = &judged.judgement;
     let detail = Detail {
         conditions: &conditions,
+        looks: &looks,
         judgement,
         notes: &judged.notes,
     };
@@ -58,12 +68,13 @@ pub(crate) fn explain(args: &Explain, session: &Session) -> Result<Report, Failu
     Ok(settings.label(report))
 }
 
-/// What one look showed, and which decisive metrics are not proved yet.
+/// What one look showed, which decisive metrics are not proved yet, and how
+/// long a row is.
 fn look(
     args: &Explain,
     session: &Session,
     settings: &Settings,
-) -> Result<(Judged, Vec<Name>), Failure> {
+) -> Result<(Judged, Vec<Name>, Option<Span>), Failure> {
     let draft = settings.policy(&args.proof, None)?;
     let mut source = settings.source(&args.place, &draft)?;
     refuse_without_history(&source)?;
@@ -95,7 +106,8 @@ fn look(
         notes: look.gathered.notes,
         probe: None,
     };
-    Ok((judged, panel.unproved().into_iter().cloned().collect()))
+    let open = panel.unproved().into_iter().cloned().collect();
+    Ok((judged, open, Some(source.interval())))
 }
 
 /// The condition about several metrics, where there are several.
@@ -119,7 +131,7 @@ fn metrics(judged: &Judged, open: &[Name]) -> Option<Condition> {
 fn conditions(judged: &Judged) -> Vec<Condition> {
     let (judgement, policy) = (&judged.judgement, &judged.policy);
     let blind = judgement.verdict == Verdict::Blind;
-    let failed = judgement.verdict == Verdict::Fail;
+    let limit = policy.alpha.fail_threshold();
     let seen = judgement.detail.clone().filter(|_| blind);
     let sample = policy.sample.requests;
     let threshold = policy.beta.threshold();
@@ -140,8 +152,9 @@ fn conditions(judged: &Judged) -> Vec<Condition> {
         },
         Condition {
             condition: "no-failure",
-            met: !failed,
-            wanted: format!("evidence to fail below {:.2}", policy.alpha.fail_threshold()),
+            // Written so that what is no number is not met.
+            met: judgement.log_e_fail < limit,
+            wanted: format!("evidence to fail below {limit:.2}"),
             found: format!("{:.2}", judgement.log_e_fail),
             fix: "take the canary back and look at its errors".to_owned(),
         },
@@ -159,6 +172,9 @@ fn conditions(judged: &Judged) -> Vec<Condition> {
             found: format!("{:.2}", judgement.log_e_pass),
             fix: match judgement.requests_to_go {
                 Some(count) => format!("wait for about {count} more requests to the canary"),
+                None if judgement.verdict == Verdict::Fail => {
+                    "take the canary back: what failed does not pass later".to_owned()
+                }
                 None => "plan a sample with `--bake` and `--min-requests`: without bad requests there is no proof".to_owned(),
             },
         },

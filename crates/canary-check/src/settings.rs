@@ -226,7 +226,7 @@ impl Settings {
 
     /// The source and its two queries: the flags, else the configuration's
     /// where that has the same kind of source.
-    fn counters(&self, place: &Place) -> Result<(Provider, Counters), Failure> {
+    pub(crate) fn counters(&self, place: &Place) -> Result<(Provider, Counters), Failure> {
         let metrics = self.environment.as_ref();
         let written = metrics
             .and_then(|environment| environment.metrics.as_ref())

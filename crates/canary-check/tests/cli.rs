@@ -567,6 +567,68 @@ fn explain_and_doctor_say_what_is_missing() {
     assert_eq!(code(&look(&start(Answer::Empty), "doctor", &[])), 12);
 }
 
+/// The conditions of recorded counts by name, the looks, and the verdict.
+fn explained(counts: &str, more: &[&str]) -> (Value, Value, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("c.csv"), counts).unwrap();
+    let arguments = ["explain", "--counts", "c.csv", "--format", "json"];
+    let result = json(&check(folder.path(), &[&arguments, more].concat()));
+    let conditions = result["detail"]["conditions"].as_array().unwrap();
+    let named = conditions.iter().map(|one| {
+        let name = one["condition"].as_str().unwrap();
+        (name.to_owned(), one.clone())
+    });
+    let verdict = result["verdict"].as_str().unwrap().to_owned();
+    let conditions = Value::Object(named.collect());
+    (conditions, result["detail"]["looks"].clone(), verdict)
+}
+
+#[test]
+fn explain_tells_the_planned_looks_as_run_takes_them() {
+    // A planned look fails it long before the evidence does.
+    let worse = rows(20, "300,3,300,9");
+    let (conditions, looks, verdict) = explained(&worse, &["--horizon", "30m"]);
+    assert_eq!(verdict, "fail", "{conditions}");
+    assert_eq!(conditions["planned-looks"]["met"], false, "{conditions}");
+    assert_eq!(conditions["no-failure"]["met"], true, "{conditions}");
+    assert_eq!(looks["failed"], true);
+    let (conditions, looks, _) = explained(&rows(30, "600,12,600,12"), &["--alpha", "2%"]);
+    let told = &conditions["planned-looks"];
+    assert_eq!(told["met"], true, "{told}");
+    assert_eq!(
+        told["wanted"],
+        "none fails of the looks planned for 1h, each 1m, 60 in all, which may spend 1.400 % of risk together"
+    );
+    let found = told["found"].as_str().unwrap();
+    assert!(
+        found.contains("more bad requests would have failed the last"),
+        "{found}"
+    );
+    assert_eq!(
+        (&looks["planned"], &looks["interval"]),
+        (&60.into(), &"1m".into())
+    );
+    let (spent, risk) = (
+        looks["spent"].as_f64().unwrap(),
+        looks["risk"].as_f64().unwrap(),
+    );
+    assert!(0.0 < spent && spent <= risk, "{looks}");
+    let (conditions, _, _) = explained(&rows(60, "600,0,600,0"), &[]);
+    let found = conditions["planned-looks"]["found"].as_str().unwrap();
+    assert!(
+        found.contains("a row without bad requests is no look"),
+        "{found}"
+    );
+    // One row tells no interval, and nobody makes one up.
+    let (conditions, looks, _) = explained(&rows(1, "600,12,600,12"), &[]);
+    assert!(
+        looks["planned"].is_null() && looks["interval"].is_null(),
+        "{looks}"
+    );
+    let wanted = conditions["planned-looks"]["wanted"].as_str().unwrap();
+    assert!(wanted.contains("at each row"), "{wanted}");
+}
+
 #[test]
 fn environment_variables_are_flags_and_help_names_no_secret() {
     let folder = tempfile::tempdir().unwrap();
@@ -636,6 +698,21 @@ fn an_environment_of_the_configuration_is_enough_and_the_policy_cannot_be_loosen
     let output = check(folder.path(), &[&run[..], &AT_ONCE].concat());
     assert_eq!(code(&output), 10, "{}", stderr(&output));
     assert_eq!(json(&output)["policy"], "local");
+    // What is to be written down is what is configured.
+    let doctor = ["doctor", "--environment", "production", "--format", "json"];
+    let told = json(&check(folder.path(), &doctor));
+    let yaml = told["detail"]["yaml"].as_str().unwrap();
+    assert!(
+        yaml.contains(&format!("url: \"{}\"", server.url("/"))),
+        "{yaml}"
+    );
+    let own = [&doctor[..], &["--bad", "other_total{version=\"{slot}\"}"]].concat();
+    let told = json(&check(folder.path(), &own));
+    let yaml = told["detail"]["yaml"].as_str().unwrap();
+    assert!(
+        yaml.contains("other_total") && yaml.contains(&server.url("/")),
+        "{yaml}"
+    );
     std::fs::write(folder.path().join("policy.yaml"), &config).unwrap();
     let loose = [&run[..], &AT_ONCE, &["--margin", "2"]].concat();
     let output = command(folder.path(), &loose)
