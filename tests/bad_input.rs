@@ -137,6 +137,35 @@ fn a_malformed_key_or_digest_is_named() {
 }
 
 #[test]
+fn who_typed_too_little_is_told_what_to_give_or_where_to_read() {
+    let programs = [
+        sign_artifact::command(),
+        canary_check::command(),
+        await_approval::command(),
+        promote::command(),
+        rollback::command(),
+        audit_log::command(),
+    ];
+    let mut lost = Vec::new();
+    for program in programs {
+        let name = program.get_name().to_owned();
+        let subcommands = program.get_subcommands().filter(|one| !one.is_hide_set());
+        let lines = subcommands.map(|one| one.get_name().to_owned());
+        for line in std::iter::once(String::new()).chain(lines) {
+            let run = Run::new(cli::bin(&name)).args(line.split_whitespace());
+            let told = run.output().unwrap();
+            // An empty folder is enough for some.
+            let ended = matches!(told.code, 2 | 3);
+            let way_out = told.stderr.contains("hint: ") || told.stderr.contains("--help");
+            if ended && !way_out {
+                lost.push(format!("{name} {line}: {} {}", told.code, told.stderr));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "{}", lost.join("\n"));
+}
+
+#[test]
 fn a_registry_that_answers_something_else_gives_no_verdict() {
     let folder = stage();
     let at = folder.path();

@@ -160,7 +160,7 @@ pub(crate) struct Evidence {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
-    /// Id of the release that a whole story is wanted of
+    /// Id of the release whose story is to be whole
     #[arg(long, value_name = "ID")]
     pub(crate) release: Option<String>,
 }

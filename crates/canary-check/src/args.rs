@@ -313,7 +313,7 @@ pub(crate) struct Proof {
     #[arg(long, value_name = "SHARE")]
     pub(crate) weight: Option<Percent>,
 
-    /// Counts older than this are no sight; default 5m, for `run` four intervals, at least 1m
+    /// Where the newest counts are older than this, the verdict is blind; default 5m, for `run` four intervals, at least 1m
     #[arg(long, value_name = "SPAN")]
     pub(crate) max_staleness: Option<Span>,
 }

@@ -235,7 +235,7 @@ impl Settings {
         let provider = match (&flag, written) {
             (Some(origin), _) => origin.provider,
             (None, Some((provider, _))) => provider,
-            (None, None) => return Err(missing("prometheus")),
+            (None, None) => return Err(nowhere()),
         };
         let written = written.filter(|(kind, _)| *kind == provider);
         let written = written.map(|(_, counters)| counters);
@@ -303,6 +303,14 @@ fn live_slots(
             Err(Failure::new(Kind::Invalid, message))
         }
     }
+}
+
+/// All that has to be said at once, where nothing is.
+fn nowhere() -> Failure {
+    let message = "nothing says where the counts come from";
+    Failure::new(Kind::Usage, message).with_hint(
+        "give `--prometheus URL` or `--source KIND:URL` with `--total`, `--bad`, `--baseline-slot` and `--canary-slot`, or `--environment` of a configuration that says them; recorded counts go with `judge --counts FILE`",
+    )
 }
 
 fn missing(flag: &str) -> Failure {

@@ -116,7 +116,7 @@ pub(crate) struct Moved {
     pub(crate) environment: Name,
     #[command(flatten)]
     pub(crate) signing: Signing,
-    /// Repository in which an issue follows up, once, a plan that went past gates or went back
+    /// Repository on GitHub in which one issue follows up a plan that went past gates or went back
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,
     #[command(flatten)]
@@ -133,7 +133,7 @@ pub(crate) struct Continued {
     pub(crate) environment: Name,
     #[command(flatten)]
     pub(crate) signing: Signing,
-    /// Repository in which an issue follows up, once, a plan that went past gates or went back
+    /// Repository on GitHub in which one issue follows up a plan that went past gates or went back
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,
     #[command(flatten)]
@@ -216,7 +216,7 @@ pub(crate) struct Swept {
     pub(crate) environment: Option<Name>,
     #[command(flatten)]
     pub(crate) signing: Signing,
-    /// Repository in which an issue is opened, once, that follows up a plan that went past gates
+    /// Repository on GitHub in which one issue follows up a plan that went past gates
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,
     #[command(flatten)]

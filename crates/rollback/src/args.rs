@@ -72,7 +72,7 @@ pub(crate) struct Wanted {
     /// Release to go back to, by id or digest; default the newest known-good one
     #[arg(long, value_name = "RELEASE")]
     pub(crate) to: Option<String>,
-    /// Without a configuration: the releases to choose from, newest first; repeatable
+    /// Without a configuration: the `release.json` files to choose from, newest first; repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) good: Vec<PathBuf>,
     /// Without a configuration: a tag to point, as [ARTIFACT=]IMAGE:TAG; repeatable
@@ -101,7 +101,7 @@ pub(crate) struct Moved {
     /// Only for an alert that began so soon after what is live went live; default any
     #[arg(long, value_name = "LENGTH", requires = "alert")]
     pub(crate) within: Option<Span>,
-    /// Once it is live again: judge it for at most this long, against its objective; 0s does not
+    /// Once it is live again: judge it for at most this long, against its objective; 0s: not at all
     #[arg(long, value_name = "LENGTH", default_value = "1m")]
     pub(crate) watch: Span,
     /// A bundle, or several one a line, that is evidence too; repeatable
@@ -113,7 +113,7 @@ pub(crate) struct Moved {
     /// A folder with a copy of the state, where the state store is away
     #[arg(long, value_name = "FOLDER", requires = "break_glass")]
     pub(crate) state_copy: Option<PathBuf>,
-    /// Repository in which an issue tells of it, one for each plan
+    /// Repository on GitHub in which an issue tells of it, one for each plan
     #[arg(long, value_name = "OWNER/NAME")]
     pub(crate) github: Option<String>,
     #[command(flatten)]

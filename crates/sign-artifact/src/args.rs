@@ -81,7 +81,7 @@ pub(crate) struct GenerateKeyPair {
     #[arg(long)]
     pub(crate) empty_password: bool,
 
-    /// The kind of key; cosign verifies P-256 everywhere, the others not
+    /// The kind of key; cosign takes P-256 everywhere, the others only in some places
     #[arg(long, value_name = "KIND", default_value = "p256")]
     pub(crate) algorithm: Algorithm,
 }
@@ -203,7 +203,7 @@ pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) trusting: Trusting,
 
-    /// Files and images that a signature is wanted of
+    /// Files and images whose signatures are wanted
     #[arg(required = true, value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
 }
@@ -232,7 +232,7 @@ pub(crate) struct Doctor {
     #[arg(value_name = "IMAGE")]
     pub(crate) images: Vec<String>,
 
-    /// Which verifiers accept this format is told
+    /// Tell which verifiers accept this format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) image_format: ImageFormat,
 

@@ -7,7 +7,7 @@ use liftlock::span::Span;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Whether errors are seen")]
 pub(crate) struct Probing {
-    /// Address of the canary that is known to be answered badly: asked first, and blind unless the canary's bad requests rise by as many
+    /// Address of the canary that is known to answer badly: it is asked first, and the verdict is blind unless the canary's bad requests rise by as many
     #[arg(long, value_name = "URL")]
     pub(crate) probe: Option<String>,
 

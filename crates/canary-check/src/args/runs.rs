@@ -35,7 +35,7 @@ pub(crate) struct Runs {
     #[arg(long, value_name = "COUNT")]
     pub(crate) successes: Option<u64>,
 
-    /// Chance that a candidate passes that fails more often than that; default 5%
+    /// Chance that a candidate passes although more of its runs fail than --at-most; default 5%
     #[arg(long, value_name = "SHARE")]
     pub(crate) risk: Option<Risk>,
 
@@ -43,7 +43,7 @@ pub(crate) struct Runs {
     #[arg(long)]
     pub(crate) count_failures: bool,
 
-    /// Runs of which the newest is older than this are no sight; default 2d
+    /// Where the newest run is older than this, the verdict is blind; default 2d
     #[arg(long, value_name = "SPAN")]
     pub(crate) max_staleness: Option<Span>,
 

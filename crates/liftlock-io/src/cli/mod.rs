@@ -44,7 +44,7 @@ pub fn main<A: Arguments>(body: fn(&A, &Session) -> Result<Report, Failure>) -> 
         .map_err(Refusal::Environment)
         .and_then(|()| environment::arguments(&command, std::env::args_os(), &crate::env::var))
         .and_then(|argv| parse::<A>(command.clone(), argv));
-    let (arguments, environment) = match parsed {
+    let (arguments, typed) = match parsed {
         Ok(parsed) => parsed,
         Err(Refusal::Clap(error)) if !error.use_stderr() => return console::usage(&error),
         Err(refusal) => {
@@ -54,14 +54,14 @@ pub fn main<A: Arguments>(body: fn(&A, &Session) -> Result<Report, Failure>) -> 
             return refuse(&command, refusal);
         }
     };
-    let session = match Session::start(&verb, arguments.globals(), environment) {
+    let session = match Session::start(&verb, arguments.globals(), typed.environment) {
         Ok(session) => session,
         Err(failure) => return refuse(&command, Refusal::Environment(failure)),
     };
     if let Err(failure) = session.may_observe() {
         return refuse(&command, Refusal::Environment(failure));
     }
-    finish(&session, body(&arguments, &session))
+    finish(&session, (body(&arguments, &session), typed.words.as_str()))
 }
 
 /// Why the command line did not become arguments.
@@ -73,14 +73,30 @@ enum Refusal {
     Environment(Failure),
 }
 
-/// The arguments, and the environment among them, which every verb names alike.
+/// What was typed, whatever the binary is.
+struct Typed {
+    /// Binary and subcommand.
+    words: String,
+    /// The environment, which every verb names alike.
+    environment: Option<Name>,
+}
+
+/// The arguments, and what of them every verb has.
 fn parse<A: Arguments>(
     command: clap::Command,
     argv: Vec<std::ffi::OsString>,
-) -> Result<(A, Option<Name>), Refusal> {
+) -> Result<(A, Typed), Refusal> {
+    let name = command.get_name().to_owned();
+    let typed = |matches: &clap::ArgMatches| Typed {
+        words: match matches.subcommand_name() {
+            Some(subcommand) => format!("{name} {subcommand}"),
+            None => name.clone(),
+        },
+        environment: environment(matches),
+    };
     command
         .try_get_matches_from(argv)
-        .and_then(|matches| Ok((A::from_arg_matches(&matches)?, environment(&matches))))
+        .and_then(|matches| Ok((A::from_arg_matches(&matches)?, typed(&matches))))
         .map_err(|error| Refusal::Clap(Box::new(error)))
 }
 
@@ -137,14 +153,14 @@ fn first_line(error: &clap::Error) -> String {
     line.trim_start_matches("error: ").to_owned()
 }
 
-fn finish(session: &Session, result: Result<Report, Failure>) -> ExitCode {
+fn finish(session: &Session, (result, words): (Result<Report, Failure>, &str)) -> ExitCode {
     let ending = Ending {
         verb: session.verb.clone(),
         mode: session.mode,
         dry_run: session.dry_run,
         result: result.map_err(|failure| Told {
             scope: session.scope(),
-            ..stopped(failure, session.signal())
+            ..stopped(with_way_out(failure, words), session.signal())
         }),
     };
     if let Err(told) = &ending.result {
@@ -157,6 +173,14 @@ fn finish(session: &Session, result: Result<Report, Failure>) -> ExitCode {
             code(failure.kind.exit())
         }
     }
+}
+
+/// Whoever typed something wrong is told at least where to read on.
+fn with_way_out(mut failure: Failure, words: &str) -> Failure {
+    if failure.kind == Kind::Usage && failure.hint.is_none() {
+        failure.hint = Some(format!("read `{words} --help`"));
+    }
+    failure
 }
 
 /// What could not be asked any more because a signal came has the signal's code.
