@@ -6,7 +6,7 @@ use std::time::Duration;
 use liftlock::config::pointer::{Request, Target};
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::journal::Requested;
-use liftlock::plan::{Action, Kind as PlanKind, Plan, Step, make};
+use liftlock::plan::{Action, Plan, Step, make};
 use liftlock::time::Time;
 use liftlock_io::pointer::{self, Move, Withdrawn};
 
@@ -129,7 +129,7 @@ impl Engine<'_> {
         let Action::Point { target, label, .. } = &step.action else {
             return Err(Failure::new(Kind::Bug, "a step that asks nobody"));
         };
-        let goes_down = run.plan.kind == PlanKind::Rollback || run.journal.turned.is_some();
+        let goes_down = run.plan.goes_down() || run.journal.turned.is_some();
         let request = self.world.target(*target, label)?.request();
         let begun = run.journal.entry(&step.id).map(|entry| entry.began_at);
         let until = begun.zip(request).filter(|_| !goes_down);
@@ -137,16 +137,18 @@ impl Engine<'_> {
     }
 
     /// What becomes of a step whose request people do not want. Going up, the
-    /// plan turns back. Going down it stays open: traffic may be down already,
-    /// and back up is no way.
+    /// plan turns back, and a reconcile ends. Going down it stays open: traffic
+    /// may be down already, and back up is no way.
     fn refused(&self, why: &str) -> Result<Failure, Failure> {
         let run = self.run()?;
-        if run.plan.kind != PlanKind::Rollback || run.journal.turned.is_some() {
+        if !run.plan.goes_down() || run.journal.turned.is_some() {
             return Ok(Failure::new(Kind::Refuted, why));
         }
-        Ok(Failure::new(Kind::Blocked, why).with_hint(
-            "reopen and merge it, or change the value by hand, then run `promote resume`",
-        ))
+        Ok(Failure::new(Kind::Blocked, why).with_hint(format!(
+            "reopen and merge it, or change the value by hand, then run `promote resume`; \
+             where nobody wants {} any more, `rollback reject` it and run `rollback run`",
+            run.plan.release.id
+        )))
     }
 
     /// The step that was to be withdrawn had its effect.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use liftlock::approval::fresh::AskedAgain;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
-use liftlock::plan::back::{back, irreversible, is_down};
+use liftlock::plan::back::{back, irreversible, is_down, may_end};
 use liftlock::plan::journal::Turned;
 use liftlock::plan::{Action, Kind as PlanKind, Step};
 use liftlock::pointer::is_open;
-use liftlock::state::{How, Left};
+use liftlock::state::{How, Left, Run};
 use liftlock::verdict::Verdict;
 use liftlock_io::pointer;
 
@@ -54,19 +54,20 @@ impl Engine<'_> {
 
     /// Whether the release was rejected, or what the plan rests on was taken
     /// back since: asked before each step upwards and while one ripens. A way
-    /// down is never doubted.
+    /// down ends by it only where it may, and never because nobody can tell.
     pub(crate) fn recalled(&mut self) -> Result<Option<String>, Failure> {
         match self.attempt(Duration::ZERO, &Self::recall) {
             Ok(why) => Ok(why),
             Err(failure) if ends_run(&failure) => Err(failure),
+            Err(_) if self.run()?.plan.kind == PlanKind::Rollback => Ok(None),
             Err(failure) => Ok(Some(failure.lines().join(": "))),
         }
     }
 
     /// The same, asked once.
     pub(crate) fn recall(&self) -> Result<Option<String>, Failure> {
-        let plan = &self.run()?.plan;
-        if plan.kind == PlanKind::Rollback {
+        let Run { plan, journal, .. } = self.run()?;
+        if plan.kind == PlanKind::Rollback && !may_end(plan, journal) {
             return Ok(None);
         }
         if let Some(rejected) = self.world.rejected(&plan.release)? {
@@ -182,17 +183,17 @@ impl Engine<'_> {
             .with_hint("mend the counterpart, then run `promote resume`"))
     }
 
-    /// Whether requests went to the older release already.
+    /// Whether something went to the older release already.
     pub(crate) fn is_down(&self) -> Result<bool, Failure> {
         let run = self.run()?;
         Ok(is_down(&run.plan, &run.journal))
     }
 
-    /// What fails once requests went to the older release: they stay there. A
-    /// pointer at what is somebody else's is left; of the others those that can
-    /// be moved are, and the plan stays open.
+    /// What fails once something went to the older release: it stays there. Where
+    /// requests did, a pointer at what is somebody else's is left; of the others
+    /// those that can be moved are, and the plan stays open.
     pub(crate) fn stay_down(&mut self, step: &Step, failure: &Failure) -> Result<Ended, Failure> {
-        if let Some(label) = self.elsewhere(step) {
+        if let Some(label) = self.to_leave(step)? {
             return self.leave(step, &label, &failure.lines().join(": "));
         }
         // Where the state is away, that is what failed.
@@ -212,7 +213,7 @@ impl Engine<'_> {
                 Ok(Ended::No) => {}
                 Ok(Ended::Run(pending)) => open.extend(pending.waits.map(|waits| waits.why)),
                 Err(failure) if ends_run(&failure) => return Err(failure),
-                Err(failure) if self.elsewhere(other).is_none() => {
+                Err(failure) if self.to_leave(other)?.is_none() => {
                     open.push(told(other, &failure));
                 }
                 // Whoever goes on with the plan leaves it.
@@ -220,15 +221,33 @@ impl Engine<'_> {
             }
         }
         let plan = &self.run()?.plan;
+        let what = match plan.slots {
+            Some(_) => "requests stay",
+            None => "what moved stays",
+        };
         let message = format!(
-            "requests stay at {}, and the plan stays open at {}",
+            "{what} at {}, and the plan stays open at {}",
             plan.release.id,
             open.join("; ")
         );
-        Err(Failure::new(Kind::Stuck, message).with_hint(format!(
-            "mend the counterpart, then run `rollback run --environment {}` again: it goes on",
+        let (kind, mend) = match self.elsewhere(step) {
+            Some(_) => (
+                Kind::Blocked,
+                "put back the value that it had, or the new one",
+            ),
+            None => (Kind::Stuck, "mend the counterpart"),
+        };
+        Err(Failure::new(kind, message).with_hint(format!(
+            "{mend}, then run `rollback run --environment {}` again: it goes on",
             plan.environment
         )))
+    }
+
+    /// A pointer that is left where it is: it is at what is somebody else's, and
+    /// requests say what is live.
+    fn to_leave(&self, step: &Step) -> Result<Option<String>, Failure> {
+        let has_traffic = self.run()?.plan.slots.is_some();
+        Ok(self.elsewhere(step).filter(|_| has_traffic))
     }
 
     /// The pointer of a step, where it is at neither end of its move.

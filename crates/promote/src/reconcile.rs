@@ -1,6 +1,8 @@
 //! Makes what is live again what the state says, by a plan of its own.
 
 use liftlock::failure::{Failure, Kind};
+use liftlock::plan::back::may_end;
+use liftlock::plan::journal::Journal;
 use liftlock::plan::make::Inputs;
 use liftlock::plan::wish::reason;
 use liftlock::plan::{Plan, reconcile as planned};
@@ -83,6 +85,13 @@ fn plan(session: &Session, world: &World, state: &Document, why: &str) -> Result
 
 /// Refuses before anything moves what could only end half done.
 fn can_be_done(world: &World, plan: &Plan) -> Result<(), Failure> {
+    if may_end(plan, &Journal::default())
+        && let Some(rejected) = world.rejected(&plan.release)?
+    {
+        let message = format!("{} is live and {}", plan.release.id, rejected.told());
+        return Err(Failure::new(Kind::Refuted, message)
+            .with_hint("run `rollback run`: no pointer is moved to what was rejected"));
+    }
     if let Some(slots) = &plan.slots
         && let Err(failure) = world.serves(&slots.stable, &plan.release.artifacts)
     {

@@ -75,7 +75,7 @@ impl Scene {
         let text = format!("{head}    targets:\n{target}{more}{tail}");
         house.write("liftlock.yaml", text).unwrap();
         house.write("store.sh", SCRIPT).unwrap();
-        for version in ["1", "2"] {
+        for version in ["1", "2", "3"] {
             house.release(version).unwrap();
         }
         Self { house, fake, token }
@@ -161,6 +161,17 @@ impl Scene {
     fn value(&self) -> String {
         let text = git::run(&self.bare(), &["show", "main:values.yaml"]).unwrap();
         text.split('"').nth(1).unwrap_or_default().to_owned()
+    }
+
+    /// Somebody writes the value by hand.
+    fn write(&self, digest: &str) {
+        let work = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", self.bare().display());
+        let text = VALUES.replace("\"\"", &format!("{digest:?}"));
+        git::run(work.path(), &["clone", "--quiet", &url, "."]).unwrap();
+        fs::write(work.path().join("values.yaml"), text).unwrap();
+        git::run(work.path(), &["commit", "--quiet", "-am", "By hand"]).unwrap();
+        git::run(work.path(), &["push", "--quiet", "origin", "HEAD:main"]).unwrap();
     }
 
     fn branches(&self) -> usize {
@@ -392,6 +403,120 @@ fn a_rollback_waits_for_people_without_end_and_never_goes_up_again() {
     scene.back(0);
     assert_eq!(scene.value(), scene.digest("1"));
     assert_eq!(scene.house.state()["live"]["release"]["id"], "shop-1");
+}
+
+#[test]
+fn a_value_of_somebody_else_blocks_a_rollback_and_turns_it_never_up() {
+    let scene = Scene::github("1h", "");
+    scene.live("1");
+    scene.live("2");
+    scene.back(13);
+    let words = ["reject", "shop-2", "--reason", "it loses orders"];
+    scene.run(0, "rollback", &words);
+    scene.write(&Digest::of(b"other").to_string());
+    for _ in 0..2 {
+        let blocked = scene.back(14).stderr;
+        assert!(blocked.contains("put back the value"), "{blocked}");
+        assert!(scene.house.state()["run"]["journal"]["turned"].is_null());
+    }
+    scene.write(&scene.digest("1"));
+    scene.back(0);
+    assert_eq!(scene.house.state()["live"]["release"]["id"], "shop-1");
+    assert_eq!((scene.value(), scene.asked().len()), (scene.digest("1"), 3));
+}
+
+#[test]
+fn a_no_to_what_a_rollback_asks_for_is_heard_once_its_release_is_rejected() {
+    let scene = Scene::github("1h", "");
+    for version in ["1", "2", "3"] {
+        scene.live(version);
+    }
+    scene.back(13);
+    scene.close(true);
+    let blocked = scene.back(14).stderr;
+    assert!(blocked.contains("`rollback reject` it"), "{blocked}");
+    let words = ["reject", "shop-2", "--reason", "it loses orders"];
+    scene.run(0, "rollback", &words);
+    let told = scene.back(13);
+    for word in ["shop-2 was not reached", "it loses orders"] {
+        assert!(told.stderr.contains(word), "{word}: {}", told.stderr);
+    }
+    assert!(
+        told.stdout.contains("shop-1 is not live again"),
+        "{}",
+        told.stdout
+    );
+    assert_eq!(scene.stages()[3..], ["clos", "open"]);
+    scene.merge(Merge::Commit);
+    scene.back(0);
+    assert_eq!(scene.value(), scene.digest("1"));
+    assert_eq!(scene.house.state()["live"]["release"]["id"], "shop-1");
+}
+
+#[test]
+fn what_is_rejected_while_a_sweep_waits_for_it_is_withdrawn() {
+    let scene = Scene::github("1h", "");
+    for version in ["1", "2", "3"] {
+        scene.live(version);
+    }
+    scene.back(13);
+    let words = ["reject", "shop-2", "--reason", "it loses orders"];
+    scene.run(0, "rollback", &words);
+    scene.run(10, "promote", &["sweep"]);
+    assert_eq!(scene.stages()[3], "clos");
+    assert_eq!(scene.value(), scene.digest("3"));
+}
+
+#[test]
+fn a_reconcile_that_waits_ends_where_people_want_something_else() {
+    let reconcile = [
+        "reconcile",
+        "--environment",
+        "production",
+        "--reason",
+        "by hand",
+    ];
+    let abort = ["abort", "--environment", "production", "--reason", "wrong"];
+    let reject = ["reject", "shop-2", "--reason", "it loses orders"];
+    let asked = || {
+        let scene = Scene::github("1h", "");
+        scene.live("1");
+        scene.live("2");
+        scene.write(&scene.digest("1"));
+        scene.run(13, "promote", &reconcile);
+        scene
+    };
+    let ended = |scene: &Scene| {
+        assert_eq!(scene.stages().last(), Some(&"clos"));
+        assert_eq!(scene.value(), scene.digest("1"));
+        assert_eq!(scene.house.state()["run"]["verdict"], "fail");
+    };
+    let scene = asked();
+    scene.run(10, "promote", &abort);
+    ended(&scene);
+    scene.run(13, "promote", &reconcile);
+    scene.close(true);
+    scene.verb(10, "resume");
+    scene.run(13, "promote", &reconcile);
+    scene.run(0, "rollback", &reject);
+    scene.run(10, "promote", &["sweep"]);
+    ended(&scene);
+    // Nobody is asked to merge what was rejected.
+    let refused = scene.run(10, "promote", &reconcile).stderr;
+    assert!(refused.contains("rejected by"), "{refused}");
+    // A rollback takes its place.
+    let scene = asked();
+    scene.back(0);
+    assert_eq!(scene.stages(), ["merg", "merg", "clos"]);
+    assert_eq!(scene.value(), scene.digest("1"));
+    assert_eq!(scene.house.state()["live"]["release"]["id"], "shop-1");
+    // But not of one that puts right what it went back to.
+    scene.write(&scene.digest("2"));
+    scene.run(13, "promote", &reconcile);
+    scene.back(14);
+    scene.merge(Merge::Squash);
+    scene.verb(0, "resume");
+    scene.back(0);
 }
 
 #[test]

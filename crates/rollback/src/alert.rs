@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use liftlock::failure::{Failure, Kind};
-use liftlock::plan::Kind as PlanKind;
 use liftlock::report::Report;
 use liftlock::rollback::alert::{self, Noticed, Notification, Ruling, Scene};
 use liftlock::state::Document;
@@ -67,7 +66,7 @@ pub(crate) fn answer(
     };
     let reason = reason.unwrap_or(ALERTED);
     let going = state.under_way();
-    if going.is_some_and(|run| run.plan.kind == PlanKind::Rollback) && said.fires() {
+    if going.is_some_and(|run| run.plan.goes_down()) && said.fires() {
         // It is gone on with, for the reason that it was begun for.
         let reason = reason.to_owned();
         return Ok(Answer::Leave(Because {

@@ -1,13 +1,15 @@
 //! Goes back, or goes on with a rollback under way.
 
 use liftlock::failure::{Failure, Kind};
+use liftlock::plan::back::may_end;
+use liftlock::plan::wish::{What, Wish};
 use liftlock::plan::{Kind as PlanKind, Plan};
 use liftlock::reject;
 use liftlock::release::Reference;
 use liftlock::report::Report;
 use liftlock::rollback::alert::Notification;
 use liftlock::rollback::{Against, Cause};
-use liftlock::state::{Document, How, Live, Run};
+use liftlock::state::{Document, How, Live, Owner, Run};
 use liftlock::verdict::Verdict;
 use liftlock_engine::{Engine, Opening, Outcome, Pace as _, Pen, World, follow, open};
 use liftlock_io::cli::Session;
@@ -86,24 +88,13 @@ fn go(
         Answer::Leave(because) => because,
         Answer::Stay(report) => return Ok(*report),
     };
-    let driven = if let Some(run) = engine.document().under_way() {
-        if run.plan.reconciles() {
-            let message = format!("a reconcile to {} is under way", run.plan.release.id);
-            return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
-        }
-        if run.plan.kind != PlanKind::Rollback {
-            let message = format!("a promotion of {} is under way", run.plan.release.id);
-            return Err(Failure::new(Kind::Blocked, message).with_hint(
-                "run `promote abort`: the promotion goes back; `rollback hold` keeps the next one away",
-            ));
-        }
-        still_wanted(world, run, moved)?;
-        if session.dry_run {
-            let plan = run.plan.clone();
-            return Ok(render::plan(&plan, &[]).with_policy(world.rules.origin, false));
+    let state = engine.document();
+    let driven = if state.under_way().is_some() && !gives_way(world, state, moved)? {
+        if let Some(shown) = may_go_on(session, world, state, moved)? {
+            return Ok(shown);
         }
         engine.resume(&owner)
-    } else if let Some(run) = gone_already(world, engine.document(), moved)?.cloned() {
+    } else if let Some(run) = gone_already(world, state, moved)?.cloned() {
         if session.dry_run {
             let report = render::outcome(&Outcome::of(&run, false), None, None);
             return Ok(report.with_policy(world.rules.origin, false));
@@ -111,7 +102,8 @@ fn go(
         engine.emit();
         Ok(Outcome::of(&run, engine.is_recorded()))
     } else {
-        let plan = match planned(session, (world, &engine), (moved, &because), copied)? {
+        let wanted = (moved, &because);
+        let plan = match begin(session, &mut engine, wanted, copied, (&owner, &pen))? {
             Planned::Plan(plan) => plan,
             Planned::Report(report) => return Ok(*report),
         };
@@ -141,11 +133,100 @@ fn go(
     }
 }
 
-/// The rollback that was done last, or what put it right since, where the same
-/// one is asked for again: its hold is in place, and what it went back to is
-/// live. Whoever was killed at its very end is not taken further back, or up
-/// again; where something differs now, no other release mends that.
-fn gone_already<'a>(
+/// Goes on with the plan under way, or refuses; what a dry run shows of it.
+fn may_go_on(
+    session: &Session,
+    world: &World,
+    state: &Document,
+    moved: &Moved,
+) -> Result<Option<Report>, Failure> {
+    let Some(run) = state.under_way() else {
+        return Ok(None);
+    };
+    if run.plan.reconciles() {
+        let message = format!("a reconcile to {} is under way", run.plan.release.id);
+        return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
+    }
+    if run.plan.kind != PlanKind::Rollback {
+        let message = format!("a promotion of {} is under way", run.plan.release.id);
+        return Err(Failure::new(Kind::Blocked, message).with_hint(
+            "run `promote abort`: the promotion goes back; `rollback hold` keeps the next one away",
+        ));
+    }
+    still_wanted(world, run, moved)?;
+    let shown = session.dry_run.then(|| {
+        let report = render::plan(&run.plan, &[]);
+        report.with_policy(world.rules.origin, false)
+    });
+    Ok(shown)
+}
+
+/// Whether the plan under way ends for this rollback: a reconcile, unless it
+/// puts right what a rollback went back to, and a way down that waits for people
+/// to merge what was rejected since.
+fn gives_way(world: &World, state: &Document, moved: &Moved) -> Result<bool, Failure> {
+    let Some(run) = state.under_way() else {
+        return Ok(false);
+    };
+    if run.plan.reconciles() && last_gone(world, state, moved)?.is_none() {
+        return Ok(true);
+    }
+    let may_end = run.plan.goes_down() && may_end(&run.plan, &run.journal);
+    Ok(may_end && world.rejected(&run.plan.release)?.is_some())
+}
+
+/// Plans the way down, once there is one and nothing is under way any more.
+fn begin(
+    session: &Session,
+    engine: &mut Engine<'_>,
+    wanted: (&Moved, &Because),
+    copied: Option<&Against>,
+    who: (&Owner, &Pen<'_>),
+) -> Result<Planned, Failure> {
+    let world = engine.world();
+    let found = planned(session, (world, engine), wanted, copied)?;
+    match (&found, engine.document().under_way()) {
+        (Planned::Plan(_), Some(_)) => {
+            make_way(session, engine, who)?;
+            // Somebody may have merged what it asked for.
+            planned(session, (world, engine), wanted, copied)
+        }
+        (Planned::Plan(_), None) | (Planned::Report(_), _) => Ok(found),
+    }
+}
+
+/// Ends the plan under way that gives way, and tells what it came to.
+fn make_way(
+    session: &Session,
+    engine: &mut Engine<'_>,
+    (owner, pen): (&Owner, &Pen<'_>),
+) -> Result<(), Failure> {
+    let world = engine.world();
+    let Some(run) = engine.document().under_way() else {
+        return Ok(());
+    };
+    let ended = if run.plan.reconciles() {
+        let (reason, by) = ("a rollback takes its place", open::actor(session));
+        let wish = Wish::new(What::Abort, reason, by, session.now())?;
+        engine.abort(&wish, owner)?
+    } else {
+        engine.resume(owner)?
+    };
+    if let Some(waits) = &ended.waits {
+        let message = format!("{} is under way: {}", ended.plan.release.id, waits.why);
+        return Err(Failure::new(Kind::Blocked, message).with_hint("run the same command again"));
+    }
+    session.tell(&render::outcome(&ended, None, None).headline);
+    if let Err(failure) = pen.sign(world, &ended) {
+        let why = failure.lines().join(": ");
+        session.tell(&format!("its signed outcome is not kept: {why}"));
+    }
+    Ok(())
+}
+
+/// The rollback that was done last, or what puts it right, where the same one is
+/// asked for again: its hold is in place, and what it went back to is live.
+fn last_gone<'a>(
     world: &World,
     state: &'a Document,
     moved: &Moved,
@@ -163,6 +244,21 @@ fn gone_already<'a>(
     if !is_last || !same || world.rejected(release)?.is_some() {
         return Ok(None);
     }
+    Ok(Some(run))
+}
+
+/// The same, where nothing is left to do. Whoever was killed at its very end is
+/// not taken further back, or up again; where something differs now, no other
+/// release mends that.
+fn gone_already<'a>(
+    world: &World,
+    state: &'a Document,
+    moved: &Moved,
+) -> Result<Option<&'a Run>, Failure> {
+    let Some(run) = last_gone(world, state, moved)? else {
+        return Ok(None);
+    };
+    let release = &run.plan.release;
     let drift = world.drift(state)?;
     if drift.is_empty() {
         return Ok(Some(run));

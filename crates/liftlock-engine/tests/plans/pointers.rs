@@ -229,6 +229,36 @@ fn what_cannot_be_moved_back_ends_as_stuck() {
 }
 
 #[test]
+fn a_pointer_that_cannot_be_moved_down_takes_no_other_one_up_again() {
+    let folder = folder();
+    let mut stage = Stage::new(folder.path());
+    let two = second(&mut stage);
+    stage.up(&two);
+    let one = stage.release("1");
+    let before = stage.sound().pointers().unwrap();
+    let plan = stage.plan(&stage.sound(), &one, Way::Down);
+    let script = stage.root.join("alias.sh");
+    let sound = fs::read_to_string(&script).unwrap();
+    let broken = sound.replace("echo \"$input\" >>moves.log", "exit 1");
+    assert_ne!(broken, sound);
+    fs::write(&script, broken).unwrap();
+    let stuck = stage.drive(&plan, Way::Down, Death::Never).0.unwrap_err();
+    assert_eq!(stuck.kind, Kind::Stuck, "{stuck:?}");
+    let told = stuck.lines().join(": ");
+    assert!(told.contains("what moved stays at shop-1"), "{told}");
+    let artifacts = one.reference().artifacts;
+    let (image, api) = (
+        artifacts.get("image").copied(),
+        artifacts.get("api").copied(),
+    );
+    assert_eq!(stage.sound().pointers().unwrap(), [image, before[1], image]);
+    fs::write(&script, sound).unwrap();
+    let down = stage.drive(&plan, Way::Down, Death::Never).0.unwrap();
+    assert_eq!(down.verdict, Verdict::Pass);
+    assert_eq!(stage.sound().pointers().unwrap(), [image, api, image]);
+}
+
+#[test]
 fn pointers_are_moved_once_however_often_a_process_died() {
     let ready: Ready<'_> = &|stage| {
         furnish(stage, "yes");

@@ -13,45 +13,36 @@ use crate::percent::Percent;
 /// The steps that undo whatever of the plan was begun.
 ///
 /// A step that was begun may have had its effect, whether or not its end was
-/// noted: it is undone. What was never begun is left alone.
+/// noted: it is undone. What was never begun is left alone. A way down moves no
+/// pointer up again; what people were asked to merge for it is withdrawn.
 #[must_use]
 pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
-    // What somebody else left is nothing to go back to.
-    if plan.reconciles() {
-        return Vec::new();
-    }
     let begun: Vec<&Step> = plan
         .steps
         .iter()
         .filter(|step| journal.entry(&step.id).is_some())
         .collect();
+    let begun_any = |is: fn(&Action) -> bool| begun.iter().any(|step| is(&step.action));
+    // What somebody else left is nothing to go back to.
+    let slots = plan.slots.as_ref().filter(|_| !plan.reconciles());
+    let shifted = slots.filter(|_| begun_any(|action| matches!(action, Action::Shift { .. })));
+    let swapped = slots.filter(|_| begun_any(|action| matches!(action, Action::Swap { .. })));
     let mut actions = Vec::new();
-    let shifted = begun
-        .iter()
-        .any(|step| matches!(step.action, Action::Shift { .. }));
-    if let Some(slots) = plan.slots.as_ref().filter(|_| shifted) {
-        actions.push(Action::Shift {
-            weights: weights_before(plan, slots),
-        });
-    }
+    actions.extend(shifted.map(|slots| Action::Shift {
+        weights: weights_before(plan, slots),
+    }));
     for step in begun.iter().rev() {
-        actions.extend(point_back(step, journal));
+        actions.extend(withdrawal(step, journal));
+        actions.extend(point_back(step).filter(|_| plan.kind != Kind::Rollback));
     }
-    if let Some(slots) = &plan.slots {
-        let swapped = begun
-            .iter()
-            .any(|step| matches!(step.action, Action::Swap { .. }));
-        if swapped {
-            actions.push(Action::Swap {
-                slots: slots.clone(),
-            });
-        }
-        if let Some(previous) = plan.previous.as_ref().filter(|_| shifted) {
-            actions.push(Action::Prove {
-                slot: slots.stable.clone(),
-                artifacts: previous.artifacts.clone(),
-            });
-        }
+    actions.extend(swapped.map(|slots| Action::Swap {
+        slots: slots.clone(),
+    }));
+    if let (Some(slots), Some(previous)) = (shifted, &plan.previous) {
+        actions.push(Action::Prove {
+            slot: slots.stable.clone(),
+            artifacts: previous.artifacts.clone(),
+        });
     }
     actions
         .into_iter()
@@ -63,18 +54,67 @@ pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
         .collect()
 }
 
-/// Whether a way down gave requests to the older release already: whatever fails
-/// then, they do not go back to the one that is left.
+/// Whether a way down gave requests to the older release already, or may have
+/// moved a pointer to it: whatever fails then, nothing goes back to the one that
+/// is left.
 #[must_use]
 pub fn is_down(plan: &Plan, journal: &Journal) -> bool {
-    let shifted =
-        |step: &Step| matches!(step.action, Action::Shift { .. }) && journal.is_done(&step.id);
-    plan.kind == Kind::Rollback && !plan.reconciles() && plan.steps.iter().any(shifted)
+    let went = |step: &Step| match &step.action {
+        Action::Shift { .. } => journal.is_done(&step.id),
+        Action::Point { .. } => journal.entry(&step.id).is_some(),
+        Action::Copy { .. }
+        | Action::Place { .. }
+        | Action::Prove { .. }
+        | Action::Bake { .. }
+        | Action::Check { .. }
+        | Action::Withdraw { .. }
+        | Action::Swap { .. }
+        | Action::Watch { .. } => false,
+    };
+    plan.goes_down() && plan.steps.iter().any(went)
 }
 
-/// What moves one pointer back. What people were asked to merge and may not
-/// have is withdrawn first: nobody shall merge it any more.
-fn point_back(step: &Step, journal: &Journal) -> Vec<Action> {
+/// Whether a way down may end before it gets there, once its release was
+/// rejected: while it waits for people, who may not want to merge that, and has
+/// no requests that its end would leave somewhere. A reconcile may while it has
+/// pointers to move.
+#[must_use]
+pub fn may_end(plan: &Plan, journal: &Journal) -> bool {
+    let is_open =
+        |step: &Step| matches!(step.action, Action::Point { .. }) && !journal.is_done(&step.id);
+    match plan.goes_down() {
+        true => plan.slots.is_none() && plan.steps.iter().any(|step| asks(step, journal)),
+        false => plan.reconciles() && plan.steps.iter().any(is_open),
+    }
+}
+
+/// Whether people were asked to merge a step and are not known to have.
+fn asks(step: &Step, journal: &Journal) -> bool {
+    let by_people = matches!(
+        step.action,
+        Action::Point {
+            reversible: Reversible::Request,
+            ..
+        }
+    );
+    by_people && journal.entry(&step.id).is_some() && !journal.is_done(&step.id)
+}
+
+/// What people were asked to merge and may not have is withdrawn: nobody shall
+/// merge it any more.
+fn withdrawal(step: &Step, journal: &Journal) -> Option<Action> {
+    let Action::Point { target, label, .. } = &step.action else {
+        return None;
+    };
+    asks(step, journal).then(|| Action::Withdraw {
+        target: *target,
+        label: label.clone(),
+        step: step.id.clone(),
+    })
+}
+
+/// What moves one pointer back.
+fn point_back(step: &Step) -> Option<Action> {
     let Action::Point {
         target,
         label,
@@ -83,30 +123,20 @@ fn point_back(step: &Step, journal: &Journal) -> Vec<Action> {
         reversible,
     } = &step.action
     else {
-        return Vec::new();
+        return None;
     };
-    let (may_be_open, may_go_back) = match reversible {
-        Reversible::Yes | Reversible::Window => (false, true),
-        Reversible::Request => (!journal.is_done(&step.id), true),
-        Reversible::No => (false, false),
-    };
-    let withdraw = may_be_open.then(|| Action::Withdraw {
-        target: *target,
-        label: label.clone(),
-        step: step.id.clone(),
-    });
-    let point = from.filter(|_| may_go_back).map(|from| Action::Point {
+    let from = from.filter(|_| *reversible != Reversible::No)?;
+    Some(Action::Point {
         target: *target,
         label: label.clone(),
         from: Some(*to),
         to: from,
         reversible: *reversible,
-    });
-    withdraw.into_iter().chain(point).collect()
+    })
 }
 
 /// Pointers that were moved but pointed nowhere before, or cannot be moved
-/// twice: no way back for them.
+/// twice, and all that a way down moved: no way back for them.
 #[must_use]
 pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
     if plan.reconciles() {
@@ -117,10 +147,8 @@ pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
         .filter(|step| journal.entry(&step.id).is_some())
         .filter_map(|step| match &step.action {
             // What nobody merged did not move.
-            Action::Point {
-                reversible: Reversible::Request,
-                ..
-            } if !journal.is_done(&step.id) => None,
+            Action::Point { .. } if asks(step, journal) => None,
+            Action::Point { label, .. } if plan.goes_down() => Some(label.as_str()),
             Action::Point {
                 label, from: None, ..
             }

@@ -240,6 +240,12 @@ impl Plan {
         self.kind == Kind::Rollback && previous == Some(self.release.digest)
     }
 
+    /// Whether it goes down to another release than the one that is live.
+    #[must_use]
+    pub fn goes_down(&self) -> bool {
+        self.kind == Kind::Rollback && !self.reconciles()
+    }
+
     /// The step with this id.
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&Step> {

@@ -404,7 +404,7 @@ fn a_reconcile_moves_what_differs_and_has_no_way_back() {
 }
 
 #[test]
-fn a_rollback_is_down_once_requests_moved_and_nothing_else_ever_is() {
+fn a_rollback_is_down_once_something_went_down_and_nothing_else_ever_is() {
     let down = |made: &Plan, until: &dyn Fn(&Action) -> bool| {
         let mut journal = Journal::default();
         for step in made.steps.iter().take_while(|step| !until(&step.action)) {
@@ -422,6 +422,11 @@ fn a_rollback_is_down_once_requests_moved_and_nothing_else_ever_is() {
     let made = plan(TRAFFIC, &live(), rollback).unwrap();
     assert!(!down(&made, &shift));
     assert!(down(&made, &point) && down(&made, &never));
+    // Without traffic a pointer is all there is, and may have been moved.
+    let bare = "version: 1\nservice: shop\nenvironments: { production: { targets: [\
+                { registry: { image: 'oci-layout:site', tag: live }, artifact: api }] } }";
+    let bare = plan(bare, &live(), rollback).unwrap();
+    assert!(down(&bare, &point) && !is_down(&bare, &Journal::default()));
     let up = plan(TRAFFIC, &live(), promotion).unwrap();
     let because = |inputs: &Inputs<'_>| reconcile::reconcile(inputs, "restarted");
     let again = plan(TRAFFIC, &live(), because).unwrap();

@@ -87,15 +87,16 @@ impl Wish {
     ///
     /// # Errors
     ///
-    /// Refuses where no plan is under way that goes up, and what would change
-    /// nothing or go past what nobody may go past.
+    /// Refuses where no plan is under way, or one that goes down, and what would
+    /// change nothing or go past what nobody may go past. A reconcile can be
+    /// aborted and nothing else.
     pub fn note(&self, document: &mut Document) -> Result<(), Refusal> {
         let held = document.hold.as_ref().map(|hold| hold.reason.clone());
         let run = document.run.as_mut().filter(|run| run.verdict.is_none());
         let run = run.ok_or(Refusal::Nothing)?;
-        match run.plan.kind {
-            Kind::Promotion | Kind::First => {}
-            Kind::Rollback => return Err(Refusal::Down(run.plan.release.id.clone())),
+        let ends = run.plan.reconciles() && self.what == What::Abort;
+        if run.plan.kind == Kind::Rollback && !ends {
+            return Err(Refusal::Down(run.plan.release.id.clone()));
         }
         let journal = &mut run.journal;
         let mut past = None;
