@@ -235,7 +235,8 @@ impl<'a> Engine<'a> {
     }
 
     /// One step up. What fails turns the plan back; only a lost lease, a
-    /// signal or the end of the time given ends the run as it is.
+    /// signal, the end of the time given, or people whom nobody can ask what
+    /// they did, ends the run as it is.
     fn up(&mut self, step: &Step) -> Result<Ended, Failure> {
         let done = match &step.action {
             Action::Bake { .. } | Action::Watch { .. } => self.ripen(step),
@@ -252,7 +253,8 @@ impl<'a> Engine<'a> {
             Ok(Ended::Run(pending)) => self.left_to_people(step, pending),
             Ok(Ended::No) => Ok(Ended::No),
             Err(failure) if ends_run(&failure) => Err(failure),
-            Err(failure) if self.is_down()? => self.stay_down(step, &failure),
+            Err(failure) if self.is_down()? => self.stay_down(step, failure),
+            Err(failure) if self.is_unseen(step, &failure)? => Err(failure),
             Err(failure) => {
                 let verdict = if failure.kind == Kind::Blind {
                     Verdict::Blind
@@ -289,17 +291,22 @@ impl<'a> Engine<'a> {
             return Ok(ended);
         }
         let done = self.attempt(patience, &|engine| {
-            let context = Context {
-                plan: &engine.run()?.plan,
-                labels: &engine.labels,
-                id: engine.run()?.id,
-                fence: engine.document().fence,
-                hold: engine.document().hold.as_ref(),
-                lease: engine.lasting(&step.action),
-            };
+            let context = engine.context(&step.action)?;
             engine.world.effect(&step.action, context)
         })?;
         self.conclude(step, done)
+    }
+
+    pub(crate) fn context(&self, action: &Action) -> Result<Context<'_>, Failure> {
+        let run = self.run()?;
+        Ok(Context {
+            plan: &run.plan,
+            labels: &self.labels,
+            id: run.id,
+            fence: self.document().fence,
+            hold: self.document().hold.as_ref(),
+            lease: self.lasting(action),
+        })
     }
 
     /// Tries something a few times, with a lease that lasts longer than it may.

@@ -194,10 +194,11 @@ impl World {
     }
 
     fn point(&self, action: &Action, context: Context<'_>) -> Result<Done, Failure> {
-        let (target, open) = self.may_point(action)?;
-        let Some(ends) = open else {
-            return Ok(Done::Now("it pointed there already".to_owned()));
-        };
+        let (target, ends, is_open) = self.may_point(action)?;
+        let moved = Self::moving(target, ends, context);
+        if !is_open {
+            return self.pointed(target, &moved, "it pointed there already".to_owned());
+        }
         let plan = context.plan;
         // The way down goes to what was good, whoever lost a part of it.
         let is_up =
@@ -210,7 +211,6 @@ impl World {
             );
             return Err(Failure::new(Kind::Refuted, message));
         }
-        let moved = Self::moving(target, ends, context);
         let notice = context
             .hold
             .map(|hold| self.notice(hold, Some(moved.release)));
@@ -224,9 +224,14 @@ impl World {
             Moved::Waits(page) => return Ok(Done::Waits(page)),
             Moved::Refused(why) => return Ok(Done::Refused(why)),
         }
-        let to = moved.to;
-        if pointer::read(target, &self.scope())?.is(Some(to)) {
-            return Ok(Done::Now(format!("points at {}", to.short())));
+        self.pointed(target, &moved, format!("points at {}", moved.to.short()))
+    }
+
+    /// A move that is made, once nobody is asked to make it any more.
+    fn pointed(&self, target: &Target, moved: &Move<'_>, note: String) -> Result<Done, Failure> {
+        let withdrawn = pointer::withdraw(target, moved, &self.scope())?;
+        if withdrawn.live.is(Some(moved.to)) {
+            return Ok(Done::Now(note));
         }
         Err(Failure::new(
             Kind::Upstream,
@@ -244,14 +249,14 @@ impl World {
         }
     }
 
-    /// The target of a step that points, and the move where it is still to be
-    /// made.
+    /// The target of a step that points, its move, and whether that is still to
+    /// be made.
     ///
     /// # Errors
     ///
     /// Fails as refuted where somebody else moved it, as invalid where the
     /// target is not the one that the plan was made for.
-    pub fn may_point(&self, action: &Action) -> Result<(&Target, Option<Ends>), Failure> {
+    pub fn may_point(&self, action: &Action) -> Result<(&Target, Ends, bool), Failure> {
         let Action::Point {
             target: index,
             label,
@@ -264,8 +269,8 @@ impl World {
         };
         let target = self.target(*index, label)?;
         let live = pointer::read(target, &self.scope())?;
-        let is_open = is_open(label, &live, (*from, *to))?;
-        Ok((target, is_open.then_some((*from, *to))))
+        let ends = (*from, *to);
+        Ok((target, ends, is_open(label, &live, ends)?))
     }
 
     /// Where every target points now, in order.

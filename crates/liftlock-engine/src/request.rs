@@ -7,8 +7,9 @@ use liftlock::config::pointer::{Request, Target};
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::journal::Requested;
 use liftlock::plan::{Action, Plan, Step, make};
+use liftlock::pointer::{Live, is_open};
 use liftlock::time::Time;
-use liftlock_io::pointer::{self, Move, Withdrawn};
+use liftlock_io::pointer::{self, Move};
 
 use crate::drive::{Engine, under_way};
 use crate::effect::{Context, Done, Ends};
@@ -38,20 +39,38 @@ impl World {
         let Action::Withdraw { label, step, .. } = action else {
             return Err(Failure::new(Kind::Bug, "a step that does not withdraw"));
         };
-        let begun = context.plan.step(step).map(|step| &step.action);
-        let Some(Action::Point {
-            target, from, to, ..
-        }) = begun
+        let Some(begun) = context.plan.step(step).map(|step| &step.action) else {
+            return Err(Failure::new(Kind::Bug, "nobody was asked by this step"));
+        };
+        let (live, ends) = self.take_back(begun, context)?;
+        Ok(match is_open(label, &live, ends)? {
+            true => Done::Now("nobody merged it".to_owned()),
+            false => Done::Merged("somebody merged it before".to_owned()),
+        })
+    }
+
+    /// Sees to it that nobody merges what a step asked for, wherever its
+    /// pointer is.
+    pub(crate) fn take_back(
+        &self,
+        begun: &Action,
+        context: Context<'_>,
+    ) -> Result<(Live, Ends), Failure> {
+        let Action::Point {
+            target,
+            label,
+            from,
+            to,
+            ..
+        } = begun
         else {
             return Err(Failure::new(Kind::Bug, "nobody was asked by this step"));
         };
-        let target = self.target(*target, label)?;
-        let moved = Self::moving(target, (*from, *to), context);
+        let (target, ends) = (self.target(*target, label)?, (*from, *to));
+        let moved = Self::moving(target, ends, context);
         context.lease.outlasts()?;
-        Ok(match pointer::withdraw(target, &moved, &self.scope())? {
-            Withdrawn::Unmoved => Done::Now("nobody merged it".to_owned()),
-            Withdrawn::Merged => Done::Merged("somebody merged it before".to_owned()),
-        })
+        let withdrawn = pointer::withdraw(target, &moved, &self.scope())?;
+        Ok((withdrawn.live, ends))
     }
 
     /// A target of a plan, as it is configured.
@@ -121,6 +140,14 @@ impl Engine<'_> {
             Some(request) => self.rest(None, request.to_string(), None),
             None => Ok(Ended::Run(pending)),
         }
+    }
+
+    /// Whether a step waits for people and nobody can see what they did: then
+    /// whoever comes next looks again.
+    pub(crate) fn is_unseen(&self, step: &Step, failure: &Failure) -> Result<bool, Failure> {
+        let mut requests = self.run()?.journal.requests.iter();
+        let waits = requests.any(|request| request.step == step.id);
+        Ok(waits && failure.kind == Kind::Upstream)
     }
 
     /// Until when people may merge what a step asks for, and by which rule.

@@ -192,17 +192,21 @@ impl Engine<'_> {
     /// What fails once something went to the older release: it stays there. Where
     /// requests did, a pointer at what is somebody else's is left; of the others
     /// those that can be moved are, and the plan stays open.
-    pub(crate) fn stay_down(&mut self, step: &Step, failure: &Failure) -> Result<Ended, Failure> {
-        if let Some(label) = self.to_leave(step)? {
-            return self.leave(step, &label, &failure.lines().join(": "));
-        }
+    pub(crate) fn stay_down(&mut self, step: &Step, failure: Failure) -> Result<Ended, Failure> {
+        let failure = match self.to_leave(step)? {
+            None => failure,
+            Some(label) => match self.leave(step, &label, &failure.lines().join(": ")) {
+                Err(failure) if !ends_run(&failure) => failure,
+                ended => return ended,
+            },
+        };
         // Where the state is away, that is what failed.
         self.renew(Duration::ZERO)?;
         let told = |step: &Step, failure: &Failure| {
             let why = failure.lines().join(": ");
             format!("{} ({}): {why}", step.id, step.action)
         };
-        let mut open = vec![told(step, failure)];
+        let mut open = vec![told(step, &failure)];
         let others = self.run()?.plan.steps.clone();
         let is_point = |one: &&Step| matches!(one.action, Action::Point { .. });
         for other in others.iter().filter(is_point) {
@@ -268,9 +272,14 @@ impl Engine<'_> {
         (!is_ours).then(|| format!("{label} at {found}"))
     }
 
-    /// Leaves a pointer where it is: it is not ours to write over.
+    /// Leaves a pointer where it is: it is not ours to write over, and nobody
+    /// shall merge what would.
     fn leave(&mut self, step: &Step, left: &str, why: &str) -> Result<Ended, Failure> {
         self.begin(step)?;
+        self.attempt(self.world.patience(&step.action), &|engine| {
+            let context = engine.context(&step.action)?;
+            engine.world.take_back(&step.action, context)
+        })?;
         self.pace
             .tell(&format!("{}: left as it is: {why}", step.id));
         let now = self.pace.now();

@@ -112,14 +112,18 @@ fn look_after(
     let found = engine.document().found(session.now(), &owner::is_dead);
     let left = match found {
         Found::Nothing => {
-            let told = "no plan is under way";
+            let drift = world.drift(engine.document())?;
+            let verdict = match drift.as_slice() {
+                [] => Verdict::Pass,
+                [_, ..] => Verdict::Blocked,
+            };
             let untold = match session.dry_run {
                 true => None,
                 false => world.tell_hold(engine.document()).lines(),
             };
-            let untold = untold.map(|lines| format!("; {lines}"));
-            let told = format!("{told}{}", untold.unwrap_or_default());
-            ("nothing", Verdict::Pass, told)
+            let mut told = vec!["no plan is under way".to_owned()];
+            told.extend(drift.into_iter().chain(untold));
+            ("nothing", verdict, told.join("; "))
         }
         Found::Driven(lease) => {
             let told = format!("{} drives it until {}", lease.owner.run, lease.expires_at);

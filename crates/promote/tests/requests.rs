@@ -538,3 +538,46 @@ fn a_hold_beside_what_people_merge_is_refused_before_anything_is_asked() {
     scene.house.write("liftlock.yaml", rules).unwrap();
     scene.promote(13, "1");
 }
+
+#[test]
+fn a_value_that_was_moved_by_hand_leaves_nothing_to_merge() {
+    for scene in Scene::both() {
+        scene.live("1");
+        scene.promote(13, "2");
+        scene.write(&scene.digest("2"));
+        scene.verb(0, "resume");
+        assert_eq!(scene.stages(), ["merg", "clos"]);
+        assert_eq!(scene.branches(), 1);
+    }
+}
+
+#[test]
+fn a_sweep_tells_of_a_value_that_others_moved() {
+    let scene = Scene::github("1h", "");
+    scene.live("1");
+    scene.run(0, "promote", &["sweep"]);
+    scene.write(&Digest::of(b"other").to_string());
+    let swept = scene.run(14, "promote", &["sweep"]).json().unwrap();
+    let told = swept["detail"]["environments"][0]["told"].as_str().unwrap();
+    assert!(told.contains("no plan is under way"), "{told}");
+    assert!(told.contains("image.digest points at"), "{told}");
+}
+
+#[test]
+fn while_the_forge_is_away_nobody_decides_for_the_people() {
+    let scene = Scene::github("1h", "");
+    let away = || {
+        let resume = scene.command("promote", &["resume", "--environment", "production"]);
+        let output = resume.env("GITHUB_API_URL", "http://127.0.0.1:1");
+        let output = output.output().unwrap();
+        assert_eq!(output.code, 1, "{}{}", output.stdout, output.stderr);
+        let run = scene.house.state()["run"].clone();
+        assert!(run["journal"]["turned"].is_null(), "{run}");
+        assert!(scene.house.state()["lease"].is_null());
+    };
+    scene.promote(13, "1");
+    away();
+    scene.merge(Merge::Squash);
+    away();
+    scene.verb(0, "resume");
+}

@@ -213,51 +213,98 @@ fn a_pointer_that_fails_gives_no_request_back() {
     house.expect(0, "promote", &status).unwrap();
 }
 
-#[test]
-fn people_are_asked_beside_a_pointer_that_fails_and_hold_no_other_one_up() {
-    let house = with_alias(&["1", "2"]);
-    let bare = house.path("deploy.git");
-    let values = format!("image: {{ digest: {:?} }}\n", image(&house, "2"));
-    let url = git::bare_with(&bare, &[("values.yaml", &values)]).unwrap();
-    let forge = GitHub::start().unwrap();
-    let token = forge.with(|state| {
-        state.person(7, "alice", "write");
-        state.repository(&bare);
-        state.token(Token::Job)
-    });
-    // Between the pointer that fails and the tag.
-    let asked = format!(
-        "artifact: image }}, {{ git: {{ repo: {url:?}, branch: main, file: values.yaml, \
-         path: image.digest, request: {{ repository: 'github:acme/shop' }} }}, artifact: image }}, "
-    );
-    house.configure("artifact: image }, ", &asked).unwrap();
-    let down = |code: i32| {
+/// An environment with a value that people move, between a pointer that may
+/// fail and the tag.
+struct Asking {
+    house: House,
+    forge: GitHub,
+    token: String,
+    url: String,
+}
+
+impl Asking {
+    fn new() -> Self {
+        let house = with_alias(&["1", "2"]);
+        let bare = house.path("deploy.git");
+        let url = git::bare_with(&bare, &[("values.yaml", &value(&image(&house, "2")))]).unwrap();
+        let forge = GitHub::start().unwrap();
+        let token = forge.with(|state| {
+            state.person(7, "alice", "write");
+            state.repository(&bare);
+            state.token(Token::Job)
+        });
+        let asked = format!(
+            "artifact: image }}, {{ git: {{ repo: {url:?}, branch: main, file: values.yaml, \
+             path: image.digest, request: {{ repository: 'github:acme/shop' }} }}, artifact: image }}, "
+        );
+        house.configure("artifact: image }, ", &asked).unwrap();
+        Self {
+            house,
+            forge,
+            token,
+            url,
+        }
+    }
+
+    fn down(&self, code: i32) -> Output {
         let words = ["run", "--environment", "production", "--watch", "0s"];
         let words = [&words[..], &["--reason", "it loses orders"]].concat();
-        let run = house.run("rollback", &words);
-        let run = run.env("GITHUB_API_URL", forge.url());
-        let output = run.env("LIFTLOCK_GITHUB_TOKEN", &token).output().unwrap();
+        let run = self.house.run("rollback", &words);
+        let run = run.env("GITHUB_API_URL", self.forge.url());
+        let run = run.env("LIFTLOCK_GITHUB_TOKEN", &self.token);
+        let output = run.output().unwrap();
         assert_eq!(output.code, code, "{}{}", output.stdout, output.stderr);
         output
-    };
-    house.write("broken", "").unwrap();
-    let stuck = down(16).stderr;
+    }
+
+    fn pulls(&self) -> Vec<(u64, String, &'static str)> {
+        self.forge.with(|state| state.pulls())
+    }
+}
+
+fn value(digest: &str) -> String {
+    format!("image: {{ digest: {digest:?} }}\n")
+}
+
+#[test]
+fn people_are_asked_beside_a_pointer_that_fails_and_hold_no_other_one_up() {
+    let scene = Asking::new();
+    scene.house.write("broken", "").unwrap();
+    let stuck = scene.down(16).stderr;
     for word in ["requests stay at shop-1", "503", "is merged"] {
         assert!(stuck.contains(word), "{word}: {stuck}");
     }
-    assert_eq!(serves(&house), "api 1");
-    assert_eq!(tagged(&house), image(&house, "1"));
-    let pulls = || forge.with(|state| state.pulls());
-    assert_eq!(pulls().len(), 1);
+    assert_eq!(serves(&scene.house), "api 1");
+    assert_eq!(tagged(&scene.house), image(&scene.house, "1"));
+    assert_eq!(scene.pulls().len(), 1);
     // Nobody drives it meanwhile.
-    assert!(house.state()["lease"].is_null());
-    fs::remove_file(house.path("broken")).unwrap();
-    down(13);
-    assert_eq!(pulls().len(), 1);
-    let (number, ..) = pulls().pop().unwrap();
-    forge.with(|state| state.merge(number, Merge::Squash).unwrap());
-    down(0);
-    assert_eq!(live(&house), "shop-1");
+    assert!(scene.house.state()["lease"].is_null());
+    fs::remove_file(scene.house.path("broken")).unwrap();
+    scene.down(13);
+    assert_eq!(scene.pulls().len(), 1);
+    let (number, ..) = scene.pulls().pop().unwrap();
+    let merged = scene.forge.with(|state| state.merge(number, Merge::Squash));
+    merged.unwrap();
+    scene.down(0);
+    assert_eq!(live(&scene.house), "shop-1");
+}
+
+#[test]
+fn a_value_that_is_left_at_what_is_somebody_elses_leaves_nothing_to_merge() {
+    let scene = Asking::new();
+    scene.down(13);
+    let work = tempfile::tempdir().unwrap();
+    let run = |words: &[&str]| git::run(work.path(), words).unwrap();
+    run(&["clone", "--quiet", &scene.url, "."]);
+    let other = format!("sha256:{}", "0".repeat(64));
+    fs::write(work.path().join("values.yaml"), value(&other)).unwrap();
+    run(&["commit", "--quiet", "-am", "Another"]);
+    run(&["push", "--quiet", "origin", "HEAD:main"]);
+    let told = scene.down(0).json().unwrap();
+    let left = &told["detail"]["outcome"]["left"][0];
+    assert!(left.as_str().unwrap().contains("image.digest"), "{told}");
+    let stages: Vec<&str> = scene.pulls().iter().map(|(.., stage)| *stage).collect();
+    assert_eq!(stages, ["closed"]);
 }
 
 #[test]

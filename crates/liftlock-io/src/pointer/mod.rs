@@ -17,6 +17,7 @@ use liftlock::pointer::Live;
 use liftlock::pointer::notice::Notice;
 use liftlock::pointer::tagged::Tags;
 use liftlock::release::Reference;
+use liftlock::time::Time;
 
 use crate::github::GitHub;
 use crate::oci::Copied;
@@ -77,13 +78,13 @@ pub enum Moved {
     Refused(String),
 }
 
-/// What became of a move that people were asked to make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Withdrawn {
-    /// Nobody made it, and nobody is asked to any more.
-    Unmoved,
-    /// Somebody was faster.
-    Merged,
+/// A move that nobody is asked to make any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// Where the pointer is.
+    pub live: Live,
+    /// When somebody merged it, where the forge tells.
+    pub merged_at: Option<Time>,
 }
 
 /// How long a pointer may take to move: the lease has to last longer.
@@ -238,23 +239,23 @@ pub fn point(target: &Target, moved: &Move<'_>, scope: &Scope<'_>) -> Result<Mov
     done.map(|()| Moved::Already)
 }
 
-/// Sees to it that nobody makes a move any more that people were asked to make.
+/// Sees to it that nobody makes a move any more that people were asked to make,
+/// and looks where the pointer is.
 ///
 /// # Errors
 ///
-/// Fails when the forge does, and where the pointer is at neither end of the
-/// move.
+/// Fails when the forge or the repository does.
 pub fn withdraw(
     target: &Target,
     moved: &Move<'_>,
     scope: &Scope<'_>,
 ) -> Result<Withdrawn, Failure> {
-    match target.git() {
-        Some(value) => git::withdraw(value, moved, scope),
-        None => Err(Failure::new(
-            Kind::Bug,
-            "nobody is asked to merge what moves this target",
-        )),
+    match target.git().zip(target.request()) {
+        Some((value, asked)) => git::withdraw(value, asked, (moved, scope)),
+        None => Ok(Withdrawn {
+            live: read(target, scope)?,
+            merged_at: None,
+        }),
     }
 }
 

@@ -22,10 +22,19 @@ pub struct Asked {
 pub enum Stage {
     /// People can merge it.
     Open,
-    /// Somebody merged it: the commit that the branch got, where it is told.
-    Merged(Option<String>),
+    /// Somebody merged it.
+    Merged(Merged),
     /// Somebody closed it without merging it.
     Closed,
+}
+
+/// What a forge tells of a merge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// The commit that the branch got.
+    pub commit: Option<String>,
+    /// When.
+    pub at: Option<Time>,
 }
 
 /// The one that counts among all that were ever made between two branches: one
@@ -85,7 +94,10 @@ impl Pull {
     fn asked(self) -> Asked {
         let stage = match (self.state, self.merged_at) {
             (PullState::Open, _) => Stage::Open,
-            (PullState::Closed, Some(_)) => Stage::Merged(self.merge_commit_sha),
+            (PullState::Closed, at @ Some(_)) => Stage::Merged(Merged {
+                commit: self.merge_commit_sha,
+                at,
+            }),
             (PullState::Closed, None) => Stage::Closed,
         };
         Asked {
@@ -109,6 +121,7 @@ pub struct Merging {
     sha: Option<String>,
     merge_commit_sha: Option<String>,
     squash_commit_sha: Option<String>,
+    merged_at: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -138,7 +151,10 @@ impl Merging {
             // Without a merge commit the branch was only moved forward.
             MergeRequestState::Merged => {
                 let commit = self.merge_commit_sha.or(self.squash_commit_sha);
-                Stage::Merged(commit.or(self.sha))
+                Stage::Merged(Merged {
+                    commit: commit.or(self.sha),
+                    at: self.merged_at,
+                })
             }
         };
         Asked {
@@ -213,11 +229,17 @@ mod tests {
     #[test]
     fn stages_are_told_apart() {
         let stage = |asked: Result<Option<Asked>, _>| asked.unwrap().unwrap().stage;
-        let merged = |commit: &str| Stage::Merged(Some(commit.to_owned()));
+        let moment = "2026-11-26T12:00:00Z";
+        let merged = |commit: &str| {
+            Stage::Merged(Merged {
+                commit: Some(commit.to_owned()),
+                at: Some(moment.parse().unwrap()),
+            })
+        };
         let closed = json!({ "state": "closed" });
         assert_eq!(stage(pull(&json!({}))), Stage::Open);
         assert_eq!(stage(pull(&closed)), Stage::Closed);
-        let told = json!({ "state": "closed", "merged_at": "2026-11-26T12:00:00Z" });
+        let told = json!({ "state": "closed", "merged_at": moment });
         assert_eq!(stage(pull(&told)), merged("c"));
         assert_eq!(stage(merge_request(&json!({}))), Stage::Open);
         assert_eq!(
@@ -226,10 +248,10 @@ mod tests {
         );
         assert_eq!(stage(merge_request(&closed)), Stage::Closed);
         for (field, commit) in [("merge_commit_sha", "m"), ("squash_commit_sha", "s")] {
-            let told = json!({ "state": "merged", field: commit });
+            let told = json!({ "state": "merged", field: commit, "merged_at": moment });
             assert_eq!(stage(merge_request(&told)), merged(commit));
         }
-        let forward = merge_request(&json!({ "state": "merged" }));
+        let forward = merge_request(&json!({ "state": "merged", "merged_at": moment }));
         assert_eq!(stage(forward), merged("h"));
     }
 
@@ -243,7 +265,7 @@ mod tests {
         let all = [
             asked(1, Stage::Closed),
             asked(2, Stage::Open),
-            asked(3, Stage::Merged(None)),
+            asked(3, Stage::Merged(Merged::default())),
             asked(4, Stage::Closed),
         ];
         let chosen = |which: &[usize]| {

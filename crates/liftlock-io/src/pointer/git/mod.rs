@@ -57,13 +57,10 @@ pub(super) fn point(
 /// Sees to it that nobody merges a move any more.
 pub(super) fn withdraw(
     value: &GitValue,
-    moved: &Move<'_>,
-    scope: &Scope<'_>,
+    asked: &Request,
+    who: (&Move<'_>, &Scope<'_>),
 ) -> Result<Withdrawn, Failure> {
-    match &value.request {
-        None => Err(Failure::new(Kind::Bug, "nobody was asked to merge this")),
-        Some(asked) => way(value, asked, (moved, scope))?.withdraw(),
-    }
+    way(value, asked, who)?.withdraw()
 }
 
 fn way<'a>(

@@ -10,7 +10,7 @@ use liftlock::ci::github::escape_markdown;
 use liftlock::config::pointer::{GitValue, Request};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
-use liftlock::pointer::request::{Asked, Stage, choose};
+use liftlock::pointer::request::{Asked, Merged, Stage, choose};
 use liftlock::pointer::{Live, is_open};
 
 use super::fetched::{Depth, Fetched, File, refused};
@@ -82,13 +82,12 @@ impl Way<'_> {
         let fetched = Fetched::new(self.value, Depth::All)?;
         let (live, file) = fetched.live()?;
         if !self.is_open(&live)? {
-            fetched.tidy(&head, &self.moved.to);
             return Ok(Moved::Already);
         }
         fetched.refuse_older(self.moved, self.scope)?;
         let there = fetched.has(&head)?;
         match asked.map(|asked| (asked.stage, asked.page)) {
-            Some((Stage::Merged(commit), page)) => self.merged(&fetched, commit.as_deref(), &page),
+            Some((Stage::Merged(merged), page)) => self.merged(&fetched, &merged, &page),
             Some((Stage::Closed, page)) => Ok(Moved::Refused(format!(
                 "{page} was closed without being merged"
             ))),
@@ -107,7 +106,7 @@ impl Way<'_> {
         }
     }
 
-    /// Sees to it that nobody merges it any more, and whether somebody did.
+    /// Sees to it that nobody merges it any more, wherever the value is now.
     pub(super) fn withdraw(&self) -> Result<Withdrawn, Failure> {
         let head = self.head();
         let base = &self.value.branch;
@@ -118,24 +117,23 @@ impl Way<'_> {
         let asked = choose(self.home.all(&head, base)?);
         let fetched = Fetched::new(self.value, Depth::All)?;
         let (live, _) = fetched.live()?;
-        match asked.map(|asked| (asked.stage, asked.page)) {
+        let merged_at = match asked.map(|asked| (asked.stage, asked.page)) {
             Some((Stage::Open, page)) => {
                 return Err(Failure::new(
                     Kind::Upstream,
                     format!("{page} is still open after it was closed"),
                 ));
             }
-            Some((Stage::Merged(commit), page)) => {
-                fetched.refuse_unseen(commit.as_deref(), &page)?;
+            Some((Stage::Merged(merged), page)) => {
+                if !live.is(Some(self.moved.to)) {
+                    fetched.refuse_unseen(&merged, &page)?;
+                }
+                merged.at
             }
-            Some((Stage::Closed, _)) | None => {}
-        }
-        let is_open = self.is_open(&live)?;
+            Some((Stage::Closed, _)) | None => None,
+        };
         fetched.tidy(&head, &self.moved.to);
-        Ok(match is_open {
-            true => Withdrawn::Unmoved,
-            false => Withdrawn::Merged,
-        })
+        Ok(Withdrawn { live, merged_at })
     }
 
     /// The branch of this move: whoever goes on with the plan finds it again.
@@ -157,13 +155,8 @@ impl Way<'_> {
     }
 
     /// It is merged, and the value is what it was.
-    fn merged(
-        &self,
-        fetched: &Fetched<'_>,
-        commit: Option<&str>,
-        page: &str,
-    ) -> Result<Moved, Failure> {
-        fetched.refuse_unseen(commit, page)?;
+    fn merged(&self, fetched: &Fetched<'_>, merged: &Merged, page: &str) -> Result<Moved, Failure> {
+        fetched.refuse_unseen(merged, page)?;
         Ok(Moved::Refused(format!(
             "{page} is merged, and {} is what it was before: somebody put it back, or took the change out of it",
             place(self.value)
@@ -322,9 +315,9 @@ impl Fetched<'_> {
 
     /// Refuses to take the value for the last word while what the forge calls
     /// merged is not to be seen yet.
-    fn refuse_unseen(&self, commit: Option<&str>, page: &str) -> Result<(), Failure> {
-        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let Some(commit) = commit.filter(|commit| plain(commit)) else {
+    fn refuse_unseen(&self, merged: &Merged, page: &str) -> Result<(), Failure> {
+        let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let Some(commit) = merged.commit.as_deref().filter(plain) else {
             return Ok(());
         };
         let arguments = ["merge-base", "--is-ancestor", commit, &self.tip];
