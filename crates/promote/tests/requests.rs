@@ -9,6 +9,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use liftlock::digest::Digest;
+use liftlock::time::Time;
 use serde_json::Value;
 use testkit::cli::{Output, Run};
 use testkit::git::{self, Merge};
@@ -195,7 +196,15 @@ impl Scene {
     }
 
     fn merge(&self, how: Merge) {
+        self.merge_at(how, wait::now());
+    }
+
+    fn merge_at(&self, how: Merge, at: Time) {
         let (number, _) = self.asked().pop().unwrap();
+        match &self.fake {
+            Fake::Github(fake) => fake.with(|state| state.set_clock(at)),
+            Fake::Gitlab(fake) => fake.with(|state| state.set_clock(at)),
+        }
         match &self.fake {
             Fake::Github(fake) => fake.with(|state| state.merge(number, how).unwrap()),
             Fake::Gitlab(fake) => fake.with(|state| state.merge(number, how).unwrap()),
@@ -211,6 +220,11 @@ impl Scene {
             }
         }
     }
+}
+
+fn ago(length: Duration) -> Time {
+    let millis = i64::try_from(length.as_millis()).unwrap();
+    Time::from_unix_millis(wait::now().unix_millis() - millis).unwrap()
 }
 
 fn detail(output: &Output) -> Value {
@@ -579,5 +593,33 @@ fn while_the_forge_is_away_nobody_decides_for_the_people() {
     away();
     scene.merge(Merge::Squash);
     away();
+    scene.verb(0, "resume");
+}
+
+#[test]
+fn a_merge_that_history_lost_is_no_dead_end() {
+    for scene in Scene::both() {
+        scene.live("1");
+        scene.promote(13, "2");
+        let before = git::run(&scene.bare(), &["rev-parse", "main"]).unwrap();
+        scene.merge_at(Merge::Commit, ago(Duration::from_secs(600)));
+        git::run(&scene.bare(), &["update-ref", "refs/heads/main", &before]).unwrap();
+        let outcome = detail(&scene.verb(10, "resume"));
+        assert_eq!(outcome["restored"], true, "{outcome}");
+        assert_eq!((scene.value(), scene.branches()), (scene.digest("1"), 1));
+    }
+}
+
+#[test]
+fn a_merge_that_does_not_show_yet_is_waited_for() {
+    let scene = Scene::github("1h", "");
+    scene.promote(13, "1");
+    let before = git::run(&scene.bare(), &["rev-parse", "main"]).unwrap();
+    scene.merge(Merge::Commit);
+    let merged = git::run(&scene.bare(), &["rev-parse", "main"]).unwrap();
+    git::run(&scene.bare(), &["update-ref", "refs/heads/main", &before]).unwrap();
+    let unseen = scene.verb(1, "resume").stderr;
+    assert!(unseen.contains("does not show it yet"), "{unseen}");
+    git::run(&scene.bare(), &["update-ref", "refs/heads/main", &merged]).unwrap();
     scene.verb(0, "resume");
 }

@@ -16,6 +16,7 @@ use liftlock::pointer::{Live, is_open};
 use super::fetched::{Depth, Fetched, File, refused};
 use super::hold::Marked;
 use super::{FENCE, WHOSE, message, place, subject};
+use crate::clock;
 use crate::forge::{Asking, Error};
 use crate::github::GitHub;
 use crate::gitlab::GitLab;
@@ -23,6 +24,10 @@ use crate::pointer::{Move, Moved, Scope, Withdrawn, github, gitlab};
 
 /// Where our branch is kept in the repository of our own.
 const HEAD: &str = "refs/liftlock/head";
+
+/// How long a merge that the forge tells of may take to show in the branch.
+/// Later the value has the last word: history may have been rewritten.
+const SHOWN: i64 = 5 * 60 * 1_000;
 
 /// The longest title, in characters; GitLab takes 255.
 const TITLE: usize = 200;
@@ -320,6 +325,10 @@ impl Fetched<'_> {
         let Some(commit) = merged.commit.as_deref().filter(plain) else {
             return Ok(());
         };
+        let age = merged.at.map(|at| clock::now().millis_since(at));
+        if age.is_none_or(|age| age > SHOWN) {
+            return Ok(());
+        }
         let arguments = ["merge-base", "--is-ancestor", commit, &self.tip];
         if self.git.attempt(&arguments, b"")?.success {
             return Ok(());

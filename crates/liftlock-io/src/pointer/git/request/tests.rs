@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use liftlock::name::Name;
 use liftlock::release::Reference;
+use liftlock::time::Time;
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::git::{self, Merge};
@@ -16,7 +17,6 @@ use testkit::servers::github::{GitHub as FakeGitHub, Token as GithubToken};
 use testkit::servers::gitlab::{GitLab as FakeGitLab, Token as GitlabToken};
 
 use super::*;
-use crate::clock;
 use crate::forge::{Pace, Wire, wire};
 use crate::http::Options;
 
@@ -133,7 +133,15 @@ impl World {
     }
 
     fn merge(&self, how: Merge) {
+        self.merge_at(how, clock::now());
+    }
+
+    fn merge_at(&self, how: Merge, at: Time) {
         let (number, _) = self.last();
+        match &self.fake {
+            Fake::Github(fake, _) => fake.with(|state| state.set_clock(at)),
+            Fake::Gitlab(fake, _) => fake.with(|state| state.set_clock(at)),
+        }
         match &self.fake {
             Fake::Github(fake, _) => fake.with(|state| state.merge(number, how).unwrap()),
             Fake::Gitlab(fake, _) => fake.with(|state| state.merge(number, how).unwrap()),
@@ -237,6 +245,14 @@ impl World {
         self.with(("one", "two"), 1, |way| way.withdraw())
     }
 
+    /// Where the value is once nobody is asked to move it any more.
+    fn left(&self) -> Digest {
+        match self.withdraw().unwrap().live {
+            Live::At(digest) => digest,
+            live @ (Live::Nowhere | Live::Strange(_)) => panic!("{live}"),
+        }
+    }
+
     /// Why people do not want it.
     fn refused(&self) -> String {
         match self.propose().unwrap() {
@@ -338,13 +354,13 @@ fn what_was_merged_with_another_value_or_put_back_is_refused() {
         assert_eq!(refused.kind, Kind::Refuted);
         let told = refused.lines().join(": ");
         assert!(told.contains("moved by somebody else"), "{told}");
-        assert_eq!(world.withdraw().unwrap_err().kind, Kind::Refuted);
+        assert!(world.withdraw().unwrap().live.is(Some(digest("three"))));
         let one = digest("one").to_string();
         world.push("main", |work| edit(work, &three, &one), "Put it back");
         let why = world.refused();
         assert!(why.contains("is merged, and"), "{why}");
         assert!(why.contains("is what it was before"), "{why}");
-        assert_eq!(world.withdraw().unwrap(), Withdrawn::Unmoved);
+        assert_eq!(world.left(), digest("one"));
     }
 }
 
@@ -365,6 +381,21 @@ fn a_merge_that_is_not_to_be_seen_yet_is_asked_about_again() {
         }
         world.git(&["update-ref", "refs/heads/main", &merged]);
         assert_eq!(world.propose().unwrap(), Moved::Already);
+    }
+}
+
+#[test]
+fn a_merge_that_is_not_in_the_branch_any_more_leaves_the_word_to_the_value() {
+    for world in both() {
+        world.waits();
+        let before = world.tip();
+        let ago = clock::now().unix_millis() - 600_000;
+        world.merge_at(Merge::Commit, Time::from_unix_millis(ago).unwrap());
+        world.git(&["update-ref", "refs/heads/main", &before]);
+        let why = world.refused();
+        assert!(why.contains("is what it was before"), "{why}");
+        assert!(world.withdraw().unwrap().live.is(Some(digest("one"))));
+        assert_eq!(world.branches(), ["main"]);
     }
 }
 
@@ -450,6 +481,7 @@ fn however_people_merge_the_value_counts() {
             assert_eq!(world.waits(), page);
             world.merge(how);
             assert_eq!(world.propose().unwrap(), Moved::Already, "{how:?}");
+            assert_eq!(world.left(), digest("two"));
             let text = world.git(&["show", &format!("main:{FILE}")]) + "\n";
             assert_eq!(text, values("two").replace("replicas: 2", "replicas: 3"));
             assert_eq!(world.branches(), ["main"], "{how:?}");
@@ -534,10 +566,10 @@ fn what_is_withdrawn_is_closed_and_leaves_no_branch() {
     for world in both() {
         let before = world.tip();
         // Nobody was asked yet.
-        assert_eq!(world.withdraw().unwrap(), Withdrawn::Unmoved);
+        assert_eq!(world.left(), digest("one"));
         world.waits();
         for _ in 0..2 {
-            assert_eq!(world.withdraw().unwrap(), Withdrawn::Unmoved);
+            assert_eq!(world.left(), digest("one"));
             assert_eq!(world.stages(), ["clos"]);
             assert_eq!(world.branches(), ["main"]);
         }
@@ -552,7 +584,7 @@ fn a_branch_with_work_of_others_is_closed_and_left() {
         let (_, head) = world.last();
         let change = |work: &Path| fs::write(work.join("theirs.yaml"), "x: 1\n").unwrap();
         world.push(&head, change, "By another");
-        assert_eq!(world.withdraw().unwrap(), Withdrawn::Unmoved);
+        assert_eq!(world.left(), digest("one"));
         assert_eq!(world.stages(), ["clos"]);
         assert_eq!(world.branches(), [head.as_str(), "main"]);
     }
@@ -563,7 +595,10 @@ fn what_was_merged_before_it_was_withdrawn_is_told() {
     for world in both() {
         world.waits();
         world.merge(Merge::Rebase);
-        assert_eq!(world.withdraw().unwrap(), Withdrawn::Merged);
+        let withdrawn = world.withdraw().unwrap();
+        assert!(withdrawn.live.is(Some(digest("two"))));
+        let ago = clock::now().millis_since(withdrawn.merged_at.unwrap());
+        assert!(ago < 60_000, "{ago}");
         // The way back is a request of its own.
         let back = world.with(("two", "one"), 2, |way| way.propose());
         assert!(matches!(back, Ok(Moved::Waits(_))), "{back:?}");
@@ -614,6 +649,6 @@ fn every_call_about_requests_is_one_that_github_describes() {
         }
         .withdraw()
     });
-    assert_eq!(gone.unwrap(), Withdrawn::Unmoved);
+    assert!(gone.unwrap().live.is(Some(digest("one"))));
     assert_eq!(prism.violations(), [""; 0]);
 }
