@@ -257,20 +257,9 @@ impl World {
     /// Fails as refuted where somebody else moved it, as invalid where the
     /// target is not the one that the plan was made for.
     pub fn may_point(&self, action: &Action) -> Result<(&Target, Ends, bool), Failure> {
-        let Action::Point {
-            target: index,
-            label,
-            from,
-            to,
-            ..
-        } = action
-        else {
-            return Err(Failure::new(Kind::Bug, "a step that does not point"));
-        };
-        let target = self.target(*index, label)?;
+        let (target, ends) = self.move_of(action)?;
         let live = pointer::read(target, &self.scope())?;
-        let ends = (*from, *to);
-        Ok((target, ends, is_open(label, &live, ends)?))
+        Ok((target, ends, is_open(&target.label(), &live, ends)?))
     }
 
     /// Where every target points now, in order.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use liftlock::config::pointer::{Request, Target};
+use liftlock::config::pointer::{Request, Reversible, Target};
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::journal::Requested;
 use liftlock::plan::{Action, Plan, Step, make};
@@ -56,21 +56,43 @@ impl World {
         begun: &Action,
         context: Context<'_>,
     ) -> Result<(Live, Ends), Failure> {
-        let Action::Point {
-            target,
-            label,
-            from,
-            to,
-            ..
-        } = begun
-        else {
-            return Err(Failure::new(Kind::Bug, "nobody was asked by this step"));
-        };
-        let (target, ends) = (self.target(*target, label)?, (*from, *to));
+        let (target, ends) = self.move_of(begun)?;
         let moved = Self::moving(target, ends, context);
         context.lease.outlasts()?;
         let withdrawn = pointer::withdraw(target, &moved, &self.scope())?;
         Ok((withdrawn.live, ends))
+    }
+
+    /// The target of a step that points, and its move.
+    ///
+    /// # Errors
+    ///
+    /// Fails as invalid where the target is not the one that the plan was made
+    /// for, or is moved in another way: a request that nobody knows of would
+    /// stay open.
+    pub(crate) fn move_of(&self, action: &Action) -> Result<(&Target, Ends), Failure> {
+        let Action::Point {
+            target: index,
+            label,
+            from,
+            to,
+            reversible,
+        } = action
+        else {
+            return Err(Failure::new(Kind::Bug, "a step that does not point"));
+        };
+        let target = self.target(*index, label)?;
+        let how = match (target.request(), reversible) {
+            (Some(_), Reversible::Request) => return Ok((target, (*from, *to))),
+            (Some(_), Reversible::Yes | Reversible::Window | Reversible::No) => "with",
+            (None, Reversible::Request) => "without",
+            (None, Reversible::Yes | Reversible::Window | Reversible::No) => {
+                return Ok((target, (*from, *to)));
+            }
+        };
+        let message = format!("{label} is configured {how} `request`, and was not when the plan was made");
+        Err(Failure::new(Kind::Invalid, message)
+            .with_hint("put `request` back as it was until the plan is over"))
     }
 
     /// A target of a plan, as it is configured.
@@ -153,11 +175,9 @@ impl Engine<'_> {
     /// Until when people may merge what a step asks for, and by which rule.
     fn merged_until(&self, step: &Step) -> Result<Option<(Time, &Request)>, Failure> {
         let run = self.run()?;
-        let Action::Point { target, label, .. } = &step.action else {
-            return Err(Failure::new(Kind::Bug, "a step that asks nobody"));
-        };
         let goes_down = run.plan.goes_down() || run.journal.turned.is_some();
-        let request = self.world.target(*target, label)?.request();
+        let (target, _) = self.world.move_of(&step.action)?;
+        let request = target.request();
         let begun = run.journal.entry(&step.id).map(|entry| entry.began_at);
         let until = begun.zip(request).filter(|_| !goes_down);
         Ok(until.map(|(begun, request)| (begun.after(request.within()), request)))

@@ -256,19 +256,10 @@ impl Engine<'_> {
 
     /// The pointer of a step, where it is at neither end of its move.
     fn elsewhere(&self, step: &Step) -> Option<String> {
-        let Action::Point {
-            target,
-            label,
-            from,
-            to,
-            ..
-        } = &step.action
-        else {
-            return None;
-        };
-        let target = self.world.target(*target, label).ok()?;
+        let (target, ends) = self.world.move_of(&step.action).ok()?;
+        let label = target.label();
         let found = pointer::read(target, &self.world.scope()).ok()?;
-        let is_ours = is_open(label, &found, (*from, *to)).is_ok();
+        let is_ours = is_open(&label, &found, ends).is_ok();
         (!is_ours).then(|| format!("{label} at {found}"))
     }
 

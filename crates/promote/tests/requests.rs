@@ -150,6 +150,23 @@ impl Scene {
         command.current_dir(self.house.path("")).spawn().unwrap()
     }
 
+    /// The rules, without a request: it is pushed.
+    fn pushing(&self) -> String {
+        let rules = self.house.text("liftlock.yaml");
+        let (head, tail) = rules.split_once(", request: {").unwrap();
+        let (_, tail) = tail.split_once('}').unwrap();
+        format!("{head}{tail}")
+    }
+
+    /// Whoever pushes next is killed.
+    fn kills(&self) {
+        let hook = self.bare().join("hooks/post-receive");
+        fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        fs::write(&hook, KILLER).unwrap();
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(self.bare().join("armed"), "").unwrap();
+    }
+
     fn bare(&self) -> PathBuf {
         self.house.path("deploy.git")
     }
@@ -328,11 +345,7 @@ fn an_abort_withdraws_what_nobody_merged() {
 #[test]
 fn whoever_is_killed_after_the_push_asks_once() {
     let scene = Scene::github("1h", "");
-    let hook = scene.bare().join("hooks/post-receive");
-    fs::create_dir_all(hook.parent().unwrap()).unwrap();
-    fs::write(&hook, KILLER).unwrap();
-    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
-    fs::write(scene.bare().join("armed"), "").unwrap();
+    scene.kills();
     let output = scene.promote(137, "1");
     assert_eq!(
         (scene.branches(), scene.stages().len()),
@@ -622,4 +635,41 @@ fn a_merge_that_does_not_show_yet_is_waited_for() {
     assert!(unseen.contains("does not show it yet"), "{unseen}");
     git::run(&scene.bare(), &["update-ref", "refs/heads/main", &merged]).unwrap();
     scene.verb(0, "resume");
+}
+
+#[test]
+fn a_target_that_stops_asking_in_mid_plan_leaks_no_request() {
+    let scene = Scene::github("1h", "");
+    scene.live("1");
+    scene.promote(13, "2");
+    let asking = scene.house.text("liftlock.yaml");
+    scene.house.write("liftlock.yaml", scene.pushing()).unwrap();
+    for verb in ["resume", "resume"] {
+        let stuck = scene.verb(16, verb).stderr;
+        assert!(stuck.contains("configured without `request`"), "{stuck}");
+    }
+    assert_eq!(scene.stages(), ["merg", "open"]);
+    scene.house.write("liftlock.yaml", asking).unwrap();
+    let outcome = detail(&scene.verb(10, "resume"));
+    assert_eq!(outcome["restored"], true, "{outcome}");
+    assert_eq!(scene.stages(), ["merg", "clos"]);
+}
+
+#[test]
+fn a_target_that_begins_to_ask_in_mid_plan_leaks_no_request() {
+    let scene = Scene::github("1h", "");
+    let asking = scene.house.text("liftlock.yaml");
+    let pushing = scene.pushing();
+    scene.house.write("liftlock.yaml", &pushing).unwrap();
+    scene.promote(0, "1");
+    scene.kills();
+    scene.promote(137, "2");
+    scene.house.write("liftlock.yaml", asking).unwrap();
+    let stuck = scene.verb(16, "resume").stderr;
+    assert!(stuck.contains("configured with `request`"), "{stuck}");
+    assert!(scene.stages().is_empty());
+    scene.house.write("liftlock.yaml", pushing).unwrap();
+    let outcome = detail(&scene.verb(10, "resume"));
+    assert_eq!(outcome["restored"], true, "{outcome}");
+    assert_eq!(scene.value(), scene.digest("1"));
 }
