@@ -13,6 +13,7 @@ use liftlock::plan::{self, Action, Plan, make};
 use liftlock::pointer::{Live, is_open};
 use liftlock::release::Reference;
 use liftlock::state::Hold;
+use liftlock::time::Time;
 use liftlock_io::pointer::{self, Move, Moved, Scope};
 use liftlock_io::slot;
 
@@ -27,6 +28,9 @@ pub type Ends = (Option<Digest>, Digest);
 pub enum Done {
     /// It happened; a note about it.
     Now(String),
+    /// People who were asked had it happen, by then, where the forge tells; a
+    /// note about it.
+    Made(Option<Time>, String),
     /// It happens once people merge the request on this page.
     Waits(String),
     /// It does not happen: people do not want it, or changed it.
@@ -230,13 +234,14 @@ impl World {
     /// A move that is made, once nobody is asked to make it any more.
     fn pointed(&self, target: &Target, moved: &Move<'_>, note: String) -> Result<Done, Failure> {
         let withdrawn = pointer::withdraw(target, moved, &self.scope())?;
-        if withdrawn.live.is(Some(moved.to)) {
-            return Ok(Done::Now(note));
+        if !withdrawn.live.is(Some(moved.to)) {
+            let message = "the pointer is somewhere else right after it was moved";
+            return Err(Failure::new(Kind::Upstream, message));
         }
-        Err(Failure::new(
-            Kind::Upstream,
-            "the pointer is somewhere else right after it was moved",
-        ))
+        Ok(match target.request() {
+            Some(_) => Done::Made(withdrawn.merged_at, note),
+            None => Done::Now(note),
+        })
     }
 
     /// Whose pointers are read and moved.

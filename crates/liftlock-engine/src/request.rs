@@ -117,6 +117,10 @@ impl Engine<'_> {
     pub(crate) fn conclude(&mut self, step: &Step, done: Done) -> Result<Ended, Failure> {
         match done {
             Done::Now(note) => self.end(step, &note),
+            Done::Made(at, note) => {
+                self.refuse_late(step, at)?;
+                self.end(step, &note)
+            }
             Done::Waits(page) => self.leave_to_people(step, &page),
             Done::Refused(why) => Err(self.refused(&why)?),
             Done::Merged(note) => {
@@ -149,6 +153,23 @@ impl Engine<'_> {
             Ok(())
         })?;
         Ok(Ended::Run(Box::new(self.pending(why, None)?)))
+    }
+
+    /// Refuses what people did after the time that they had; where nobody knows
+    /// when they did it, it counts as done now.
+    fn refuse_late(&self, step: &Step, at: Option<Time>) -> Result<(), Failure> {
+        let at = at.unwrap_or_else(|| self.pace.now());
+        let Some((until, request)) = self.merged_until(step)? else {
+            return Ok(());
+        };
+        if at < until {
+            return Ok(());
+        }
+        let message = format!(
+            "people moved it by {at}, and not within {}: the time was over at {until}",
+            request.within()
+        );
+        Err(Failure::new(Kind::Refuted, message))
     }
 
     /// Gives the runner back where a step waits for people.

@@ -673,3 +673,20 @@ fn a_target_that_begins_to_ask_in_mid_plan_leaks_no_request() {
     assert_eq!(outcome["restored"], true, "{outcome}");
     assert_eq!(scene.value(), scene.digest("1"));
 }
+
+#[test]
+fn what_people_merge_after_the_time_goes_back_whoever_looked_when() {
+    for scene in Scene::both() {
+        scene.live("1");
+        scene.promote(13, "2");
+        let late = wait::now().unix_millis() + 2 * 3_600_000;
+        scene.merge_at(Merge::Squash, Time::from_unix_millis(late).unwrap());
+        let outcome = detail(&scene.verb(13, "resume"));
+        assert!(why(&outcome).contains("and not within 1h"), "{outcome}");
+        assert_eq!(scene.stages(), ["merg", "merg", "open"]);
+        scene.merge(Merge::Squash);
+        let outcome = detail(&scene.verb(10, "resume"));
+        assert_eq!(outcome["restored"], true, "{outcome}");
+        assert_eq!(scene.value(), scene.digest("1"));
+    }
+}
