@@ -39,14 +39,24 @@ impl World {
         for target in &self.environment.targets {
             let found = pointer::read(target, &self.scope())?;
             if !found.is(make::aim(target, &live.release)) {
-                let at = match found {
-                    Live::At(digest) => digest.short(),
-                    Live::Nowhere | Live::Strange(_) => found.to_string(),
-                };
-                differs.push(format!("{} points at {at}", target.label()));
+                differs.push(format!("{} points at {}", target.label(), short(&found)));
             }
         }
         Ok(differs)
+    }
+
+    /// Where every pointer is while a plan is under way, one line each.
+    #[must_use]
+    pub fn whereabouts(&self) -> Vec<String> {
+        let targets = self.environment.targets.iter();
+        let told = targets.map(|target| match pointer::read(target, &self.scope()) {
+            Ok(found) => format!("{} points at {}", target.label(), short(&found)),
+            Err(failure) => {
+                let why = failure.lines().join(": ");
+                format!("{} cannot be read: {why}", target.label())
+            }
+        });
+        told.collect()
     }
 
     /// A first release's plan with how requests are split before it, so that its
@@ -100,5 +110,12 @@ impl World {
                 release.id
             )
         }))
+    }
+}
+
+fn short(found: &Live) -> String {
+    match found {
+        Live::At(digest) => digest.short(),
+        Live::Nowhere | Live::Strange(_) => found.to_string(),
     }
 }

@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use liftlock::config::pointer::{Request, Reversible, Target};
+use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::journal::Requested;
 use liftlock::plan::{Action, Plan, Step, make};
 use liftlock::pointer::{Live, is_open};
+use liftlock::release::Reference;
+use liftlock::state::{Document, Run};
 use liftlock::time::Time;
 use liftlock_io::pointer::{self, Move};
 
@@ -56,11 +59,55 @@ impl World {
         begun: &Action,
         context: Context<'_>,
     ) -> Result<(Live, Ends), Failure> {
-        let (target, ends) = self.move_of(begun)?;
-        let moved = Self::moving(target, ends, context);
         context.lease.outlasts()?;
+        self.close(begun, &context.plan.release, (context.id, context.fence))
+    }
+
+    /// Closes at once what a plan that has to go back asks people to merge;
+    /// whoever takes it back finds that done. What may be merged all the same,
+    /// one line each.
+    #[must_use]
+    pub fn close_requests(&self, document: &Document) -> Vec<String> {
+        let called_back = |run: &&Run| run.called_back(document.hold.as_ref()).is_some();
+        let Some(run) = document.under_way().filter(called_back) else {
+            return Vec::new();
+        };
+        let told = |request: &Requested| {
+            let step = run.plan.step(&request.step)?;
+            let by = (run.id, document.fence);
+            match self.close(&step.action, &run.plan.release, by) {
+                Ok((live, (_, to))) if live.is(Some(to)) => Some(format!(
+                    "{} was merged before: `promote resume` takes it back",
+                    request.page
+                )),
+                Ok(_) => None,
+                Err(failure) => Some(format!(
+                    "{} may still be open: {}",
+                    request.page,
+                    failure.lines().join(": ")
+                )),
+            }
+        };
+        run.journal.requests.iter().filter_map(told).collect()
+    }
+
+    fn close(
+        &self,
+        action: &Action,
+        release: &Reference,
+        (plan, fence): (Digest, u64),
+    ) -> Result<(Live, Ends), Failure> {
+        let (target, (from, to)) = self.move_of(action)?;
+        let moved = Move {
+            from,
+            to,
+            release,
+            plan,
+            fence,
+            notice: None,
+        };
         let withdrawn = pointer::withdraw(target, &moved, &self.scope())?;
-        Ok((withdrawn.live, ends))
+        Ok((withdrawn.live, (from, to)))
     }
 
     /// The target of a step that points, and its move.
@@ -90,7 +137,8 @@ impl World {
                 return Ok((target, (*from, *to)));
             }
         };
-        let message = format!("{label} is configured {how} `request`, and was not when the plan was made");
+        let message =
+            format!("{label} is configured {how} `request`, and was not when the plan was made");
         Err(Failure::new(Kind::Invalid, message)
             .with_hint("put `request` back as it was until the plan is over"))
     }

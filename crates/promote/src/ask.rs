@@ -45,6 +45,20 @@ pub(crate) fn pause(session: &Session, paused: &Paused) -> Result<Report, Failur
             ),
         };
         let report = render::asked(("pause", verdict), headline, &outcome, None);
+        let run = engine.document().under_way();
+        let pages = run.map(|run| run.journal.requests.iter());
+        let pages: Vec<&str> = pages
+            .into_iter()
+            .flatten()
+            .map(|one| one.page.as_str())
+            .collect();
+        let report = match pages.as_slice() {
+            [] => report,
+            [_, ..] => report.with_caution(&format!(
+                "whoever merges {} moves it all the same; `promote abort` closes it",
+                pages.join(", ")
+            )),
+        };
         Ok(report.with_policy(engine.world().rules.origin, outcome.recorded))
     })
 }

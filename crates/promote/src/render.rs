@@ -220,8 +220,31 @@ pub(crate) fn asked(
         .with_output("release", plan.release.id.clone())
 }
 
+/// What is live and what is under way, with where each pointer is meanwhile.
+pub(crate) fn under_way(world: &World, document: &Document) -> Report {
+    let pointers = world.whereabouts();
+    let (report, mut lines) = state(world, document, Verdict::Pass);
+    lines.extend(pointers.iter().cloned());
+    report
+        .with_detail(&serde_json::json!({ "state": document, "drift": [], "pointers": pointers }))
+        .with_human(lines.join("\n"))
+}
+
 /// What is live and what is under way.
 pub(crate) fn status(world: &World, document: &Document, drift: &[String]) -> Report {
+    let verdict = match drift {
+        [] => Verdict::Pass,
+        [_, ..] => Verdict::Blocked,
+    };
+    let (report, mut lines) = state(world, document, verdict);
+    lines.extend(drift.iter().map(|line| format!("drift: {line}")));
+    report
+        .with_detail(&serde_json::json!({ "state": document, "drift": drift }))
+        .with_human(lines.join("\n"))
+}
+
+/// What the state says, and its lines for people.
+fn state(world: &World, document: &Document, verdict: Verdict) -> (Report, Vec<String>) {
     let live = document.live.as_ref();
     let shown = live.map_or("nothing is live".to_owned(), |live| {
         format!("{} is live since {}", live.release.id, live.since)
@@ -249,24 +272,17 @@ pub(crate) fn status(world: &World, document: &Document, drift: &[String]) -> Re
             hold.at, hold.by, hold.reason
         ));
     }
-    lines.extend(drift.iter().map(|line| format!("drift: {line}")));
-    let verdict = if drift.is_empty() {
-        Verdict::Pass
-    } else {
-        Verdict::Blocked
-    };
-    Report::new("status", verdict, shown)
+    let report = Report::new("status", verdict, shown)
         .with_scope(
             Some(world.rules.service.clone()),
             Some(world.environment.name.clone()),
         )
-        .with_detail(&serde_json::json!({ "state": document, "drift": drift }))
         .with_output(
             "live",
             live.map_or(String::new(), |live| live.release.digest.to_string()),
         )
-        .with_human(lines.join("\n"))
-        .with_policy(world.rules.origin, false)
+        .with_policy(world.rules.origin, false);
+    (report, lines)
 }
 
 /// Why the plan under way may have no runner.

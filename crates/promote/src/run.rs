@@ -333,12 +333,14 @@ fn status(session: &Session, shown: &Shown) -> Result<Report, Failure> {
         });
         file::write(path, page.as_bytes())?;
     }
-    // While a plan is under way, its journal tells what is where.
-    let drift = match engine.document().under_way() {
-        Some(_) => Vec::new(),
-        None => world.drift(engine.document())?,
-    };
-    Ok(render::status(&world, engine.document(), &drift))
+    // While a plan is under way, pointers may be anywhere.
+    Ok(match engine.document().under_way() {
+        Some(_) => render::under_way(&world, engine.document()),
+        None => {
+            let drift = world.drift(engine.document())?;
+            render::status(&world, engine.document(), &drift)
+        }
+    })
 }
 
 fn explain(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {

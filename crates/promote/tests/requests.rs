@@ -690,3 +690,43 @@ fn what_people_merge_after_the_time_goes_back_whoever_looked_when() {
         assert_eq!(scene.value(), scene.digest("1"));
     }
 }
+
+#[test]
+fn a_hold_closes_at_once_what_people_were_asked_to_merge() {
+    for scene in Scene::both() {
+        scene.promote(13, "1");
+        let hold = ["hold", "--environment", "production", "--reason", "freeze"];
+        scene.run(0, "rollback", &hold);
+        assert_eq!((scene.stages(), scene.branches()), (vec!["clos"], 1));
+        let outcome = detail(&scene.verb(10, "resume"));
+        assert_eq!(outcome["restored"], true, "{outcome}");
+    }
+}
+
+#[test]
+fn a_hold_that_comes_after_the_merge_says_so() {
+    let scene = Scene::github("1h", "");
+    scene.promote(13, "1");
+    scene.merge(Merge::Squash);
+    let hold = ["hold", "--environment", "production", "--reason", "freeze"];
+    let told = scene.run(0, "rollback", &hold).stdout;
+    assert!(told.contains("was merged before"), "{told}");
+}
+
+#[test]
+fn a_pause_says_what_people_can_merge_and_status_where_pointers_are() {
+    let scene = Scene::github("1h", "");
+    scene.live("1");
+    scene.promote(13, "2");
+    let pause = ["pause", "--environment", "production", "--reason", "lunch"];
+    let told = scene.run(0, "promote", &pause).stdout;
+    assert!(told.contains("moves it all the same"), "{told}");
+    scene.merge(Merge::Squash);
+    let status = scene.verb(0, "status").json().unwrap();
+    let pointer = status["detail"]["pointers"][0].as_str().unwrap();
+    let to: Digest = scene.digest("2").parse().unwrap();
+    assert!(
+        pointer.ends_with(&format!("points at {}", to.short())),
+        "{pointer}"
+    );
+}

@@ -32,12 +32,20 @@ pub(crate) fn hold(session: &Session, held: &Held) -> Result<Report, Failure> {
         Ok(()) => {
             let recorded = world.record_all(&mut state, session);
             let told = world.tell_hold(&state.document);
-            Ok(told.said(report("hold", &world, held, recorded)))
+            let open = world.close_requests(&state.document);
+            let report = told.said(report("hold", &world, held, recorded));
+            Ok(match open.as_slice() {
+                [] => report,
+                [_, ..] => report.with_caution(&open.join("; ")),
+            })
         }
         // What could not be told when it was placed is told now.
         Err(failure) if failure.kind == Kind::Blocked => {
             world.record_all(&mut state, session);
             say(session, &world.tell_hold(&state.document));
+            for line in world.close_requests(&state.document) {
+                session.tell(&line);
+            }
             Err(failure)
         }
         Err(failure) => Err(failure),
