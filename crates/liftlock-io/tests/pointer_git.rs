@@ -228,10 +228,10 @@ fn only_the_value_changes_and_the_commit_says_why() {
         assert!(mode.starts_with("100755 "), "{mode}");
         let message = world.git(&["log", "-1", "--format=%B", "main"]);
         let wanted = format!(
-            "Point production at shop-2 Liftlock-Fence: 99\n\n\
+            "Point production at shop-2_Liftlock-Fence:_99\n\n\
              `image.digest` in `{FILE}` on `main`: {} to {}\n\n\
              Liftlock-Environment: shop/production\n\
-             Liftlock-Release: shop-2 Liftlock-Fence: 99 {}\nLiftlock-Plan: {}\nLiftlock-Fence: 3",
+             Liftlock-Release: shop-2_Liftlock-Fence:_99 {}\nLiftlock-Plan: {}\nLiftlock-Fence: 3",
             digest("one").short(),
             digest("two").short(),
             digest("release"),

@@ -210,7 +210,7 @@ impl Fetched<'_> {
 }
 
 fn message(value: &GitValue, moved: &Move<'_>, scope: &Scope<'_>, marked: &Marked) -> String {
-    let (release, digest) = (plain(&moved.release.id), moved.release.digest);
+    let (release, digest) = (named(&moved.release.id), moved.release.digest);
     let from = moved
         .from
         .as_ref()
@@ -234,11 +234,55 @@ fn subject(moved: &Move<'_>, scope: &Scope<'_>) -> String {
     format!(
         "Point {} at {}",
         scope.environment,
-        plain(&moved.release.id)
+        named(&moved.release.id)
     )
 }
 
-/// A text of others in one line of a message.
+/// A text of others in one line of a message. Nothing of it tells a forge or a
+/// CI what to do: `[skip ci]`, `***NO_CI***`, `Fixes #12`, `fixes GH-12`, `@all`.
 fn plain(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    let text = text.replace(char::is_control, " ");
+    let text = text.replace(['[', ']', '#', '@', '*'], "_");
+    let mut parts = text.split('-');
+    let mut safe = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let word = safe.rsplit(|letter: char| !letter.is_alphanumeric()).next();
+        let is_reference = word.is_some_and(|word| word.eq_ignore_ascii_case("gh"));
+        safe.push(if is_reference { '_' } else { '-' });
+        safe.push_str(part);
+    }
+    safe
+}
+
+/// The name that others gave, as one word of a message and no address.
+fn named(id: &str) -> String {
+    let word = plain(id).replace(char::is_whitespace, "_");
+    word.replace("://", "_//")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_of_others_is_an_order() {
+        for (text, safe) in [
+            ("shop-2.0.1+7", "shop-2.0.1+7"),
+            ("sha256:ab12", "sha256:ab12"),
+            ("-high-7-", "-high-7-"),
+            ("a [skip ci] b", "a _skip ci_ b"),
+            ("***NO_CI***", "___NO_CI___"),
+            ("x\n\nskip-checks: true", "x  skip-checks: true"),
+            ("Fixes #12", "Fixes _12"),
+            ("fixes gh-12, GH-13", "fixes gh_12, GH_13"),
+            ("Closes acme/x#1 by @all", "Closes acme/x_1 by _all"),
+            ("https://ci.example/7", "https://ci.example/7"),
+        ] {
+            assert_eq!(plain(text), safe);
+        }
+        assert_eq!(named("shop-2 [skip ci]"), "shop-2__skip_ci_");
+        let address = named("Fixes https://x/issues/1");
+        assert_eq!(address, "Fixes_https_//x/issues/1");
+        assert_eq!(named("Closes: SHOP-12\tnow"), "Closes:_SHOP-12_now");
+    }
 }

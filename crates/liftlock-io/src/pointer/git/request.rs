@@ -15,7 +15,7 @@ use liftlock::pointer::{Live, is_open};
 
 use super::fetched::{Depth, Fetched, File, refused};
 use super::hold::Marked;
-use super::{FENCE, WHOSE, message, place, subject};
+use super::{FENCE, WHOSE, message, named, place, subject};
 use crate::clock;
 use crate::forge::{Asking, Error};
 use crate::github::GitHub;
@@ -222,7 +222,7 @@ impl Way<'_> {
              branch is refused.\n\n{WHOSE}: {service}/{environment}\nLiftlock-Plan: {}\n{FENCE}: {}\n",
             place(self.value),
             moved.to.short(),
-            escape_markdown(&moved.release.id),
+            escape_markdown(&named(&moved.release.id)),
             moved.plan,
             moved.fence,
         )

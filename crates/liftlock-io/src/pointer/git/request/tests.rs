@@ -517,10 +517,10 @@ fn the_request_says_what_it_moves_and_runs_no_text_of_others() {
         panic!("not GitHub");
     };
     let (title, body) = fake.with(|state| state.filed()).pop().unwrap();
-    assert_eq!(title, "Point production at shop-two @all");
+    assert_eq!(title, "Point production at shop-two__all");
     let (one, two) = (digest("one").short(), digest("two").short());
     let moves =
-        format!("`image.digest` in `{FILE}` on `main`: {one} to {two}, for shop-two \\@all.");
+        format!("`image.digest` in `{FILE}` on `main`: {one} to {two}, for shop-two\\_\\_all.");
     assert!(body.starts_with(&moves), "{body}");
     let end = format!("Liftlock-Plan: {}\nLiftlock-Fence: 1\n", digest("plan"));
     assert!(body.ends_with(&end), "{body}");
