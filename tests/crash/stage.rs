@@ -76,6 +76,7 @@ cp "builds/$id"/* "slots/$1/"
 /// Hashes what is in a slot.
 const PROVE: &str = r#"#!/bin/sh
 set -eu
+if [ -z "$(ls -A "slots/$1")" ]; then echo '{}'; exit; fi
 api=$(sha256sum "slots/$1/api")
 image=$(sha256sum "slots/$1/image")
 echo "{\"api\": \"sha256:${api%% *}\", \"image\": \"sha256:${image%% *}\"}"

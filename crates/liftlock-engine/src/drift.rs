@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use liftlock::config::target::Slots;
 use liftlock::failure::{Failure, Kind};
+use liftlock::name::Name;
 use liftlock::percent::Percent;
 use liftlock::plan::{Kind as PlanKind, Plan, make};
 use liftlock::pointer::Live;
@@ -28,10 +30,7 @@ impl World {
             if let Err(failure) = self.serves(&slots.stable, &live.release.artifacts) {
                 differs.push(failure.lines().join(": "));
             }
-            let weights = BTreeMap::from([
-                (slots.stable.clone(), Percent::FULL),
-                (slots.canary.clone(), Percent::ZERO),
-            ]);
+            let weights = split(slots, Percent::FULL, Percent::ZERO);
             if !self.is_shifted(Some(slots), &weights)? {
                 differs.push(format!("`{}` does not get all requests", slots.stable));
             }
@@ -64,38 +63,57 @@ impl World {
     ///
     /// # Errors
     ///
-    /// Fails as blocked where a slot that gets all requests proves to serve
-    /// something: that is known good first, by `promote adopt`. Fails where it
-    /// cannot be read how requests are split.
+    /// Fails as blocked where a slot that gets requests does not prove that it
+    /// serves nothing: what is there is known good first, by `promote adopt`.
+    /// Fails where it cannot be read how requests are split.
     pub fn first(&self, plan: Plan) -> Result<Plan, Failure> {
         let (PlanKind::First, Some(slots)) = (plan.kind, &plan.slots.clone()) else {
             return Ok(plan);
         };
-        for (slot, other) in [
-            (&slots.stable, &slots.canary),
-            (&slots.canary, &slots.stable),
-        ] {
-            let all = BTreeMap::from([
-                (slot.clone(), Percent::FULL),
-                (other.clone(), Percent::ZERO),
-            ]);
-            if !self.is_shifted(Some(slots), &all)? {
-                continue;
-            }
-            if self.serves_any(slot, &plan.release) {
-                let message = format!(
-                    "`{slot}` gets all requests and serves something, and nothing is known to be live"
-                );
-                return Err(Failure::new(Kind::Blocked, message)
-                    .with_hint("take what serves as known good first: `promote adopt`"));
-            }
-            // Proxies start with the weights of their configuration, whether
-            // or not a server is behind them.
-            if self.can_take(slot, slots)? {
-                return Ok(Plan { found: all, ..plan });
-            }
+        let nothing = split(slots, Percent::ZERO, Percent::ZERO);
+        if self.is_shifted(Some(slots), &nothing)? {
+            return Ok(plan);
+        }
+        let to_stable = split(slots, Percent::FULL, Percent::ZERO);
+        if self.is_shifted(Some(slots), &to_stable)? {
+            return Ok(match self.takes_nothing(&slots.stable, slots)? {
+                true => plan,
+                false => Plan {
+                    found: to_stable,
+                    ..plan
+                },
+            });
+        }
+        // The canary's slot holds what failed when the plan goes back: nothing
+        // goes there again.
+        let to_canary = split(slots, Percent::ZERO, Percent::FULL);
+        self.takes_nothing(&slots.canary, slots)?;
+        if !self.is_shifted(Some(slots), &to_canary)? {
+            self.takes_nothing(&slots.stable, slots)?;
         }
         Ok(plan)
+    }
+
+    /// Whether no server is there for a slot that gets requests. Proxies start
+    /// with the weights of their configuration, whether or not there is one.
+    fn takes_nothing(&self, slot: &Name, slots: &Slots) -> Result<bool, Failure> {
+        let is_down = !self.can_take(slot, slots)?;
+        let refused = |why: &str| {
+            let message = format!("`{slot}` gets requests {why}, and nothing is known to be live");
+            Failure::new(Kind::Blocked, message).with_hint(
+                "take what serves as known good first: `promote adopt`; where nothing does, take the requests away from that slot, or have it answer that it serves nothing",
+            )
+        };
+        match self.is_empty(slot) {
+            Ok(true) => Ok(is_down),
+            Ok(false) => Err(refused("and serves something")),
+            Err(_) if is_down => Ok(true),
+            Err(unknown) if matches!(unknown.kind, Kind::Upstream | Kind::Credentials) => {
+                let why = unknown.lines().join(": ");
+                Err(refused(&format!("and does not say what it serves ({why})")))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// What the ledger knows to be live while the state knows nothing: a lost
@@ -118,4 +136,11 @@ fn short(found: &Live) -> String {
         Live::At(digest) => digest.short(),
         Live::Nowhere | Live::Strange(_) => found.to_string(),
     }
+}
+
+fn split(slots: &Slots, stable: Percent, canary: Percent) -> BTreeMap<Name, Percent> {
+    BTreeMap::from([
+        (slots.stable.clone(), stable),
+        (slots.canary.clone(), canary),
+    ])
 }

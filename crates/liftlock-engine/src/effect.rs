@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use liftlock::config::pointer::Target;
-use liftlock::config::target::Slots;
+use liftlock::config::target::{Prove, Slots};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
@@ -144,11 +144,8 @@ impl World {
     ///
     /// Fails as refuted when it serves something else.
     pub fn serves(&self, slot: &Name, artifacts: &BTreeMap<Name, Digest>) -> Result<(), Failure> {
-        let Some(prove) = &self.environment.prove else {
-            return Err(Failure::new(Kind::Invalid, "`prove` is not configured"));
-        };
         let names: Vec<&Name> = artifacts.keys().collect();
-        let found = slot::prove(prove, slot, &names, &|| self.client())?;
+        let found = slot::prove(self.proof()?, slot, &names, &|| self.client())?;
         for (name, digest) in artifacts {
             match found.get(name) {
                 Some(serves) if serves == digest => {}
@@ -342,17 +339,18 @@ impl World {
         Err(Failure::new(Kind::Refuted, told).with_hint(hint))
     }
 
-    /// Whether a slot proves to serve anything for the artifacts of a release.
-    pub(crate) fn serves_any(&self, slot: &Name, release: &Reference) -> bool {
-        let Some(prove) = &self.environment.prove else {
-            return false;
-        };
-        // One by one: what served before may have had other artifacts.
-        let mut names = release.artifacts.keys();
-        names.any(|name| {
-            let found = slot::prove(prove, slot, &[name], &|| self.client());
-            found.is_ok_and(|found| found.contains_key(name))
-        })
+    /// Whether a slot says itself that it serves nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails where it does not say what it serves.
+    pub(crate) fn is_empty(&self, slot: &Name) -> Result<bool, Failure> {
+        slot::is_empty(self.proof()?, slot, &|| self.client())
+    }
+
+    fn proof(&self) -> Result<&Prove, Failure> {
+        let prove = self.environment.prove.as_ref();
+        prove.ok_or_else(|| Failure::new(Kind::Invalid, "`prove` is not configured"))
     }
 
     /// Which release of some a slot serves, by proof.

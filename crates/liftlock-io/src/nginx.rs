@@ -44,7 +44,8 @@ pub fn set(target: &Nginx, shares: &BTreeMap<Name, Percent>) -> Result<(), Error
     }
 }
 
-/// Whether the file splits requests like this, to the byte.
+/// Whether the file splits requests like this, to the byte; without a file
+/// nobody gets any.
 ///
 /// # Errors
 ///
@@ -52,7 +53,7 @@ pub fn set(target: &Nginx, shares: &BTreeMap<Name, Percent>) -> Result<(), Error
 pub fn is_set(target: &Nginx, shares: &BTreeMap<Name, Percent>) -> Result<bool, Error> {
     let path = Path::new(&target.include);
     if !file::exists(path)? {
-        return Ok(false);
+        return Ok(shares.values().all(|share| *share == Percent::ZERO));
     }
     let found = file::read(path, LARGEST)?;
     Ok(found == rendered(target, shares).as_bytes())

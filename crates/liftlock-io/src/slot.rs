@@ -1,6 +1,8 @@
 //! Fills a slot and reads from it which digests it really serves.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -84,6 +86,40 @@ pub fn prove(
             })
             .collect();
     }
+    told(prove, slot, client)
+}
+
+/// Whether a slot says itself that it serves nothing: its folder is absent or
+/// has nothing in it, or its answer names no artifact.
+///
+/// # Errors
+///
+/// Fails as [`prove`] does: a slot that says nothing may serve anything.
+pub fn is_empty(
+    prove: &Prove,
+    slot: &Name,
+    client: &dyn Fn() -> Result<Client, http::Error>,
+) -> Result<bool, Failure> {
+    let Some(folder) = &prove.files else {
+        return Ok(told(prove, slot, client)?.is_empty());
+    };
+    let folder = put_slot(folder, slot);
+    match fs::read_dir(&folder) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => {
+            let message = format!("cannot read the folder `{folder}`");
+            Err(Failure::because(Kind::of_file(&error), message, error))
+        }
+    }
+}
+
+/// All that a command or a page says of a slot.
+fn told(
+    prove: &Prove,
+    slot: &Name,
+    client: &dyn Fn() -> Result<Client, http::Error>,
+) -> Result<BTreeMap<Name, Digest>, Failure> {
     let (label, answer) = if let Some(command) = &prove.command {
         let argv = fill(command, slot);
         let call = process::Call {
@@ -163,8 +199,8 @@ mod tests {
     fn files_are_hashed_and_missing_ones_are_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let slot: Name = "blue".parse().unwrap();
-        std::fs::create_dir(folder.path().join("blue")).unwrap();
-        std::fs::write(folder.path().join("blue/api"), "api").unwrap();
+        fs::create_dir(folder.path().join("blue")).unwrap();
+        fs::write(folder.path().join("blue/api"), "api").unwrap();
         let way = Prove {
             files: Some(format!("{}/{{slot}}", folder.path().display())),
             ..Prove::default()
@@ -173,6 +209,44 @@ mod tests {
         let found = prove(&way, &slot, &[&api], &no_client).unwrap();
         assert_eq!(found[&api], Digest::of(b"api"));
         assert!(prove(&way, &slot, &[&api, &worker], &no_client).is_err());
+    }
+
+    #[test]
+    fn only_what_says_so_itself_is_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let slot: Name = "blue".parse().unwrap();
+        let digest = Digest::of(b"api");
+        let files = Prove {
+            files: Some(format!("{}/{{slot}}", folder.path().display())),
+            ..Prove::default()
+        };
+        assert!(is_empty(&files, &slot, &no_client).unwrap());
+        fs::create_dir(folder.path().join("blue")).unwrap();
+        assert!(is_empty(&files, &slot, &no_client).unwrap());
+        fs::write(folder.path().join("blue/web"), "another artifact").unwrap();
+        assert!(!is_empty(&files, &slot, &no_client).unwrap());
+        let green: Name = "green".parse().unwrap();
+        fs::write(folder.path().join("green"), "no folder").unwrap();
+        assert!(is_empty(&files, &green, &no_client).is_err());
+        let answers = [
+            ("{\"digests\": {}}".to_owned(), Some(true)),
+            (
+                format!("{{\"digests\": {{\"web\": \"{digest}\"}}}}"),
+                Some(false),
+            ),
+            ("{\"digests\": null}".to_owned(), None),
+            ("{}".to_owned(), None),
+            ("<html>".to_owned(), None),
+            (String::new(), None),
+        ];
+        for (answer, expected) in answers {
+            let way = Prove {
+                command: Some(vec!["echo".to_owned(), answer.clone()]),
+                json: Some("/digests".to_owned()),
+                ..Prove::default()
+            };
+            assert_eq!(is_empty(&way, &slot, &no_client).ok(), expected, "{answer}");
+        }
     }
 
     #[test]

@@ -43,14 +43,16 @@ pub fn set(
     }
 }
 
-/// Whether the file says exactly these shares.
+/// Whether the file says exactly these shares; without a file nobody gets any.
 ///
 /// # Errors
 ///
 /// Fails when the file is there but cannot be understood.
 pub fn is_set(target: &WeightsFile, shares: &BTreeMap<Name, Percent>) -> Result<bool, Error> {
-    let found = read(target)?;
-    Ok(found.is_some_and(|found| found.weights == points(shares)))
+    Ok(match read(target)? {
+        Some(found) => found.weights == points(shares),
+        None => shares.values().all(|share| *share == Percent::ZERO),
+    })
 }
 
 fn written(roles: &Slots, shares: &BTreeMap<Name, Percent>) -> Written {
