@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use liftlock::config::pointer::Target;
 use liftlock::config::requirement::What;
+use liftlock::config::target::Slots;
 use liftlock::failure::{Failure, Kind};
 use liftlock::percent::Percent;
 use liftlock::plan::make;
@@ -16,7 +18,7 @@ use liftlock_engine::gather::{Gathered, Moment};
 use liftlock_engine::state::State;
 use liftlock_engine::{Pace as _, World, open};
 use liftlock_io::cli::Session;
-use liftlock_io::store;
+use liftlock_io::{pointer, store};
 
 use crate::args::Adopted;
 
@@ -34,7 +36,7 @@ pub(crate) fn adopt(session: &Session, adopted: &Adopted) -> Result<Report, Fail
     let mut state = State::open(world.state.as_ref(), key, world.environment.lease)?;
     unknown(&state.document)?;
     let gathered = signed(&world, &reference, session)?;
-    serves(&world, &reference)?;
+    let roles = serves(&world, &reference)?;
     let headline = format!("{} is live in {}", reference.id, world.environment.name);
     let report = Report::new("adopt", Verdict::Pass, headline)
         .with_scope(
@@ -52,7 +54,7 @@ pub(crate) fn adopt(session: &Session, adopted: &Adopted) -> Result<Report, Fail
     let now = session.now();
     state.acquire(&open::owner(session), now, &|document| {
         unknown(document)?;
-        if let Some(slots) = &world.environment.slots {
+        if let Some(slots) = &roles {
             document.slots = Some(slots.clone());
             document
                 .contents
@@ -115,29 +117,87 @@ fn signed(world: &World, release: &Reference, session: &Session) -> Result<Gathe
     }
 }
 
-/// Proves that the release is what serves: slot, weights and pointers.
-fn serves(world: &World, release: &Reference) -> Result<(), Failure> {
-    if world.environment.slots.is_none() && world.environment.targets.is_empty() {
+/// Proves that the release is what serves, by every slot and every pointer, and
+/// tells in which roles the slots are: after a lost state they need not be those
+/// of the configuration.
+fn serves(world: &World, release: &Reference) -> Result<Option<Slots>, Failure> {
+    let slots = world.environment.slots.as_ref();
+    if slots.is_none() && world.environment.targets.is_empty() {
         let message = "there is neither slot nor target to prove it by";
         return Err(Failure::new(Kind::Refuted, message)
             .with_hint("describe `traffic` or `targets` of the environment"));
     }
-    if let Some(slots) = &world.environment.slots {
-        world.serves(&slots.stable, &release.artifacts)?;
+    let mut against = Vec::new();
+    let roles = slots.and_then(|slots| match roles(world, slots) {
+        Ok(Some(roles)) => {
+            against.extend(world.serves(&roles.stable, &release.artifacts).err());
+            Some(roles)
+        }
+        Ok(None) => {
+            let (one, other) = (&slots.stable, &slots.canary);
+            let message = format!("neither `{one}` nor `{other}` gets all requests");
+            against.push(Failure::new(Kind::Refuted, message));
+            let both = [one, other].into_iter();
+            against.extend(both.filter_map(|slot| world.serves(slot, &release.artifacts).err()));
+            None
+        }
+        Err(failure) => {
+            against.push(failure);
+            None
+        }
+    });
+    let targets = world.environment.targets.iter();
+    against.extend(targets.filter_map(|target| points(world, target, release).err()));
+    match refused(&against) {
+        None => Ok(roles),
+        Some(failure) => Err(failure),
+    }
+}
+
+/// The slots, that with all requests as the stable one; nothing where no slot
+/// has all of them.
+fn roles(world: &World, slots: &Slots) -> Result<Option<Slots>, Failure> {
+    let swapped = Slots {
+        stable: slots.canary.clone(),
+        canary: slots.stable.clone(),
+    };
+    for roles in [slots.clone(), swapped] {
         let all = BTreeMap::from([
-            (slots.stable.clone(), Percent::FULL),
-            (slots.canary.clone(), Percent::ZERO),
+            (roles.stable.clone(), Percent::FULL),
+            (roles.canary.clone(), Percent::ZERO),
         ]);
-        if !world.is_shifted(Some(slots), &all)? {
-            let message = format!("slot `{}` does not get all requests", slots.stable);
-            return Err(Failure::new(Kind::Refuted, message));
+        if world.is_shifted(Some(&roles), &all)? {
+            return Ok(Some(roles));
         }
     }
-    for (target, found) in world.environment.targets.iter().zip(world.pointers()?) {
-        if found.is_none() || found != make::aim(target, release) {
-            let message = format!("{} does not point at this release", target.label());
-            return Err(Failure::new(Kind::Refuted, message));
+    Ok(None)
+}
+
+fn points(world: &World, target: &Target, release: &Reference) -> Result<(), Failure> {
+    let found = pointer::read(target, &world.scope())?;
+    match make::aim(target, release) {
+        Some(aim) if found.is(Some(aim)) => Ok(()),
+        Some(_) | None => {
+            let message = format!(
+                "{} does not point at this release: it is at {found}",
+                target.label()
+            );
+            Err(Failure::new(Kind::Refuted, message))
         }
     }
-    Ok(())
+}
+
+/// All that contradicts, in one failure. What could not be read is no proof
+/// against anything.
+fn refused(against: &[Failure]) -> Option<Failure> {
+    let refuted = against.iter().find(|one| one.kind == Kind::Refuted);
+    let kind = refuted.or_else(|| against.first())?.kind;
+    let lines = against.iter().map(|one| one.lines().join(": "));
+    let failure = Failure::new(kind, lines.collect::<Vec<_>>().join("; "));
+    Some(match refuted {
+        Some(_) => failure.with_hint(
+            "name the release that serves, or have requests and pointers be where it is",
+        ),
+        None => failure,
+    })
 }

@@ -496,6 +496,65 @@ fn what_is_adopted_is_proved_first() {
     house.expect(14, "promote", &adopt).unwrap();
 }
 
+fn adopt(release: &str) -> Vec<&str> {
+    args("adopt", &["--release", release, "--reason", "it runs"])
+}
+
+#[test]
+fn after_a_lost_state_what_serves_is_adopted_in_whichever_slot_it_is() {
+    let house = furnished();
+    let before = house.state();
+    assert_eq!(before["slots"]["stable"], "green");
+    fs::remove_dir_all(house.path(".liftlock/state")).unwrap();
+    let output = house
+        .expect(10, "promote", &adopt("release-2.json"))
+        .unwrap();
+    for part in ["slot `green` serves api", "does not point at this release"] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+    house
+        .expect(0, "promote", &adopt("release-1.json"))
+        .unwrap();
+    let state = house.state();
+    assert_eq!(state["slots"], before["slots"]);
+    assert_eq!(state["contents"]["green"]["id"], "shop-1");
+    house.expect(0, "promote", &args("status", &[])).unwrap();
+    house.promote(0, "2").unwrap();
+}
+
+#[test]
+fn all_that_contradicts_an_adoption_is_told_at_once() {
+    let house = furnished();
+    fs::remove_dir_all(house.path(".liftlock/state")).unwrap();
+    house
+        .write(
+            "weights.json",
+            r#"{"weights": {"blue": 4000, "green": 6000}, "stable": "green", "canary": "blue"}"#,
+        )
+        .unwrap();
+    for file in ["api", "image"] {
+        let path = format!("slots/blue/{file}");
+        house.write(&path, "something").unwrap();
+    }
+    house
+        .write("site/index.json", r#"{"schemaVersion":2,"manifests":[]}"#)
+        .unwrap();
+    let output = house
+        .expect(10, "promote", &adopt("release-1.json"))
+        .unwrap();
+    let parts = [
+        "neither `blue` nor `green` gets all requests",
+        "slot `blue` serves api",
+        "does not point at this release",
+    ];
+    for part in parts {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+    let said = "slot `green` serves";
+    assert!(!output.stderr.contains(said), "{}", output.stderr);
+    assert!(house.state().is_null());
+}
+
 #[test]
 fn a_file_may_only_tighten_the_policy() {
     let house = furnished();
