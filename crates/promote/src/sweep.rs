@@ -1,5 +1,7 @@
-//! Goes on with the plans that nobody drives and somebody should, one
-//! environment after the other.
+//! Goes on with the plans that nobody drives and somebody should, side by side:
+//! what bakes in one environment keeps nobody from judging another.
+
+use std::time::Duration;
 
 use liftlock::config::effective::Rules;
 use liftlock::exit::Exit;
@@ -7,14 +9,39 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::plan::rest::Found;
 use liftlock::report::Report;
+use liftlock::time::Time;
 use liftlock::verdict::Verdict;
-use liftlock_engine::{Before, Engine, Pace as _, Pen, open};
+use liftlock_engine::{Before, Engine, Pace, Pen, open};
 use liftlock_io::cli::{Session, progress};
-use liftlock_io::owner;
+use liftlock_io::{owner, parallel};
 use serde::Serialize;
 
 use crate::args::Swept;
 use crate::run::{After, ended, told};
+
+/// How many environments are looked after at once: more than a service has, as
+/// all that they do is wait.
+const AT_ONCE: usize = 64;
+
+/// The pace of one environment among others: what is told there names it.
+struct Among<'a> {
+    session: &'a Session,
+    environment: &'a Name,
+}
+
+impl Pace for Among<'_> {
+    fn now(&self) -> Time {
+        self.session.now()
+    }
+
+    fn wait(&self, length: Duration) -> Result<(), Failure> {
+        self.session.wait(length)
+    }
+
+    fn tell(&self, line: &str) {
+        progress(&format!("{}: {line}", self.environment));
+    }
+}
 
 /// What was done in one environment.
 #[derive(Debug, Serialize)]
@@ -83,8 +110,7 @@ pub(crate) fn sweep(session: &Session, swept: &Swept) -> Result<Report, Failure>
         }
         None => rules.environments.keys().cloned().collect(),
     };
-    let mut all = Vec::new();
-    for name in &names {
+    let all = parallel::map(AT_ONCE, &names, |name| {
         let done = match look_after(session, (&rules, name), swept, after) {
             Ok(done) => done,
             // Whoever is out of time, or asked to stop, goes to no other one.
@@ -92,8 +118,8 @@ pub(crate) fn sweep(session: &Session, swept: &Swept) -> Result<Report, Failure>
             Err(failure) => Done::failed(name, &failure),
         };
         progress(&done.line());
-        all.push(done);
-    }
+        Ok(done)
+    })?;
     report(&rules, swept, &all)
 }
 
@@ -108,7 +134,11 @@ fn look_after(
     after: After<'_>,
 ) -> Result<Done, Failure> {
     let world = open::within(session, rules.clone(), name)?;
-    let mut engine = Engine::open(&world, session)?.staying(swept.parking.stay());
+    let pace = Among {
+        session,
+        environment: name,
+    };
+    let mut engine = Engine::open(&world, &pace)?.staying(swept.parking.stay());
     let found = engine.document().found(session.now(), &owner::is_dead);
     let left = match found {
         Found::Nothing => {
