@@ -32,6 +32,20 @@ const KILLER: &str = "#!/bin/sh\ntest -e armed || exit 0\nrm armed\np=$$\n\
     while [ \"$(cat /proc/$p/comm)\" != promote ]; do p=$(awk '/^PPid/ {print $2}' /proc/$p/status); done\n\
     kill -KILL \"$p\"\n";
 
+/// Stands before git, and kills whoever has it push the nth time.
+const PUSHED: &str = r#"#!/bin/sh
+push=
+for word; do if [ "$word" = push ]; then push=yes; fi; done
+if [ -z "$push" ] || [ ! -e ARMED ]; then exec REAL "$@"; fi
+read -r left act <ARMED
+left=$((left - 1))
+echo "$left $act" >ARMED
+if [ "$left" -gt 0 ]; then exec REAL "$@"; fi
+rm ARMED
+if [ "$act" = after ]; then REAL "$@" >/dev/null 2>&1; fi
+kill -9 "$PPID"
+"#;
+
 enum Fake {
     Github(GitHub),
     Gitlab(GitLab),
@@ -109,6 +123,19 @@ impl Scene {
         assert_eq!(output.code, code, "{program} {words:?}: {said}");
         assert!(!said.contains(&self.token), "{said}");
         output
+    }
+
+    /// A run that is killed at this push, if it comes to that: its exit code.
+    fn killed(&self, (nth, act): (usize, &str), words: &[&str]) -> i32 {
+        self.house.write("armed", format!("{nth} {act}\n")).unwrap();
+        let path = std::env::var_os("PATH").unwrap();
+        let first = std::iter::once(self.house.path("bin"));
+        let path = std::env::join_paths(first.chain(std::env::split_paths(&path))).unwrap();
+        let output = self.command("promote", words).env("PATH", path).output();
+        let output = output.unwrap();
+        let is_killed = !self.house.path("armed").exists();
+        assert_eq!(output.code == 137, is_killed, "{}", output.stderr);
+        output.code
     }
 
     fn promote(&self, code: i32, version: &str) -> Output {
@@ -729,4 +756,74 @@ fn a_pause_says_what_people_can_merge_and_status_where_pointers_are() {
         pointer.ends_with(&format!("points at {}", to.short())),
         "{pointer}"
     );
+}
+
+#[test]
+fn a_sweep_goes_on_after_people_merged_and_leaves_no_branch() {
+    for how in [Merge::Commit, Merge::Squash, Merge::Rebase] {
+        for scene in Scene::both() {
+            scene.promote(13, "1");
+            scene.run(13, "promote", &["sweep"]);
+            assert_eq!((scene.branches(), scene.stages()), (2, vec!["open"]));
+            scene.merge(how);
+            let swept = scene.run(0, "promote", &["sweep"]);
+            assert!(!swept.stderr.contains("is left"), "{}", swept.stderr);
+            assert_eq!(scene.value(), scene.digest("1"));
+            assert_eq!(scene.house.state()["live"]["release"]["id"], "shop-1");
+            assert_eq!((scene.branches(), scene.stages()), (1, vec!["merg"]));
+            scene.run(0, "promote", &["sweep"]);
+        }
+    }
+}
+
+#[test]
+fn a_branch_that_cannot_be_removed_is_told_and_holds_up_nothing() {
+    let scene = Scene::github("1h", "");
+    git::run(&scene.bare(), &["config", "receive.denyDeletes", "true"]).unwrap();
+    scene.promote(13, "1");
+    scene.merge(Merge::Squash);
+    let done = scene.verb(0, "resume");
+    assert!(done.stderr.contains("is left"), "{}", done.stderr);
+    assert_eq!((scene.value(), scene.branches()), (scene.digest("1"), 2));
+}
+
+#[test]
+fn whoever_is_killed_at_any_push_is_gone_on_with_and_people_are_asked_once() {
+    let scene = Scene::github("1h", "");
+    let state = git::bare(&scene.house.path("state.git")).unwrap();
+    let kept = format!("service: shop\nstate: git+{state}#refs/liftlock/state\n");
+    scene.house.configure("service: shop\n", &kept).unwrap();
+    let real = testkit::peers::find("git").unwrap().display().to_string();
+    let armed = scene.house.path("armed").display().to_string();
+    let script = PUSHED.replace("ARMED", &armed).replace("REAL", &real);
+    fs::create_dir(scene.house.path("bin")).unwrap();
+    scene.house.write("bin/git", script).unwrap();
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(scene.house.path("bin/git"), executable).unwrap();
+    let mut versions = ["1", "2"].into_iter().cycle();
+    for act in ["before", "after"] {
+        for nth in 1.. {
+            let version = versions.next().unwrap();
+            let (file, asked) = (format!("release-{version}.json"), scene.asked().len());
+            let run = ["run", "--environment", "production", "--release", &file];
+            let first = scene.killed((nth, act), &run);
+            if first == 137 {
+                scene.promote(13, version);
+            }
+            assert_eq!(scene.asked().len(), asked + 1, "{act} {nth}");
+            assert_eq!(scene.branches(), 2, "{act} {nth}");
+            scene.merge([Merge::Commit, Merge::Squash, Merge::Rebase][nth % 3]);
+            let second = scene.killed((nth, act), &["sweep"]);
+            if second == 137 {
+                scene.run(0, "promote", &["sweep"]);
+            }
+            assert_eq!(scene.value(), scene.digest(version), "{act} {nth}");
+            assert_eq!(scene.branches(), 1, "{act} {nth}");
+            scene.promote(0, version);
+            if (first, second) == (13, 0) {
+                assert!(nth > 5, "only {nth} pushes");
+                break;
+            }
+        }
+    }
 }

@@ -77,6 +77,23 @@ impl Home {
     }
 }
 
+/// The branch of a move: whoever goes on with the plan finds it again.
+fn head(value: &GitValue, moved: &Move<'_>, scope: &Scope<'_>) -> String {
+    let Scope {
+        service,
+        environment,
+        ..
+    } = scope;
+    let what = format!("{}\0{}", value.label(), moved.to);
+    let what = Digest::of(what.as_bytes()).short();
+    let plan = moved.plan.short();
+    format!("liftlock/{service}/{environment}/{plan}-{what}")
+}
+
+fn left(head: &str, why: &Failure) {
+    tracing::warn!("`{head}` is left: {}", why.lines().join(": "));
+}
+
 impl Way<'_> {
     /// Asks people, or looks what they did. Whoever asks again finds the branch
     /// and the request that are there.
@@ -141,17 +158,8 @@ impl Way<'_> {
         Ok(Withdrawn { live, merged_at })
     }
 
-    /// The branch of this move: whoever goes on with the plan finds it again.
     fn head(&self) -> String {
-        let Scope {
-            service,
-            environment,
-            ..
-        } = self.scope;
-        let what = format!("{}\0{}", self.value.label(), self.moved.to);
-        let what = Digest::of(what.as_bytes()).short();
-        let plan = self.moved.plan.short();
-        format!("liftlock/{service}/{environment}/{plan}-{what}")
+        head(self.value, self.moved, self.scope)
     }
 
     fn is_open(&self, live: &Live) -> Result<bool, Failure> {
@@ -346,16 +354,18 @@ impl Fetched<'_> {
                 return Ok(());
             }
             let commit = self.head(head)?;
-            let is_ours = self.holds(&commit)? || self.foreign(head, there, to)?.is_none();
-            if is_ours {
-                let lease = format!("--force-with-lease=refs/heads/{head}:{commit}");
-                let refspec = format!(":refs/heads/{head}");
-                self.git.ask(&["push", &lease, "origin", &refspec], b"")?;
+            if !self.holds(&commit)?
+                && let Some(foreign) = self.foreign(head, there, to)?
+            {
+                return Err(Failure::new(Kind::Blocked, foreign));
             }
+            let lease = format!("--force-with-lease=refs/heads/{head}:{commit}");
+            let refspec = format!(":refs/heads/{head}");
+            self.git.ask(&["push", &lease, "origin", &refspec], b"")?;
             Ok(())
         });
         if let Err(failure) = gone {
-            tracing::debug!(head, why = %failure.lines().join(": "), "branch left");
+            left(head, &failure);
         }
     }
 }
