@@ -27,7 +27,7 @@ fn drifted(stage: &Stage) -> Plan {
     plan(stage, &world)
 }
 
-fn plan(stage: &Stage, world: &World) -> Plan {
+pub(crate) fn plan(stage: &Stage, world: &World) -> Plan {
     let document = stage.document();
     let live = document.live.clone().unwrap();
     let inputs = Inputs {
