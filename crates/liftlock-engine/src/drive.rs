@@ -250,7 +250,7 @@ impl<'a> Engine<'a> {
             | Action::Swap { .. } => self.perform(step),
         };
         match done {
-            Ok(Ended::Run(pending)) => self.left_to_people(step, pending),
+            Ok(Ended::Run(pending)) => self.rest_until_merged(step, pending),
             Ok(Ended::No) => Ok(Ended::No),
             Err(failure) if ends_run(&failure) => Err(failure),
             Err(failure) if self.is_down()? => self.stay_down(step, failure),

@@ -169,7 +169,7 @@ impl Engine<'_> {
                 self.refuse_late(step, at)?;
                 self.end(step, &note)
             }
-            Done::Waits(page) => self.leave_to_people(step, &page),
+            Done::Waits(page) => self.ask_to_merge(step, &page),
             Done::Refused(why) => Err(self.refused(&why)?),
             Done::Merged(note) => {
                 self.end_of(step, &note)?;
@@ -178,10 +178,10 @@ impl Engine<'_> {
         }
     }
 
-    /// Leaves a step to people until they merge its request, and keeps the
+    /// Notes that people are asked to merge what a step needs, and keeps the
     /// lease: other steps may go on. On the way up not for ever; a way down
     /// waits without end.
-    fn leave_to_people(&mut self, step: &Step, page: &str) -> Result<Ended, Failure> {
+    fn ask_to_merge(&mut self, step: &Step, page: &str) -> Result<Ended, Failure> {
         let now = self.pace.now();
         let until = self.merged_until(step)?;
         if let Some((until, within)) = until
@@ -220,8 +220,8 @@ impl Engine<'_> {
         Err(Failure::new(Kind::Refuted, message))
     }
 
-    /// Gives the runner back where a step waits for people.
-    pub(crate) fn left_to_people(
+    /// Gives lease and runner back until people merged what a step needs.
+    pub(crate) fn rest_until_merged(
         &mut self,
         step: &Step,
         pending: Box<Outcome>,
