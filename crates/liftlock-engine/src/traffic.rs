@@ -227,11 +227,16 @@ impl Engine<'_> {
             })?;
             let now = self.pace.now();
             let Some(lack) = lack else {
-                // What was spent by waiting is missing to the effect's time.
-                if now >= begun.after(LOOK) {
+                if now < begun.after(LOOK) {
+                    return Ok(None);
+                }
+                // Nobody listened since the last time, and what was spent by
+                // waiting is missing to the effect's time.
+                let ended = self.heed()?;
+                if ended.is_none() {
                     self.renew(patience)?;
                 }
-                return Ok(None);
+                return Ok(ended);
             };
             if now >= until {
                 let message = format!("{lack}, also after {}", needs.wait());

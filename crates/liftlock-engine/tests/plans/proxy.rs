@@ -20,6 +20,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::asked::{Still, abort, wish};
+use crate::rejection::rejects;
 use crate::stage::{Stage, Way, folder};
 
 /// Which commands get no answer, from 1.
@@ -39,6 +40,8 @@ struct Inner {
     down: usize,
     /// Whether a weight is set although the answer gets lost.
     applies: bool,
+    /// Whether `blue` ever got a request.
+    raised: bool,
     users: PathBuf,
 }
 
@@ -55,8 +58,9 @@ impl Inner {
         }
         let answer = if let Some(change) = command.strip_prefix("set weight be/") {
             let (server, weight) = change.split_once(' ').unwrap();
-            self.weights
-                .insert(server.to_owned(), weight.parse().unwrap());
+            let weight = weight.parse().unwrap();
+            self.raised |= server == "blue" && weight > 0;
+            self.weights.insert(server.to_owned(), weight);
             self.tell_users();
             "\n".to_owned()
         } else {
@@ -101,6 +105,7 @@ impl Proxy {
             outage,
             down: 0,
             applies,
+            raised: false,
             users: root.join("weights.json"),
         };
         let inner = Arc::new(Mutex::new(inner));
@@ -272,4 +277,30 @@ fn a_pause_is_heard_while_servers_are_waited_for_and_the_shift_made_afterwards()
     assert_eq!(engine.ask_for(&advance).unwrap(), None);
     let outcome = stage.drive_as(&lives, &world, &plan, Way::Up).unwrap();
     assert_eq!(outcome.verdict, Verdict::Pass, "{:?}", outcome.turned);
+}
+
+#[test]
+fn a_rejection_while_servers_are_waited_for_goes_back_before_any_request_goes_up() {
+    // They never come, or before it is listened again.
+    for down in [usize::MAX, 3] {
+        let folder = folder();
+        let (stage, proxy, world, plan) = lacking(&folder);
+        proxy.inner.lock().unwrap().down = down;
+        let (other, release) = (stage.sound(), stage.release("2"));
+        let rejected = move || rejects(&other, &release, None);
+        stage.clock.when("03-shift", rejected);
+        let begun = stage.clock.now();
+        let outcome = stage.drive_in(&world, &plan, Way::Up).unwrap();
+        assert_eq!((outcome.verdict, outcome.restored), (Verdict::Fail, true));
+        let why = outcome.turned.unwrap().reason;
+        assert!(why.contains("it loses orders"), "{down}: {why}");
+        let spent = stage.clock.now().millis_since(begun);
+        assert!(spent < 15_000, "{down}: it took {spent} ms");
+        assert!(proxy.is_healthy() && !stage.end().leased, "{down}");
+        assert!(
+            !proxy.inner.lock().unwrap().raised,
+            "{down}: it got requests"
+        );
+        assert_eq!(stage.document().live.unwrap().release.id, "shop-1");
+    }
 }
