@@ -6,6 +6,7 @@ use liftlock::config::target::Slots;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::percent::Percent;
+use liftlock::plan::stray::Stray;
 use liftlock::plan::{Kind as PlanKind, Plan, make};
 use liftlock::pointer::Live;
 use liftlock::rollback::known_good;
@@ -56,6 +57,30 @@ impl World {
             }
         });
         told.collect()
+    }
+
+    /// The pointers that are still where a plan left them that went back; of a
+    /// plan under way its journal tells.
+    ///
+    /// # Errors
+    ///
+    /// Fails when one cannot be read.
+    pub fn strays(&self, state: &Document) -> Result<Vec<Stray>, Failure> {
+        let mut still = Vec::new();
+        let strays = match state.under_way() {
+            Some(_) => Vec::new(),
+            None => state.strays(),
+        };
+        for stray in strays {
+            // What is not configured any more is not ours to look at.
+            let Ok(target) = self.target(stray.target, &stray.label) else {
+                continue;
+            };
+            if pointer::read(target, &self.scope())?.is(Some(stray.at)) {
+                still.push(stray);
+            }
+        }
+        Ok(still)
     }
 
     /// A first release's plan with how requests are split before it, so that its

@@ -159,17 +159,7 @@ impl<'a> Engine<'a> {
         if let Some(outcome) = self.rests(now)? {
             return Ok(outcome);
         }
-        self.state.acquire(owner, now, &|document| {
-            let Some(run) = document.under_way() else {
-                return Err(Failure::new(Kind::Blocked, "there is no plan under way"));
-            };
-            if run.plan.id() != run.id {
-                let message = "the plan under way was altered: its digest is another";
-                return Err(Failure::new(Kind::Stuck, message)
-                    .with_hint("find out who can write the state, and put the document back"));
-            }
-            Ok(())
-        })?;
+        self.take_over(owner, &|_| Ok(()))?;
         let settled = self.settle();
         let ended = settled.and_then(|_| self.steps());
         self.close(ended)
@@ -184,17 +174,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Where this run has to end before the plan does, the plan stays open and
-    /// the lease is given up, so that anybody can go on.
-    fn close(&mut self, ended: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
-        if ended.is_err() {
-            // Best effort: a lease that cannot be given up ends with its time.
-            drop(self.state.give_up(self.pace.now()));
-        }
-        ended
-    }
-
-    fn steps(&mut self) -> Result<Outcome, Failure> {
+    pub(crate) fn steps(&mut self) -> Result<Outcome, Failure> {
         loop {
             let run = self.run()?;
             let ended = match next(&run.plan, &run.journal) {

@@ -18,6 +18,7 @@ pub mod follow;
 pub mod foreign;
 mod fresh;
 pub mod gather;
+mod handover;
 pub mod health;
 pub mod hold;
 mod lasting;

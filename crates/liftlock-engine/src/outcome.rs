@@ -5,6 +5,7 @@ use liftlock::digest::Digest;
 use liftlock::plan::Plan;
 use liftlock::plan::journal::{Entry, Turned};
 use liftlock::plan::recovery::Recovery;
+use liftlock::plan::standing::Standing;
 use liftlock::plan::wish::Wish;
 use liftlock::state::Run;
 use liftlock::time::Time;
@@ -40,6 +41,12 @@ pub struct Outcome {
     /// What the plan waits for, where it is under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<Waits>,
+    /// Where it stands, while it is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+    /// The command that goes on with it, while it is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way_on: Option<String>,
     /// When the fault was noticed and mended, where it went back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Recovery>,
@@ -93,6 +100,8 @@ impl Outcome {
             turned: run.journal.turned.clone(),
             left,
             waits: None,
+            standing: None,
+            way_on: None,
             over: run.verdict.is_some(),
             recovery: Recovery::of(&run.plan, &run.journal),
             recorded,
@@ -105,6 +114,8 @@ impl Outcome {
         Self {
             verdict: Verdict::Pending,
             waits: Some(waits),
+            standing: Some(Standing::of(&run.plan, &run.journal)),
+            way_on: Some(run.way_on()),
             recovery: None,
             ..Self::of(run, recorded)
         }

@@ -38,7 +38,12 @@ pub fn outcome(outcome: &Outcome) -> String {
         let restored = if outcome.restored { "yes" } else { "no" };
         format!("\nwent back: {}\nrestored: {restored}", turned.reason)
     });
-    format!("{}{}", entries.join("\n"), turned.unwrap_or_default())
+    let now = outcome.standing.as_ref();
+    let now = now.map(|standing| format!("\nnow: {standing}"));
+    let way_on = outcome.way_on.as_ref();
+    let way_on = way_on.map(|way_on| format!("\nnext: {way_on}"));
+    let more = [turned, now, way_on].map(Option::unwrap_or_default);
+    format!("{}{}", entries.join("\n"), more.concat())
 }
 
 /// An outcome as a table.

@@ -29,20 +29,8 @@ impl Engine<'_> {
     /// What speaks against going on upwards with a plan that was begun before.
     /// A way down is never doubted.
     pub(crate) fn doubt(&mut self) -> Result<Option<String>, Failure> {
-        let run = self.run()?;
-        if run.plan.kind == PlanKind::Rollback || run.journal.turned.is_some() {
-            return Ok(None);
-        }
-        if let Some(why) = run.called_back(self.state.document.hold.as_ref()) {
-            return Ok(Some(why));
-        }
-        if run.plan.policy != self.world.rules.policy {
-            return Ok(Some(
-                "the policy changed since the plan was made".to_owned(),
-            ));
-        }
-        match self.attempt(self.world.asking(), &Self::unmet) {
-            Ok(Held::Not(unmet)) => Ok(Some(unmet)),
+        match self.attempt(self.world.asking(), &Self::holds) {
+            Ok(Held::Not(why)) => Ok(Some(why)),
             Ok(Held::Still(asked)) => {
                 self.asked(asked);
                 Ok(None)
@@ -50,6 +38,41 @@ impl Engine<'_> {
             Err(failure) if ends_run(&failure) => Err(failure),
             Err(failure) => Ok(Some(failure.lines().join(": "))),
         }
+    }
+
+    /// The same, asked once and of the plan under way as it is, by whoever only
+    /// looks.
+    ///
+    /// # Errors
+    ///
+    /// Fails where nobody can tell.
+    pub fn speaks_against(&self) -> Result<Option<String>, Failure> {
+        if self.run()?.journal.turned.is_some() {
+            return Ok(None);
+        }
+        if let Some(why) = self.recall()? {
+            return Ok(Some(why));
+        }
+        Ok(match self.holds()? {
+            Held::Not(why) => Some(why),
+            Held::Still(_) => None,
+        })
+    }
+
+    /// Whether what allowed the plan under way does so still.
+    fn holds(&self) -> Result<Held, Failure> {
+        let run = self.run()?;
+        if run.plan.kind == PlanKind::Rollback || run.journal.turned.is_some() {
+            return Ok(Held::Still(Vec::new()));
+        }
+        if let Some(why) = run.called_back(self.state.document.hold.as_ref()) {
+            return Ok(Held::Not(why));
+        }
+        if run.plan.policy != self.world.rules.policy {
+            let why = "the policy changed since the plan was made";
+            return Ok(Held::Not(why.to_owned()));
+        }
+        self.unmet()
     }
 
     /// Whether the release was rejected, or what the plan rests on was taken
@@ -178,9 +201,11 @@ impl Engine<'_> {
                 None => Ok(Ended::No),
             };
         }
+        self.note_stuck(&stuck);
         let message = format!("the way back is stuck at {}", stuck.join("; "));
-        Err(Failure::new(Kind::Stuck, message)
-            .with_hint("mend the counterpart, then run `promote resume`"))
+        let way_on = self.run()?.way_on();
+        let hint = format!("mend the counterpart, then {way_on}");
+        Err(Failure::new(Kind::Stuck, message).with_hint(hint))
     }
 
     /// Whether something went to the older release already.
@@ -224,6 +249,7 @@ impl Engine<'_> {
                 Err(_) => {}
             }
         }
+        self.note_stuck(&open);
         let plan = &self.run()?.plan;
         let what = match plan.slots {
             Some(_) => "requests stay",

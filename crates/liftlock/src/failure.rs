@@ -157,6 +157,18 @@ impl Failure {
         }
     }
 
+    /// The same failure, as the cause of this line.
+    #[must_use]
+    pub fn under(self, message: impl Into<String>) -> Self {
+        Self {
+            source: Box::new(Because {
+                message: message.into(),
+                cause: self.source,
+            }),
+            ..self
+        }
+    }
+
     /// The same failure with a next step.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::json;
 use crate::name::Name;
 use crate::plan::journal::Journal;
-use crate::plan::wish::Asked;
+use crate::plan::stray::Stray;
 use crate::plan::{self, Plan};
 use crate::record::{Id, Record};
 use crate::release::Reference;
@@ -52,6 +52,9 @@ pub struct Document {
     /// Releases that a rollback left and that did not go live since.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left: BTreeMap<Digest, Left>,
+    /// Pointers that plans left at what failed since a release went live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strays: Vec<Stray>,
     /// Why automation may not move this environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
@@ -201,24 +204,6 @@ impl Hold {
     }
 }
 
-impl Run {
-    /// Why the plan has to go back now, by what people did since it began: an
-    /// abort, or a hold, which holds up no way down.
-    #[must_use]
-    pub fn called_back(&self, hold: Option<&Hold>) -> Option<String> {
-        if self.journal.turned.is_some() {
-            return None;
-        }
-        if let Asked::Back(wish) = self.journal.asked() {
-            return Some(wish.to_string());
-        }
-        match self.plan.kind {
-            plan::Kind::Promotion | plan::Kind::First => hold.map(Hold::told),
-            plan::Kind::Rollback => None,
-        }
-    }
-}
-
 impl Default for Document {
     fn default() -> Self {
         Self {
@@ -231,6 +216,7 @@ impl Default for Document {
             live: None,
             good: Vec::new(),
             left: BTreeMap::new(),
+            strays: Vec::new(),
             hold: None,
             used: BTreeMap::new(),
             run: None,
@@ -294,6 +280,7 @@ impl Document {
     /// Makes room for another run. Unless the ledger knows all of the last one,
     /// it is kept until the ledger does.
     pub fn retire(&mut self, told: Option<Digest>) {
+        self.strays = self.strays();
         let last = self.run.take();
         if last.as_ref().map(|run| run.id) == told {
             self.untold.clear();
@@ -340,6 +327,7 @@ impl Document {
         let is_good = |digest: &Digest| good.iter().any(|one| one.release.digest == *digest);
         self.left
             .retain(|digest, _| *digest != live.release.digest && is_good(digest));
+        self.strays.clear();
         self.live = Some(live);
     }
 

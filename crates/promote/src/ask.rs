@@ -109,7 +109,7 @@ fn ask(
         if session.dry_run {
             let mut document = engine.document().clone();
             wish.note(&mut document)?;
-            return Ok(render::status(&world, &document, &[]));
+            return Ok(render::status(&world, &document, (&[], &[])));
         }
         act(&mut engine, &wish)
     });

@@ -2,6 +2,7 @@
 //! proof, and back when the proof fails.
 
 mod adopt;
+mod ahead;
 mod args;
 mod ask;
 mod choose;

@@ -44,7 +44,7 @@ fn put_right(
     let plan = plan(session, world, document, why)?;
     let drift = world.drift(document)?;
     if drift.is_empty() {
-        return Ok(render::status(world, document, &drift).about("reconcile"));
+        return Ok(render::status(world, document, (&drift, &[])).about("reconcile"));
     }
     can_be_done(world, &plan)?;
     if session.dry_run {

@@ -5,32 +5,30 @@ use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
 use liftlock::plan::Plan;
 use liftlock::plan::journal::Requested;
+use liftlock::plan::outlook::STRAY;
+use liftlock::plan::standing::Standing;
+use liftlock::plan::stray::Stray;
 use liftlock::plan::wish::Wish;
 use liftlock::release::Reference;
-use liftlock::report::{PolicyOrigin, Report};
+use liftlock::report::Report;
 use liftlock::state::{Document, Run};
 use liftlock::verdict::Verdict;
 use liftlock_engine::{Outcome, World, render};
+
+use crate::ahead::{Ahead, Conditions};
 
 /// A plan that was not carried out.
 pub(crate) fn plan(
     subcommand: &'static str,
     plan: &Plan,
-    seen: (&Chain, &Vec<String>),
+    (seen, ahead): (&Conditions, &Ahead),
     world: &World,
 ) -> Report {
-    let (chain, drift) = seen;
-    let verdict = if drift.is_empty() {
-        chain.verdict
-    } else {
-        Verdict::Blocked
-    };
-    let ready = if let (Verdict::Pass, Some(broken)) = (verdict, &chain.break_glass) {
-        broken.to_string()
-    } else if verdict == Verdict::Pass {
-        "everything demanded is there".to_owned()
-    } else {
-        format!("not yet: {}", why(chain, drift))
+    let (chain, drift) = (&seen.chain, &seen.drift);
+    let ready = match (ahead.verdict, &chain.break_glass) {
+        (Verdict::Pass, Some(broken)) => broken.to_string(),
+        (Verdict::Pass, None) => "everything demanded is there".to_owned(),
+        _ => format!("not yet: {}", ahead.why(chain)),
     };
     let headline = format!(
         "{} to {} in {} steps; {ready}",
@@ -43,7 +41,7 @@ pub(crate) fn plan(
     if let Some(alone) = &alone {
         human = format!("{human}\n\n{alone}");
     }
-    Report::new(subcommand, verdict, headline)
+    Report::new(subcommand, ahead.verdict, headline)
         .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
         .with_detail(&serde_json::json!({
             "plan_id": plan.id(), "plan": plan, "chain": chain, "drift": drift,
@@ -74,40 +72,71 @@ fn exposure(plan: &Plan) -> u64 {
     lengths.sum()
 }
 
-/// Why nothing moves, in one line.
-pub(crate) fn why(chain: &Chain, drift: &[String]) -> String {
-    let mut reasons = vec![chain.unmet()];
-    reasons.extend(drift.iter().map(|line| format!("drift: {line}")));
-    reasons.retain(|reason| !reason.is_empty());
-    reasons.join("; ")
-}
-
-/// The verdict of a refusal: drift is in the way of everybody.
-pub(crate) const fn refusal(chain: &Chain, drift: &[String]) -> Verdict {
-    if drift.is_empty() {
-        chain.verdict
-    } else {
-        Verdict::Blocked
-    }
-}
-
 /// A refusal.
 pub(crate) fn refused(
-    seen: (&Chain, &Vec<String>),
+    subcommand: &'static str,
     release: &Reference,
-    origin: PolicyOrigin,
-    recorded: bool,
+    (seen, ahead): (&Conditions, &Ahead),
+    world: &World,
 ) -> Report {
-    let (chain, drift) = seen;
-    let verdict = refusal(chain, drift);
-    let headline = format!("{} does not move: {}", release.id, why(chain, drift));
-    Report::new("run", verdict, headline)
+    let (chain, drift) = (&seen.chain, &seen.drift);
+    let headline = format!("{} does not move: {}", release.id, ahead.why(chain));
+    Report::new(subcommand, ahead.verdict, headline)
+        .with_scope(
+            Some(world.rules.service.clone()),
+            Some(world.environment.name.clone()),
+        )
         .with_detail(&serde_json::json!({ "release": release, "chain": chain, "drift": drift }))
         .with_output("release", release.id.clone())
         .with_output("restored", "false")
         .with_summary(table(chain))
         .with_human(render::chain(chain))
-        .with_policy(origin, recorded)
+        .with_policy(world.rules.origin, false)
+}
+
+/// What a run would do with a plan under way.
+pub(crate) fn under_way(
+    (subcommand, verdict): (&'static str, Verdict),
+    headline: String,
+    run: &Run,
+    hint: Option<String>,
+) -> Report {
+    let (plan, journal) = (&run.plan, &run.journal);
+    let steps = plan.steps.iter().chain(&journal.back);
+    let steps = steps.map(|step| {
+        let mark = match journal.entry(&step.id).map(|entry| entry.ended_at) {
+            Some(Some(_)) => "done",
+            Some(None) => "begun",
+            None => "",
+        };
+        format!("{mark:5} {:12} {}", step.id, step.action)
+    });
+    let mut lines: Vec<String> = steps.collect();
+    lines.extend(hint.map(|hint| format!("\nnext: {hint}")));
+    let human = lines.join("\n");
+    Report::new(subcommand, verdict, headline)
+        .with_scope(Some(plan.service.clone()), Some(plan.environment.clone()))
+        .with_detail(&serde_json::json!({
+            "plan_id": run.id, "plan": plan, "journal": journal.entries,
+            "turned": journal.turned, "standing": Standing::of(plan, journal),
+        }))
+        .with_output("plan-id", run.id.to_string())
+        .with_output("release", plan.release.id.clone())
+        .with_summary(format!("```text\n{}\n```", human.replace("```", "` ` `")))
+        .with_human(human)
+}
+
+/// The same report with the pointers that plans left at what failed.
+pub(crate) fn beside(mut report: Report, strays: &[Stray]) -> Report {
+    if !strays.is_empty()
+        && let Some(detail) = report.detail.as_object_mut()
+    {
+        detail.insert("left".to_owned(), serde_json::json!(strays));
+    }
+    for stray in strays {
+        report.human = format!("{}\nleft: {stray}", report.human);
+    }
+    report
 }
 
 fn table(chain: &Chain) -> String {
@@ -220,46 +249,28 @@ pub(crate) fn asked(
         .with_output("release", plan.release.id.clone())
 }
 
-/// What is live and what is under way, with where each pointer is meanwhile.
-pub(crate) fn under_way(world: &World, document: &Document) -> Report {
-    let pointers = world.whereabouts();
-    let (report, mut lines) = state(world, document, Verdict::Pass);
-    lines.extend(pointers.iter().cloned());
-    report
-        .with_detail(&serde_json::json!({ "state": document, "drift": [], "pointers": pointers }))
-        .with_human(lines.join("\n"))
-}
-
 /// What is live and what is under way.
-pub(crate) fn status(world: &World, document: &Document, drift: &[String]) -> Report {
-    let verdict = match drift {
-        [] => Verdict::Pass,
-        [_, ..] => Verdict::Blocked,
-    };
-    let (report, mut lines) = state(world, document, verdict);
-    lines.extend(drift.iter().map(|line| format!("drift: {line}")));
-    report
-        .with_detail(&serde_json::json!({ "state": document, "drift": drift }))
-        .with_human(lines.join("\n"))
-}
-
-/// What the state says, and its lines for people.
-fn state(world: &World, document: &Document, verdict: Verdict) -> (Report, Vec<String>) {
+pub(crate) fn status(
+    world: &World,
+    document: &Document,
+    (drift, strays): (&[String], &[Stray]),
+) -> Report {
     let live = document.live.as_ref();
     let shown = live.map_or("nothing is live".to_owned(), |live| {
         format!("{} is live since {}", live.release.id, live.since)
     });
-    let mut lines = Vec::new();
-    if let Some(run) = document.under_way() {
-        lines.push(format!(
-            "under way: {} (plan {})",
-            run.plan.release.id,
-            run.id.short()
-        ));
-        lines.extend(run.journal.wishes.iter().map(Wish::to_string));
-        lines.extend(at_rest(run));
-        lines.extend(run.journal.requests.iter().map(Requested::to_string));
-    }
+    let stuck: Vec<String> = match document.under_way() {
+        Some(run) => run.journal.stuck.clone(),
+        None => strays.iter().map(Stray::to_string).collect(),
+    };
+    let (verdict, headline) = match (stuck.as_slice(), drift) {
+        ([], []) => (Verdict::Pass, shown),
+        ([], [_, ..]) => (Verdict::Blocked, shown),
+        ([_, ..], _) => (Verdict::Stuck, format!("{shown}; {}", stuck.join("; "))),
+    };
+    let mut lines = document.under_way().map(going).unwrap_or_default();
+    let pointers = document.under_way().map(|_| world.whereabouts());
+    lines.extend(pointers.iter().flatten().cloned());
     if let Some(lease) = &document.lease {
         lines.push(format!(
             "held by {} until {}",
@@ -272,17 +283,46 @@ fn state(world: &World, document: &Document, verdict: Verdict) -> (Report, Vec<S
             hold.at, hold.by, hold.reason
         ));
     }
-    let report = Report::new("status", verdict, shown)
+    lines.extend(drift.iter().map(|line| format!("drift: {line}")));
+    let next = match document.under_way() {
+        Some(run) => Some(run.way_on()),
+        None => strays.first().map(|_| STRAY.to_owned()),
+    };
+    lines.extend(next.iter().map(|next| format!("next: {next}")));
+    let standing = document.under_way();
+    let standing = standing.map(|run| Standing::of(&run.plan, &run.journal));
+    Report::new("status", verdict, headline)
         .with_scope(
             Some(world.rules.service.clone()),
             Some(world.environment.name.clone()),
         )
+        .with_detail(&serde_json::json!({
+            "state": document, "drift": drift, "left": strays, "standing": standing,
+            "pointers": pointers, "next": next,
+        }))
         .with_output(
             "live",
             live.map_or(String::new(), |live| live.release.digest.to_string()),
         )
-        .with_policy(world.rules.origin, false);
-    (report, lines)
+        .with_policy(world.rules.origin, false)
+        .with_human(lines.join("\n"))
+}
+
+/// A plan under way: what it is for, and where it stands.
+fn going(run: &Run) -> Vec<String> {
+    let (plan, journal) = (&run.plan, &run.journal);
+    let mut lines = vec![format!(
+        "under way: {} (plan {})",
+        plan.release.id,
+        run.id.short()
+    )];
+    let turned = journal.turned.iter();
+    lines.extend(turned.map(|turned| format!("it goes back: {}", turned.reason)));
+    lines.extend(journal.wishes.iter().map(Wish::to_string));
+    lines.extend(at_rest(run));
+    lines.extend(journal.requests.iter().map(Requested::to_string));
+    lines.push(format!("now: {}", Standing::of(plan, journal)));
+    lines
 }
 
 /// Why the plan under way may have no runner.
@@ -299,32 +339,16 @@ fn at_rest(run: &Run) -> Option<String> {
 
 /// Every condition, whether met or not.
 pub(crate) fn explain(
+    verdict: Verdict,
     world: &World,
-    document: &Document,
-    seen: (&Chain, &Vec<String>),
-    refused: Vec<String>,
+    chain: &Chain,
+    obstacles: &[String],
 ) -> Report {
-    let (chain, drift) = seen;
-    let mut obstacles: Vec<String> = drift.iter().map(|line| format!("drift: {line}")).collect();
-    if let Some(hold) = &document.hold {
-        obstacles.push(format!("hold: {}; `rollback lift`", hold.reason));
-    }
-    if let Some(run) = document.under_way() {
-        obstacles.push(format!(
-            "under way: {}; `promote resume`",
-            run.plan.release.id
-        ));
-    }
-    obstacles.extend(refused);
     let open = chain
         .conditions
         .iter()
         .filter(|condition| !condition.met && condition.past.is_none())
         .count();
-    let verdict = match (obstacles.is_empty(), chain.verdict) {
-        (false, Verdict::Pass) => Verdict::Blocked,
-        (_, verdict) => verdict,
-    };
     let headline = format!("{} conditions are not met", open + obstacles.len());
     let human = format!("{}\n{}", render::chain(chain), obstacles.join("\n"));
     Report::new("explain", verdict, headline)

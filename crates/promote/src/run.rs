@@ -1,15 +1,13 @@
 //! Arguments in, report out: gathers, has it decided, has it driven.
 
-use liftlock::chain::Chain;
-use liftlock::failure::{Failure, Kind};
+use liftlock::failure::Failure;
 use liftlock::plan::judge::judgeable;
-use liftlock::plan::make::{Inputs, promotion};
+use liftlock::plan::outlook::Outlook;
 use liftlock::plan::{self, Plan};
-use liftlock::release::{Identified, Reference};
-use liftlock::report::{PolicyOrigin, Report};
+use liftlock::release::Reference;
+use liftlock::report::Report;
 use liftlock::state::Document;
 use liftlock::verdict::Verdict;
-use liftlock_engine::gather::{Gathered, Moment};
 use liftlock_engine::{
     Before, Engine, Opening, Outcome, Pace as _, Pen, World, follow, hold, open,
 };
@@ -17,9 +15,10 @@ use liftlock_io::cli::Session;
 use liftlock_io::file;
 use liftlock_io::store;
 
-use crate::args::{Args, Command, Continued, Examined, Moved, Shown, Wanted};
+use crate::ahead::Ahead;
+use crate::args::{Args, Command, Continued, Examined, Moved, Shown};
 use crate::page::{self, Rollout};
-use crate::{adopt, ask, reconcile, render, sweep};
+use crate::{adopt, ahead, ask, reconcile, render, sweep};
 
 /// What is done once a plan is over.
 #[derive(Clone, Copy)]
@@ -33,7 +32,7 @@ pub(crate) struct After<'a> {
 /// Runs one subcommand.
 pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure> {
     match &arguments.command {
-        Command::Plan(wanted) => plan(session, wanted),
+        Command::Plan(wanted) => ahead::plan(session, wanted),
         Command::Run(moved) => promote(session, moved),
         Command::Resume(continued) => resume(session, continued),
         Command::Abort(aborted) => ask::abort(session, aborted),
@@ -41,108 +40,11 @@ pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure
         Command::Advance(advanced) => ask::advance(session, advanced),
         Command::Sweep(swept) => sweep::sweep(session, swept),
         Command::Status(shown) => status(session, shown),
-        Command::Explain(wanted) => explain(session, wanted),
+        Command::Explain(wanted) => ahead::explain(session, wanted),
         Command::Adopt(adopted) => adopt::adopt(session, adopted),
         Command::Reconcile(reasoned) => reconcile::reconcile(session, reasoned),
         Command::Doctor(examined) => doctor(session, examined),
     }
-}
-
-/// What is known before anything moves.
-struct Prepared {
-    gathered: Gathered,
-    chain: Chain,
-    drift: Vec<String>,
-    plan: Result<Plan, Failure>,
-}
-
-fn prepare(
-    world: &World,
-    state: &Document,
-    release: &Reference,
-    now: liftlock::time::Time,
-) -> Result<Prepared, Failure> {
-    let gathered = world.gather(release, now)?;
-    let moment = Moment {
-        now,
-        as_of: now,
-        plan: None,
-    };
-    let chain = world.chain_asked_again(release, &gathered, state, moment)?;
-    // In this order: a pointer that moves in between is drift now or a
-    // refusal later, never the place that a plan starts from.
-    let pointers = world.pointers()?;
-    let drift = match state.under_way() {
-        Some(_) => Vec::new(),
-        None => world.drift(state)?,
-    };
-    let made = promotion(&Inputs {
-        service: &world.rules.service,
-        environment: &world.environment,
-        state,
-        release,
-        pointers: &pointers,
-        policy: world.rules.policy,
-        approval: chain.approval,
-        break_glass: chain.break_glass.as_ref(),
-        now,
-    });
-    let plan = made.map_err(|refusal| Failure::new(refusal.kind(), refusal.to_string()));
-    let plan = plan.and_then(|plan| world.whole(&plan).map(|()| plan));
-    let plan = plan.and_then(|plan| world.first(plan));
-    Ok(Prepared {
-        gathered,
-        chain,
-        drift,
-        plan,
-    })
-}
-
-fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
-    let (world, release, origin) = match session.rules()? {
-        Some(rules) => {
-            let origin = rules.origin;
-            let mut world = open::within(session, rules, &wanted.environment)?;
-            let release = wanted.release.read(&world.rules, world.state.as_ref())?;
-            open::fits(&world, &release)?;
-            wanted.release.bring(&mut world, &release)?;
-            (world, release, origin)
-        }
-        None => {
-            let (world, release) = without_rules(session, wanted)?;
-            (world, release, PolicyOrigin::None)
-        }
-    };
-    let engine = Engine::open(&world, session)?;
-    let prepared = prepare(
-        &world,
-        engine.document(),
-        &release.reference(),
-        session.now(),
-    )?;
-    let seen = (&prepared.chain, &prepared.drift);
-    Ok(render::plan("plan", &prepared.plan?, seen, &world).with_policy(origin, false))
-}
-
-/// A world of the flags alone, in which the service is the release's.
-fn without_rules(session: &Session, wanted: &Wanted) -> Result<(World, Identified), Failure> {
-    if wanted.release.request.is_some() {
-        let message = "without a configuration there is no store to find the request in";
-        return Err(Failure::new(Kind::Usage, message)
-            .with_hint("write a liftlock.yaml, or give `--release FILE`"));
-    }
-    let named = match (&wanted.release.release, &session.service) {
-        (Some(path), _) => open::release(path)?.release.service,
-        (None, Some(service)) => service.clone(),
-        (None, None) => {
-            let message = "neither a configuration nor `--service` names the service";
-            return Err(Failure::new(Kind::Usage, message).with_hint("add `--service NAME`"));
-        }
-    };
-    let release = wanted.release.at_hand(&named)?;
-    let mut world = open::from_targets(session, &named, &wanted.environment, &wanted.target)?;
-    wanted.release.bring(&mut world, &release)?;
-    Ok((world, release))
 }
 
 fn promote(session: &Session, moved: &Moved) -> Result<Report, Failure> {
@@ -167,46 +69,63 @@ fn take(
         github: moved.github.as_deref(),
     };
     let mut engine = Engine::open(world, session)?.staying(moved.parking.stay());
-    if let Some(run) = engine.document().under_way() {
-        if run.plan.release.digest != reference.digest {
-            let message = format!("a plan for {} is under way", run.plan.release.id);
-            return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
+    let document = engine.document().clone();
+    let strays = world.strays(&document)?;
+    let outlook = ahead::outlook(&document, reference, &strays, session.now());
+    match &outlook {
+        Outlook::Another(_) => return Err(ahead::refusal(&outlook)),
+        Outlook::GoesOn(_) | Outlook::Rests(..) | Outlook::Driven(..) => {
+            return match session.dry_run {
+                true => ahead::under_way("run", &engine, &outlook, session.now()),
+                false => go_on(session, engine, "run", after),
+            };
         }
-        return go_on(session, engine, "run", after);
+        Outlook::Live(_) | Outlook::Stuck(_) | Outlook::Held(_) | Outlook::Begins => {}
     }
-    pen.sign_last(world, engine.document(), Some(&reference.digest))?;
-    if let Some(live) = &engine.document().live
-        && live.release.digest == reference.digest
-    {
-        if !session.dry_run {
-            engine.emit();
+    pen.sign_last(world, &document, Some(&reference.digest))?;
+    match &outlook {
+        Outlook::Live(_) => {
+            if !session.dry_run {
+                engine.emit();
+            }
+            let report = ahead::live("run", world, &document, &strays)?;
+            // A run that was killed at its very end followed nothing up.
+            Ok(last(report, &document, after, session))
         }
-        let drift = world.drift(engine.document())?;
-        let report = render::status(world, engine.document(), &drift);
-        // A run that was killed at its very end followed nothing up.
-        return Ok(last(report, engine.document(), after, session));
+        Outlook::Begins => begin(session, engine, reference, (&outlook, after)),
+        Outlook::Another(_)
+        | Outlook::GoesOn(_)
+        | Outlook::Rests(..)
+        | Outlook::Driven(..)
+        | Outlook::Stuck(_)
+        | Outlook::Held(_) => Err(ahead::refusal(&outlook)),
     }
-    refuse_held(engine.document())?;
+}
+
+/// Begins a plan, where everything demanded is there.
+fn begin(
+    session: &Session,
+    mut engine: Engine<'_>,
+    reference: &Reference,
+    (outlook, after): (&Outlook<'_>, After<'_>),
+) -> Result<Report, Failure> {
+    let world = engine.world();
     world.refuse_held()?;
-    let prepared = prepare(world, engine.document(), reference, session.now())?;
-    let seen = (&prepared.chain, &prepared.drift);
-    if prepared.chain.verdict != Verdict::Pass || !prepared.drift.is_empty() {
-        let verdict = render::refusal(&prepared.chain, &prepared.drift);
-        let why = render::why(&prepared.chain, &prepared.drift);
-        let recorded = !session.dry_run && world.refuse(Some(reference), verdict, &why, session);
-        return Ok(
-            render::refused(seen, reference, world.rules.origin, recorded).with_scope(
-                Some(world.rules.service.clone()),
-                Some(world.environment.name.clone()),
-            ),
-        );
+    let prepared = ahead::prepare(world, engine.document(), reference, session.now())?;
+    let ahead = Ahead::of(outlook, &prepared.seen, None);
+    if ahead.verdict != Verdict::Pass {
+        let why = ahead.why(&prepared.seen.chain);
+        let recorded =
+            !session.dry_run && world.refuse(Some(reference), ahead.verdict, &why, session);
+        let report = render::refused("run", reference, (&prepared.seen, &ahead), world);
+        return Ok(report.with_policy(world.rules.origin, recorded));
     }
-    engine.asked(prepared.chain.fresh.clone());
+    engine.asked(prepared.seen.chain.fresh.clone());
     let plan = prepared.plan?;
     if session.dry_run {
-        return Ok(render::plan("run", &plan, seen, world));
+        return Ok(render::plan("run", &plan, (&prepared.seen, &ahead), world));
     }
-    pen.ready(&world.rules, Before::Begun)?;
+    after.pen.ready(&world.rules, Before::Begun)?;
     store::probe(world.state.as_ref())?;
     world.keep(reference, &prepared.gathered)?;
     let outcome = engine.start(
@@ -268,7 +187,7 @@ fn go_on(
     // A schedule may ask at any time: nothing to do is no refusal.
     if session.dry_run || engine.document().under_way().is_none() {
         after.pen.sign_last(world, engine.document(), None)?;
-        let report = render::status(world, engine.document(), &[]);
+        let report = render::status(world, engine.document(), (&[], &[]));
         let report = match session.dry_run {
             true => report,
             false => world.tell_hold(engine.document()).said(report),
@@ -278,14 +197,6 @@ fn go_on(
     after.pen.ready(&world.rules, Before::GoneOn)?;
     let outcome = engine.resume(&open::owner(session))?;
     ended(session, world, subcommand, &outcome, after)
-}
-
-fn refuse_held(document: &Document) -> Result<(), Failure> {
-    let Some(hold) = &document.hold else {
-        return Ok(());
-    };
-    let message = format!("a hold is in place since {}: {}", hold.at, hold.reason);
-    Err(Failure::new(Kind::Blocked, message).with_hint("run `rollback lift`"))
 }
 
 /// What moved nothing, or not to its end, is recorded as well.
@@ -333,33 +244,14 @@ fn status(session: &Session, shown: &Shown) -> Result<Report, Failure> {
         });
         file::write(path, page.as_bytes())?;
     }
-    // While a plan is under way, pointers may be anywhere.
-    Ok(match engine.document().under_way() {
-        Some(_) => render::under_way(&world, engine.document()),
-        None => {
-            let drift = world.drift(engine.document())?;
-            render::status(&world, engine.document(), &drift)
-        }
-    })
-}
-
-fn explain(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
-    let (world, release) = wanted.release.open(session, &wanted.environment)?;
-    let engine = Engine::open(&world, session)?;
-    let prepared = prepare(
-        &world,
-        engine.document(),
-        &release.reference(),
-        session.now(),
-    )?;
-    let refused = [prepared.plan.err(), world.refuse_held().err()];
-    let refused = refused.into_iter().flatten();
-    Ok(render::explain(
-        &world,
-        engine.document(),
-        (&prepared.chain, &prepared.drift),
-        refused.map(|failure| failure.lines().join(": ")).collect(),
-    ))
+    let document = engine.document();
+    let strays = world.strays(document)?;
+    // While a plan is under way, its journal tells what is where.
+    let drift = match document.under_way() {
+        Some(_) => Vec::new(),
+        None => world.drift(document)?,
+    };
+    Ok(render::status(&world, document, (&drift, &strays)))
 }
 
 fn doctor(session: &Session, examined: &Examined) -> Result<Report, Failure> {

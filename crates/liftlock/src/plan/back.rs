@@ -74,6 +74,20 @@ pub fn is_down(plan: &Plan, journal: &Journal) -> bool {
     plan.goes_down() && plan.steps.iter().any(went)
 }
 
+/// Whether a plan touched nothing yet that anybody asks or reads: neither
+/// requests nor pointers. What it placed serves nobody.
+#[must_use]
+pub fn is_untouched(plan: &Plan, journal: &Journal) -> bool {
+    let touches = |step: &&Step| {
+        matches!(
+            step.action,
+            Action::Shift { .. } | Action::Point { .. } | Action::Swap { .. }
+        )
+    };
+    let mut touching = plan.steps.iter().filter(touches);
+    touching.all(|step| journal.entry(&step.id).is_none())
+}
+
 /// Whether a way down may end before it gets there, once its release was
 /// rejected: while it waits for people, who may not want to merge that, and has
 /// no requests that its end would leave somewhere. A reconcile may while it has
@@ -139,26 +153,31 @@ fn point_back(step: &Step) -> Option<Action> {
 /// twice, and all that a way down moved: no way back for them.
 #[must_use]
 pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
+    let steps = stranded(plan, journal).into_iter();
+    steps.filter_map(|step| step.action.pointer()).collect()
+}
+
+/// The steps that moved them.
+pub(super) fn stranded<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a Step> {
     if plan.reconciles() {
         return Vec::new();
     }
-    plan.steps
-        .iter()
-        .filter(|step| journal.entry(&step.id).is_some())
-        .filter_map(|step| match &step.action {
+    let begun = |step: &&Step| journal.entry(&step.id).is_some();
+    let steps = plan.steps.iter().filter(begun);
+    steps
+        .filter(|step| match &step.action {
             // What nobody merged did not move.
-            Action::Point { .. } if asks(step, journal) => None,
-            Action::Point { label, .. } if plan.goes_down() => Some(label.as_str()),
+            Action::Point { .. } if asks(step, journal) => false,
+            Action::Point { .. } if plan.goes_down() => true,
+            // What pointed there already did not, either.
             Action::Point {
-                label, from: None, ..
-            }
-            | Action::Point {
-                label,
+                from,
+                to,
                 reversible: Reversible::No,
                 ..
-            } => Some(label.as_str()),
-            Action::Point { .. }
-            | Action::Withdraw { .. }
+            } => *from != Some(*to),
+            Action::Point { from, .. } => from.is_none(),
+            Action::Withdraw { .. }
             | Action::Copy { .. }
             | Action::Place { .. }
             | Action::Prove { .. }
@@ -166,14 +185,14 @@ pub fn irreversible<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a str> {
             | Action::Bake { .. }
             | Action::Check { .. }
             | Action::Swap { .. }
-            | Action::Watch { .. } => None,
+            | Action::Watch { .. } => false,
         })
         .collect()
 }
 
 /// Everything to the stable slot. Where nothing was live, what was found before
 /// the plan, else nothing to either.
-fn weights_before(plan: &Plan, slots: &Slots) -> BTreeMap<Name, Percent> {
+pub(super) fn weights_before(plan: &Plan, slots: &Slots) -> BTreeMap<Name, Percent> {
     if plan.previous.is_none() && !plan.found.is_empty() {
         return plan.found.clone();
     }

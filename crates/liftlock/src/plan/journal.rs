@@ -37,6 +37,9 @@ pub struct Journal {
     /// What people have to merge before steps can end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Requested>,
+    /// Where the last run was stuck; empty once somebody goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stuck: Vec<String>,
     /// Why and when the way back began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turned: Option<Turned>,
@@ -112,6 +115,7 @@ impl Journal {
 
     /// Notes that a step is begun, or taken up again by a new owner.
     pub fn begin(&mut self, step: &str, fence: u64, now: Time) {
+        self.stuck.clear();
         match self.entries.iter_mut().find(|entry| entry.step == step) {
             Some(entry) => entry.fence = fence,
             None => self.entries.push(Entry {

@@ -6,9 +6,12 @@ pub mod journal;
 pub mod judge;
 pub mod make;
 pub mod next;
+pub mod outlook;
 pub mod reconcile;
 pub mod recovery;
 pub mod rest;
+pub mod standing;
+pub mod stray;
 #[cfg(test)]
 mod tests;
 pub mod wish;
@@ -355,6 +358,23 @@ impl Action {
             | Self::Point { .. }
             | Self::Withdraw { .. }
             | Self::Swap { .. } => false,
+        }
+    }
+
+    /// The pointer that it moves, by its name for people.
+    #[must_use]
+    pub fn pointer(&self) -> Option<&str> {
+        match self {
+            Self::Point { label, .. } => Some(label),
+            Self::Copy { .. }
+            | Self::Place { .. }
+            | Self::Prove { .. }
+            | Self::Shift { .. }
+            | Self::Bake { .. }
+            | Self::Check { .. }
+            | Self::Withdraw { .. }
+            | Self::Swap { .. }
+            | Self::Watch { .. } => None,
         }
     }
 

@@ -1,13 +1,17 @@
 //! Plans made, walked and walked back, as data.
 
-use super::back::{back, irreversible, is_down};
+use super::back::{back, irreversible, is_down, is_untouched};
 use super::journal::{Journal, Requested, Turned};
 use super::make::{Inputs, Refusal, promotion, rollback};
 use super::next::{Next, next};
+use super::outlook::{Outlook, Seen};
+use super::standing::Standing;
+use super::stray::Stray;
+use super::wish::{What, Wish};
 use super::*;
 use crate::config::effective::Rules;
 use crate::report::PolicyOrigin;
-use crate::state::{Document, How};
+use crate::state::{Document, Hold, How, Lease, Owner, Run};
 use crate::verdict::Verdict;
 
 const TRAFFIC: &str = "
@@ -431,4 +435,225 @@ fn a_rollback_is_down_once_something_went_down_and_nothing_else_ever_is() {
     let because = |inputs: &Inputs<'_>| reconcile::reconcile(inputs, "restarted");
     let again = plan(TRAFFIC, &live(), because).unwrap();
     assert!(!down(&up, &never) && !down(&again, &never));
+}
+
+/// The first of these steps are done, the next one is begun.
+fn walked(journal: &mut Journal, steps: &[Step], done: usize) {
+    for step in &steps[..done] {
+        journal.begin(&step.id, 1, Time::EPOCH);
+        journal.end(&step.id, String::new(), Time::EPOCH);
+    }
+    if let Some(step) = steps.get(done) {
+        journal.begin(&step.id, 1, Time::EPOCH);
+    }
+}
+
+#[test]
+fn a_plan_tells_which_release_has_which_share_at_any_step_and_back() {
+    let made = plan(TRAFFIC, &live(), promotion).unwrap();
+    let mut journal = Journal::default();
+    let mut told = Vec::new();
+    for done in [0, 2, 3, 6, 9, 10] {
+        walked(&mut journal, &made.steps, done);
+        told.push(Standing::of(&made, &journal).to_string());
+    }
+    journal.turned = Some(Turned {
+        verdict: Verdict::Fail,
+        reason: "worse".to_owned(),
+        at: Time::EPOCH,
+    });
+    journal.back = back(&made, &journal);
+    let steps = journal.back.clone();
+    for done in [0, 1, 2, 4] {
+        walked(&mut journal, &steps, done);
+        told.push(Standing::of(&made, &journal).to_string());
+    }
+    let (before, all) = ("requests: one 100%, two 0%", "requests: one 0%, two 100%");
+    let label = "oci-layout:site:live";
+    let expected = [
+        format!("{before}; 01-place is not done"),
+        format!("{before}, or already one 95%, two 5%; 03-shift is not done"),
+        "requests: one 95%, two 5%; 04-bake is not done".to_owned(),
+        "requests: one 95%, two 5%, or already one 0%, two 100%; 07-shift is not done".to_owned(),
+        format!("{all}; moved to two: {label} (begun); 10-point is not done"),
+        format!("{all}; moved to two: {label}; 11-swap is not done"),
+        format!(
+            "{all}, or already one 100%, two 0%; moved to two: {label}; back-01-shift is not done"
+        ),
+        format!("{before}; moved to two: {label}; back-02-point is not done"),
+        format!("{before}; back-03-swap is not done"),
+        format!("{before}; every step is done, its end is not noted"),
+    ];
+    for (told, expected) in told.iter().zip(&expected) {
+        assert_eq!(told, expected);
+    }
+    // Nobody knows what requests did before a reconcile, or where nothing was live.
+    let because = |inputs: &Inputs<'_>| reconcile::reconcile(inputs, "restarted");
+    let again = plan(TRAFFIC, &live(), because).unwrap();
+    let first = plan(TRAFFIC, &Document::default(), promotion).unwrap();
+    for made in [again, first] {
+        let standing = Standing::of(&made, &Journal::default());
+        assert_eq!(standing.shares, []);
+    }
+}
+
+fn under_way(made: Plan) -> Document {
+    let mut state = live();
+    state.run = Some(Run {
+        id: made.id(),
+        plan: made,
+        journal: Journal::default(),
+        actors: Vec::new(),
+        verdict: None,
+        held: None,
+    });
+    state
+}
+
+fn at(seconds: u32) -> Time {
+    Time::EPOCH.after(Span::seconds(seconds))
+}
+
+/// What a run for this release would do, in a word.
+fn ahead(state: &Document, id: &str) -> (String, Verdict) {
+    let seen = Seen {
+        strays: &state.strays(),
+        now: at(1),
+    };
+    let outlook = state.outlook(&release(id).digest, seen, &|_| false);
+    let word = match outlook {
+        Outlook::Live(_) => "live",
+        Outlook::Another(_) => "another",
+        Outlook::Rests(..) => "rests",
+        Outlook::Driven(..) => "driven",
+        Outlook::GoesOn(_) => "goes on",
+        Outlook::Stuck(_) => "stuck",
+        Outlook::Held(_) => "held",
+        Outlook::Begins => "begins",
+    };
+    (word.to_owned(), outlook.verdict())
+}
+
+#[test]
+fn what_a_run_would_do_follows_from_the_state_alone() {
+    let is = |state: &Document, id: &str, word: &str, verdict: Verdict| {
+        assert_eq!(ahead(state, id), (word.to_owned(), verdict));
+    };
+    let mut state = live();
+    is(&state, "one", "live", Verdict::Pass);
+    is(&state, "two", "begins", Verdict::Pass);
+    let hold = Hold {
+        reason: "incident".to_owned(),
+        by: "bob".to_owned(),
+        at: Time::EPOCH,
+    };
+    state.hold = Some(hold);
+    is(&state, "one", "live", Verdict::Pass);
+    is(&state, "two", "held", Verdict::Blocked);
+
+    let made = plan(TRAFFIC, &live(), promotion).unwrap();
+    let mut state = under_way(made);
+    is(&state, "two", "goes on", Verdict::Pass);
+    is(&state, "one", "another", Verdict::Blocked);
+    let owner = Owner {
+        run: "r".to_owned(),
+        machine: "m".to_owned(),
+        process: "1".to_owned(),
+    };
+    state.lease = Some(Lease {
+        token: "t".to_owned(),
+        owner,
+        fence: 1,
+        since: Time::EPOCH,
+        expires_at: at(60),
+    });
+    is(&state, "two", "driven", Verdict::Blocked);
+    let by = crate::record::Actor {
+        id: "alice".to_owned(),
+        proof: "test".to_owned(),
+    };
+    let pause = Wish::new(What::Pause, "lunch", by, Time::EPOCH).unwrap();
+    pause.note(&mut state).unwrap();
+    is(&state, "two", "rests", Verdict::Pending);
+    state.lease = None;
+    let journal = &mut state.run.as_mut().unwrap().journal;
+    journal.turned = Some(Turned {
+        verdict: Verdict::Blind,
+        reason: "no sight".to_owned(),
+        at: Time::EPOCH,
+    });
+    is(&state, "two", "goes on", Verdict::Blind);
+    let journal = &mut state.run.as_mut().unwrap().journal;
+    journal.stuck = vec!["back-01-shift".to_owned()];
+    is(&state, "two", "goes on", Verdict::Stuck);
+    let journal = &mut state.run.as_mut().unwrap().journal;
+    journal.begin("back-01-shift", 1, Time::EPOCH);
+    is(&state, "two", "goes on", Verdict::Blind);
+}
+
+#[test]
+fn what_a_plan_left_at_what_failed_is_known_until_a_release_is_live() {
+    let mut made = plan(TRAFFIC, &Document::default(), promotion).unwrap();
+    for step in &mut made.steps {
+        if let Action::Point { from, .. } = &mut step.action {
+            *from = None;
+        }
+    }
+    let mut state = under_way(made);
+    state.live = None;
+    let run = state.run.as_mut().unwrap();
+    let steps = run.plan.steps.clone();
+    walked(&mut run.journal, &steps, steps.len());
+    run.journal.turned = Some(Turned {
+        verdict: Verdict::Fail,
+        reason: "worse".to_owned(),
+        at: Time::EPOCH,
+    });
+    assert_eq!(state.strays(), []);
+    state.run.as_mut().unwrap().verdict = Some(Verdict::Stuck);
+    let told: Vec<String> = state.strays().iter().map(Stray::to_string).collect();
+    let left = "oci-layout:site:live still points at two, which went back";
+    assert_eq!(told, [left]);
+    assert_eq!(ahead(&state, "two"), ("stuck".to_owned(), Verdict::Stuck));
+    assert_eq!(ahead(&state, "three"), ("begins".to_owned(), Verdict::Pass));
+    // Another plan does not make it forgotten, another release does.
+    state.retire(None);
+    assert_eq!(state.strays().len(), 1);
+    state.go_live(release("three"), How::Promoted, at(2));
+    assert_eq!(state.strays(), []);
+}
+
+#[test]
+fn a_pointer_that_was_there_already_is_not_left_behind() {
+    let mut made = plan(&pointing("no"), &live(), promotion).unwrap();
+    let mut journal = Journal::default();
+    journal.begin("10-point", 1, Time::EPOCH);
+    assert_eq!(irreversible(&made, &journal), ["store"]);
+    let steps = made.steps.iter_mut();
+    for step in steps.filter(|step| step.id == "10-point") {
+        if let Action::Point { from, to, .. } = &mut step.action {
+            *from = Some(*to);
+        }
+    }
+    assert!(irreversible(&made, &journal).is_empty());
+}
+
+#[test]
+fn a_rollback_is_untouched_until_requests_or_pointers_are() {
+    let made = plan(TRAFFIC, &live(), rollback).unwrap();
+    let steps = &made.steps;
+    let shift = |step: &Step| matches!(step.action, Action::Shift { .. });
+    let shift = steps.iter().position(shift).unwrap();
+    let untouched = |done: usize| {
+        let mut journal = Journal::default();
+        walked(&mut journal, steps, done);
+        is_untouched(&made, &journal)
+    };
+    assert!((0..shift).all(untouched));
+    assert!(!(shift..=steps.len()).any(untouched));
+    let point = |step: &&Step| matches!(step.action, Action::Point { .. });
+    let point = steps.iter().find(point).unwrap();
+    let mut journal = Journal::default();
+    journal.begin(&point.id, 1, Time::EPOCH);
+    assert!(!is_untouched(&made, &journal));
 }

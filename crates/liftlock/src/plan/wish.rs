@@ -11,7 +11,7 @@ use crate::approval::policy::Policy;
 use crate::ci;
 use crate::failure;
 use crate::record::Actor;
-use crate::state::Document;
+use crate::state::{Document, Hold, Run};
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -184,6 +184,24 @@ impl Journal {
         self.wishes
             .iter()
             .filter(move |wish| wish.past.is_some() && wish.step.as_deref() == Some(step))
+    }
+}
+
+impl Run {
+    /// Why the plan has to go back now, by what people did since it began: an
+    /// abort, or a hold, which holds up no way down.
+    #[must_use]
+    pub fn called_back(&self, hold: Option<&Hold>) -> Option<String> {
+        if self.journal.turned.is_some() {
+            return None;
+        }
+        if let Asked::Back(wish) = self.journal.asked() {
+            return Some(wish.to_string());
+        }
+        match self.plan.kind {
+            Kind::Promotion | Kind::First => hold.map(Hold::told),
+            Kind::Rollback => None,
+        }
     }
 }
 
