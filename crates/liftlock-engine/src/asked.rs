@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use liftlock::failure::Failure;
-use liftlock::plan::Step;
+use liftlock::failure::{Failure, Kind};
+use liftlock::plan::back::is_untouched;
 use liftlock::plan::rest::{Question, Rest};
 use liftlock::plan::wish::{Asked, Wish};
+use liftlock::plan::{Kind as PlanKind, Step};
 use liftlock::state::Owner;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
@@ -65,6 +66,30 @@ impl Engine<'_> {
             }
             None => self.resume(who),
         }
+    }
+
+    /// Ends a way down that nobody wants any more and that touched nothing yet,
+    /// so that another one can begin.
+    ///
+    /// # Errors
+    ///
+    /// Fails as blocked where none is under way, where it moved requests or
+    /// pointers meanwhile, and while its owner lives.
+    pub fn call_off(&mut self, who: &Owner, why: &str) -> Result<Outcome, Failure> {
+        self.take_over(who, &|run| {
+            if run.plan.kind == PlanKind::Rollback && is_untouched(&run.plan, &run.journal) {
+                return Ok(());
+            }
+            let message = format!(
+                "the plan for {} moved something already",
+                run.plan.release.id
+            );
+            Err(Failure::new(Kind::Blocked, message).with_hint("run the same command again"))
+        })?;
+        self.emit();
+        let ended = self.turn(Verdict::Fail, why);
+        let ended = ended.and_then(|_| self.steps());
+        self.close(ended)
     }
 
     /// What others noted while the plan went up, and whether they hold the

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::ledger::Entry;
 use crate::name::Name;
+use crate::plan;
 use crate::record::Kind;
 use crate::release::{Migration, Reference};
-use crate::state::{Left, Live};
+use crate::state::{Document, How, Left, Live, Run};
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -225,6 +226,23 @@ pub fn choose_past(candidates: &[Candidate]) -> Option<(&Candidate, &[Against])>
     let mut candidates = candidates.iter();
     let found = candidates.find(|candidate| candidate.can_be_passed())?;
     Some((found, found.against.as_slice()))
+}
+
+/// The rollback that was done last, or what put it right since, while the hold
+/// stands that it left behind: whoever asks for it once more was killed at its
+/// very end, and is taken neither further back nor up again. A hold that came
+/// later was placed by somebody who knew what is live.
+#[must_use]
+pub fn stands(state: &Document) -> Option<&Run> {
+    let (run, live) = (state.run.as_ref()?, state.live.as_ref()?);
+    let plan = &run.plan;
+    let passed = run.verdict == Some(Verdict::Pass) || plan.reconciles();
+    let is_live = live.how == How::RolledBack && live.release.digest == plan.release.digest;
+    let is_held = state
+        .hold
+        .as_ref()
+        .is_some_and(|hold| hold.at <= live.since);
+    (plan.kind == plan::Kind::Rollback && passed && is_live && is_held).then_some(run)
 }
 
 /// Why a release is gone back to: what a plan down was begun for.

@@ -1,15 +1,15 @@
 //! Goes back, or goes on with a rollback under way.
 
 use liftlock::failure::{Failure, Kind};
-use liftlock::plan::back::may_end;
+use liftlock::plan::back::{is_untouched, may_end};
 use liftlock::plan::wish::{What, Wish};
 use liftlock::plan::{Kind as PlanKind, Plan};
 use liftlock::reject;
 use liftlock::release::Reference;
 use liftlock::report::Report;
 use liftlock::rollback::alert::Notification;
-use liftlock::rollback::{Against, Cause};
-use liftlock::state::{Document, How, Live, Owner, Run};
+use liftlock::rollback::{self, Against, Cause};
+use liftlock::state::{Document, Owner, Run};
 use liftlock::verdict::Verdict;
 use liftlock_engine::{Engine, Opening, Outcome, Pace as _, Pen, World, follow, open};
 use liftlock_io::cli::Session;
@@ -162,8 +162,9 @@ fn may_go_on(
 }
 
 /// Whether the plan under way ends for this rollback: a reconcile, unless it
-/// puts right what a rollback went back to, and a way down that waits for people
-/// to merge what was rejected since.
+/// puts right what a rollback went back to, and a way down that nobody wants any
+/// more, before it touched anything; where its release was rejected also while it
+/// waits for people to merge that.
 fn gives_way(world: &World, state: &Document, moved: &Moved) -> Result<bool, Failure> {
     let Some(run) = state.under_way() else {
         return Ok(false);
@@ -171,11 +172,30 @@ fn gives_way(world: &World, state: &Document, moved: &Moved) -> Result<bool, Fai
     if run.plan.reconciles() && last_gone(world, state, moved)?.is_none() {
         return Ok(true);
     }
-    let may_end = run.plan.goes_down() && may_end(&run.plan, &run.journal);
-    Ok(may_end && world.rejected(&run.plan.release)?.is_some())
+    if !run.plan.goes_down() {
+        return Ok(false);
+    }
+    if is_untouched(&run.plan, &run.journal) {
+        return Ok(unwanted(world, run, moved)?.is_some());
+    }
+    Ok(may_end(&run.plan, &run.journal) && world.rejected(&run.plan.release)?.is_some())
 }
 
-/// Plans the way down, once there is one and nothing is under way any more.
+/// Why somebody does not want a rollback under way any more.
+fn unwanted(world: &World, run: &Run, moved: &Moved) -> Result<Option<String>, Failure> {
+    let release = &run.plan.release;
+    Ok(match moved.to.as_deref() {
+        Some(to) if is(release, to) => None,
+        Some(to) => Some(format!("{to} is asked for now")),
+        None => {
+            let rejected = world.rejected(release)?;
+            rejected.map(|rejected| format!("{} was {}", release.id, rejected.told()))
+        }
+    })
+}
+
+/// Plans the way down, once there is one and nothing is under way any more. What
+/// was rejected before it touched anything ends wherever that leads.
 fn begin(
     session: &Session,
     engine: &mut Engine<'_>,
@@ -185,13 +205,24 @@ fn begin(
 ) -> Result<Planned, Failure> {
     let world = engine.world();
     let found = planned(session, (world, engine), wanted, copied)?;
-    match (&found, engine.document().under_way()) {
-        (Planned::Plan(_), Some(_)) => {
-            make_way(session, engine, who)?;
+    let Some(run) = engine.document().under_way() else {
+        return Ok(found);
+    };
+    let is_gone = run.plan.goes_down()
+        && is_untouched(&run.plan, &run.journal)
+        && world.rejected(&run.plan.release)?.is_some();
+    match &found {
+        Planned::Plan(_) => {
+            make_way(session, engine, wanted.0, who)?;
             // Somebody may have merged what it asked for.
             planned(session, (world, engine), wanted, copied)
         }
-        (Planned::Plan(_), None) | (Planned::Report(_), _) => Ok(found),
+        Planned::Report(_) => {
+            if is_gone && !session.dry_run {
+                make_way(session, engine, wanted.0, who)?;
+            }
+            Ok(found)
+        }
     }
 }
 
@@ -199,24 +230,32 @@ fn begin(
 fn make_way(
     session: &Session,
     engine: &mut Engine<'_>,
+    moved: &Moved,
     (owner, pen): (&Owner, &Pen<'_>),
 ) -> Result<(), Failure> {
     let world = engine.world();
     let Some(run) = engine.document().under_way() else {
         return Ok(());
     };
+    let unwanted = unwanted(world, run, moved)?;
+    let untouched = is_untouched(&run.plan, &run.journal);
     let ended = if run.plan.reconciles() {
         let (reason, by) = ("a rollback takes its place", open::actor(session));
         let wish = Wish::new(What::Abort, reason, by, session.now())?;
         engine.abort(&wish, owner)?
     } else {
-        engine.resume(owner)?
+        match unwanted.filter(|_| untouched) {
+            Some(why) => engine.call_off(owner, &why)?,
+            None => engine.resume(owner)?,
+        }
     };
     if let Some(waits) = &ended.waits {
         let message = format!("{} is under way: {}", ended.plan.release.id, waits.why);
         return Err(Failure::new(Kind::Blocked, message).with_hint("run the same command again"));
     }
-    session.tell(&render::outcome(&ended, None, None).headline);
+    let report = render::outcome(&ended, None, None);
+    let report = follow::up(report, &ended, moved.github.as_deref(), session);
+    session.tell(&report.headline);
     if let Err(failure) = pen.sign(world, &ended) {
         let why = failure.lines().join(": ");
         session.tell(&format!("its signed outcome is not kept: {why}"));
@@ -231,20 +270,13 @@ fn last_gone<'a>(
     state: &'a Document,
     moved: &Moved,
 ) -> Result<Option<&'a Run>, Failure> {
-    let Some(run) = &state.run else {
+    let Some(run) = rollback::stands(state) else {
         return Ok(None);
     };
     let release = &run.plan.release;
-    let passed = run.verdict == Some(Verdict::Pass) || run.plan.reconciles();
-    let done = run.plan.kind == PlanKind::Rollback && passed;
-    let is_live =
-        |live: &Live| live.release.digest == release.digest && live.how == How::RolledBack;
-    let is_last = done && state.hold.is_some() && state.live.as_ref().is_some_and(is_live);
     let same = moved.to.as_deref().is_none_or(|to| is(release, to));
-    if !is_last || !same || world.rejected(release)?.is_some() {
-        return Ok(None);
-    }
-    Ok(Some(run))
+    let stands = same && world.rejected(release)?.is_none();
+    Ok(Some(run).filter(|_| stands))
 }
 
 /// The same, where nothing is left to do. Whoever was killed at its very end is
@@ -276,18 +308,11 @@ fn gone_already<'a>(
 
 /// Refuses to finish silently what somebody does not want any more.
 fn still_wanted(world: &World, run: &Run, moved: &Moved) -> Result<(), Failure> {
-    let release = &run.plan.release;
-    let (id, place) = (&release.id, &world.environment.name);
-    let message = match moved.to.as_deref() {
-        Some(to) if is(release, to) => return Ok(()),
-        Some(_) => format!("a rollback to {id} is under way"),
-        None => match world.rejected(release)? {
-            None => return Ok(()),
-            Some(rejected) => {
-                format!("a rollback is under way to {id}, {}", rejected.told())
-            }
-        },
+    let Some(why) = unwanted(world, run, moved)? else {
+        return Ok(());
     };
+    let (id, place) = (&run.plan.release.id, &world.environment.name);
+    let message = format!("a rollback to {id} is under way: {why}");
     Err(Failure::new(Kind::Blocked, message).with_hint(format!(
         "`rollback run --environment {place} --to {id}` finishes it; then go on to another one"
     )))

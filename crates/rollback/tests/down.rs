@@ -401,3 +401,104 @@ fn a_rollback_that_nobody_wants_any_more_is_not_finished_silently() {
     run(&house, 0, &[]);
     assert_eq!(live(&house), "shop-1");
 }
+
+/// A deployer that fails, so that a rollback ends before its shift.
+fn stopped_before_its_shift(house: &House) {
+    let canary = house.state()["slots"]["canary"].clone();
+    let slot = format!("slots/{}/api", canary.as_str().unwrap());
+    house.write(&slot, "something else").unwrap();
+    let deploy = house.text("deploy");
+    house.write("deploy", "#!/bin/sh\nexit 1\n").unwrap();
+    let told = run(house, 15, &["--timeout", "1s"]).stderr;
+    for word in [
+        "is under way in production",
+        "rollback run --environment production",
+    ] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    house.write("deploy", deploy).unwrap();
+    let state = house.state();
+    assert!(state["run"]["verdict"].is_null(), "{state}");
+    assert_eq!(state["run"]["plan"]["kind"], "rollback");
+}
+
+/// What the rollbacks came to that are over, oldest first.
+fn rolled_back(house: &House) -> Vec<(Value, Value)> {
+    let mut records = house.records();
+    records.retain(|record| record["kind"] == "rollback-finished");
+    let records = records.into_iter();
+    records
+        .map(|record| (record["release"]["id"].clone(), record["verdict"].clone()))
+        .collect()
+}
+
+#[test]
+fn a_rollback_that_touched_nothing_gives_way_when_its_release_is_rejected() {
+    let house = house(&["1", "2", "3"]);
+    stopped_before_its_shift(&house);
+    let reject = ["reject", "shop-2", "--reason", "it is as bad"];
+    house.expect(0, "rollback", &reject).unwrap();
+    let (state, records) = (house.state(), house.records().len());
+    let dry = run(&house, 0, &["--dry-run"]).json().unwrap();
+    assert_eq!(dry["detail"]["plan"]["release"]["id"], "shop-1", "{dry}");
+    assert_eq!((house.state(), house.records().len()), (state, records));
+    run(&house, 0, &[]);
+    assert_eq!(
+        (live(&house), serves(&house)),
+        (json!("shop-1"), "api 1".to_owned())
+    );
+    let over = [
+        (json!("shop-2"), json!("fail")),
+        (json!("shop-1"), json!("pass")),
+    ];
+    assert_eq!(rolled_back(&house), over);
+    // Asked again, it stays there.
+    run(&house, 0, &[]);
+    assert_eq!(live(&house), "shop-1");
+    house.expect(0, "audit-log", &["verify"]).unwrap();
+}
+
+#[test]
+fn a_rollback_that_touched_nothing_gives_way_to_another_one_and_to_the_way_forward() {
+    let house = house(&["1", "2", "3"]);
+    stopped_before_its_shift(&house);
+    // What cannot be gone to ends nothing.
+    run(&house, 3, &["--to", "shop-9"]);
+    run(&house, 10, &["--to", "shop-3"]);
+    assert!(house.state()["run"]["verdict"].is_null());
+    run(&house, 0, &["--to", "shop-1"]);
+    assert_eq!(live(&house), "shop-1");
+
+    let house = self::house(&["1", "2"]);
+    stopped_before_its_shift(&house);
+    let reject = ["reject", "shop-1", "--reason", "it is as bad"];
+    house.expect(0, "rollback", &reject).unwrap();
+    let refused = run(&house, 10, &[]).stdout;
+    assert!(refused.contains("go forward"), "{refused}");
+    // Nothing is in the way of what mends it but the hold.
+    assert_eq!(house.state()["run"]["verdict"], "fail");
+    rollback(&house, 0, &["lift", "--reason", "mended"]);
+    house.release("3").unwrap();
+    let plan = ["plan", "--environment", "production"];
+    let plan = [&plan[..], &["--release", "release-3.json"]].concat();
+    house.expect(0, "promote", &plan).unwrap();
+}
+
+#[test]
+fn a_hold_that_somebody_places_later_is_no_word_of_the_rollback_before() {
+    let house = house(&["1", "2", "3"]);
+    run(&house, 0, &[]);
+    assert_eq!(live(&house), "shop-2");
+    run(&house, 0, &[]);
+    assert_eq!(live(&house), "shop-2");
+    rollback(&house, 0, &["lift", "--reason", "mended"]);
+    rollback(&house, 0, &["hold", "--reason", "another incident"]);
+    run(&house, 0, &[]);
+    assert_eq!(
+        (live(&house), serves(&house)),
+        (json!("shop-1"), "api 1".to_owned())
+    );
+    // This one was there when it went back: it stays where it went.
+    run(&house, 0, &[]);
+    assert_eq!(live(&house), "shop-1");
+}

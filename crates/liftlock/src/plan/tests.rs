@@ -657,3 +657,24 @@ fn a_rollback_is_untouched_until_requests_or_pointers_are() {
     journal.begin(&point.id, 1, Time::EPOCH);
     assert!(!is_untouched(&made, &journal));
 }
+
+#[test]
+fn a_rollback_stands_while_the_hold_does_that_it_left_behind() {
+    let made = plan(TRAFFIC, &live(), rollback).unwrap();
+    let mut state = under_way(made);
+    state.go_live(release("two"), How::RolledBack, at(10));
+    state.run.as_mut().unwrap().verdict = Some(Verdict::Pass);
+    let stands = |state: &Document| crate::rollback::stands(state).is_some();
+    assert!(!stands(&state), "nobody holds it");
+    for (placed, expected) in [(5, true), (10, true), (11, false)] {
+        state.hold = Some(Hold {
+            reason: "incident".to_owned(),
+            by: "bob".to_owned(),
+            at: at(placed),
+        });
+        assert_eq!(stands(&state), expected, "{placed}");
+    }
+    state.hold.as_mut().unwrap().at = at(5);
+    state.go_live(release("two"), How::Promoted, at(12));
+    assert!(!stands(&state), "it was promoted since");
+}
