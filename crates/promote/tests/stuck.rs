@@ -91,7 +91,7 @@ fn left() -> House {
     house
 }
 
-const LEFT: &str = "oci-layout:site:live still points at shop-1, which went back";
+const LEFT: &str = "oci-layout:site:live still points at shop-1, whose plan went back";
 
 #[test]
 fn a_tag_that_was_left_at_what_failed_is_told_until_it_is_moved() {

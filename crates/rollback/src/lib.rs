@@ -3,6 +3,7 @@
 
 mod alert;
 mod args;
+mod before;
 mod choose;
 mod copy;
 mod down;

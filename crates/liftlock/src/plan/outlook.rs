@@ -122,8 +122,7 @@ impl Outlook<'_> {
 }
 
 /// What to do about a pointer that was left at what failed.
-pub const STRAY: &str =
-    "delete it or move it by hand, or promote another release, which moves it there";
+pub const STRAY: &str = "delete it or move it by hand; where a release is live, `promote reconcile` may, else promote another release, which moves it there";
 
 impl fmt::Display for Outlook<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -63,7 +63,7 @@ impl fmt::Display for Stray {
         let Self { label, release, .. } = self;
         write!(
             formatter,
-            "{label} still points at {release}, which went back"
+            "{label} still points at {release}, whose plan went back"
         )
     }
 }

@@ -612,7 +612,7 @@ fn what_a_plan_left_at_what_failed_is_known_until_a_release_is_live() {
     assert_eq!(state.strays(), []);
     state.run.as_mut().unwrap().verdict = Some(Verdict::Stuck);
     let told: Vec<String> = state.strays().iter().map(Stray::to_string).collect();
-    let left = "oci-layout:site:live still points at two, which went back";
+    let left = "oci-layout:site:live still points at two, whose plan went back";
     assert_eq!(told, [left]);
     assert_eq!(ahead(&state, "two"), ("stuck".to_owned(), Verdict::Stuck));
     assert_eq!(ahead(&state, "three"), ("begins".to_owned(), Verdict::Pass));
