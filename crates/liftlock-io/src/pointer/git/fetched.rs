@@ -280,9 +280,10 @@ impl<'a> Fetched<'a> {
 
 /// Why a push was in vain, other than that somebody else was faster.
 pub(super) fn refused(branch: &str, error: git::Error) -> Failure {
-    let told = match error.kind() {
-        Kind::Credentials => "the remote does not let this job push to",
-        _ => "cannot push to",
+    let told = if error.kind() == Kind::Credentials {
+        "the remote does not let this job push to"
+    } else {
+        "cannot push to"
     };
     Failure::above(format!("{told} `{branch}`"), error)
 }
