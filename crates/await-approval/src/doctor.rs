@@ -102,18 +102,17 @@ fn checks(
     rules: &Rules,
     (settings, session): (&Settings, &Session),
 ) -> Vec<Check> {
-    let stores = [
-        ("state", &rules.state),
-        ("evidence", &rules.evidence),
-        ("ledger", &rules.ledger),
-    ];
-    let mut checks: Vec<Check> = stores
+    let mut checks: Vec<Check> = rules
+        .stores()
         .iter()
         .map(|(name, location)| {
             let found = usable(location, settings, session);
             check(name, found.map_err(|failure| told(&failure)))
         })
         .collect();
+    if let Some((_, failure)) = session.forgotten(&rules.stores()) {
+        checks.push(check("stores", Err(told(&failure))));
+    }
     let judges = rules.trust.holders(Role::Judge, session.started);
     checks.push(check("judge", judge(&judges)));
     if let Some(found) = args.signing.check(&judges, session) {

@@ -10,6 +10,10 @@ use crate::{answer, doctor, explain, judge, request, resume, wait, withdraw};
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session)?;
+    let looks = matches!(args.command, Command::Doctor(_));
+    if let Some(rules) = settings.rules.as_ref().filter(|_| !looks) {
+        session.lasting(&rules.stores())?;
+    }
     match &args.command {
         Command::Request(args) => request::request(args, &settings, session),
         Command::Answer(args) => answer::answer(args, &settings, session),

@@ -28,17 +28,33 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 ///
 /// # Errors
 ///
-/// Fails where there are no rules, no such environment, or no such store.
+/// Fails where there are no rules, no such environment, no such store, or one
+/// that would forget what is written to it.
 pub fn world(session: &Session, environment: &Name) -> Result<World, Failure> {
     within(session, rules(session)?, environment)
 }
 
-/// The rules of the session.
+/// As [`world`], for a look at whether it is fit for anything.
 ///
 /// # Errors
 ///
-/// Fails where there are none.
+/// As [`world`], but for stores that forget.
+pub fn examined(session: &Session, environment: &Name) -> Result<World, Failure> {
+    within(session, written(session)?, environment)
+}
+
+/// The rules of the session, whose stores last.
+///
+/// # Errors
+///
+/// Fails where there are none, and where a store would forget.
 pub fn rules(session: &Session) -> Result<Rules, Failure> {
+    let rules = written(session)?;
+    session.lasting(&rules.stores())?;
+    Ok(rules)
+}
+
+fn written(session: &Session) -> Result<Rules, Failure> {
     session.rules()?.ok_or_else(|| {
         Failure::new(
             Kind::Invalid,
@@ -52,7 +68,7 @@ pub fn rules(session: &Session) -> Result<Rules, Failure> {
 ///
 /// # Errors
 ///
-/// As [`world`].
+/// As [`world`], but for stores that forget.
 pub fn within(session: &Session, rules: Rules, environment: &Name) -> Result<World, Failure> {
     let environment = rules
         .environment(environment)
@@ -193,6 +209,9 @@ pub fn doctor(world: &World, (state, signing): (&Document, &Signing), session: &
             .map_err(Failure::from)
     };
     findings.push(("state", probed));
+    if let Some((_, failure)) = session.forgotten(&world.rules.stores()) {
+        findings.push(("stores", Err(failure)));
+    }
     let head = world.ledger.verify();
     let head = head.map(|head| format!("holds up to {}", head.seq));
     findings.push(("ledger", head.map_err(Failure::from)));
@@ -225,7 +244,11 @@ fn told(world: &World, findings: &[(&str, Result<String, Failure>)]) -> Report {
         .iter()
         .map(|(what, found)| match found {
             Ok(text) => format!("ok   {what}: {text}"),
-            Err(failure) => format!("BAD  {what}: {}", failure.lines().join(": ")),
+            Err(failure) => {
+                let hint = failure.hint.iter().map(|hint| format!("; {hint}"));
+                let hint: String = hint.collect();
+                format!("BAD  {what}: {}{hint}", failure.lines().join(": "))
+            }
         })
         .collect();
     let broken = findings.iter().filter(|(_, found)| found.is_err()).count();

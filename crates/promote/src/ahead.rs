@@ -184,6 +184,7 @@ fn held(world: &World) -> Result<Option<Failure>, Failure> {
 pub(crate) fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
     let (world, release, origin) = match session.rules()? {
         Some(rules) => {
+            session.lasting(&rules.stores())?;
             let origin = rules.origin;
             let mut world = open::within(session, rules, &wanted.environment)?;
             let release = wanted.release.read(&world.rules, world.state.as_ref())?;

@@ -255,7 +255,7 @@ fn status(session: &Session, shown: &Shown) -> Result<Report, Failure> {
 }
 
 fn doctor(session: &Session, examined: &Examined) -> Result<Report, Failure> {
-    let world = open::world(session, &examined.environment)?;
+    let world = open::examined(session, &examined.environment)?;
     let engine = Engine::open(&world, session)?;
     let state = engine.document();
     if world.slots(state.slots.as_ref()).is_some() {

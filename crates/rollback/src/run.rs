@@ -83,6 +83,7 @@ fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
     let Some(rules) = session.rules()? else {
         return plan_from_flags(session, wanted);
     };
+    session.lasting(&rules.stores())?;
     let origin = rules.origin;
     let world = open::within(session, rules, &wanted.environment)?;
     let engine = Engine::open(&world, session)?;
@@ -140,7 +141,7 @@ fn explain(session: &Session, place: &Place) -> Result<Report, Failure> {
 }
 
 fn doctor(session: &Session, examined: &Examined) -> Result<Report, Failure> {
-    let world = open::world(session, &examined.environment)?;
+    let world = open::examined(session, &examined.environment)?;
     let engine = Engine::open(&world, session)?;
     let seen = (engine.document(), &examined.signing);
     Ok(open::doctor(&world, seen, session))

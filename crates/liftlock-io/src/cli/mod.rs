@@ -6,6 +6,7 @@ mod environment;
 mod globals;
 #[cfg(feature = "keyless")]
 pub mod instance;
+mod lasting;
 #[cfg(feature = "keyless")]
 pub mod office;
 mod output;

@@ -1,7 +1,7 @@
 //! Where a store is, as flags and configuration write it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::Error;
@@ -62,6 +62,18 @@ impl FromStr for Location {
             })
         } else {
             Err(refused())
+        }
+    }
+}
+
+impl Location {
+    /// The folder on this machine that it is in, if it is in one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(path) => Some(path),
+            Self::Git { url, .. } => url.strip_prefix("file://").map(Path::new),
+            Self::Bucket { .. } => None,
         }
     }
 }

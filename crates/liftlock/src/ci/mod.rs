@@ -3,6 +3,7 @@
 pub mod github;
 pub mod junit;
 pub mod pairs;
+pub mod workspace;
 
 use std::collections::BTreeSet;
 
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::approval::forge::{Forge, Instance};
 use crate::report::Ending;
+
+use self::workspace::Workspace;
 
 /// A CI system that we write outputs for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +149,8 @@ pub struct Run {
     pub commit: Option<String>,
     /// By whom it came about; nobody where no CI says so.
     pub actors: Vec<Actor>,
+    /// The checkout that it works in, where the CI says what becomes of it.
+    pub workspace: Option<Workspace>,
 }
 
 /// Recognises the CI from its environment; `lookup` gives unset for empty.
@@ -159,6 +164,7 @@ pub fn detect(lookup: &dyn Fn(&str) -> Option<String>) -> Run {
             actor: lookup("GITHUB_TRIGGERING_ACTOR").or_else(|| lookup("GITHUB_ACTOR")),
             commit: lookup("GITHUB_SHA"),
             actors: github_actors(lookup),
+            workspace: Workspace::github(lookup),
         }
     } else if is("GITLAB_CI") {
         Run {
@@ -167,6 +173,7 @@ pub fn detect(lookup: &dyn Fn(&str) -> Option<String>) -> Run {
             actor: lookup("GITLAB_USER_LOGIN"),
             commit: lookup("CI_COMMIT_SHA"),
             actors: gitlab_actors(lookup),
+            workspace: Workspace::gitlab(lookup),
         }
     } else if lookup("JENKINS_URL").and(lookup("BUILD_ID")).is_some() {
         Run {
@@ -178,6 +185,7 @@ pub fn detect(lookup: &dyn Fn(&str) -> Option<String>) -> Run {
                 account("jenkins", lookup("BUILD_USER_ID")),
                 lookup("BUILD_USER_EMAIL"),
             ]),
+            workspace: None,
         }
     } else {
         Run {
@@ -186,6 +194,7 @@ pub fn detect(lookup: &dyn Fn(&str) -> Option<String>) -> Run {
             actor: lookup("USER"),
             commit: None,
             actors: Vec::new(),
+            workspace: None,
         }
     }
 }

@@ -136,6 +136,16 @@ impl Rules {
         })
     }
 
+    /// Every store: its key and where it is.
+    #[must_use]
+    pub fn stores(&self) -> [(&'static str, &str); 3] {
+        [
+            ("state", &self.state),
+            ("ledger", &self.ledger),
+            ("evidence", &self.evidence),
+        ]
+    }
+
     /// The rules of one environment.
     ///
     /// # Errors
