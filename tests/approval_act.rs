@@ -38,6 +38,17 @@ fn page() -> Vec<(String, String)> {
         .collect()
 }
 
+/// The workflow on comments as the page writes it for a judge with a key: it
+/// calls a copy, which a repository of its own may hand its secrets to.
+fn keyed(answers: &str) -> String {
+    let text = fs::read_to_string(root().join("docs/workflows.md")).unwrap();
+    let (_, rest) = text.split_once("### With a key\n").unwrap();
+    let (_, rest) = rest.split_once("```yaml\n").unwrap();
+    let (lines, _) = rest.split_once("```").unwrap();
+    let (head, _) = answers.split_once("    permissions: {").unwrap();
+    format!("{head}{lines}")
+}
+
 /// A service whose people are on GitHub: alice 7 and bob 8 of two, erin 10 is
 /// not asked. The registry and the stores are outside its repository.
 struct World {
@@ -97,6 +108,11 @@ impl World {
         for (name, yaml) in page() {
             fs::write(folder.join(name), yaml).unwrap();
         }
+        let answers = folder.join(".github/workflows/answers.yml");
+        let text = fs::read_to_string(&answers).unwrap();
+        fs::write(&answers, keyed(&text)).unwrap();
+        let copy = ".github/workflows/approval-judge.yml";
+        fs::copy(root().join(copy), folder.join(copy)).unwrap();
         for holder in ["builder", "judge"] {
             let name = format!("keys/{holder}.pub");
             fs::copy(house.path(&name), folder.join(&name)).unwrap();
@@ -196,8 +212,6 @@ impl World {
             ),
         );
         let workflow = ".github/workflows/reviewed.yml";
-        let secrets = "    secrets: inherit\n";
-        change(workflow, secrets, "");
         change(
             workflow,
             "with: { request:",
@@ -416,5 +430,22 @@ fn a_denial_ends_the_workflow_red_and_starts_nothing() {
     assert_eq!(world.github.with(|state| state.dispatched().len()), 0);
     let forged = world.dispatch(&request);
     assert_ne!(forged.code, 0, "{}", forged.stdout);
+    // One about another environment, or service, is not this job's affair.
+    for (name, other) in [("environment", "staging"), ("service", "cafe")] {
+        let payload = json!({ "request": request, name: other });
+        let dispatch = json!({ "action": "liftlock-approved", "client_payload": payload });
+        let file = ".github/workflows/promote.yml";
+        let file = world.repository.path().join(file);
+        let text = fs::read_to_string(&file).unwrap();
+        let named = "environment: production\n      service: shop\n";
+        fs::write(&file, text.replace("environment: production\n", named)).unwrap();
+        let passed = world.act("repository_dispatch", &dispatch);
+        let said = format!("{}{}", passed.stdout, passed.stderr);
+        assert!(
+            passed.code == 0 && !said.contains("liftlock/actions"),
+            "{said}"
+        );
+        fs::write(&file, text).unwrap();
+    }
     assert_eq!(world.live(), None);
 }
