@@ -5,10 +5,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Once;
+use std::time::Duration;
 
 use testkit::cli::{Run, bin};
+use testkit::http::{Answer, Ending, Server};
 use testkit::peers::root;
+use testkit::process::Process;
+use testkit::wait;
 
 mod stage;
 mod workspace;
@@ -318,6 +323,43 @@ fn a_binary_writes_the_outputs_that_its_action_has() {
             .chain(canary_check::OUTPUTS.iter().copied())
             .collect()
     );
+}
+
+/// A runner signals the shell of a step, and kills all ten seconds later.
+#[test]
+fn a_signal_to_the_shell_of_a_step_ends_the_binary() {
+    let action = documents(&read("actions/canary-check/action.yml")).remove(0);
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("step.sh");
+    fs::write(&script, action["runs"]["steps"][0]["run"].as_str().unwrap()).unwrap();
+    let path = format!("{}:/usr/bin:/bin", stage::binaries().display());
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let server = Server::script([Answer::json("{}").ending(Ending::HangAfter(1))]).unwrap();
+        let mut step = Command::new("bash");
+        step.args(["--noprofile", "--norc", "-eo", "pipefail"])
+            .arg(&script)
+            .env_clear()
+            .current_dir(folder.path());
+        for (name, value) in [
+            ("PATH", path.as_str()),
+            ("LIFTLOCK_CANARY_CHECK_COMMAND", "run"),
+            ("LIFTLOCK_CANARY_CHECK_PROMETHEUS", &server.url("")),
+            ("LIFTLOCK_CANARY_CHECK_TOTAL", "a{s=\"{slot}\"}"),
+            ("LIFTLOCK_CANARY_CHECK_BAD", "b{s=\"{slot}\"}"),
+            ("LIFTLOCK_CANARY_CHECK_BASELINE_SLOT", "a"),
+            ("LIFTLOCK_CANARY_CHECK_CANARY_SLOT", "b"),
+            ("LIFTLOCK_CANARY_CHECK_BAKE", "1m"),
+            ("LIFTLOCK_TIMEOUT", "60s"),
+        ] {
+            step.env(name, value);
+        }
+        let mut step = Process::spawn("step", &mut step, folder.path()).unwrap();
+        let limit = Duration::from_secs(20);
+        wait::until("a request", limit, || server.requests().pop()).unwrap();
+        step.signal(signal).unwrap();
+        let status = step.wait(limit).unwrap();
+        assert_eq!(status.code(), Some(code), "{signal}: {}", step.stderr());
+    }
 }
 
 #[test]

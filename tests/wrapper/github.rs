@@ -45,6 +45,8 @@ pub(crate) fn render(verb: &Verb) -> String {
         )
         .unwrap();
     }
-    writeln!(yaml, "      run: {}", verb.line()).unwrap();
+    // The runner signals this one process; without `exec` it is the shell, which
+    // tells nobody.
+    writeln!(yaml, "      run: exec {}", verb.line()).unwrap();
     yaml
 }
