@@ -127,7 +127,9 @@ for verb in $verbs; do
   [ -n "$(expected "$verb")" ] || fail "version $version has no released $verb for $target;" \
     "build the binaries and set \`bin-dir\` (LIFTLOCK_BIN_DIR) to their folder"
 done
-cache=${RUNNER_TOOL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}}/liftlock/$version
+cache=${RUNNER_TOOL_CACHE:-${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}}
+[ -n "$cache" ] || fail 'there is no place for the binaries; set XDG_CACHE_HOME to a folder'
+cache=$cache/liftlock/$version
 [ -d "$cache/$target" ] || download
 check_all "$cache/$target"
 print_folder "$cache/$target"

@@ -114,6 +114,18 @@ fn good_binaries_are_installed_once() {
 }
 
 #[test]
+fn without_a_home_it_says_what_to_set() {
+    let place = place(&manifest(&[]), mirror(None));
+    let output = Run::new("env")
+        .args(["-u", "HOME", "sh", &place.script])
+        .output()
+        .unwrap();
+    assert_eq!((output.code, output.stdout.as_str()), (1, ""));
+    let told = "install: there is no place for the binaries; set XDG_CACHE_HOME to a folder\n";
+    assert_eq!(output.stderr, told);
+}
+
+#[test]
 fn a_wrong_checksum_installs_nothing() {
     let place = place(&manifest(&[]), mirror(Some("rollback")));
     assert!(place.refused().contains("nothing was installed"));
