@@ -362,6 +362,16 @@ fn a_signal_to_the_shell_of_a_step_ends_the_binary() {
     }
 }
 
+/// Lines to copy are whole: none ends at a flag that is missing.
+#[test]
+fn the_lines_to_copy_are_understood() {
+    for verb in verb::all() {
+        let line = page::example(&verb);
+        let understood = verb.command.try_get_matches_from(line.split_whitespace());
+        assert!(understood.is_ok(), "{line}: {}", understood.unwrap_err());
+    }
+}
+
 #[test]
 fn the_line_for_jenkins_leaves_properties_and_junit() {
     let stage = stage::set();
@@ -369,7 +379,7 @@ fn the_line_for_jenkins_leaves_properties_and_junit() {
     let verbs = verb::all();
     for case in CASES {
         let verb = verbs.iter().find(|verb| verb.name == case.verb).unwrap();
-        let written = page::shell(verb, verb.default);
+        let written = page::example(verb);
         assert!(read(page::PATH).contains(&format!("sh '{written}'")));
         let command = case.inputs.iter().find(|(name, _)| *name == "command");
         let line = page::shell(verb, command.map_or(verb.default, |(_, value)| value));
@@ -421,6 +431,28 @@ fn told(reports: &Path, case: &Case) {
         );
     }
     fs::remove_dir_all(reports).unwrap();
+}
+
+#[test]
+fn the_first_step_of_the_readme_ends_as_it_says() {
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once("## The first step").unwrap();
+    let (_, rest) = rest.split_once("```console\n").unwrap();
+    let (block, _) = rest.split_once("```").unwrap();
+    let (typed, said): (Vec<&str>, Vec<&str>) =
+        block.lines().partition(|line| line.starts_with("$ "));
+    let typed: Vec<&str> = typed.iter().map(|line| &line[2..]).collect();
+    let path = format!("PATH={}:$PATH", stage::binaries().display());
+    let output = Run::new("sh")
+        .args(["-euc", &format!("{path}\n{}", typed.join("\n"))])
+        .output()
+        .unwrap();
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(output.stdout.lines().collect::<Vec<_>>(), said);
+    let result = fs::read_to_string(root().join("docs/interface.md")).unwrap();
+    let shown = result.split("\"log_e_fail\": ").nth(1).unwrap();
+    let shown: f64 = shown.split(',').next().unwrap().parse().unwrap();
+    assert!(output.stdout.contains(&format!("{shown:.2} of")), "{shown}");
 }
 
 #[test]

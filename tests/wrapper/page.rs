@@ -34,6 +34,18 @@ pub(crate) fn shell(verb: &Verb, command: &str) -> String {
     format!("{} {command} --report-dir liftlock-reports", verb.name)
 }
 
+/// That line with what it does not run without.
+pub(crate) fn example(verb: &Verb) -> String {
+    let words = verb.example.iter().map(|(name, value)| {
+        let input = verb.inputs.iter().find(|input| input.name == *name);
+        match input.unwrap().operand {
+            true => format!(" {value}"),
+            false => format!(" --{name} {value}"),
+        }
+    });
+    shell(verb, verb.default) + &words.collect::<String>()
+}
+
 /// What the README says of the wrappers, between these two lines.
 pub(crate) const MARKS: [&str; 2] = ["<!-- wrappers -->\n", "<!-- /wrappers -->\n"];
 
@@ -42,7 +54,7 @@ pub(crate) fn table(verbs: &[Verb]) -> String {
     let mut text = "| GitHub | GitLab | Jenkins, any shell |\n|---|---|---|\n".to_owned();
     for verb in verbs {
         let (action, component) = (github::path(verb), gitlab::path(verb));
-        let line = shell(verb, verb.default);
+        let line = example(verb);
         writeln!(text, "| `{action}` | `{component}` | `{line}` |").unwrap();
     }
     text
@@ -50,6 +62,11 @@ pub(crate) fn table(verbs: &[Verb]) -> String {
 
 fn snippets(verb: &Verb) -> String {
     let (name, default) = (verb.name, verb.default);
+    let inputs = |margin: &str| {
+        let lines = verb.example.iter();
+        let lines = lines.map(|(name, value)| format!("{margin}{name}: {value}\n"));
+        lines.collect::<String>()
+    };
     format!(
         "```yaml\n\
          # GitHub\n\
@@ -57,6 +74,7 @@ fn snippets(verb: &Verb) -> String {
            id: {name}\n  \
            with:\n    \
              command: {default}\n\
+         {}\
          ```\n\
          ```yaml\n\
          # GitLab\n\
@@ -65,12 +83,15 @@ fn snippets(verb: &Verb) -> String {
              inputs:\n      \
                image: <image>\n      \
                command: {default}\n\
+         {}\
          ```\n\
          ```groovy\n\
          // Jenkins\n\
          sh '{}'\n\
          ```\n",
-        shell(verb, default)
+        inputs("    "),
+        inputs("      "),
+        example(verb)
     )
 }
 

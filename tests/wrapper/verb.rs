@@ -8,12 +8,16 @@ use liftlock_io::cli::variable;
 /// A binary, read from its own definition.
 #[derive(Debug)]
 pub(crate) struct Verb {
+    /// Its command line.
+    pub(crate) command: Command,
     pub(crate) name: &'static str,
     pub(crate) about: String,
     /// Name and help of each.
     pub(crate) subcommands: Vec<(String, String)>,
     /// The subcommand that a wrapper runs when none is named.
     pub(crate) default: &'static str,
+    /// What it does not run without: inputs, with values for an example.
+    pub(crate) example: &'static [(&'static str, &'static str)],
     pub(crate) inputs: Vec<Input>,
     /// Kebab-case names, `verdict` and `exit-code` first.
     pub(crate) outputs: Vec<&'static str>,
@@ -30,6 +34,8 @@ pub(crate) struct Input {
     pub(crate) options: Vec<String>,
     /// Whether every binary has it.
     pub(crate) shared: bool,
+    /// Whether a command line has the value alone.
+    pub(crate) operand: bool,
     list: bool,
     /// What each subcommand says about it.
     helps: Vec<(String, String)>,
@@ -39,17 +45,44 @@ pub(crate) struct Input {
 /// All binaries that have wrappers.
 pub(crate) fn all() -> Vec<Verb> {
     vec![
-        Verb::read(sign_artifact::command(), "sign", sign_artifact::OUTPUTS),
-        Verb::read(canary_check::command(), "run", canary_check::OUTPUTS),
-        Verb::read(await_approval::command(), "judge", await_approval::OUTPUTS),
-        Verb::read(promote::command(), "run", promote::OUTPUTS),
-        Verb::read(rollback::command(), "run", rollback::OUTPUTS),
-        Verb::read(audit_log::command(), "verify", audit_log::OUTPUTS),
+        Verb::read(
+            sign_artifact::command(),
+            ("sign", &[("targets", "dist/app")]),
+            sign_artifact::OUTPUTS,
+        ),
+        Verb::read(
+            canary_check::command(),
+            ("run", &[("environment", "production")]),
+            canary_check::OUTPUTS,
+        ),
+        Verb::read(
+            await_approval::command(),
+            ("judge", &[("request", "request.json")]),
+            await_approval::OUTPUTS,
+        ),
+        Verb::read(
+            promote::command(),
+            (
+                "run",
+                &[("environment", "production"), ("release", "release.json")],
+            ),
+            promote::OUTPUTS,
+        ),
+        Verb::read(
+            rollback::command(),
+            ("run", &[("environment", "production")]),
+            rollback::OUTPUTS,
+        ),
+        Verb::read(audit_log::command(), ("verify", &[]), audit_log::OUTPUTS),
     ]
 }
 
 impl Verb {
-    fn read(mut command: Command, default: &'static str, outputs: &[&'static str]) -> Self {
+    fn read(
+        mut command: Command,
+        (default, example): (&'static str, &'static [(&'static str, &'static str)]),
+        outputs: &[&'static str],
+    ) -> Self {
         command.build();
         let name: &'static str = command.get_name().to_owned().leak();
         let leaves: Vec<&Command> = command
@@ -88,9 +121,11 @@ impl Verb {
             name,
             about: about(&command),
             default,
+            example,
             subcommands,
             inputs,
             outputs: ["verdict", "exit-code"].into_iter().chain(own).collect(),
+            command,
         }
     }
 
@@ -145,6 +180,7 @@ impl Input {
             variable: variable(verb, argument),
             options,
             shared: argument.is_global_set(),
+            operand: argument.is_positional(),
             list: repeated(argument),
             helps: Vec::new(),
             subcommands,
