@@ -88,8 +88,9 @@ fn point(url: &str) -> Result<(), Failure> {
 }
 
 /// Both ways to push.
-const WAYS: [(&str, fn(&str) -> Result<(), Failure>); 2] =
-    [("store", |url| put(url, "a")), ("target", point)];
+type Way = fn(&str) -> Result<(), Failure>;
+
+const WAYS: [(&str, Way); 2] = [("store", |url| put(url, "a")), ("target", point)];
 
 fn refused(name: &str, ended: Result<(), Failure>, kind: Kind, words: &[&str]) {
     let failure = ended.unwrap_err();
