@@ -166,7 +166,7 @@ fn what_git_says_holds_promotions_whatever_the_state_says() {
     assert!(explain.contains("held in git"), "{explain}");
     let aside = scene.house.path("aside");
     fs::rename(scene.house.path("deploy.git"), &aside).unwrap();
-    scene.run(1, "rollback", &LIFT);
+    scene.run(3, "rollback", &LIFT);
     fs::rename(&aside, scene.house.path("deploy.git")).unwrap();
     let dry = [&LIFT[..], &["--dry-run"]].concat();
     scene.run(0, "rollback", &dry);
