@@ -175,8 +175,7 @@ pub fn from_targets(
     .to_string();
     let parsed = config::parse(&document, None)
         .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?;
-    let rules = Rules::new(parsed, Digest::of(document.as_bytes()), PolicyOrigin::None)
-        .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?;
+    let rules = Rules::new(parsed, Digest::of(document.as_bytes()), PolicyOrigin::None)?;
     within(session, rules, environment)
 }
 

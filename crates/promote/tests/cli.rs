@@ -321,6 +321,44 @@ fn a_place_command_that_hangs_is_ended_and_nothing_moves() {
 }
 
 #[test]
+fn rules_that_cannot_work_are_refused_with_the_place_and_a_way_out() {
+    let house = furnished();
+    let rules = house.text("liftlock.yaml");
+    let blind = "metrics: { prometheus: { url: 'http://127.0.0.1:1', interval: 2s, \
+                 total: 't{s=\"{slot}\"}', bad: 'b{s=\"{slot}\"}' } }\n    on-blind: back";
+    let cases = [
+        (
+            "metrics: { counts: counts.csv }",
+            blind,
+            "`environments.production.bake` is 300ms, and nobody waits for sight, but \
+             `metrics.prometheus` needs 4s to show a row",
+            "write at least `bake: 4s`",
+        ),
+        (
+            "requires: [signature]",
+            "promotes-from: staging\n    requires: [signature]",
+            "`environments.production.promotes-from` is `staging`, which is no environment here",
+            "`staging: {}`",
+        ),
+        (
+            "requires: [signature]",
+            "promotes-from: production\n    requires: [signature]",
+            "leads back to `production`",
+            "leave out `promotes-from`",
+        ),
+    ];
+    for (words, others, why, hint) in cases {
+        house
+            .write("liftlock.yaml", rules.replace(words, others))
+            .unwrap();
+        let output = house.promote(3, "2").unwrap();
+        for part in ["error: cannot use `liftlock.yaml`\n", why, hint] {
+            assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+        }
+    }
+}
+
+#[test]
 fn bad_input_is_named_with_file_and_place() {
     let house = furnished();
     let rules = house.text("liftlock.yaml");

@@ -99,11 +99,14 @@ fn a_way_down_that_began_is_gone_to_its_end() {
 #[test]
 fn a_release_that_was_rejected_where_it_comes_from_is_not_known_good_there() {
     let folder = folder();
-    let mut stage = Stage::new(folder.path());
+    let stage = Stage::new(folder.path());
     stage.up(&stage.release("1"));
-    stage.also = serde_json::json!({ "promotes-from": "production" });
     let release = stage.release("1");
-    let unmet = |stage: &Stage| stage.chain(&stage.sound(), &release).unmet();
+    let unmet = |stage: &Stage| {
+        let mut world = stage.sound();
+        world.environment.promotes_from = Some(world.environment.name.clone());
+        stage.chain(&world, &release).unmet()
+    };
     assert!(!unmet(&stage).contains("known good"), "{}", unmet(&stage));
     rejects(&stage.sound(), &release, Some("production"));
     assert!(unmet(&stage).contains("known good"), "{}", unmet(&stage));

@@ -7,6 +7,7 @@ use liftlock::config::effective::Rules;
 use liftlock::config::foreign::Sigstore;
 use liftlock::config::tighten::{Loosened, tighten};
 use liftlock::config::trust::{DatedKey, Person};
+use liftlock::config::whole::Unsound;
 use liftlock::config::{ParseError, Service, parse};
 use liftlock::crypto::{self, PublicKey};
 use liftlock::digest::Digest;
@@ -66,14 +67,20 @@ impl Session {
             (None, Some(local)) => {
                 let service = self.read(&local)?;
                 let digest = local.digest(&service);
-                self.resolve(service, digest, PolicyOrigin::Local)?
+                let rules = self.resolve(service, digest, PolicyOrigin::Local);
+                rules.map_err(|error| unsound(&local.label, error))?
             }
             (Some(policy), local) => {
                 let above = self.read(&policy)?;
-                let below = local.map(|local| self.read(&local)).transpose()?;
+                let below = local.as_ref().map(|local| self.read(local)).transpose()?;
                 let merged = tighten(&above, below.unwrap_or_default()).map_err(loosened)?;
                 let digest = policy.digest(&merged);
-                self.resolve(merged, digest, PolicyOrigin::Protected)?
+                let label = match local {
+                    Some(local) => format!("{}` under `{}", local.label, policy.label),
+                    None => policy.label,
+                };
+                let rules = self.resolve(merged, digest, PolicyOrigin::Protected);
+                rules.map_err(|error| unsound(&label, error))?
             }
         };
         self.ruled.get_or_init(|| rules.service.clone());
@@ -101,12 +108,11 @@ impl Session {
         mut service: Service,
         digest: Digest,
         origin: PolicyOrigin,
-    ) -> Result<Rules, Failure> {
+    ) -> Result<Rules, Unsound> {
         if service.service.is_none() {
             service.service.clone_from(&self.service);
         }
         Rules::new(service, digest, origin)
-            .map_err(|error| Failure::new(Kind::Invalid, error.to_string()))
     }
 
     fn local_file(&self) -> Result<Option<Source>, Failure> {
@@ -274,6 +280,14 @@ fn load_root(service: &mut Service, source: &Source) -> Result<(), Failure> {
             source: cause,
         })?;
     Ok(())
+}
+
+/// Names the files whose rules cannot work.
+fn unsound(label: &str, error: Unsound) -> Failure {
+    let (kind, hint) = (error.kind(), error.hint());
+    let mut failure = Failure::because(kind, format!("cannot use `{label}`"), error);
+    failure.hint = hint;
+    failure
 }
 
 fn loosened(error: Loosened) -> Failure {

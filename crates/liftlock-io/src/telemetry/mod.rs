@@ -208,11 +208,8 @@ impl Source {
     /// best `to` for [`rows`].
     #[must_use]
     pub fn settled(&self, now: Time) -> Time {
-        let lag = match self.provider.adds_up() {
-            true => self.provider.lag(),
-            false => self.interval.min(self.provider.lag()),
-        };
-        let lag = i64::try_from(lag.millis()).unwrap_or(0);
+        let late = self.provider.late(self.interval).millis();
+        let lag = i64::try_from(late).unwrap_or(0);
         Time::from_unix_millis(now.unix_millis().saturating_sub(lag)).unwrap_or(now)
     }
 

@@ -11,6 +11,7 @@ use super::pointer::Target;
 use super::requirement::Requirement;
 use super::target::{Place, Prove, Slots, Traffic};
 use super::trust::Keyring;
+use super::whole::{self, Unsound};
 use super::{Allow, ArtifactKind, Service};
 use crate::digest::Digest;
 use crate::name::Name;
@@ -111,14 +112,17 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// Fails where there is no default: the name of the service.
-    pub fn new(merged: Service, policy: Digest, origin: PolicyOrigin) -> Result<Self, NoService> {
+    /// Fails where there is no default, which is the name of the service, and
+    /// where the whole could not work.
+    pub fn new(merged: Service, policy: Digest, origin: PolicyOrigin) -> Result<Self, Unsound> {
         let environments = merged.environments.into_iter().map(|(name, written)| {
             let environment = Environment::new(name.clone(), written);
             (name, environment)
         });
+        let environments = environments.collect();
+        whole::check(&environments)?;
         Ok(Self {
-            service: merged.service.ok_or(NoService)?,
+            service: merged.service.ok_or(Unsound::NoService)?,
             artifacts: merged.artifacts,
             state: or_folder(merged.state, "state"),
             ledger: or_folder(merged.ledger, "ledger"),
@@ -128,7 +132,7 @@ impl Rules {
                 people: merged.people.unwrap_or_default(),
             },
             allow: merged.allow.unwrap_or_default(),
-            environments: environments.collect(),
+            environments,
             policy,
             origin,
             accept: merged.accept.unwrap_or_default(),
@@ -219,11 +223,6 @@ fn default_steps() -> Vec<Percent> {
         .filter_map(|step| step.parse().ok())
         .collect()
 }
-
-/// No service is named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no service is named: write `service: NAME` or give `--service`")]
-pub struct NoService;
 
 /// The environment is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

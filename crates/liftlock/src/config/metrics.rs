@@ -299,6 +299,15 @@ impl Provider {
             Self::OpenMetrics | Self::Haproxy | Self::Envoy => Span::ZERO,
         }
     }
+
+    /// How long after its end a row of this width is taken for told.
+    #[must_use]
+    pub fn late(self, interval: Span) -> Span {
+        match self.adds_up() {
+            true => self.lag(),
+            false => interval.min(self.lag()),
+        }
+    }
 }
 
 impl fmt::Display for Provider {

@@ -18,6 +18,7 @@ pub mod tighten;
 pub mod traffic;
 pub mod trust;
 pub mod validity;
+pub mod whole;
 
 use std::collections::BTreeMap;
 
