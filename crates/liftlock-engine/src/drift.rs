@@ -32,14 +32,20 @@ impl World {
                 differs.push(failure.lines().join(": "));
             }
             let weights = split(slots, Percent::FULL, Percent::ZERO);
-            if !self.is_shifted(Some(slots), &weights)? {
-                differs.push(format!("`{}` does not get all requests", slots.stable));
+            if let Some(how) = self.split_otherwise(Some(slots), &weights)? {
+                let stable = &slots.stable;
+                differs.push(format!("`{stable}` does not get all requests: {how}"));
             }
         }
         for target in &self.environment.targets {
             let found = pointer::read(target, &self.scope())?;
-            if !found.is(make::aim(target, &live.release)) {
-                differs.push(format!("{} points at {}", target.label(), short(&found)));
+            let aim = make::aim(target, &live.release);
+            if !found.is(aim) {
+                let (at, wanted) = (found.short(), Live::from(aim).short());
+                let label = target.label();
+                differs.push(format!(
+                    "{label} points at {at}, and should point at {wanted}"
+                ));
             }
         }
         Ok(differs)
@@ -50,7 +56,7 @@ impl World {
     pub fn whereabouts(&self) -> Vec<String> {
         let targets = self.environment.targets.iter();
         let told = targets.map(|target| match pointer::read(target, &self.scope()) {
-            Ok(found) => format!("{} points at {}", target.label(), short(&found)),
+            Ok(found) => format!("{} points at {}", target.label(), found.short()),
             Err(failure) => {
                 let why = failure.lines().join(": ");
                 format!("{} cannot be read: {why}", target.label())
@@ -153,13 +159,6 @@ impl World {
                 release.id
             )
         }))
-    }
-}
-
-fn short(found: &Live) -> String {
-    match found {
-        Live::At(digest) => digest.short(),
-        Live::Nowhere | Live::Strange(_) => found.to_string(),
     }
 }
 

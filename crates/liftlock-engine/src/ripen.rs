@@ -181,11 +181,11 @@ impl Engine<'_> {
         let patience = self.world.patience(&step.action);
         self.attempt(patience, &|engine| engine.world.serves(slot, &artifacts))?;
         if let Some(shares) = shares
-            && !self.attempt(patience, &|engine| {
-                engine.world.is_shifted(slots.as_ref(), &shares)
+            && let Some(how) = self.attempt(patience, &|engine| {
+                engine.world.split_otherwise(slots.as_ref(), &shares)
             })?
         {
-            let message = "requests are split in another way than this plan did";
+            let message = format!("requests are split in another way than this plan did: {how}");
             return Err(Failure::new(Kind::Refuted, message));
         }
         if let Some(hold) = &self.state.document.hold {

@@ -12,6 +12,7 @@ use liftlock::plan::{Action, Step};
 use liftlock::span::Span;
 use liftlock::traffic::capacity::{self, Lack};
 use liftlock::traffic::command::{Order, Question, Release, VERSION, points};
+use liftlock::traffic::{told, weighed};
 use liftlock_io::{envoy, haproxy, nginx, splitter, weights};
 
 use crate::drive::Engine;
@@ -62,10 +63,6 @@ impl World {
                 splitter::shift(target, &self.question(slots, Some(order)))?;
             }
         }
-        let told: Vec<String> = shares
-            .iter()
-            .map(|(slot, share)| format!("{slot} {share}"))
-            .collect();
         let asked = match way {
             Way::Envoy(target) if target.admin.is_empty() => UNASKED,
             Way::Haproxy(_)
@@ -74,7 +71,7 @@ impl World {
             | Way::WeightsFile(_)
             | Way::Command(_) => "",
         };
-        Ok(format!("{}{asked}", told.join(", ")))
+        Ok(format!("{}{asked}", told(shares)))
     }
 
     /// Whether requests are split like this now; a command is told the roles,
@@ -99,6 +96,51 @@ impl World {
                 let split = splitter::read(target, &self.question(slots, None))?;
                 let wanted = points(shares).into_iter();
                 wanted.eq(split.weights.iter().map(|(slot, points)| (slot, *points)))
+            }
+        })
+    }
+
+    /// How requests are split now and how they should be, in words, where that
+    /// differs.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be read how they are split.
+    pub fn split_otherwise(
+        &self,
+        roles: Option<&Slots>,
+        shares: &BTreeMap<Name, Percent>,
+    ) -> Result<Option<String>, Failure> {
+        if self.is_shifted(roles, shares)? {
+            return Ok(None);
+        }
+        let found = self.split(roles, shares)?;
+        let wanted = told(shares);
+        Ok(Some(format!(
+            "the split is {found}, and should be {wanted}"
+        )))
+    }
+
+    /// How requests are split now, in words, between the slots of these shares.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be read how they are split.
+    pub(crate) fn split(
+        &self,
+        roles: Option<&Slots>,
+        shares: &BTreeMap<Name, Percent>,
+    ) -> Result<String, Failure> {
+        let way = self.way()?;
+        let slots = roles.unwrap_or(way.slots());
+        Ok(match way {
+            Way::Haproxy(target) => haproxy::found(target, slots)?,
+            Way::Nginx(target) => nginx::found(target)?,
+            Way::Envoy(target) => envoy::found(target, shares, &|| self.client())?,
+            Way::WeightsFile(target) => weights::found(target)?,
+            Way::Command(target) => {
+                let split = splitter::read(target, &self.question(slots, None))?;
+                weighed(&split.weights)
             }
         })
     }

@@ -10,6 +10,7 @@ use liftlock::config::traffic::Envoy;
 use liftlock::failure::{Explain, Kind};
 use liftlock::name::Name;
 use liftlock::percent::Percent;
+use liftlock::traffic;
 use liftlock::traffic::envoy::{self, admin};
 use serde_json::Value;
 
@@ -98,6 +99,29 @@ pub fn is_set(
     }
     let client = reach(target, connect)?;
     Ok(late(target, &routes, shares, client.as_ref())?.is_none())
+}
+
+/// How requests are split between these slots, in words.
+///
+/// # Errors
+///
+/// Fails as [`is_set`] does.
+pub fn found(
+    target: &Envoy,
+    shares: &BTreeMap<Name, Percent>,
+    connect: Connect<'_>,
+) -> Result<String, Error> {
+    let routes = read(target)?;
+    let weights = envoy::weights(&routes, shares).map_err(|source| unfit(target, source))?;
+    let splits: Vec<String> = weights.iter().map(traffic::weighed).collect();
+    let file = format!("{} in `{}`", splits.join(" and elsewhere "), target.path);
+    let client = reach(target, connect)?;
+    Ok(match late(target, &routes, shares, client.as_ref())? {
+        Some(url) if is_written(target, &routes, shares)? => {
+            format!("{file} but not in the Envoy at `{url}`")
+        }
+        Some(_) | None => file,
+    })
 }
 
 /// How many hosts of each slot are healthy, as the Envoy sees it that sees

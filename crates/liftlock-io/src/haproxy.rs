@@ -12,6 +12,7 @@ use liftlock::failure::{Explain, Kind};
 use liftlock::haproxy::{self, ParseError, Server, Unfit};
 use liftlock::name::Name;
 use liftlock::percent::Percent;
+use liftlock::traffic;
 
 use crate::clock;
 
@@ -133,6 +134,54 @@ pub fn is_set(target: &Haproxy, shares: &BTreeMap<Name, Percent>) -> Result<bool
     }))
 }
 
+/// How requests are split between the slots, in words.
+///
+/// # Errors
+///
+/// Fails when the socket cannot be read.
+pub fn found(target: &Haproxy, slots: &Slots) -> Result<String, Error> {
+    let found = servers(target)?;
+    let both = [&slots.stable, &slots.canary];
+    let weights = both.map(|slot| {
+        let own = of(&found, slot).map(|(_, one)| u64::from(one.weight));
+        (slot.clone(), own.sum::<u64>())
+    });
+    let split = traffic::weighed(&BTreeMap::from(weights));
+    let mut missing = both
+        .into_iter()
+        .filter(|slot| of(&found, slot).next().is_none());
+    Ok(match missing.next() {
+        Some(slot) => format!("{split} (there is no server of `{slot}`)"),
+        None => split,
+    })
+}
+
+/// What can be known of the socket without setting anything: its level, and
+/// that both slots have servers.
+///
+/// # Errors
+///
+/// Fails when the socket cannot be read or may not set weights, and when a slot
+/// has no server.
+pub fn examine(target: &Haproxy, slots: &Slots) -> Result<String, Error> {
+    let found = servers(target)?;
+    for slot in [&slots.stable, &slots.canary] {
+        if of(&found, slot).next().is_none() {
+            return Err(Error::Unknown(slot.clone()));
+        }
+    }
+    let level = ask(target, "show cli level")?;
+    match level.trim() {
+        "admin" => Ok(format!("the level of `{}` is admin", target.socket)),
+        level @ ("operator" | "user") => Err(Error::Level {
+            socket: target.socket.clone(),
+            level: level.to_owned(),
+        }),
+        // HAProxy before 1.8 does not know the question.
+        _ => Ok(format!("the level of `{}` is not told", target.socket)),
+    }
+}
+
 fn servers(target: &Haproxy) -> Result<BTreeMap<String, Server>, Error> {
     let answer = ask(target, &format!("show servers state {}", target.backend))?;
     Ok(haproxy::parse(&answer)?)
@@ -208,6 +257,14 @@ pub enum Error {
     /// Each answer was in time, but not all of them together.
     #[error("HAProxy at `{0}` is too slow to set all weights in time")]
     Late(String),
+    /// Weights are for administrators.
+    #[error("HAProxy lets `{socket}` only read: its level is {level}, and weights need admin")]
+    Level {
+        /// The socket.
+        socket: String,
+        /// What it may.
+        level: String,
+    },
     /// HAProxy does not want to.
     #[error("HAProxy refused the weight: {0}")]
     Refused(String),
@@ -227,12 +284,27 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Unfit(_) | Self::Unknown(_) => Kind::Invalid,
+            Self::Level { .. } => Kind::Credentials,
             Self::Socket { source, .. } => Kind::of_system(source),
             Self::Parse(_)
             | Self::Down(_)
             | Self::Late(_)
             | Self::Refused(_)
             | Self::NotKept { .. } => Kind::Upstream,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Level { .. } => Some("write `level admin` at its `stats socket`".to_owned()),
+            Self::Socket { .. }
+            | Self::Parse(_)
+            | Self::Unfit(_)
+            | Self::Unknown(_)
+            | Self::Down(_)
+            | Self::Late(_)
+            | Self::Refused(_)
+            | Self::NotKept { .. } => None,
         }
     }
 }

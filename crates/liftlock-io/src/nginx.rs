@@ -8,7 +8,7 @@ use liftlock::config::traffic::Nginx;
 use liftlock::failure::{Explain, Kind};
 use liftlock::name::Name;
 use liftlock::percent::Percent;
-use liftlock::traffic::nginx;
+use liftlock::traffic::{self, nginx};
 
 use crate::{file, process};
 
@@ -57,6 +57,24 @@ pub fn is_set(target: &Nginx, shares: &BTreeMap<Name, Percent>) -> Result<bool, 
     }
     let found = file::read(path, LARGEST)?;
     Ok(found == rendered(target, shares).as_bytes())
+}
+
+/// What the file says, in words.
+///
+/// # Errors
+///
+/// Fails when it is there but cannot be read.
+pub fn found(target: &Nginx) -> Result<String, Error> {
+    let path = Path::new(&target.include);
+    if !path.exists() {
+        return Ok(format!("unknown, as `{}` is not there", target.include));
+    }
+    let text = file::read(path, LARGEST)?;
+    let shares = nginx::parse(&String::from_utf8_lossy(&text));
+    Ok(match shares {
+        Some(shares) => format!("{} in `{}`", traffic::told(&shares), target.include),
+        None => format!("unknown, as `{}` holds something else", target.include),
+    })
 }
 
 fn rendered(target: &Nginx, shares: &BTreeMap<Name, Percent>) -> String {

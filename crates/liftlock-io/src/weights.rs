@@ -8,6 +8,7 @@ use liftlock::failure::{Explain, Kind};
 use liftlock::json;
 use liftlock::name::Name;
 use liftlock::percent::Percent;
+use liftlock::traffic;
 use serde::{Deserialize, Serialize};
 
 use crate::file;
@@ -52,6 +53,18 @@ pub fn is_set(target: &WeightsFile, shares: &BTreeMap<Name, Percent>) -> Result<
     Ok(match read(target)? {
         Some(found) => found.weights == points(shares),
         None => shares.values().all(|share| *share == Percent::ZERO),
+    })
+}
+
+/// What the file says, in words.
+///
+/// # Errors
+///
+/// Fails when the file is there but cannot be understood.
+pub fn found(target: &WeightsFile) -> Result<String, Error> {
+    Ok(match read(target)? {
+        Some(found) => traffic::weighed(&found.weights),
+        None => format!("unknown, as `{}` is not there", target.path),
     })
 }
 
@@ -140,7 +153,9 @@ mod tests {
             ])
         };
         assert!(!is_set(&target, &shares("5%")).unwrap());
+        assert!(found(&target).unwrap().ends_with("` is not there"));
         set(&target, &slots, &shares("5%")).unwrap();
+        assert_eq!(found(&target).unwrap(), "blue 95%, green 5%");
         assert!(is_set(&target, &shares("5%")).unwrap());
         assert!(!is_set(&target, &shares("25%")).unwrap());
         std::fs::write(&target.path, "<html>").unwrap();

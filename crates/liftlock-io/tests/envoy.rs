@@ -256,6 +256,9 @@ fn what_envoy_does_not_take_is_no_success() {
     assert!(matches!(error, Error::NotTaken(_)), "{error}");
     assert!(!site.is_set("50%"));
     assert!(!site.is_set("5%"), "the file says another thing");
+    let split = envoy::found(&site.target, &site.shares("50%"), &connect).unwrap();
+    let told = ["blue 50%, green 50% in `", "` but not in the Envoy at `"];
+    assert!(told.iter().all(|part| split.contains(part)), "{split}");
     site.holds("green", "5%");
     // The way back is proved, as nothing else ever was in force.
     site.set("5%").unwrap();

@@ -60,6 +60,19 @@ fn servers_of_a_slot_share_its_weight_and_only_running_ones_are_capacity() {
     haproxy::set(&target, &shares("25%")).unwrap();
     assert!(haproxy::is_set(&target, &shares("25%")).unwrap());
     assert!(!haproxy::is_set(&target, &shares("5%")).unwrap());
+    let split = haproxy::found(&target, &target.slots).unwrap();
+    assert_eq!(split, "v1 75%, v2 25%");
+    let told = haproxy::examine(&target, &target.slots).unwrap();
+    assert!(told.ends_with("is admin"), "{told}");
+    let reading = Target {
+        socket: proxy.reading().display().to_string(),
+        ..target.clone()
+    };
+    let refused = haproxy::examine(&reading, &target.slots).unwrap_err();
+    assert!(
+        matches!(&refused, Error::Level { level, .. } if level == "user"),
+        "{refused}"
+    );
     let weights =
         ["v1-1", "v1-2", "v2-1", "v2-2", "v2-3", "other"].map(|one| proxy.weight(one).unwrap());
     assert_eq!(weights, [9, 9, 2, 2, 2, 0]);
@@ -104,6 +117,12 @@ fn a_slot_without_a_server_that_runs_gets_nothing() {
         "{error}"
     );
     assert!(!haproxy::is_set(&target, &unknown).unwrap());
+    let slots = Slots {
+        canary: "v3".parse().unwrap(),
+        ..target.slots.clone()
+    };
+    let split = haproxy::found(&target, &slots).unwrap();
+    assert_eq!(split, "v1 100%, v3 0% (there is no server of `v3`)");
     target.backend = "none".to_owned();
     assert!(matches!(
         haproxy::set(&target, &shares("0%")),

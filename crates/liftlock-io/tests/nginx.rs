@@ -84,6 +84,8 @@ fn a_thousand_requests_are_split_as_the_file_says() {
         assert!(found.abs_diff(expected) <= TOLERANCE, "{share}: {found}");
         assert!(nginx::is_set(&site.target, &site.shares(share)).unwrap());
         assert!(!nginx::is_set(&site.target, &site.shares("6%")).unwrap());
+        let split = nginx::found(&site.target).unwrap();
+        assert!(split.contains(&format!("green {share} in `")), "{split}");
     }
     nginx::set(&site.target, &site.shares("100%")).unwrap();
     let whole = || (0..50).all(|_| site.asks() == "green").then_some(());

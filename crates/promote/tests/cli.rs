@@ -193,12 +193,12 @@ fn what_is_live_differs_so_nothing_moves() {
         (
             "weights.json",
             r#"{"weights": {"blue": 5000, "green": 5000}, "stable": "blue", "canary": "green"}"#,
-            "does not get all requests",
+            "`green` does not get all requests: the split is blue 50%, green 50%, and should be blue 0%, green 100%",
         ),
         (
             "site/index.json",
             r#"{"schemaVersion":2,"manifests":[]}"#,
-            "points at nothing",
+            "points at nothing, and should point at ",
         ),
     ];
     let house = furnished();

@@ -53,15 +53,15 @@ fn current(world: &World, document: &Document) -> Result<(), Failure> {
         (slots.stable.clone(), Percent::FULL),
         (slots.canary.clone(), Percent::ZERO),
     ]);
-    let differs = if world.is_shifted(Some(slots), &all)? {
+    let differs = if let Some(how) = world.split_otherwise(Some(slots), &all)? {
+        format!("`{}` does not get all requests: {how}", slots.stable)
+    } else {
         let live = document.live.as_ref();
         let proof = live.map(|live| world.serves(&slots.stable, &live.release.artifacts));
         match proof {
             None | Some(Ok(())) => return Ok(()),
             Some(Err(failure)) => failure.lines().join(": "),
         }
-    } else {
-        format!("`{}` does not get all requests", slots.stable)
     };
     let message = format!("the copy of the state is not of now: {differs}");
     Err(Failure::new(Kind::Refuted, message).with_hint("move the requests by hand"))

@@ -183,7 +183,7 @@ fn weights_that_somebody_else_set_or_broke_go_back() {
         let why = if text.starts_with('<') {
             "cannot understand"
         } else {
-            "split in another way"
+            "split in another way than this plan did: the split is "
         };
         scene.went_back(Verdict::Fail, why);
     }

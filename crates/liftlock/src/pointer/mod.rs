@@ -29,6 +29,15 @@ impl Live {
     pub fn is(&self, digest: Option<Digest>) -> bool {
         *self == Self::from(digest)
     }
+
+    /// For people, with the first digits of a digest.
+    #[must_use]
+    pub fn short(&self) -> String {
+        match self {
+            Self::At(digest) => digest.short(),
+            Self::Nowhere | Self::Strange(_) => self.to_string(),
+        }
+    }
 }
 
 impl From<Option<Digest>> for Live {

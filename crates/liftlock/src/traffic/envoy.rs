@@ -3,7 +3,7 @@
 
 pub mod admin;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -97,6 +97,28 @@ pub fn is_set(document: &Value, shares: &BTreeMap<Name, Percent>) -> Result<bool
             weight.is_some() && weight == share.map(|share| u64::from(share.basis_points()))
         })
     }))
+}
+
+/// The weights of every split between these clusters, those that are the same
+/// once; a cluster without a weight has none.
+///
+/// # Errors
+///
+/// Fails as [`set`] does.
+pub fn weights(
+    document: &Value,
+    shares: &BTreeMap<Name, Percent>,
+) -> Result<BTreeSet<BTreeMap<Name, u64>>, Unfit> {
+    let mut document = document.clone();
+    let splits = found(&mut document, shares)?.into_iter();
+    let weight = |cluster: &mut Value| {
+        let name = cluster.get("name")?.as_str()?.parse().ok()?;
+        let weight = cluster.get("weight").and_then(Value::as_u64);
+        Some((name, weight.unwrap_or_default()))
+    };
+    Ok(splits
+        .map(|split| clusters(split).filter_map(weight).collect())
+        .collect())
 }
 
 /// Every split between exactly these slots.

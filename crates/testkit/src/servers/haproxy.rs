@@ -62,6 +62,7 @@ impl Haproxy {
         let socket = folder.path().join("sock");
         let config = format!(
             "global\n  stats socket {socket} mode 600 level admin\n  \
+             stats socket {socket}-user mode 600 level user\n  \
              stats socket ipv4@{runtime} level admin\n\
              defaults\n  mode http\n  timeout connect 1s\n  timeout client 10s\n  timeout server 10s\n\
              frontend fe\n  bind {front}\n  default_backend {BACKEND}\n\
@@ -96,6 +97,12 @@ impl Haproxy {
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("sock")
+    }
+
+    /// The path of a runtime socket of level `user`.
+    #[must_use]
+    pub fn reading(&self) -> PathBuf {
+        self.folder.path().join("sock-user")
     }
 
     /// `HOST:PORT` of its runtime socket.
