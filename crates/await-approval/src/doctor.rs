@@ -10,6 +10,7 @@ use liftlock::name::Name;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
+use liftlock_io::cli::office::Office;
 use liftlock_io::cli::signing;
 use liftlock_io::store;
 use serde::Serialize;
@@ -115,7 +116,11 @@ fn checks(
     }
     let judges = rules.trust.holders(Role::Judge, session.started);
     checks.push(check("judge", judge(&judges)));
-    if let Some(found) = args.signing.check(&judges, session) {
+    let office = Office {
+        role: Role::Judge,
+        rules: Some(rules),
+    };
+    if let Some(found) = args.signing.check(office, session) {
         checks.push(check(TOKEN, found.map_err(|failure| told(&failure))));
     }
     let tokens = tokens::checks(rules, settings, session.started);

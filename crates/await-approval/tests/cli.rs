@@ -1090,6 +1090,20 @@ fn doctor_finds_what_is_missing_and_shows_the_yaml() {
     let world = World::configured();
     let told = world.told(0, &["doctor"]);
     assert_eq!(told["detail"]["yaml"], "");
+    let key = private("judge");
+    world.told(0, &["doctor", "--key", &key]);
+    for (holder, why) in [
+        ("alice", "it is `alice`'s, who answers"),
+        ("mallory", "no entry of `trust` names it"),
+    ] {
+        let told = world.told(10, &["doctor", "--key", &private(holder)]);
+        let checks = told["detail"]["checks"].as_array().unwrap().iter();
+        let bad: Vec<&Value> = checks.filter(|check| check["ok"] == false).collect();
+        assert_eq!(bad.len(), 1, "{bad:?}");
+        let found = bad[0]["found"].as_str().unwrap();
+        let why = format!("does not count as `judge`: {why}");
+        assert!(found.contains(&why), "{found}");
+    }
     let told = World::bare().told(10, &["doctor"]);
     assert!(
         told["detail"]["yaml"]

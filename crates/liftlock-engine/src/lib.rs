@@ -11,6 +11,7 @@ mod alone;
 mod asked;
 pub mod attest;
 mod counted;
+pub mod doctor;
 pub mod drift;
 pub mod drive;
 pub mod effect;

@@ -238,7 +238,8 @@ impl World {
     }
 }
 
-fn recorded(path: &str) -> Result<Vec<Tally>, Failure> {
+/// The rows of a file with counts.
+pub(crate) fn recorded(path: &str) -> Result<Vec<Tally>, Failure> {
     let bytes = file::read(Path::new(path), LARGEST)?;
     let rows = counts::parse(&bytes).map_err(|error| {
         // It may be in the middle of being written.

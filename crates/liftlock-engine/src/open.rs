@@ -5,20 +5,16 @@ use std::path::Path;
 use liftlock::ci::System;
 use liftlock::config;
 use liftlock::config::effective::Rules;
-use liftlock::config::trust::Role;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::record::Actor;
 use liftlock::release::Identified;
-use liftlock::report::{PolicyOrigin, Report};
-use liftlock::state::{Document, Owner};
-use liftlock::verdict::Verdict;
+use liftlock::report::PolicyOrigin;
+use liftlock::state::Owner;
 use liftlock_io::cli::Session;
-use liftlock_io::cli::signing::Signing;
-use liftlock_io::{file, owner, pointer, store};
+use liftlock_io::{file, owner};
 
-use crate::pace::Pace as _;
 use crate::world::World;
 
 /// The most bytes of a `release.json`.
@@ -194,75 +190,4 @@ fn target(text: &str) -> Result<serde_json::Value, Failure> {
             format!("`--target {text}` is not [ARTIFACT=]IMAGE:TAG"),
         )),
     }
-}
-
-/// Tries everything that a plan in this environment would reach.
-#[must_use]
-pub fn doctor(world: &World, (state, signing): (&Document, &Signing), session: &Session) -> Report {
-    let mut findings: Vec<(&str, Result<String, Failure>)> = Vec::new();
-    let probed = if session.dry_run {
-        Ok("not probed: --dry-run".to_owned())
-    } else {
-        store::probe(world.state.as_ref())
-            .map(|()| "keeps put-if-absent and compare-and-swap".to_owned())
-            .map_err(Failure::from)
-    };
-    findings.push(("state", probed));
-    if let Some((_, failure)) = session.forgotten(&world.rules.stores()) {
-        findings.push(("stores", Err(failure)));
-    }
-    let head = world.ledger.verify();
-    let head = head.map(|head| format!("holds up to {}", head.seq));
-    findings.push(("ledger", head.map_err(Failure::from)));
-    for target in &world.environment.targets {
-        let live = pointer::read(target, &world.scope());
-        let found = live.map(|live| {
-            let (label, rights) = (target.label(), target.rights());
-            format!("{label} is at {live}; moving it needs {rights}")
-        });
-        findings.push(("target", found));
-        if !target.marks().is_empty() {
-            let shown = world.shown(target, state, session.now());
-            findings.push(("hold", shown.map(|lines| lines.join("; "))));
-        }
-    }
-    let holders = world.rules.trust.holders(Role::Promotion, session.started);
-    let signs = signing.check(&holders, session);
-    findings.extend(signs.map(|found| ("who signs", found)));
-    let slots = world.slots(state.slots.as_ref());
-    if let (Some(slots), Some(live)) = (slots, &state.live) {
-        let proved = world.serves(&slots.stable, &live.release.artifacts);
-        let found = proved.map(|()| format!("`{}` serves {}", slots.stable, live.release.id));
-        findings.push(("slots", found));
-    }
-    told(world, &findings)
-}
-
-fn told(world: &World, findings: &[(&str, Result<String, Failure>)]) -> Report {
-    let lines: Vec<String> = findings
-        .iter()
-        .map(|(what, found)| match found {
-            Ok(text) => format!("ok   {what}: {text}"),
-            Err(failure) => {
-                let hint = failure.hint.iter().map(|hint| format!("; {hint}"));
-                let hint: String = hint.collect();
-                format!("BAD  {what}: {}{hint}", failure.lines().join(": "))
-            }
-        })
-        .collect();
-    let broken = findings.iter().filter(|(_, found)| found.is_err()).count();
-    let verdict = if broken == 0 {
-        Verdict::Pass
-    } else {
-        Verdict::Fail
-    };
-    let headline = format!("{broken} of {} checks failed", findings.len());
-    Report::new("doctor", verdict, headline)
-        .with_scope(
-            Some(world.rules.service.clone()),
-            Some(world.environment.name.clone()),
-        )
-        .with_detail(&serde_json::json!({ "checks": lines }))
-        .with_human(lines.join("\n"))
-        .with_policy(world.rules.origin, false)
 }

@@ -1,7 +1,9 @@
 //! Runs a command of the user's: arguments as a list, never a shell, bounded.
 
 use std::io::{Read, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -38,6 +40,37 @@ pub struct Ended {
 impl std::fmt::Debug for Ended {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Ended({:?})", self.code)
+    }
+}
+
+/// Finds the program of a command where the system would, without running it.
+///
+/// # Errors
+///
+/// Fails when it is not there, or may not be run.
+pub fn find(name: &str) -> Result<PathBuf, Missing> {
+    let missing = |why| Missing {
+        name: name.to_owned(),
+        why,
+    };
+    let places: Vec<PathBuf> = if name.contains('/') {
+        vec![PathBuf::from(name)]
+    } else {
+        let folders = env::var("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&folders);
+        folders.map(|folder| folder.join(name)).collect()
+    };
+    let files = places.into_iter().filter(|path| path.is_file());
+    let files: Vec<PathBuf> = files.collect();
+    let runs = |path: &&PathBuf| {
+        let mode = path.metadata().map(|about| about.permissions().mode());
+        mode.is_ok_and(|mode| mode & 0o111 != 0)
+    };
+    match (files.iter().find(runs), files.first()) {
+        (Some(path), _) => Ok(path.clone()),
+        (None, Some(_)) => Err(missing("may not be run: its mode has no `x`")),
+        (None, None) if name.contains('/') => Err(missing("is not there")),
+        (None, None) => Err(missing("is in no folder of `PATH`")),
     }
 }
 
@@ -199,6 +232,20 @@ impl Explain for Error {
     }
 }
 
+/// There is no program that could be started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the program `{name}` {why}")]
+pub struct Missing {
+    name: String,
+    why: &'static str,
+}
+
+impl Explain for Missing {
+    fn kind(&self) -> Kind {
+        Kind::Invalid
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +269,24 @@ mod tests {
             call(&["/nowhere"], long),
             Err(Error::Start { .. })
         ));
+    }
+
+    #[test]
+    fn a_program_is_found_where_it_would_be_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deploy");
+        let name = path.display().to_string();
+        assert!(find("sh").unwrap().ends_with("sh"));
+        let told = |name: &str| find(name).unwrap_err().to_string();
+        assert!(told(&name).ends_with("` is not there"));
+        assert!(told("no-such-deployer").ends_with("` is in no folder of `PATH`"));
+        std::fs::write(&path, "").unwrap();
+        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode));
+        mode(0o644).unwrap();
+        assert!(told(&name).contains("may not be run"));
+        mode(0o755).unwrap();
+        assert_eq!(find(&name).unwrap(), path);
+        assert!(find(&folder.path().display().to_string()).is_err());
     }
 
     #[test]

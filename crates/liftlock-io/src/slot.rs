@@ -169,7 +169,9 @@ fn fill(command: &[String], slot: &Name) -> Vec<String> {
     command.iter().map(|word| put_slot(word, slot)).collect()
 }
 
-fn put_slot(text: &str, slot: &Name) -> String {
+/// The text with the slot in place of `{slot}`.
+#[must_use]
+pub fn put_slot(text: &str, slot: &Name) -> String {
     text.replace("{slot}", slot.as_str())
 }
 

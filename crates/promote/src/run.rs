@@ -9,7 +9,7 @@ use liftlock::report::Report;
 use liftlock::state::Document;
 use liftlock::verdict::Verdict;
 use liftlock_engine::{
-    Before, Engine, Opening, Outcome, Pace as _, Pen, World, follow, hold, open,
+    Before, Engine, Opening, Outcome, Pace as _, Pen, World, doctor, follow, hold, open,
 };
 use liftlock_io::cli::Session;
 use liftlock_io::file;
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure
         Command::Explain(wanted) => ahead::explain(session, wanted),
         Command::Adopt(adopted) => adopt::adopt(session, adopted),
         Command::Reconcile(reasoned) => reconcile::reconcile(session, reasoned),
-        Command::Doctor(examined) => doctor(session, examined),
+        Command::Doctor(examined) => examine(session, examined),
     }
 }
 
@@ -254,7 +254,7 @@ fn status(session: &Session, shown: &Shown) -> Result<Report, Failure> {
     Ok(render::status(&world, document, (&drift, &strays)))
 }
 
-fn doctor(session: &Session, examined: &Examined) -> Result<Report, Failure> {
+fn examine(session: &Session, examined: &Examined) -> Result<Report, Failure> {
     let world = open::examined(session, &examined.environment)?;
     let engine = Engine::open(&world, session)?;
     let state = engine.document();
@@ -266,5 +266,5 @@ fn doctor(session: &Session, examined: &Examined) -> Result<Report, Failure> {
         judgeable(&world.environment, kind)
             .map_err(|refusal| Failure::new(refusal.kind(), refusal.to_string()))?;
     }
-    Ok(open::doctor(&world, (state, &examined.signing), session))
+    Ok(doctor::doctor(&world, (state, &examined.signing), session))
 }

@@ -120,6 +120,12 @@ fn a_pause_stops_the_runner_and_nobody_goes_on_until_it_is_ended() {
     house.expect(13, "promote", &["sweep"]).unwrap();
     assert_eq!(house.state(), state);
     house.expect(14, "promote", &pause).unwrap();
+    // Nobody lets it go on by a word that would count for nothing.
+    let other = ["--reason", "it is fine", "--key", "keys/judge.key"];
+    let refused = house.expect(4, "promote", &on("advance", &other)).unwrap();
+    let told = " does not count as `promotion`: ";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    assert_eq!(house.state(), state);
     let advance = ["--reason", "it is fine", "--key", "keys/gate.key"];
     let told = house
         .expect(0, "promote", &on("advance", &advance))

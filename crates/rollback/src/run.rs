@@ -9,7 +9,7 @@ use liftlock::pointer::Live;
 use liftlock::release::Reference;
 use liftlock::report::{PolicyOrigin, Report};
 use liftlock::state::Document;
-use liftlock_engine::{Engine, Pace as _, World, open};
+use liftlock_engine::{Engine, Pace as _, World, doctor, open};
 use liftlock_io::cli::Session;
 use liftlock_io::pointer;
 
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure
         Command::Lift(held) => hold::lift(session, held),
         Command::Reject(never) => reject::reject(session, never),
         Command::Explain(place) => explain(session, place),
-        Command::Doctor(examined) => doctor(session, examined),
+        Command::Doctor(examined) => examine(session, examined),
     }
 }
 
@@ -140,9 +140,9 @@ fn explain(session: &Session, place: &Place) -> Result<Report, Failure> {
     Ok(render::explain(&world, engine.document(), &candidates))
 }
 
-fn doctor(session: &Session, examined: &Examined) -> Result<Report, Failure> {
+fn examine(session: &Session, examined: &Examined) -> Result<Report, Failure> {
     let world = open::examined(session, &examined.environment)?;
     let engine = Engine::open(&world, session)?;
     let seen = (engine.document(), &examined.signing);
-    Ok(open::doctor(&world, seen, session))
+    Ok(doctor::doctor(&world, seen, session))
 }

@@ -4,8 +4,9 @@
 use liftlock::bundle::Bundle;
 use liftlock::chain::{Examiner, Who};
 use liftlock::config::effective::Rules;
-use liftlock::config::standing;
+use liftlock::config::standing::{self, Holders};
 use liftlock::config::trust::{Keyring, Role};
+use liftlock::crypto::{PublicKey, Signer as _};
 use liftlock::failure::{Failure, Kind};
 use liftlock::sigstore::anchors::TrustedRoot;
 use liftlock::sigstore::identity::Known;
@@ -31,20 +32,58 @@ pub struct Office<'a> {
 }
 
 impl Office<'_> {
-    /// Refuses an identity that what it will sign would not count of. A token
-    /// is asked for and only read; no certificate is, which all would see.
-    /// A key is whoever has it.
+    /// Refuses whoever signs what would not count. A token is asked for and
+    /// only read; no certificate is, which all would see.
     ///
     /// # Errors
     ///
-    /// Fails without a token, when the name of a private repository would
-    /// become public, and when the rules give the holder of the token another
-    /// role or none.
+    /// Fails as [`Self::counts`] does for keys; for identities without a token,
+    /// when the name of a private repository would become public, and when the
+    /// rules give the holder of the token another role or none.
     pub fn ready(&self, signer: &Signer<'_>, session: &Session) -> Result<(), Failure> {
         match signer {
-            Signer::Key(_) => Ok(()),
+            Signer::Key(key) => {
+                let key = key.public_key();
+                if let Some(why) = self.counts(key, clock::now())? {
+                    super::progress(&format!("key {} signs, and {why}", key.id().short()));
+                }
+                Ok(())
+            }
             Signer::Identity(identity) => self.entitled(identity, session),
         }
+    }
+
+    /// Whether what a key signs in this role counts now; why nobody's does,
+    /// where the rules name nobody at all.
+    ///
+    /// # Errors
+    ///
+    /// Fails where others count and this key does not.
+    pub fn counts(&self, key: &PublicKey, now: Time) -> Result<Option<String>, Failure> {
+        let Some(Rules { trust, .. }) = self.rules else {
+            return Ok(None);
+        };
+        let Err(why) = trust.key_may(key, self.role, now) else {
+            return Ok(None);
+        };
+        let role = self.role.word();
+        if trust.names_nobody(self.role) {
+            let why = format!("no entry of `trust` has the role `{role}`: it counts for nobody");
+            return Ok(Some(why));
+        }
+        let message = format!(
+            "the key {} does not count as `{role}`: {why}",
+            key.id().short()
+        );
+        Err(Failure::new(Kind::Credentials, message).with_hint(format!(
+            "sign with a key of an entry of `trust` with `roles: [{role}]`, or have this one added there"
+        )))
+    }
+
+    /// Everybody who counts in this role.
+    pub(super) fn holders(&self, now: Time) -> Holders {
+        let rules = self.rules.map(|rules| rules.trust.holders(self.role, now));
+        rules.unwrap_or_default()
     }
 
     /// Signs a statement in this role, and proves that it counts.

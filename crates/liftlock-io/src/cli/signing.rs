@@ -6,7 +6,6 @@ use std::time::Duration;
 use liftlock::bundle::Bundle;
 use liftlock::chain::Who;
 use liftlock::ci::System;
-use liftlock::config::standing::Holders;
 use liftlock::crypto::Signer as _;
 use liftlock::failure::{Failure, Kind};
 use liftlock::signature::Artifact;
@@ -17,6 +16,7 @@ use liftlock::statement::Statement;
 
 use super::Session;
 use super::instance::Instance;
+use super::office::Office;
 use crate::key::Private;
 use crate::keyless::privacy::{self, PublicLog};
 use crate::keyless::token::Source;
@@ -103,18 +103,24 @@ impl Signing {
         }
     }
 
-    /// Whether somebody could sign here: a key that is named, or the identity
-    /// of the CI, where that is needed or there. Nothing where neither is.
+    /// Whether somebody could sign here whose word counts: a key that is named,
+    /// or the identity of the CI, where that is needed or there. Nothing where
+    /// neither is.
     #[must_use]
-    pub fn check(&self, holders: &Holders, session: &Session) -> Option<Result<String, Failure>> {
+    pub fn check(&self, office: Office<'_>, session: &Session) -> Option<Result<String, Failure>> {
         let identity = match self.open(session) {
             Err(failure) => return Some(Err(failure)),
             Ok(Signer::Key(key)) => {
+                let counts = office.counts(key.public_key(), session.started);
                 let told = format!("key {} signs", key.public_key().id().short());
-                return Some(Ok(told));
+                return Some(counts.map(|useless| match useless {
+                    Some(why) => format!("{told}, and {why}"),
+                    None => told,
+                }));
             }
             Ok(Signer::Identity(identity)) => identity,
         };
+        let holders = office.holders(session.started);
         if holders.identities.is_empty() {
             return None;
         }

@@ -123,6 +123,25 @@ impl Keyring {
         found.judge(role, &[now], now)
     }
 
+    /// Whether the holder of a key may make statements of a role at `now`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason when it may not.
+    pub fn key_may(&self, key: &PublicKey, role: Role, now: Time) -> Result<(), String> {
+        match (self.of_key(&key.id()), self.holder(key)) {
+            (Some(found), _) => found.judge(role, &[], now),
+            (None, Some(person)) => Err(format!("it is `{person}`'s, who answers")),
+            (None, None) => Err("no entry of `trust` names it".to_owned()),
+        }
+    }
+
+    /// Whether nobody at all has a role, at any time.
+    #[must_use]
+    pub fn names_nobody(&self, role: Role) -> bool {
+        !self.trusted.iter().any(|entry| entry.roles.contains(&role))
+    }
+
     /// The keys of all entries, whether they count or not.
     #[must_use]
     pub fn all_keys(&self) -> Vec<PublicKey> {
