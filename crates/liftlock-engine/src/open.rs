@@ -134,17 +134,8 @@ pub fn fits(world: &World, release: &Identified) -> Result<(), Failure> {
             world.rules.service
         ));
     }
-    let Some(artifacts) = &world.rules.artifacts else {
-        return Ok(());
-    };
-    if artifacts.keys().eq(release.release.artifacts.keys()) {
-        return Ok(());
-    }
-    let names: Vec<&str> = artifacts.keys().map(Name::as_str).collect();
-    refuse(format!(
-        "the release has other artifacts than the configuration: expected {}",
-        names.join(", ")
-    ))
+    let artifacts: Vec<&Name> = release.release.artifacts.keys().collect();
+    Ok(world.rules.fit(&artifacts)?)
 }
 
 /// An environment from flags alone: tags to point as `[ARTIFACT=]IMAGE:TAG`, no

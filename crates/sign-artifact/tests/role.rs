@@ -143,20 +143,18 @@ fn a_release_takes_what_an_identity_in_the_builder_role_signed() {
     let line = "release --key cosign.key --version 1 --owner team --artifact api=a";
     job.expect(0, "generate-key-pair");
     let path = job.folder.path().join("liftlock.yaml");
-    fs::write(&path, identity(&job, "")).unwrap();
+    let key = "  - { name: own, roles: [builder], keys: [{ key-file: cosign.pub }] }\n";
+    let rules = identity(&job, "") + key;
+    fs::write(&path, &rules).unwrap();
     let told = job.expect(10, line).stdout;
     assert!(
         told.contains("is not signed by somebody in the builder role"),
         "{told}"
     );
     job.expect(0, &format!("sign --trust-config {V2} a"));
-    fs::write(
-        &path,
-        identity(&job, "").replace("release.yml", "other.yml"),
-    )
-    .unwrap();
+    fs::write(&path, rules.replace("release.yml", "other.yml")).unwrap();
     job.expect(10, line);
-    fs::write(&path, identity(&job, "")).unwrap();
+    fs::write(&path, &rules).unwrap();
     job.expect(0, line);
 }
 
@@ -171,7 +169,7 @@ fn a_release_takes_signatures_that_only_the_file_proves() {
         "liftlock.yaml",
         &rules(&TWO.replace("DATES", "").replace("first.pub", "wide.pub")),
     );
-    let line = "release --key gate.key --version 1 --owner team --artifact api=a";
+    let line = "release --key second.key --version 1 --owner team --artifact api=a";
     bench.expect(10, line);
     bench.expect(0, "sign --key wide.key a");
     bench.expect(0, line);

@@ -8,6 +8,7 @@ pub mod effective;
 pub mod environment;
 pub mod foreign;
 pub mod group;
+pub mod inventory;
 pub mod metrics;
 pub mod place;
 pub mod pointer;

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use liftlock::config::effective::Rules;
+use liftlock::config::trust::Role;
+use liftlock::crypto::Signer as _;
 use liftlock::digest::Digest;
 use liftlock::failure::Failure;
 use liftlock::name::Name;
@@ -19,7 +21,8 @@ use liftlock::record::{Actor, Id, Kind as RecordKind, Record};
 use liftlock::release::{Identified, Release};
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
-use liftlock_io::cli::Session;
+use liftlock_io::cli::office::Office;
+use liftlock_io::cli::{Session, progress};
 use liftlock_io::evidence::Evidence;
 use liftlock_io::ledger::Ledger;
 use liftlock_io::{attest, clock, file};
@@ -68,14 +71,14 @@ pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Fa
     // Flags never say everything: whether artifacts have to be signed, and by
     // whom, is the configuration's to say.
     let setting = Setting::find(Flags::Partial, session)?;
-    let mut collected = collect::all(asked, session)?;
+    let mut collected = known(asked, &setting, session)?;
     let location = setting.evidence(asked.evidence.as_ref());
     let store = location.as_deref().map(Evidence::open).transpose()?;
     if let Some(name) = &asked.part {
         refer::all(asked, &mut collected, &Builders::Anyone, store.as_ref())?;
         return part::write(name, asked, collected.merged, session);
     }
-    let pen = Pen::open(&asked.signing, session)?;
+    let pen = counting(asked, &setting, session)?;
     let builders = Builders::find(asked, setting.rules(), &pen.own(), session)?;
     let referred = refer::all(asked, &mut collected, &builders, store.as_ref())?;
     let signed = match prove(asked, &collected, &builders, store.as_ref())? {
@@ -121,7 +124,59 @@ pub(crate) fn run(asked: &args::Release, session: &Session) -> Result<Report, Fa
         unseen: referred.unseen,
         attached,
     };
-    Ok(report(&detail, session).with_policy(setting.origin(), recorded))
+    let report = aimed(report(&detail, session), &setting, detail.release);
+    Ok(report.with_policy(setting.origin(), recorded))
+}
+
+/// The artifacts, if the rules know all of them; those of a release have to be
+/// all that the rules know, as nothing would take another one.
+fn known(
+    asked: &args::Release,
+    setting: &Setting,
+    session: &Session,
+) -> Result<Collected, Failure> {
+    let collected = collect::all(asked, session)?;
+    if let Some(rules) = setting.rules() {
+        let artifacts: Vec<&Name> = collected.merged.artifacts.keys().collect();
+        match &asked.part {
+            Some(_) => rules.know(&artifacts)?,
+            None => rules.fit(&artifacts)?,
+        }
+    }
+    Ok(collected)
+}
+
+/// What signs, unless it is a key of which the rules would count nothing; says
+/// where they let nobody count.
+fn counting<'a>(
+    asked: &args::Release,
+    setting: &Setting,
+    session: &'a Session,
+) -> Result<Pen<'a>, Failure> {
+    let pen = Pen::open(&asked.signing, session)?;
+    let office = Office {
+        role: Role::Builder,
+        rules: setting.rules(),
+    };
+    let key = pen.key().map(|key| key.public_key());
+    let useless = key
+        .map(|key| office.counts(key, clock::now()))
+        .transpose()?;
+    if let (Some(key), Some(why)) = (key, useless.flatten()) {
+        progress(&format!("key {} signs, and {why}", key.id().short()));
+    }
+    Ok(pen)
+}
+
+/// Says where the release could not go, which need not be where it is to go.
+fn aimed(report: Report, setting: &Setting, release: &Release) -> Report {
+    let artifacts: Vec<&Name> = release.artifacts.keys().collect();
+    let rules = setting.rules();
+    let aimless = rules.map_or(Vec::new(), |rules| rules.aimless(&artifacts));
+    match aimless.as_slice() {
+        [] => report,
+        lines => report.with_caution(&lines.join("; ")),
+    }
 }
 
 /// Tells the ledger, where there is one, and says whether.
