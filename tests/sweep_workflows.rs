@@ -22,12 +22,21 @@ struct World {
     product: TempDir,
 }
 
+/// The rule by which people are kept apart.
+const APPROVAL: &str = "    approval: { quorum: 2, people: [alice, bob], expires: 1h }\n";
+
 impl World {
     fn new() -> Self {
+        Self::ruled(APPROVAL)
+    }
+
+    /// With this rule by which people are kept apart, or none.
+    fn ruled(approval: &str) -> Self {
         let mut house = House::new().unwrap();
         let at = house.path("").display().to_string();
         let at = at.trim_end_matches('/');
         for (words, others) in [
+            (APPROVAL, approval.to_owned()),
             (
                 "[./deploy, \"{slot}\"]",
                 format!("[sh, -c, 'cd {at} && exec ./deploy \"$0\"', \"{{slot}}\"]"),
@@ -156,7 +165,7 @@ fn a_schedule_of_github_goes_on_with_what_nobody_drives_and_people_stop_it() {
     if peers::require("act").is_none() {
         return;
     }
-    let world = World::new();
+    let world = World::ruled("");
     world.leave("2");
     let asked = |command: &str| json!({ "command": command, "environment": "production", "reason": "it's $(late)" });
     ended(&world.sweep("workflow_dispatch", &asked("pause")), true);
@@ -180,7 +189,7 @@ fn a_schedule_of_gitlab_goes_on_with_what_nobody_drives_and_people_stop_it() {
     if needed.iter().any(|peer| peers::require(peer).is_none()) {
         return;
     }
-    let world = World::new();
+    let world = World::ruled("");
     world.leave("2");
     let schedule = ["CI_PIPELINE_SOURCE=schedule"];
     let asked = |command: &str| {

@@ -122,7 +122,20 @@ pub(crate) struct Moved {
     #[command(flatten)]
     pub(crate) parking: Parking,
     #[command(flatten)]
+    pub(crate) person: Person,
+    #[command(flatten)]
     pub(crate) release: Chosen,
+}
+
+/// Who does it, proved by a key of theirs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Person {
+    /// Whoever does it, by the id below `people`; where no CI tells, or to prove it
+    #[arg(long, value_name = "NAME", requires = "person_key")]
+    pub(crate) person: Option<Name>,
+    /// That person's private key: a file, or `env://NAME`; it signs nothing
+    #[arg(long, value_name = "KEY", requires = "person")]
+    pub(crate) person_key: Option<String>,
 }
 
 /// What is continued.
@@ -206,6 +219,8 @@ pub(crate) struct Advanced {
     pub(crate) reason: String,
     #[command(flatten)]
     pub(crate) signing: Signing,
+    #[command(flatten)]
+    pub(crate) person: Person,
 }
 
 /// Where plans are looked for.

@@ -1,22 +1,22 @@
 //! What people ask of a plan under way.
 
-use liftlock::approval::policy::Policy;
 use liftlock::failure::Failure;
-use liftlock::name::Name;
-use liftlock::plan::wish::{What, Wish, separate};
+use liftlock::plan::apart::separate;
+use liftlock::plan::wish::{What, Wish};
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
 use liftlock_engine::{Before, Engine, Pace as _, Pen, World, open};
 use liftlock_io::cli::Session;
 
 use crate::args::{Advanced, Paused, Reasoned};
-use crate::render;
 use crate::run::{After, ended, told};
+use crate::{person, render};
 
 /// Has the plan under way go back.
 pub(crate) fn abort(session: &Session, aborted: &Reasoned) -> Result<Report, Failure> {
     let asked = (What::Abort, aborted.reason.as_str());
-    ask(session, &aborted.environment, asked, &|engine, wish| {
+    let world = open::world(session, &aborted.environment)?;
+    ask(session, &world, asked, &|engine, wish| {
         let pen = Pen::hoped(&aborted.signing, &engine.world().rules, session)?;
         let after = After {
             pen: &pen,
@@ -30,7 +30,8 @@ pub(crate) fn abort(session: &Session, aborted: &Reasoned) -> Result<Report, Fai
 /// Has the plan under way stop where it is.
 pub(crate) fn pause(session: &Session, paused: &Paused) -> Result<Report, Failure> {
     let asked = (What::Pause, paused.reason.as_str());
-    ask(session, &paused.environment, asked, &|engine, wish| {
+    let world = open::world(session, &paused.environment)?;
+    ask(session, &world, asked, &|engine, wish| {
         let driver = engine.ask_for(wish)?;
         let outcome = engine.pending(wish.to_string(), None)?;
         let (release, environment) = (&outcome.plan.release.id, &outcome.plan.environment);
@@ -66,7 +67,9 @@ pub(crate) fn pause(session: &Session, paused: &Paused) -> Result<Report, Failur
 /// Lets the plan under way go on after a pause or a question.
 pub(crate) fn advance(session: &Session, advanced: &Advanced) -> Result<Report, Failure> {
     let asked = (What::Advance, advanced.reason.as_str());
-    ask(session, &advanced.environment, asked, &|engine, wish| {
+    let mut world = open::world(session, &advanced.environment)?;
+    person::join(&advanced.person, &mut world, session)?;
+    ask(session, &world, asked, &|engine, wish| {
         let rules = &engine.world().rules;
         let pen = Pen::open(&advanced.signing, rules, session)?;
         pen.ready(rules, Before::GoneOn)?;
@@ -95,25 +98,23 @@ fn go_on(engine: &mut Engine<'_>, wish: &Wish, pen: &Pen<'_>) -> Result<Report, 
 /// could be asked.
 fn ask(
     session: &Session,
-    environment: &Name,
+    world: &World,
     (what, reason): (What, &str),
     act: &dyn Fn(&mut Engine<'_>, &Wish) -> Result<Report, Failure>,
 ) -> Result<Report, Failure> {
-    let world = open::world(session, environment)?;
-    let asked = Engine::open(&world, session).and_then(|mut engine| {
-        let by = open::actor(session);
-        let wish = Wish::new(what, reason, by, session.now())?;
+    let asked = Engine::open(world, session).and_then(|mut engine| {
+        let wish = Wish::new(what, reason, world.actor.clone(), session.now())?;
         if what == What::Advance {
-            apart(&world, &engine)?;
+            apart(world, &engine)?;
         }
         if session.dry_run {
             let mut document = engine.document().clone();
             wish.note(&mut document)?;
-            return Ok(render::status(&world, &document, (&[], &[])));
+            return Ok(render::status(world, &document, (&[], &[])));
         }
         act(&mut engine, &wish)
     });
-    told(session, &world, None, asked)
+    told(session, world, None, asked)
 }
 
 /// Nobody who has to be kept apart from the plan under way lets it go on.
@@ -121,8 +122,6 @@ fn apart(world: &World, engine: &Engine<'_>) -> Result<(), Failure> {
     let Some(run) = engine.document().under_way() else {
         return Ok(());
     };
-    let rules = &world.rules;
-    let rule = world.environment.approval.as_ref();
-    let policy = rule.map(|rule| Policy::new(rules.policy, rule, rules.trust.clone()));
+    let policy = person::rule(world);
     Ok(separate(policy.as_ref(), &run.actors, &world.actors)?)
 }

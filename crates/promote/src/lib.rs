@@ -7,6 +7,7 @@ mod args;
 mod ask;
 mod choose;
 mod page;
+mod person;
 mod reconcile;
 mod render;
 mod run;

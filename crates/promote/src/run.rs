@@ -18,7 +18,7 @@ use liftlock_io::store;
 use crate::ahead::Ahead;
 use crate::args::{Args, Command, Continued, Examined, Moved, Shown};
 use crate::page::{self, Rollout};
-use crate::{adopt, ahead, ask, reconcile, render, sweep};
+use crate::{adopt, ahead, ask, person, reconcile, render, sweep};
 
 /// What is done once a plan is over.
 #[derive(Clone, Copy)]
@@ -49,6 +49,7 @@ pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure
 
 fn promote(session: &Session, moved: &Moved) -> Result<Report, Failure> {
     let mut world = open::world(session, &moved.environment)?;
+    person::join(&moved.person, &mut world, session)?;
     let release = moved.release.read(&world.rules, world.state.as_ref())?;
     let reference = release.reference();
     let taken = open::fits(&world, &release)

@@ -25,6 +25,9 @@ fn house() -> House {
     house.release("2").unwrap();
     house.release("3").unwrap();
     house.configure("bake: 300ms", "bake: 30s").unwrap();
+    // A shell names nobody, and so nobody who could be told apart.
+    let rule = "    approval: { quorum: 2, people: [alice, bob], expires: 1h }\n";
+    house.configure(rule, "").unwrap();
     house
 }
 

@@ -10,6 +10,9 @@ use testkit::cli::bin;
 use testkit::house::House;
 use testkit::wait;
 
+/// The rule by which people are kept apart.
+const APPROVAL: &str = "    approval: { quorum: 2, people: [alice, bob], expires: 1h }\n";
+
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Version 1 is live, users ask, version 2 is signed; a bake lasts this long.
@@ -104,6 +107,7 @@ fn an_abort_where_nobody_runs_goes_back_itself_and_signs_it() {
 #[test]
 fn a_pause_stops_the_runner_and_nobody_goes_on_until_it_is_ended() {
     let house = house("2s");
+    house.configure(APPROVAL, "").unwrap();
     let mut child = baking(&house, "04-bake");
     let pause = on("pause", &["--reason", "looking into it"]);
     house.expect(13, "promote", &pause).unwrap();
@@ -143,26 +147,98 @@ fn a_pause_stops_the_runner_and_nobody_goes_on_until_it_is_ended() {
     house.expect(0, "audit-log", &["verify"]).unwrap();
 }
 
+/// Runs it with these variables; what it says.
+fn as_of(house: &House, way: &[(&str, &str)], code: i32, args: &[&str]) -> String {
+    let run = house.run("promote", args);
+    let output = way
+        .iter()
+        .fold(run, |run, (name, value)| run.env(name, value))
+        .output()
+        .unwrap();
+    assert_eq!(output.code, code, "{}{}", output.stdout, output.stderr);
+    output.stderr
+}
+
+const BRIEFLY: [&str; 4] = ["--release", "release-2.json", "--timeout", "500ms"];
+
 #[test]
 fn whoever_began_a_plan_does_not_advance_it_where_others_have_to_say_yes() {
     let house = house("30s");
-    let as_of = |login: &str, code: i32, args: &[&str]| {
-        let run = house.run("promote", args).env("GITHUB_ACTIONS", "true");
-        let run = run.env("GITHUB_OUTPUT", house.path("outputs"));
-        let output = run.env("GITHUB_ACTOR", login).output().unwrap();
-        assert_eq!(output.code, code, "{}{}", output.stdout, output.stderr);
-        output.stderr
+    let outputs = house.path("outputs").display().to_string();
+    let person = |login, id| {
+        [
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_OUTPUT", outputs.as_str()),
+            ("GITHUB_ACTOR", login),
+            ("GITHUB_ACTOR_ID", id),
+        ]
     };
-    let run = ["--release", "release-2.json", "--timeout", "500ms"];
-    as_of("erin", 15, &on("run", &run));
-    as_of("erin", 0, &on("pause", &["--reason", "lunch"]));
+    let erin = person("erin", "5");
+    as_of(&house, &erin, 15, &on("run", &BRIEFLY));
+    as_of(&house, &erin, 0, &on("pause", &["--reason", "lunch"]));
     let advance = on("advance", &["--reason", "it is fine"]);
-    let why = as_of("Erin", 10, &advance);
+    let why = as_of(&house, &person("Erin", "5"), 10, &advance);
     assert!(
         why.contains("had a part in the run that began the plan"),
         "{why}"
     );
-    as_of("bob", 0, &advance);
+    // Nobody becomes another person by dropping the variables of the CI.
+    let why = as_of(&house, &[], 10, &advance);
+    assert!(why.contains("nothing says who advances it"), "{why}");
+    let why = as_of(&house, &person("somebody-else", ""), 10, &advance);
+    assert!(why.contains("are not told apart by `people`"), "{why}");
+    as_of(&house, &person("bob", "8"), 0, &advance);
+}
+
+#[test]
+fn a_plan_that_was_begun_in_a_shell_is_advanced_with_the_key_of_another_person() {
+    let house = house("30s");
+    let by = |subcommand, (name, key), more: &[&'static str]| {
+        let person = ["--person", name, "--person-key", key];
+        on(subcommand, &[more, &person].concat())
+    };
+    let (alice, bob) = (("alice", "keys/alice.key"), ("bob", "keys/bob.key"));
+    as_of(&house, &[], 15, &by("run", alice, &BRIEFLY));
+    as_of(&house, &[], 0, &on("pause", &["--reason", "lunch"]));
+    let reason = ["--reason", "it is fine"];
+    for (args, code, told) in [
+        (on("advance", &reason), 10, "nothing says who advances it"),
+        (by("advance", alice, &reason), 10, "alice had a part"),
+        (
+            by("advance", ("bob", "keys/alice.key"), &reason),
+            4,
+            "is not a key of `bob` that counts",
+        ),
+        (
+            on("advance", &["--reason", "x", "--person", "bob"]),
+            2,
+            "--person-key",
+        ),
+    ] {
+        let why = as_of(&house, &[], code, &args);
+        assert!(why.contains(told), "{why}");
+    }
+    as_of(&house, &[], 0, &by("advance", bob, &reason));
+    let advanced = of_kind(&house, "promotion-advanced");
+    assert_eq!(advanced[0]["actor"]["id"], "bob", "{advanced:?}");
+    assert_eq!(advanced[0]["actor"]["proof"], "key", "{advanced:?}");
+}
+
+#[test]
+fn a_plan_that_nobody_is_told_to_have_begun_is_advanced_by_nobody() {
+    let house = house("30s");
+    as_of(&house, &[], 15, &on("run", &BRIEFLY));
+    as_of(&house, &[], 0, &on("pause", &["--reason", "lunch"]));
+    let bob = [
+        "--reason",
+        "x",
+        "--person",
+        "bob",
+        "--person-key",
+        "keys/bob.key",
+    ];
+    let why = as_of(&house, &[], 10, &on("advance", &bob));
+    assert!(why.contains("nothing says who began it"), "{why}");
 }
 
 #[test]

@@ -215,20 +215,21 @@ impl Policy {
         names.flat_map(|name| self.keyring.known_as(name)).collect()
     }
 
-    /// Whether an actor is surely somebody of `people:`. Where a forge tells
-    /// a number, that alone says who it is, and all numbers have to be one
-    /// person's: logins change hands, and some are made of digits.
-    fn knows(&self, actor: &Actor) -> bool {
+    /// Who of `people:` an actor surely is. Where a forge tells a number, that
+    /// alone says who it is, and all numbers have to be one person's: logins
+    /// change hands, and some are made of digits.
+    pub(crate) fn surely(&self, actor: &Actor) -> Option<&Name> {
         let numbers = actor.numbers();
-        let people = &self.keyring.people;
-        if numbers.is_empty() {
+        let mut people = self.keyring.people.iter();
+        let found = if numbers.is_empty() {
             // What looks like a number here is a login.
             let names = actor.known_as.iter();
-            let mut names = names.filter(|name| ci::numbered(name).is_none());
-            return names.any(|name| people.iter().any(|(id, one)| one.lists(id, name)));
-        }
-        let mut people = people.values();
-        people.any(|one| numbers.iter().all(|number| one.has(number)))
+            let names: Vec<&String> = names.filter(|name| ci::numbered(name).is_none()).collect();
+            people.find(|(id, one)| names.iter().any(|name| one.lists(id, name)))
+        } else {
+            people.find(|(_, one)| numbers.iter().all(|number| one.has(number)))
+        };
+        found.map(|(id, _)| id)
     }
 
     /// The names of whoever had a part in the run and is nobody of `people:`:
@@ -238,12 +239,7 @@ impl Policy {
         let unknown = actors
             .iter()
             .filter(|actor| self.recognised(actor).is_empty());
-        unknown
-            .map(|actor| {
-                let names: Vec<&str> = actor.known_as.iter().map(String::as_str).collect();
-                names.join(", ")
-            })
-            .collect()
+        unknown.map(Actor::told).collect()
     }
 
     /// Why nothing can pass that came about by these, where all of them have to
@@ -256,11 +252,10 @@ impl Policy {
         if actors.is_empty() {
             return Some("no CI says who started the run that asks".to_owned());
         }
-        let unknown = actors.iter().find(|actor| !self.knows(actor))?;
-        let names: Vec<&str> = unknown.known_as.iter().map(String::as_str).collect();
+        let unknown = actors.iter().find(|actor| self.surely(actor).is_none())?;
         Some(format!(
             "{} had a part in the run that asks and is nobody of `people`",
-            names.join(", ")
+            unknown.told()
         ))
     }
 

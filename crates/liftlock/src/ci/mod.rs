@@ -79,6 +79,27 @@ impl Actor {
             .filter(|(_, home)| !own || *home == Home::Own);
         there.map(|(name, _)| name).collect()
     }
+
+    /// The installations that gave them an account which stays theirs: forges
+    /// by a number, Jenkins by an id.
+    pub(crate) fn homes(&self) -> BTreeSet<String> {
+        let numbered = self.numbers().into_iter().filter_map(|name| {
+            let (forge, account) = name.split_once(':')?;
+            let host = account.split_once('@').map_or("", |(_, host)| host);
+            Some(format!("{forge}@{}", host.to_ascii_lowercase()))
+        });
+        let names = self.known_as.iter();
+        let jenkins = names.filter(|name| name.starts_with("jenkins:"));
+        numbered
+            .chain(jenkins.map(|_| "jenkins".to_owned()))
+            .collect()
+    }
+
+    /// All of their names, for people.
+    pub(crate) fn told(&self) -> String {
+        let names: Vec<&str> = self.known_as.iter().map(String::as_str).collect();
+        names.join(", ")
+    }
 }
 
 /// Where an account is.
@@ -183,7 +204,7 @@ pub fn detect(lookup: &dyn Fn(&str) -> Option<String>) -> Run {
             commit: lookup("GIT_COMMIT"),
             actors: triggered(&[
                 account("jenkins", lookup("BUILD_USER_ID")),
-                lookup("BUILD_USER_EMAIL"),
+                address(lookup("BUILD_USER_EMAIL")),
             ]),
             workspace: None,
         }
@@ -201,6 +222,11 @@ pub fn detect(lookup: &dyn Fn(&str) -> Option<String>) -> Run {
 
 fn account(system: &str, name: Option<String>) -> Option<String> {
     name.map(|name| format!("{system}:{name}"))
+}
+
+/// An address. A word alone is none: it would be read as an id of `people:`.
+fn address(text: Option<String>) -> Option<String> {
+    text.filter(|text| text.contains('@'))
 }
 
 fn triggered(names: &[Option<String>]) -> Vec<Actor> {
@@ -224,7 +250,7 @@ fn gitlab_actors(lookup: &dyn Fn(&str) -> Option<String>) -> Vec<Actor> {
     });
     let mut known: Vec<Option<String>> = full.collect();
     known.extend(names.map(|name| account("gitlab", name)));
-    known.push(lookup("GITLAB_USER_EMAIL"));
+    known.push(address(lookup("GITLAB_USER_EMAIL")));
     triggered(&known)
 }
 
@@ -358,6 +384,8 @@ mod tests {
             gitlab.actors,
             [actor(Did::Triggered, &["gitlab:7", "a@shop.example"])]
         );
+        let word = with(&[("GITLAB_CI", "true"), ("GITLAB_USER_EMAIL", "alice")]);
+        assert_eq!(word.actors, []);
         let own = with(&[
             ("GITLAB_CI", "true"),
             ("GITLAB_USER_ID", "7"),

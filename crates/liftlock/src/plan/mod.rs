@@ -1,6 +1,7 @@
 //! A promotion or a rollback as data: made by a pure function, fixed before
 //! anything moves.
 
+pub mod apart;
 pub mod back;
 pub mod journal;
 pub mod judge;

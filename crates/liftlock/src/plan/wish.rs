@@ -1,14 +1,10 @@
 //! What people ask of a plan under way: to go back, to stop, to go on.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
 use super::journal::Journal;
 use super::next::{Next, next};
-use crate::approval::policy::Policy;
-use crate::ci;
 use crate::failure;
 use crate::record::Actor;
 use crate::state::{Document, Hold, Run};
@@ -218,43 +214,6 @@ pub fn reason(text: &str) -> Result<&str, Refusal> {
     Ok(text)
 }
 
-/// Whether somebody may let a plan go on that these began. Where people have
-/// to say yes to a release, nobody says it to their own run.
-///
-/// # Errors
-///
-/// Refuses whoever had a part in the run that began the plan, and, where all
-/// have to be known, what nobody can tell.
-pub fn separate(
-    policy: Option<&Policy>,
-    began: &[ci::Actor],
-    asks: &[ci::Actor],
-) -> Result<(), Refusal> {
-    let Some(policy) = policy else {
-        return Ok(());
-    };
-    for side in [began, asks] {
-        if policy.unknown_actor(side).is_some() {
-            return Err(Refusal::Unknown);
-        }
-    }
-    let all = |side: &[ci::Actor]| -> BTreeSet<String> {
-        let accounts = side.iter().flat_map(|actor| &actor.known_as);
-        let people = accounts
-            .clone()
-            .flat_map(|name| policy.keyring.known_as(name))
-            .map(|person| person.to_string());
-        accounts
-            .map(|name| name.to_lowercase())
-            .chain(people)
-            .collect()
-    };
-    match all(began).intersection(&all(asks)).next() {
-        Some(name) => Err(Refusal::Began(name.clone())),
-        None => Ok(()),
-    }
-}
-
 /// Why nothing can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -285,6 +244,9 @@ pub enum Refusal {
     /// Nobody can tell who says yes to whom.
     #[error("whoever began the plan and whoever advances it have to be known in `people`")]
     Unknown,
+    /// Nobody can tell whether who says yes is who began it.
+    #[error("{0}, so nobody can tell whether somebody else advances the plan than began it")]
+    Untold(String),
     /// Somebody asks in a loop.
     #[error("{MOST} wishes were noted for this plan: it takes no more")]
     TooMany,
@@ -304,7 +266,7 @@ impl failure::Explain for Refusal {
             | Self::Held(_)
             | Self::TooMany => failure::Kind::Blocked,
             Self::NotWaiting => failure::Kind::Invalid,
-            Self::Began(_) | Self::Unknown => failure::Kind::Refuted,
+            Self::Began(_) | Self::Unknown | Self::Untold(_) => failure::Kind::Refuted,
             Self::Reason => failure::Kind::Usage,
         }
     }
@@ -316,69 +278,11 @@ impl failure::Explain for Refusal {
             Self::Paused(_) => "run `promote advance` to end it",
             Self::Held(_) => "run `rollback lift`, or `promote abort`",
             Self::TooMany => "run `promote abort`",
+            Self::Untold(_) => {
+                "run it in the CI, with its account below `people`, or give `--person NAME --person-key KEY`, here and where plans begin"
+            }
             Self::Began(_) | Self::Unknown | Self::Reason => return None,
         };
         Some(hint.to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config;
-    use crate::config::trust::Keyring;
-    use crate::digest::Digest;
-
-    fn actor(names: &[&str]) -> Vec<ci::Actor> {
-        vec![ci::Actor {
-            did: ci::Did::Triggered,
-            known_as: names.iter().map(|name| (*name).to_owned()).collect(),
-        }]
-    }
-
-    #[test]
-    fn nobody_lets_their_own_run_go_on_where_others_have_to_say_yes() {
-        let rules = |more: &str| {
-            let text = format!(
-                "version: 1\nservice: shop\nenvironments:\n  production:\n    \
-                 approval: {{ quorum: 1, people: [alice]{more} }}\n\
-                 people: {{ alice: {{ accounts: ['github:7', 'github:al'] }}, \
-                 bob: {{ accounts: ['github:8'] }} }}\n"
-            );
-            let service = config::parse(&text, None).unwrap();
-            let production: crate::name::Name = "production".parse().unwrap();
-            let rule = service.environments[&production].approval.clone();
-            let people = Keyring {
-                trusted: Vec::new(),
-                people: service.people.unwrap(),
-            };
-            Policy::new(Digest::of(b"policy"), &rule.unwrap(), people)
-        };
-        let policy = rules("");
-        let may = |began: &[ci::Actor], asks: &[ci::Actor]| {
-            separate(Some(&policy), began, asks).map_err(|refusal| refusal.to_string())
-        };
-        let (alice, bob) = (actor(&["github:7"]), actor(&["github:8"]));
-        assert!(may(&alice, &bob).is_ok());
-        assert!(may(&alice, &alice).is_err());
-        // One person by two names, and one name that nobody knows.
-        assert!(
-            may(&alice, &actor(&["github:al"]))
-                .unwrap_err()
-                .starts_with("alice")
-        );
-        assert!(may(&actor(&["github:Eve"]), &actor(&["github:eve"])).is_err());
-        assert!(may(&[], &alice).is_ok());
-        assert!(separate(None, &alice, &alice).is_ok());
-        let strict = rules(", known-actors: true");
-        for (began, asks) in [
-            (&[][..], &bob[..]),
-            (&alice, &[]),
-            (&actor(&["github:9"]), &bob),
-        ] {
-            let refused = separate(Some(&strict), began, asks);
-            assert_eq!(refused, Err(Refusal::Unknown));
-        }
-        assert!(separate(Some(&strict), &alice, &bob).is_ok());
     }
 }
