@@ -166,8 +166,11 @@ impl Search<'_> {
         Ok(found.with(&accounts)?)
     }
 
-    /// The accounts of an owner; none of an address or a role, and of whoever is
-    /// gone.
+    /// The accounts of an owner; none of an address, and of whoever is gone.
+    ///
+    /// A role names whoever has it at a time, by no list that a judge could keep
+    /// and others count by: it is refused, since without it another owner of the
+    /// same path would be asked alone.
     fn accounts(
         &mut self,
         owner: &Owner,
@@ -182,7 +185,8 @@ impl Search<'_> {
                     (account, _) => return Ok(account.into_iter().collect()),
                 }
             }
-            Owner::Email(_) | Owner::Role(_) => return Ok(BTreeSet::new()),
+            Owner::Email(_) => return Ok(BTreeSet::new()),
+            Owner::Role(_) => return Err(role(owner)),
         };
         let group =
             Handle::on(on, path).map_err(|error| Failure::new(Kind::Invalid, error.to_string()))?;
@@ -212,6 +216,12 @@ fn no_clone() -> Failure {
     Failure::new(Kind::Usage, message).with_hint(
         "give `--clone DIR`, such as `--clone \"$CI_PROJECT_DIR\"`, with both commits in it",
     )
+}
+
+fn role(owner: &Owner) -> Failure {
+    let message = format!("the role {owner} owns a path that changed, and roles are not looked up");
+    Failure::new(Kind::Invalid, message)
+        .with_hint("name people or a group in the file, by a change that other rules approve")
 }
 
 /// The file with the owners, from the commit that is live: the release's own

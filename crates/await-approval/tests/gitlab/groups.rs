@@ -110,10 +110,21 @@ fn what_changed_is_read_from_a_clone_and_from_nowhere_else() {
     let [live, _] = world.with_clone(CODEOWNERS);
     let since = ["--live-commit", live.as_str()];
     world.refuses(2, "--clone", &since);
-    let roles = World::by(OWNERS);
-    let [live, _] = roles.with_clone("* @@maintainer\n");
+}
+
+#[test]
+fn a_role_among_owners_is_refused_by_name_and_never_passed_over() {
+    for owners in ["* @@maintainer\n", "* @alice @@maintainers\n"] {
+        let world = World::by(OWNERS);
+        let [live, _] = world.with_clone(owners);
+        let since = ["--live-commit", live.as_str(), "--clone", "clone"];
+        world.refuses(3, "the role @@maintainer owns", &since);
+    }
+    // Of what did not change it is no matter.
+    let world = World::by(OWNERS);
+    let [live, _] = world.with_clone("* @alice\nui/ @@owner\n");
     let since = ["--live-commit", live.as_str(), "--clone", "clone"];
-    roles.refuses(3, "@@maintainer", &since);
+    World::asked(&world.tries(&since));
 }
 
 #[test]
