@@ -50,7 +50,7 @@ pub(crate) fn open(
     stands(asked, end, state)?;
     let release = prove(asked, end, settings, session.started)?;
     let github = forge::open(&place.repository, settings)?;
-    let attempt = bound(&github, run, (asked, &release))?;
+    let attempt = bound(&github, run, &release)?;
     let wanted = Opened {
         repository: place.repository.clone(),
         run,
@@ -94,7 +94,7 @@ pub(crate) fn shut(
     settings: &Settings,
 ) -> Result<(), Failure> {
     let github = forge::open(&place.repository, settings)?;
-    bound(&github, run, (asked, &asked.release))?;
+    bound(&github, run, &asked.release)?;
     let comment = format!("{why}: request {}", asked.digest);
     match github.rule((run, environment), Ruling::Rejected, &comment) {
         Err(Error::Refused { status, .. }) if status == NOTHING_WAITS => Ok(()),
@@ -153,25 +153,24 @@ fn prove(
     }
 }
 
-/// The attempt of a run that is at the release's commit, or is the one that asked.
-fn bound(
-    github: &GitHub,
-    run: u64,
-    (asked, release): (&Identified, &release::Identified),
-) -> Result<u64, Failure> {
+/// The attempt of a run, which has to be at the release's commit: it goes on with
+/// the code of its own. That it asked says nothing of what it runs.
+fn bound(github: &GitHub, run: u64, release: &release::Identified) -> Result<u64, Failure> {
+    let Some(commit) = &release.release.commit else {
+        let message = "the release names no commit, so nobody knows which run is its";
+        return Err(Failure::new(Kind::Invalid, message)
+            .with_hint("leave `--protection-rule` out, and let `resume` start a workflow"));
+    };
     let found = github.run(run)?;
-    let attempt = found.run_attempt;
-    let url = format!("{}/attempts/{attempt}", found.html_url);
-    let asks = asked.request.run_url.as_ref() == Some(&url);
-    let commit = release.release.commit.as_ref();
-    if asks || commit == Some(&found.head_sha) {
-        return Ok(attempt);
+    if *commit == found.head_sha {
+        return Ok(found.run_attempt);
     }
     let message = format!(
-        "run {run} is neither of the release's commit nor, in attempt {attempt}, the one that asked"
+        "run {run} of {} is not of the release's commit, {commit}",
+        found.head_sha
     );
     Err(Failure::new(Kind::Invalid, message)
-        .with_hint("name the run whose environment the release waits for"))
+        .with_hint("name a run of that commit, or let `resume` start a workflow"))
 }
 
 /// Whether the same was let in before; another one may not be.

@@ -526,7 +526,7 @@ fn reviews_of_a_pull_request_are_answers_that_the_approval_proves() {
 }
 
 #[test]
-fn a_request_in_reviews_costs_eight_calls_and_two_before_a_pass() {
+fn a_request_in_reviews_costs_twelve_calls_and_two_before_a_pass() {
     let world = World::new();
     let pull = world.github.with(|state| state.pull(10, vec![commit(10)]));
     let request = world.ask_by("--github-reviews", pull);
@@ -540,7 +540,44 @@ fn a_request_in_reviews_costs_eight_calls_and_two_before_a_pass() {
     world.told(0, &["resume", "--request", &request]);
     let counts = world.github.counts();
     // Before the pass the authors are looked up again, by two more.
-    assert_eq!(counts.total, 8 + 2, "{counts:?}");
+    assert_eq!(counts.total, 12 + 2, "{counts:?}");
+}
+
+#[test]
+fn nobody_approves_by_a_review_below_a_question_that_is_gone_or_was_changed() {
+    let world = World::new();
+    let pull = world.github.with(|state| state.pull(10, vec![commit(10)]));
+    let request = world.ask_by("--github-reviews", pull);
+    let yes = format!("/approve {request}");
+    let review = |user: u64| {
+        world
+            .github
+            .with(|state| state.review(pull, user, "APPROVED", &yes))
+    };
+    let (question, text) = world
+        .github
+        .with(|state| state.first_comment(pull).unwrap());
+    // Whoever may write can change what stands above the line that people copy.
+    world
+        .github
+        .with(|state| state.edit(question, &text.replace("shop-1", "shop-0")));
+    review(7);
+    review(8);
+    let ignored = |told: &Value| told["detail"]["judgement"]["not_counted"].to_string();
+    let told = ignored(&world.judge(13, &request));
+    assert!(told.contains("not there any more"), "{told}");
+    world.github.with(|state| state.delete(question));
+    world.judge(13, &request);
+    // Written anew, it is answered anew.
+    world
+        .github
+        .with(|state| state.advance(Duration::from_secs(2)));
+    assert_eq!(world.ask_by("--github-reviews", pull), request);
+    let told = ignored(&world.judge(13, &request));
+    assert!(told.contains("before the question"), "{told}");
+    review(7);
+    review(8);
+    world.judge(0, &request);
 }
 
 #[test]
@@ -834,6 +871,43 @@ fn a_run_goes_on_by_our_rule_after_a_proved_approval_alone() {
     let output = world.resume(&request, run, &app);
     assert_eq!(output.code, 10, "{}{}", output.stdout, output.stderr);
     assert_eq!(world.rulings(run), ["approved"]);
+}
+
+#[test]
+fn a_run_is_not_let_on_because_it_asked() {
+    let world = World::new();
+    world.released(&"a".repeat(40));
+    let app = world.app();
+    let (run, page) = world.github.with(|state| {
+        let run = state.run(10, 10);
+        let mut of = commit(10);
+        of.sha = "b".repeat(40);
+        state.on_commit(run, of);
+        state.protect(run, "production", &[]);
+        (run, run.to_string())
+    });
+    // The run asks about a release that is not of its commit.
+    let itself = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_OUTPUT", "outputs"),
+        ("GITHUB_SERVER_URL", "https://github.com"),
+        ("GITHUB_REPOSITORY", "acme/shop"),
+        ("GITHUB_RUN_ID", page.as_str()),
+        ("GITHUB_RUN_ATTEMPT", "1"),
+    ];
+    let output = world.request_at(world.issue, &itself);
+    assert_eq!(output.code, 13, "{}{}", output.stdout, output.stderr);
+    let told = output.json().unwrap();
+    let request = told["detail"]["request"].as_str().unwrap().to_owned();
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    world.judge(0, &request);
+    let output = world.resume(&request, run, &app);
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+    let why = "is not of the release's commit";
+    assert!(output.stderr.contains(why), "{}", output.stderr);
+    assert_eq!(world.rulings(run), [""; 0]);
 }
 
 #[test]

@@ -262,8 +262,7 @@ impl GitHub {
                 self.comment_events(*issue, (asked, question), (keyring, least))
             }
             Spot::Reviews { pull, .. } => {
-                let found = self.review_events(*pull, asked, (keyring, least));
-                found.map(unasked)
+                self.review_events(*pull, (asked, question), (keyring, least))
             }
             Spot::Gates { run, .. } => self.gate_events(*run, asked, keyring).map(unasked),
             Spot::Notes { .. } | Spot::Deployment { .. } => Err(Error::Foreign),
@@ -309,6 +308,19 @@ impl GitHub {
         }
         let events = few(events)?;
         Ok(Answers { events, question })
+    }
+
+    /// Whether the question is there that has this text, as it was written.
+    fn question(&self, issue: u64, asked: &Identified, text: &str) -> Result<Question, Error> {
+        let since = earlier(asked.request.made_at, SKEW);
+        let mut comments = self.comments(issue, since)?;
+        comments.retain(|one| one.is_as_written() && says(one, text));
+        let ids: Vec<&str> = comments.iter().map(|one| one.node_id.as_str()).collect();
+        let edits = self.edits(&ids, &[])?.at;
+        let asking = comments
+            .iter()
+            .filter(|one| edits.get(&one.node_id).copied().flatten().is_none());
+        Ok(Question::of(asking.map(|one| one.created_at)))
     }
 
     /// Asks a request's question in an issue, once: a comment with exactly

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use liftlock::approval::forge::github::Account;
 use liftlock::approval::forge::graph::{self, Edits, Look};
 use liftlock::approval::forge::review::{Pull, Review};
-use liftlock::approval::forge::{Event, Forge, LEAST, ParseError, Permission, Said, github, said};
+use liftlock::approval::forge::{Event, github, said};
+use liftlock::approval::forge::{Forge, LEAST, ParseError, Permission, Question, Said};
 use liftlock::approval::request::Identified;
 use liftlock::config::trust::Keyring;
 use serde_json::{Map, Value, json};
 
-use super::{Error, GitHub, Known, few, page};
+use super::{Answers, Error, GitHub, Known, few, page};
 
 /// The most things that one question of GraphQL may name.
 const A_QUESTION: usize = 100;
@@ -109,13 +110,14 @@ impl GitHub {
         Value::Object(variables)
     }
 
-    /// Every review that answers a request, or tries to.
+    /// Every review that answers a request, or tries to, and whether the question
+    /// is there, which is looked for once a review could count.
     pub(super) fn review_events(
         &self,
         pull: u64,
-        asked: &Identified,
+        (asked, question): (&Identified, &str),
         (keyring, least): (&Keyring, Permission),
-    ) -> Result<Vec<Event>, Error> {
+    ) -> Result<Answers, Error> {
         let mut known = Known::new(self, asked, keyring);
         let reviews = self.reviews(pull)?;
         let text = |one: &Review| said(one.body.as_deref().unwrap_or_default());
@@ -127,6 +129,10 @@ impl GitHub {
         });
         let ours: Vec<&Review> = ours.copied().collect();
         let looks = self.looks(&ours)?;
+        let question = match ours.as_slice() {
+            [] => Question::Unwritten,
+            [..] => self.question(pull, asked, question)?,
+        };
         let mut events = Vec::new();
         for one in meant {
             let event = known.review(one, &looks, least)?;
@@ -134,7 +140,8 @@ impl GitHub {
             let matters = user.is_some_and(|user| known.matters(user, &text(one)));
             events.extend(event.map(|event| (event, matters)));
         }
-        few(events)
+        let events = few(events)?;
+        Ok(Answers { events, question })
     }
 }
 
