@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use liftlock::approval::predicate::Latency;
-use liftlock::approval::{Closed, closed_key};
+use liftlock::approval::{Closed, closed_key, gate_key};
 use liftlock::attestation;
 use liftlock::bundle::Bundle;
 use liftlock::digest::Digest;
@@ -53,7 +53,7 @@ impl World {
             }
             for record in self.records(run) {
                 if !emitted.0.contains(&record.id) {
-                    self.tell(self.with_latency(record, run), emitted)?;
+                    self.tell(self.with_approval(record, run), emitted)?;
                 }
             }
         }
@@ -71,16 +71,29 @@ impl World {
         Ok(())
     }
 
-    /// The record of a beginning with how long people took to approve it, where
-    /// that can be read: it permits nothing, and nothing waits for it.
-    fn with_latency(&self, mut record: Record, run: &Run) -> Record {
+    /// The record of a beginning with how long people took to approve it, and
+    /// which run the approval let in before, where that can be read: it permits
+    /// nothing, and nothing waits for it.
+    fn with_approval(&self, mut record: Record, run: &Run) -> Record {
         let began = record.kind == Kind::PromotionStarted;
-        let latency = run.plan.approval.filter(|_| began);
-        let latency = latency.and_then(|request| self.latency(&request, run));
+        let Some(request) = run.plan.approval.filter(|_| began) else {
+            return record;
+        };
+        let told = [
+            ("approval_latency", self.latency(&request, run)),
+            ("approval_let_in", self.let_in(&request)),
+        ];
+        let told = told.into_iter();
+        let told = told.filter_map(|(name, told)| Some((name.to_owned(), told?)));
+        record.detail.extend(told);
         record
-            .detail
-            .extend(latency.map(|told| ("approval_latency".to_owned(), told)));
-        record
+    }
+
+    /// The run that went on by a rule of our App which was told of this approval.
+    fn let_in(&self, request: &Digest) -> Option<Value> {
+        let key = gate_key(&self.rules.service, &self.environment.name, request);
+        let opened = self.state.get(&key).ok()??;
+        json::parse(&opened.bytes).ok()
     }
 
     fn latency(&self, request: &Digest, run: &Run) -> Option<Value> {

@@ -64,17 +64,25 @@ fn a_request_that_nobody_knows_or_that_was_altered_moves_nothing() {
 fn what_was_approved_is_promoted_by_the_request_without_its_file() {
     let (house, request) = approved();
     fs::remove_file(house.path("release-2.json")).unwrap();
+    // By the same approval a run went on that waited for a rule.
+    let hex = request.trim_start_matches("sha256:");
+    let gate = format!(".liftlock/state/approvals/shop/production/{hex}.gate.json");
+    let opened = r#"{"repository":"acme/shop","run":71,"attempt":1,"environment":"production"}"#;
+    house.write(&gate, opened).unwrap();
     let args = [&RUN[..], &[&request]].concat();
     let told = house.expect(0, "promote", &args).unwrap().json().unwrap();
     assert_eq!(told["verdict"], "pass", "{told}");
     assert_ne!(house.state()["live"]["release"]["id"], "shop-1");
-    // The record of the beginning tells how long people took.
+    // The record of the beginning tells how long people took, and of that run.
     let began = ledger(&house);
     let began = began
         .iter()
         .find(|text| text.contains("approval_latency"))
         .unwrap();
     for part in ["asked_at", "first_seen_at", "first_answered_at", "used_at"] {
+        assert!(began.contains(part), "{part}: {began}");
+    }
+    for part in ["approval_let_in", "\"run\":71"] {
         assert!(began.contains(part), "{part}: {began}");
     }
 }
