@@ -240,6 +240,17 @@ fn what_was_edited_hidden_imported_or_resolved_does_not_count() {
         state.resolve(thread, 9);
     });
     assert_eq!(world.heard(&gitlab, &asked).unwrap(), ["bob yes"]);
+    // Whoever wrote the change may resolve a thread, and takes no `no` away by it.
+    let denial = world.fake.with(|state| {
+        let text = format!("liftlock deny {}", asked.digest);
+        let denial = state.thread(issue, 7, &text);
+        state.advance(Duration::from_millis(1));
+        state.resolve(denial, 9);
+        denial
+    });
+    let heard = world.heard(&gitlab, &asked).unwrap();
+    assert_eq!(heard, ["bob yes", "alice no"]);
+    world.fake.with(|state| state.delete(denial));
     let mut ends: Vec<Box<dyn Fn()>> = vec![
         Box::new(|| world.fake.with(|state| state.permit(8, 20))),
         Box::new(|| world.fake.with(|state| state.permit(8, 0))),

@@ -86,6 +86,9 @@ pub struct Note {
     /// Whether an importer brought it.
     #[serde(default)]
     pub imported: Option<bool>,
+    /// Whether it is in a thread that people resolve.
+    #[serde(default)]
+    pub resolvable: Option<bool>,
 }
 
 /// Somebody who belongs to a project, also through a group.
@@ -247,6 +250,8 @@ impl Note {
             Origin::Imported
         } else if hidden.contains(&Some(true)) {
             Origin::Internal
+        } else if self.resolvable == Some(true) && self.updated_at != self.created_at {
+            Origin::Thread
         } else {
             Origin::Written
         }
@@ -342,10 +347,25 @@ mod tests {
                 Origin::Imported,
             ),
             ("\"imported\": false,", "", Origin::Written),
+            (
+                "\"resolvable\": false",
+                "\"resolvable\": true",
+                Origin::Written,
+            ),
         ] {
             let note: Note = parse(with(NOTE, words, others).as_bytes()).unwrap();
             assert_eq!(note.origin(), origin, "{others}");
         }
+    }
+
+    #[test]
+    fn a_change_in_a_thread_may_be_its_resolution() {
+        let later = with(NOTE, "11:00:00.123Z", "11:00:00.124Z");
+        let note: Note = parse(later.as_bytes()).unwrap();
+        assert_eq!(note.origin(), Origin::Written);
+        let thread = with(&later, "\"resolvable\": false", "\"resolvable\": true");
+        let note: Note = parse(thread.as_bytes()).unwrap();
+        assert_eq!(note.origin(), Origin::Thread);
     }
 
     #[test]

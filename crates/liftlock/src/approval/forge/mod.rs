@@ -142,6 +142,9 @@ pub enum Origin {
     Internal,
     /// It was brought from elsewhere, in whose name an importer said.
     Imported,
+    /// Somebody wrote it, in a thread that people resolve; that, or an edit,
+    /// changed it since.
+    Thread,
 }
 
 impl Origin {
@@ -264,6 +267,20 @@ pub fn hear(event: &Event, asked: &request::Identified, policy: &Policy) -> Hear
     }
 }
 
+/// Refuses what no human wrote for everybody.
+fn written(event: &Event) -> Result<(), String> {
+    if event.account_kind != AccountKind::User || event.by_app {
+        return Err("a program wrote it".to_owned());
+    }
+    let why = match event.origin {
+        Origin::Written | Origin::Thread => return Ok(()),
+        Origin::System => "the forge itself wrote it",
+        Origin::Internal => "not everybody may see it",
+        Origin::Imported => "it was imported: who wrote it is an importer's word",
+    };
+    Err(why.to_owned())
+}
+
 fn understood(
     event: &Event,
     asked: &request::Identified,
@@ -277,18 +294,9 @@ fn understood(
     let Some(place) = place.filter(|place| place.forge == event.forge) else {
         return Err("the request was not made on this forge".to_owned());
     };
-    if event.account_kind != AccountKind::User || event.by_app {
-        return Err("a program wrote it".to_owned());
-    }
-    match event.origin {
-        Origin::Written => (),
-        Origin::System => return Err("the forge itself wrote it".to_owned()),
-        Origin::Internal => return Err("not everybody may see it".to_owned()),
-        Origin::Imported => {
-            return Err("it was imported: who wrote it is an importer's word".to_owned());
-        }
-    }
-    if event.updated_at != event.created_at {
+    written(event)?;
+    let changed = event.updated_at != event.created_at;
+    if changed && event.origin != Origin::Thread {
         return Err(stance::edited(event.updated_at));
     }
     let (say, request, comment) = match said_on(event.forge, &event.body) {
@@ -300,6 +308,10 @@ fn understood(
         Said::Unclear(why) => return Err(why),
         Said::Nothing => return Err("it is no answer".to_owned()),
     };
+    // Whoever wrote the change may resolve a thread, and takes no no away by it.
+    if changed && say == Say::Yes {
+        return Err(stance::resolved(event.updated_at));
+    }
     let stance = stance::of(event, (&place.at, asked.request.made_at))?;
     let wanted = match say {
         Say::Yes => Stance::Approved,

@@ -94,3 +94,7 @@ fn same(found: &str, wanted: &str) -> Result<(), String> {
 pub(super) fn edited(at: Time) -> String {
     format!("it was edited, at {at}: whoever may edit it is not its author")
 }
+
+pub(super) fn resolved(at: Time) -> String {
+    format!("it was edited, or its thread resolved, at {at}: nobody tells which")
+}
