@@ -135,15 +135,20 @@ fn comes_from(
     }
 }
 
-/// The actors as the CI names them, with more about the same people. GitHub
+/// The actors as the CI names them, with more about the same people. On GitLab
+/// whoever starts a pipeline can set the variables that name them. GitHub
 /// tells of whoever started a run once more the login alone, which may be
 /// somebody else's by now; the run itself tells the number. A token that may
 /// not read runs leaves them as they are: unrecognised, and told so.
 pub(crate) fn actors(
     session: &Session,
     more: Vec<Actor>,
-    settings: &Settings,
+    (policy, settings): (&Policy, &Settings),
 ) -> Result<Vec<Actor>, Failure> {
+    if session.ci.system == System::GitLab {
+        let started = gitlab::started(session, policy, settings)?;
+        return Ok(ci::merged(started, more));
+    }
     let actors = ci::merged(session.ci.actors.clone(), more);
     let numbered = |actor: &Actor| {
         let mut names = actor.known_as.iter();

@@ -5,11 +5,13 @@ use std::str::FromStr;
 use liftlock::approval::forge::{Forge, Said, gitlab, said_on};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Noteable, Place, Spot};
+use liftlock::ci::Actor;
 use liftlock::config::trust::Keyring;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
+use liftlock_io::cli::Session;
 use liftlock_io::forge::{Answers, Error};
-use liftlock_io::gitlab::{self as api, GitLab, Told};
+use liftlock_io::gitlab::{self as api, GitLab, Starter, Told};
 use liftlock_io::{env, file};
 use serde_json::{Map, Value};
 
@@ -128,6 +130,29 @@ pub(crate) fn place(
         }),
         actors: Vec::new(),
     }))
+}
+
+/// By whom the job came about, as GitLab says: variables that are given to a
+/// pipeline go before its own. Where it says nothing, whom they name may not
+/// answer either, and is nobody who is known.
+pub(crate) fn started(
+    session: &Session,
+    policy: &Policy,
+    settings: &Settings,
+) -> Result<Vec<Actor>, Failure> {
+    let named = &session.ci.actors;
+    let until = (&settings.options, settings.deadline);
+    match api::starter(named, &policy.keyring, until)? {
+        Starter::Told(actors) => Ok(actors),
+        Starter::Other { named, found } => Err(api::another(&named, &found)),
+        Starter::Unsaid if policy.approval.known_actors == Some(true) => {
+            let message = "nothing but variables, which anybody can set, says who started this job";
+            Err(Failure::new(Kind::Credentials, message).with_hint(
+                "leave the job its `CI_JOB_TOKEN`, and have accounts there below `people:`",
+            ))
+        }
+        Starter::Unsaid => Ok(named.clone()),
+    }
 }
 
 /// The project where a request was asked, on the installation where it was.

@@ -105,7 +105,7 @@ fn about(
     let found = gather::about_release(&release, &[], settings)?;
     let signers = signer::signers(&found, &policy.keyring, &Local);
     let asking = forge::place(args, &release.release, (&policy, settings))?;
-    let actors = forge::actors(session, asking.actors, settings)?;
+    let actors = forge::actors(session, asking.actors, (&policy, settings))?;
     let policy = policy
         .excluding(&release.release, &signers)
         .separating(&actors)

@@ -68,7 +68,7 @@ pub(crate) fn pause(session: &Session, paused: &Paused) -> Result<Report, Failur
 pub(crate) fn advance(session: &Session, advanced: &Advanced) -> Result<Report, Failure> {
     let asked = (What::Advance, advanced.reason.as_str());
     let mut world = open::world(session, &advanced.environment)?;
-    person::join(&advanced.person, &mut world, session)?;
+    person::told(&advanced.person, &mut world, session)?;
     ask(session, &world, asked, &|engine, wish| {
         let rules = &engine.world().rules;
         let pen = Pen::open(&advanced.signing, rules, session)?;

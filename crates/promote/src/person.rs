@@ -1,16 +1,22 @@
-//! Who does something, by a key of theirs: what a CI's variables say is the
-//! word of the job, and where there are none nobody is told.
+//! Who does something, where people are kept apart: by the word of the CI, and by
+//! a key of theirs.
 
 use liftlock::approval::policy::Policy;
-use liftlock::ci::{Actor, Did};
+use liftlock::ci::{Actor, Did, System};
 use liftlock::crypto::Signer as _;
 use liftlock::failure::{Failure, Kind};
 use liftlock::record;
+use liftlock::span::Span;
 use liftlock_engine::{Pace as _, World};
 use liftlock_io::cli::Session;
+use liftlock_io::gitlab::{self, Starter};
 use liftlock_io::key::Private;
+use liftlock_io::{http, store};
 
 use crate::args::Person;
+
+/// How long GitLab is asked that wants fewer calls.
+const PATIENCE: Span = Span::seconds(20);
 
 /// The environment's rule by which people are kept apart, where it has one.
 pub(crate) fn rule(world: &World) -> Option<Policy> {
@@ -19,9 +25,33 @@ pub(crate) fn rule(world: &World) -> Option<Policy> {
     rule.map(|rule| Policy::new(rules.policy, rule, rules.trust.clone()))
 }
 
-/// Counts the person whose key this is among those who have a part in the run,
-/// beside whom the CI names.
-pub(crate) fn join(flags: &Person, world: &mut World, session: &Session) -> Result<(), Failure> {
+/// Finds out who has a part in the run: whom the CI names, and beside them the
+/// person whose key this is.
+pub(crate) fn told(flags: &Person, world: &mut World, session: &Session) -> Result<(), Failure> {
+    by_gitlab(world, session)?;
+    join(flags, world, session)
+}
+
+/// On GitLab whoever starts a pipeline can set the variables that name them. Where
+/// it does not say itself who that was, nobody is told.
+fn by_gitlab(world: &mut World, session: &Session) -> Result<(), Failure> {
+    if session.ci.system != System::GitLab || rule(world).is_none() {
+        return Ok(());
+    }
+    let options = http::Options {
+        ca_file: session.ca_file.clone(),
+        timeout: store::TIMEOUT,
+    };
+    let until = (&options, session.now().after(PATIENCE));
+    match gitlab::starter(&world.actors, &world.rules.trust, until)? {
+        Starter::Told(actors) => world.actors = actors,
+        Starter::Other { named, found } => return Err(gitlab::another(&named, &found)),
+        Starter::Unsaid => world.actors.clear(),
+    }
+    Ok(())
+}
+
+fn join(flags: &Person, world: &mut World, session: &Session) -> Result<(), Failure> {
     let (Some(name), Some(reference)) = (&flags.person, &flags.person_key) else {
         return Ok(());
     };

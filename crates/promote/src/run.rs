@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Args, session: &Session) -> Result<Report, Failure
 
 fn promote(session: &Session, moved: &Moved) -> Result<Report, Failure> {
     let mut world = open::world(session, &moved.environment)?;
-    person::join(&moved.person, &mut world, session)?;
+    person::told(&moved.person, &mut world, session)?;
     let release = moved.release.read(&world.rules, world.state.as_ref())?;
     let reference = release.reference();
     let taken = open::fits(&world, &release)

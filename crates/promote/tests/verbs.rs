@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use testkit::cli::bin;
 use testkit::house::House;
+use testkit::servers::gitlab::{GitLab, Token};
 use testkit::wait;
 
 /// The rule by which people are kept apart.
@@ -222,6 +223,53 @@ fn a_plan_that_was_begun_in_a_shell_is_advanced_with_the_key_of_another_person()
     let advanced = of_kind(&house, "promotion-advanced");
     assert_eq!(advanced[0]["actor"]["id"], "bob", "{advanced:?}");
     assert_eq!(advanced[0]["actor"]["proof"], "key", "{advanced:?}");
+}
+
+#[test]
+fn on_gitlab_the_jobs_token_tells_who_begins_and_who_advances() {
+    let house = house("30s");
+    let gitlab = GitLab::start().unwrap();
+    for (who, account) in [("alice", 7), ("bob", 8)] {
+        let mail = format!("emails: [{who}@example.org]");
+        let known = format!("{mail}, accounts: ['gitlab:{account}@{}']", gitlab.host());
+        house.configure(&mail, &known).unwrap();
+    }
+    let [alice, bob] = [7, 8].map(|user| {
+        gitlab.with(|state| {
+            state.person(user, &format!("person-{user}"), 30);
+            state.token(Token::Job(user))
+        })
+    });
+    let api = gitlab.api();
+    let job = |token, id| {
+        [
+            ("GITLAB_CI", "true"),
+            ("CI_API_V4_URL", api.as_str()),
+            ("CI_JOB_TOKEN", token),
+            ("GITLAB_USER_ID", id),
+        ]
+    };
+    // A variable of the pipeline says that bob started it.
+    let why = as_of(&house, &job(&alice, "8"), 10, &on("run", &BRIEFLY));
+    assert!(why.contains("a variable says that gitlab:8@"), "{why}");
+    as_of(&house, &job(&alice, "7"), 15, &on("run", &BRIEFLY));
+    as_of(
+        &house,
+        &job(&alice, "7"),
+        0,
+        &on("pause", &["--reason", "lunch"]),
+    );
+    let advance = on("advance", &["--reason", "it is fine"]);
+    for (token, id, told) in [
+        (alice.as_str(), "8", "a variable says that gitlab:8@"),
+        (&alice, "", "alice had a part"),
+        ("", "8", "nothing says who advances it"),
+        ("glcbt-other", "8", "nothing says who advances it"),
+    ] {
+        let why = as_of(&house, &job(token, id), 10, &advance);
+        assert!(why.contains(told), "{why}");
+    }
+    as_of(&house, &job(&bob, "8"), 0, &advance);
 }
 
 #[test]

@@ -219,6 +219,44 @@ fn a_request_that_is_open_for_hours_costs_eight_calls_and_no_process() {
 }
 
 #[test]
+fn whoever_starts_a_pipeline_with_variables_does_not_choose_who_started_it() {
+    let world = World::new();
+    let own = world.gitlab.with(|state| state.token(Token::Job(7)));
+    let asks = |more: &[(&str, &str)]| {
+        let ci = [("GITLAB_CI", "true"), ("CI_PROJECT_DIR", ".")];
+        world.request_at(&["--gitlab", "acme/shop#1"], &[&ci[..], more].concat())
+    };
+    let refused = |more: &[(&str, &str)], code: i32, words: &str| {
+        let output = asks(more);
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(output.code, code, "{said}");
+        assert!(said.contains(words), "{words}: {said}");
+    };
+    let host = world.gitlab.host();
+    let why =
+        format!("a variable says that gitlab:8@{host} started this job, and it was gitlab:7@");
+    let token = ("CI_JOB_TOKEN", own.as_str());
+    refused(&[token, ("GITLAB_USER_ID", "8")], 10, &why);
+    // Nor by leaving them empty: with carol as the author, bob alone may answer.
+    for named in ["", "7"] {
+        let named = ("GITLAB_USER_ID", named);
+        refused(&[token, named], 3, "alice started the run that asks");
+    }
+    // Without the token it is the variables' word, which is nobody's who is known.
+    let known = config(&host).replace("quorum: 2", "known-actors: true, quorum: 2");
+    fs::write(world.path("liftlock.yaml"), known).unwrap();
+    refused(&[("GITLAB_USER_ID", "8")], 4, "which anybody can set");
+    let elsewhere = ("CI_JOB_TOKEN", "glcbt-1");
+    refused(
+        &[elsewhere, ("GITLAB_USER_ID", "8")],
+        4,
+        "which anybody can set",
+    );
+    let erin = world.gitlab.with(|state| state.token(Token::Job(10)));
+    refused(&[("CI_JOB_TOKEN", &erin)], 3, "is nobody of `people`");
+}
+
+#[test]
 fn going_on_is_by_inputs_a_waiting_job_or_the_jobs_own_token() {
     let world = World::new();
     let request = world.ask();

@@ -76,6 +76,8 @@ pub struct Wire {
     forge: Forge,
     base: Url,
     token: String,
+    /// The header in which GitLab takes the token.
+    header: &'static str,
     deadline: Time,
     pace: Pace,
 }
@@ -107,6 +109,7 @@ impl Wire {
             base: address(base)?,
             client: Client::new(options)?,
             token: token.to_owned(),
+            header: "private-token",
             deadline,
             pace,
         })
@@ -116,6 +119,13 @@ impl Wire {
     #[must_use]
     pub fn to(self, forge: Forge) -> Self {
         Self { forge, ..self }
+    }
+
+    /// The same way with a token that is a job's own.
+    #[must_use]
+    pub(crate) fn of_job(self) -> Self {
+        let header = "job-token";
+        Self { header, ..self }
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -203,7 +213,7 @@ impl Wire {
                 request.with_header("accept", "application/json")
             }
             Forge::Gitlab => request
-                .with_header("private-token", self.token.clone())
+                .with_header(self.header, self.token.clone())
                 .with_header("accept", "application/json"),
         }
     }

@@ -7,6 +7,7 @@
 mod again;
 mod deployment;
 mod groups;
+mod job;
 mod people;
 #[cfg(feature = "pointer")]
 mod pointer;
@@ -31,6 +32,7 @@ use liftlock::time::Time;
 use serde_json::json;
 
 pub use groups::Groups;
+pub use job::{Starter, another, starter};
 #[cfg(feature = "pointer")]
 pub use pointer::Deploying;
 pub use start::{Told, trigger};

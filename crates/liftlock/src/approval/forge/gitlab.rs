@@ -91,6 +91,13 @@ pub struct Note {
     pub resolvable: Option<bool>,
 }
 
+/// The job that a call's token is of.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Job {
+    /// Who started it.
+    pub user: Account,
+}
+
 /// Somebody who belongs to a project, also through a group.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Member {

@@ -103,6 +103,7 @@ fn route(state: &mut State, call: &Call, tokens: (&str, &str)) -> Result<Reply, 
     }
     let caller = caller(state, (method, rest), tokens)?;
     match (method, rest) {
+        ("GET", ["job"]) => Ok(jobs::own(state, caller)),
         ("GET", ["users"]) => people::named(state, call),
         ("GET", ["users", id]) => people::user(state, id),
         ("GET", ["groups", path, "members"]) => people::of_group(state, call, path),
@@ -120,7 +121,12 @@ fn is_ours(project: &str) -> Result<(), Reply> {
         .ok_or_else(|| Reply::not_found("Project"))
 }
 
-/// Who calls, if the token is good for this: a job's is for deployments.
+/// What a job's token is good for, of all that is here.
+fn of_a_job(path: &[&str]) -> bool {
+    matches!(path, ["job"] | ["projects", _, "deployments", ..])
+}
+
+/// Who calls, if the token is good for this.
 fn caller(
     state: &State,
     (method, path): (&str, &[&str]),
@@ -139,9 +145,7 @@ fn caller(
         Token::Api(user) if !private.is_empty() => Ok(Caller { user }),
         Token::ReadApi(user) if !private.is_empty() && method == "GET" => Ok(Caller { user }),
         Token::ReadApi(_) if !private.is_empty() => Err(Reply::insufficient_scope("api")),
-        Token::Job(user) if !job.is_empty() && path.get(2) == Some(&"deployments") => {
-            Ok(Caller { user })
-        }
+        Token::Job(user) if !job.is_empty() && of_a_job(path) => Ok(Caller { user }),
         Token::Api(_) | Token::ReadApi(_) | Token::Job(_) | Token::Trigger(_) => {
             Err(Reply::unauthorized())
         }
