@@ -98,6 +98,7 @@ people:
 impl World {
     fn new() -> Self {
         let house = House::new().unwrap();
+        let github = GitHub::start().unwrap();
         house.release("2").unwrap();
         let stores = tempfile::tempdir().unwrap();
         git::bare(stores.path()).unwrap();
@@ -118,12 +119,12 @@ impl World {
             fs::copy(house.path(&name), folder.join(&name)).unwrap();
         }
         fs::copy(house.path("release-2.json"), folder.join("release.json")).unwrap();
-        fs::write(folder.join("liftlock.yaml"), config(&house, stores.path())).unwrap();
+        let rules = github.on(&config(&house, stores.path()));
+        fs::write(folder.join("liftlock.yaml"), rules).unwrap();
         stage::commit(folder);
         let product = tempfile::tempdir().unwrap();
         stage::product(product.path());
         stage::commit(product.path());
-        let github = GitHub::start().unwrap();
         let (issue, run, token) = github.with(|state| {
             state.set_clock(liftlock_io::clock::now());
             for (id, login) in [(7, "alice"), (8, "bob"), (10, "erin")] {

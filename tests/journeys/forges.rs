@@ -137,7 +137,9 @@ fn an_approval_of_gitlab_promotes_in_a_job_of_github_without_any_forge() {
 #[test]
 fn an_approval_of_github_promotes_in_a_job_of_gitlab_without_any_forge() {
     let forge = GitHub::start().unwrap();
-    let house = house(["github:7", "github:8"], "github:acme/shop");
+    let there = |name: &str| format!("github:{name}@{}", forge.host());
+    let [alice, bob] = ["7", "8"].map(there);
+    let house = house([&alice, &bob], &there("acme/shop"));
     let token = forge.with(|state| {
         state.set_clock(clock::now());
         state.person(7, "alice", "write");

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use liftlock::approval::forge::review::Pull;
-use liftlock::approval::forge::{Event, Forge, Instance, LEAST, Question, Said, github, said};
+use liftlock::approval::forge::{Event, Forge, LEAST, Question, Said, github, said};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Place, Spot};
 use liftlock::ci::{self, Actor, Did, System};
@@ -12,7 +12,7 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::release::Release;
 use liftlock_io::cli::Session;
 use liftlock_io::forge::Answers;
-use liftlock_io::github::GitHub;
+use liftlock_io::github::{self as api, GitHub};
 use liftlock_io::{env, file};
 
 use crate::settings::Settings;
@@ -73,7 +73,7 @@ pub(crate) fn place(
             attempt: run.run_attempt,
             commit: run.head_sha.clone(),
         };
-        (spot, authors, run.actors())
+        (spot, authors, run.actors(&api::here()?))
     } else if args.github_reviews.is_some() {
         let (commit, authors) = reviewed(&github, number, release)?;
         let pull = number;
@@ -84,6 +84,7 @@ pub(crate) fn place(
     };
     let place = Place {
         forge: Forge::Github,
+        host: api::here()?.host,
         repository: issue.repository.clone(),
         at,
         authors: authors.accounts,
@@ -95,11 +96,11 @@ pub(crate) fn place(
 
 /// Refuses a repository that the policy does not name.
 pub(crate) fn named(repository: &str, policy: &Policy) -> Result<(), Failure> {
-    let Some(why) = policy.approval.misplaced(&Forge::Github.into(), repository) else {
+    let Some(why) = policy.approval.misplaced(&api::here()?, repository) else {
         return Ok(());
     };
     Err(Failure::new(Kind::Invalid, why).with_hint(
-        "have it written in the environment's rule: `approval: { at: ['github:OWNER/NAME'] }`",
+        "have it written in the environment's rule: `approval: { at: ['github:OWNER/NAME'] }`, with `@HOST` behind it on a GitHub of your own",
     ))
 }
 
@@ -150,9 +151,10 @@ pub(crate) fn actors(
         return Ok(ci::merged(started, more));
     }
     let actors = ci::merged(session.ci.actors.clone(), more);
+    let on = api::here()?;
     let numbered = |actor: &Actor| {
         let mut names = actor.known_as.iter();
-        names.any(|name| Instance::from(Forge::Github).number(name).is_some())
+        names.any(|name| on.number(name).is_some())
     };
     let again = |actor: &&Actor| actor.did == Did::ReRan && !numbered(actor);
     if session.ci.system != System::GitHub || actors.iter().find(again).is_none() {
@@ -166,7 +168,7 @@ pub(crate) fn actors(
     let found = GitHub::from_environment(&repository, &settings.options, settings.deadline)
         .and_then(|github| github.run(id));
     match found {
-        Ok(run) => Ok(ci::merged(actors, run.actors())),
+        Ok(run) => Ok(ci::merged(actors, run.actors(&on))),
         Err(error) if error.passes() => Err(error.into()),
         Err(_no_rights) => Ok(actors),
     }
@@ -202,7 +204,7 @@ pub(crate) fn ask(
     if place.forge == Forge::Gitlab {
         return gitlab::ask((asked, place), (age, &text), settings);
     }
-    let github = open(&place.repository, settings)?;
+    let github = open_at(place, settings)?;
     let Some(issue) = place.at.issue() else {
         return Ok(asked.request.run_url.clone());
     };
@@ -228,7 +230,7 @@ pub(crate) fn answers(
     if place.forge == Forge::Gitlab {
         return gitlab::answers((asked, place), (&text, keyring), settings);
     }
-    let github = open(&place.repository, settings)?;
+    let github = open_at(place, settings)?;
     let least = policy.approval.permission.unwrap_or(LEAST);
     Ok(github.answers(&place.at, (asked, &text), (keyring, least))?)
 }
@@ -247,7 +249,7 @@ pub(crate) fn fresh(
     if place.forge == Forge::Gitlab {
         return gitlab::fresh(place, settings);
     }
-    let github = || open(&place.repository, settings);
+    let github = || open_at(place, settings);
     let found = match &place.at {
         // Comments tell by their pages what they are below.
         Spot::Comments { issue } => {
@@ -271,6 +273,12 @@ pub(crate) fn fresh(
         addresses: found.addresses,
         ..place.clone()
     }))
+}
+
+/// The repository where a request was asked, on the installation where it was.
+pub(crate) fn open_at(place: &Place, settings: &Settings) -> Result<GitHub, Failure> {
+    api::there(place)?;
+    open(&place.repository, settings)
 }
 
 pub(crate) fn open(repository: &str, settings: &Settings) -> Result<GitHub, Failure> {

@@ -49,7 +49,7 @@ pub(crate) fn open(
     let state = state.as_ref();
     stands(asked, end, state)?;
     let release = prove(asked, end, settings, session.started)?;
-    let github = forge::open(&place.repository, settings)?;
+    let github = forge::open_at(place, settings)?;
     let attempt = bound(&github, run, &release)?;
     let wanted = Opened {
         repository: place.repository.clone(),
@@ -93,7 +93,7 @@ pub(crate) fn shut(
     (place, run, environment): (&Place, u64, &str),
     settings: &Settings,
 ) -> Result<(), Failure> {
-    let github = forge::open(&place.repository, settings)?;
+    let github = forge::open_at(place, settings)?;
     bound(&github, run, &asked.release)?;
     let comment = format!("{why}: request {}", asked.digest);
     match github.rule((run, environment), Ruling::Rejected, &comment) {

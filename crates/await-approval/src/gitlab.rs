@@ -123,6 +123,7 @@ pub(crate) fn place(
     Ok(Some(Asking {
         place: Some(Place {
             forge: Forge::Gitlab,
+            host: None,
             repository: project.clone(),
             at,
             authors,

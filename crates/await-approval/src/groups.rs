@@ -13,7 +13,7 @@ use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::name::Name;
 use liftlock::release;
 use liftlock_io::checkout::Checkout;
-use liftlock_io::github::GitHub;
+use liftlock_io::github::{self, GitHub};
 use liftlock_io::{clock, gitlab, store};
 
 use crate::settings::Settings;
@@ -94,10 +94,12 @@ impl Search<'_> {
     /// Of those who answered GitHub is asked once more: a list tells of members,
     /// and this of active ones.
     fn members_of_team(&self, team: &Handle) -> Result<BTreeSet<u64>, Failure> {
+        let on = team.instance();
+        github::on(&on)?;
         let github = forge::open(team.path(), self.settings)?;
         let mut found = BTreeSet::new();
         for member in github.team(team.parts())? {
-            let known = self.policy.keyring.account(Forge::Github, member.id);
+            let known = self.policy.keyring.account_at(&on, member.id);
             let Some(person) = known else {
                 continue;
             };
@@ -132,7 +134,10 @@ impl Search<'_> {
         };
         let on = owners.repository.instance();
         let names = match on.forge {
-            Forge::Github => Names::Github(forge::open(owners.repository.path(), self.settings)?),
+            Forge::Github => {
+                github::on(&on)?;
+                Names::Github(forge::open(owners.repository.path(), self.settings)?)
+            }
             Forge::Gitlab => Names::Gitlab(self.gitlab(&on)?),
         };
         let source = match (&subject.change.clone, &names) {

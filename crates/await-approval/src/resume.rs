@@ -117,7 +117,7 @@ fn start(
             "a request on GitHub is resumed by `--event`, or by `--workflow` and `--branch`";
         return Err(Failure::new(Kind::Usage, message).with_hint("leave the other flags out"));
     }
-    let github = forge::open(&place.repository, settings)?;
+    let github = forge::open_at(place, settings)?;
     match &args.workflow {
         Some(file) => github.dispatch_workflow((file, args.branch()), &payload)?,
         None => github.dispatch(&args.event, &payload)?,

@@ -9,6 +9,7 @@ use liftlock::config::place::Repository;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::time::Time;
+use liftlock_io::github;
 use liftlock_io::gitlab::{self, GitLab};
 
 use crate::forge;
@@ -45,12 +46,22 @@ fn known(place: &Repository, rules: &Rules) -> BTreeMap<u64, Name> {
     accounts.collect()
 }
 
+fn elsewhere(variable: &str) -> Failure {
+    let message = "that installation is another one than this job asks";
+    Failure::new(Kind::Credentials, message).with_hint(format!(
+        "run in a job there, where `{variable}` names its API"
+    ))
+}
+
 /// Two calls, about one person: what a token may read of one it may of all.
 fn on_github(
     place: &Repository,
     people: &BTreeMap<u64, Name>,
     settings: &Settings,
 ) -> Result<String, Failure> {
+    if github::here()? != place.instance() {
+        return Err(elsewhere("GITHUB_API_URL"));
+    }
     let github = forge::open(place.path(), settings)?;
     let Some((account, name)) = people.first_key_value() else {
         return Ok("there, and nobody is known whose rights it could read".to_owned());
@@ -66,9 +77,7 @@ fn on_gitlab(
     (settings, now): (&Settings, Time),
 ) -> Result<String, Failure> {
     if gitlab::here()? != place.instance() {
-        let message = "that installation is another one than this job asks";
-        return Err(Failure::new(Kind::Credentials, message)
-            .with_hint("run in a job there, where `CI_API_V4_URL` names its API"));
+        return Err(elsewhere("CI_API_V4_URL"));
     }
     let (options, deadline) = (&settings.options, settings.deadline);
     let gitlab = GitLab::from_environment(place.path(), options, deadline)?;

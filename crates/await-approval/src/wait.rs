@@ -32,7 +32,7 @@ pub(crate) fn wait(
     loop {
         let decided = match place.forge {
             Forge::Github => {
-                let github = forge::open(&place.repository, settings)?;
+                let github = forge::open_at(place, settings)?;
                 let mut watch = github::Watch::new(&github, &place.at, asked.request.made_at);
                 until_decided(&mut watch, until, passes, judge_once)?
             }

@@ -82,9 +82,10 @@ impl World {
 
     fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let github = GitHub::start().unwrap();
         let (judge, builder) = (Key::named("judge"), Key::named("builder"));
         let files = [
-            ("liftlock.yaml", CONFIG.to_owned()),
+            ("liftlock.yaml", github.on(CONFIG)),
             ("judge.key", judge.private_pem()),
             ("judge.pub", judge.public_pem()),
             ("builder.pub", builder.public_pem()),
@@ -92,7 +93,6 @@ impl World {
         for (name, text) in files {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let github = GitHub::start().unwrap();
         let (issue, token) = github.with(|state| {
             state.set_clock(clock::now());
             for (id, login) in [(7, "alice"), (8, "bob"), (9, "carol"), (10, "mallory")] {
@@ -156,7 +156,7 @@ impl World {
     fn configure(&self, from: &str, to: &str) {
         let text = CONFIG.replace(from, to);
         assert_ne!(text, CONFIG);
-        fs::write(self.path("liftlock.yaml"), text).unwrap();
+        fs::write(self.path("liftlock.yaml"), self.github.on(&text)).unwrap();
     }
 
     fn run(&self, args: &[&str]) -> Output {

@@ -52,6 +52,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let github = GitHub::start().unwrap();
         let release = json!({
             "schema_version": 1, "id": "shop-1", "service": "shop", "version": "1",
             "artifacts": { "api": { "digest": Digest::of(b"api"), "name": "api" } },
@@ -61,7 +62,7 @@ impl World {
         let key = Key::named("judge");
         let files = [
             ("release.json", release.to_string()),
-            ("liftlock.yaml", CONFIG.to_owned()),
+            ("liftlock.yaml", github.on(CONFIG)),
             ("judge.key", key.private_pem()),
             ("judge.pub", key.public_pem()),
             ("builder.pub", Key::named("builder").public_pem()),
@@ -69,7 +70,6 @@ impl World {
         for (name, text) in files {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let github = GitHub::start().unwrap();
         let (issue, token) = github.with(|state| {
             state.set_clock(clock::now());
             for (id, login) in [(7, "alice"), (8, "bob"), (9, "carol"), (10, "erin")] {
@@ -114,6 +114,11 @@ impl World {
         } else {
             output.json().unwrap()
         }
+    }
+
+    /// Writes rules about what is on this GitHub.
+    fn rules(&self, text: &str) {
+        fs::write(self.path("liftlock.yaml"), self.github.on(text)).unwrap();
     }
 
     fn request_at(&self, issue: u64, more: &[(&str, &str)]) -> Output {
@@ -370,9 +375,38 @@ fn nobody_is_asked_in_a_repository_that_the_policy_does_not_name() {
         world.say(user, &format!("/approve {request}"));
     }
     let moved = CONFIG.replace("github:acme/shop", "github:acme/other");
-    fs::write(world.path("liftlock.yaml"), moved).unwrap();
+    world.rules(&moved);
     world.judge(10, &request);
+    world.rules(CONFIG);
+    world.judge(0, &request);
+}
+
+#[test]
+fn an_approval_of_another_github_counts_nowhere_here() {
+    let world = World::new();
+    let request = world.ask();
+    for user in [7, 8] {
+        world.say(user, &format!("/approve {request}"));
+    }
+    // A repository of the same name, where the same numbers are other people.
+    let other = GitHub::start().unwrap();
+    let url = other.url();
+    let judge = ["judge", "--request", &request, "--key", "judge.key"];
+    let elsewhere = [("GITHUB_API_URL", url.as_str())];
+    let output = world.run(&judge, &elsewhere);
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+    let why = format!("people were asked on `{}`", world.github.host());
+    assert!(output.stderr.contains(&why), "{}", output.stderr);
+    // Nor is anybody asked there, whose policy names the first.
+    let output = world.request_at(world.issue, &elsewhere);
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
+    let why = format!("asked in github:acme/shop@{}", other.host());
+    assert!(output.stderr.contains(&why), "{}", output.stderr);
+    assert_eq!(other.counts().total, 0);
+    // A policy that means github.com takes no answer from here.
     fs::write(world.path("liftlock.yaml"), CONFIG).unwrap();
+    world.judge(10, &request);
+    world.rules(CONFIG);
     world.judge(0, &request);
 }
 
@@ -659,7 +693,7 @@ fn whoever_started_a_run_or_wrote_its_commit_does_not_let_it_on() {
     }
     // GitHub does not tell when a gate was opened.
     let slow = CONFIG.replace("quorum: 2", "min-look: 5m, quorum: 2");
-    fs::write(world.path("liftlock.yaml"), slow).unwrap();
+    world.rules(&slow);
     let run = world.github.with(|state| state.run(10, 10));
     let output = world.request_by("--github-run", run, &[]);
     assert_eq!(output.code, 3, "{}", output.stderr);
@@ -688,7 +722,7 @@ fn whoever_starts_a_run_once_more_is_known_by_number() {
     };
     // In `people:` bob goes by another name than his login.
     let robert = CONFIG.replace("bob", "robert");
-    fs::write(world.path("liftlock.yaml"), robert).unwrap();
+    world.rules(&robert);
     let output = again(&[]);
     assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
     assert!(
@@ -921,7 +955,7 @@ fn an_approval_that_is_not_proved_lets_no_run_on() {
     }
     world.judge(0, &request);
     let refused = |config: &str| {
-        fs::write(world.path("liftlock.yaml"), config).unwrap();
+        world.rules(config);
         let output = world.resume(&request, run, &app);
         assert_ne!(output.code, 0, "{}{}", output.stdout, output.stderr);
         assert_eq!(world.rulings(run), [""; 0]);
@@ -931,7 +965,7 @@ fn an_approval_that_is_not_proved_lets_no_run_on() {
     refused(&CONFIG.replace("roles: [judge]", "roles: [canary]"));
     refused(&CONFIG.replace("quorum: 2", "quorum: 3"));
     refused(&CONFIG.replace("service: shop", "service: shop\nevidence: file:elsewhere"));
-    fs::write(world.path("liftlock.yaml"), CONFIG).unwrap();
+    world.rules(CONFIG);
     assert_eq!(world.resume(&request, run, &app).code, 0);
     assert_eq!(world.rulings(run), ["approved"]);
 }
@@ -943,8 +977,8 @@ fn a_doctor_looks_whether_the_token_reads_who_may_answer() {
         let output = world.run(&["doctor"], &[("GITHUB_TOKEN", token)]);
         let told = output.json().unwrap();
         let checks = told["detail"]["checks"].as_array().unwrap();
-        let name = "token for github:acme/shop";
-        let found = checks.iter().find(|check| check["name"] == name);
+        let name = format!("token for github:acme/shop@{}", world.github.host());
+        let found = checks.iter().find(|check| check["name"] == name.as_str());
         let found = found.unwrap()["found"].as_str().unwrap().to_owned();
         (output.code, found)
     };
@@ -973,7 +1007,7 @@ fn certified(world: &World, name: &str) -> (Loopback, String) {
             "service: shop",
             "service: shop\nsigstore: { trusted-root: trusted_root.json }",
         );
-    fs::write(world.path("liftlock.yaml"), &rules).unwrap();
+    world.rules(&rules);
     (loopback, rules)
 }
 
@@ -1007,13 +1041,13 @@ fn a_run_goes_on_after_an_approval_that_a_workflow_signed() {
     ] {
         let changed = rules.replace(words, others);
         assert_ne!(changed, rules, "{words}");
-        fs::write(world.path("liftlock.yaml"), changed).unwrap();
+        world.rules(&changed);
         let output = world.resume(&request, run, &app);
         assert_eq!(output.code, 10, "{}{}", output.stdout, output.stderr);
         assert!(output.stderr.contains("is not proved"), "{}", output.stderr);
         assert_eq!(world.rulings(run), [""; 0]);
     }
-    fs::write(world.path("liftlock.yaml"), rules).unwrap();
+    world.rules(&rules);
     let output = world.resume(&request, run, &app);
     assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
     assert_eq!(world.rulings(run), ["approved"]);
@@ -1232,10 +1266,10 @@ fn the_change_does_not_choose_where_the_glass_is_broken() {
         "{before}    requires: [signature, provenance]\n    \
          break-glass: {{ people: [alice, bob] }}\n"
     );
-    fs::write(world.path("policy.yaml"), policy).unwrap();
+    fs::write(world.path("policy.yaml"), world.github.on(&policy)).unwrap();
     let own = "version: 1\nenvironments: { production: { approval: \
                { quorum: 1, people: [alice], at: ['github:acme/shop'] } } }\n";
-    fs::write(world.path("liftlock.yaml"), own).unwrap();
+    world.rules(own);
     let place = format!("acme/shop#{}", world.issue);
     let args = [
         "request",
@@ -1258,7 +1292,7 @@ fn the_change_does_not_choose_where_the_glass_is_broken() {
 fn a_login_makes_no_account_known() {
     let world = World::new();
     let known = CONFIG.replace("quorum: 2", "known-actors: true, quorum: 2");
-    fs::write(world.path("liftlock.yaml"), known).unwrap();
+    world.rules(&known);
     let started = |login: &str, number: &str| {
         let ci = [
             ("GITHUB_ACTIONS", "true"),
@@ -1289,7 +1323,7 @@ fn an_author_without_an_account_is_known_by_the_address() {
         "['github:7'], emails: [alice@shop.example] }",
     );
     assert_ne!(addressed, CONFIG);
-    fs::write(world.path("liftlock.yaml"), addressed).unwrap();
+    world.rules(&addressed);
     for (number, address, message) in [
         ("1", "Alice@shop.example", "change"),
         (
@@ -1514,7 +1548,7 @@ fn people_look_from_when_anybody_saw_the_request() {
             "['github:7'] }",
             "['github:7'], keys: [{ key-file: alice.pub }] }",
         );
-    fs::write(world.path("liftlock.yaml"), slow).unwrap();
+    world.rules(&slow);
     let honest = world.ask();
     let hex = honest.strip_prefix("sha256:").unwrap();
     let folder = world.path(".liftlock/state/approvals/shop/production");

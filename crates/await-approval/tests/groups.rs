@@ -39,6 +39,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let github = GitHub::start().unwrap();
         let release = json!({
             "schema_version": 1, "id": "shop-1", "service": "shop", "version": "1",
             "artifacts": { "api": { "digest": Digest::of(b"api"), "name": "api" } },
@@ -47,14 +48,13 @@ impl World {
         let key = Key::named("judge");
         let files = [
             ("release.json", release.to_string()),
-            ("liftlock.yaml", CONFIG.to_owned()),
+            ("liftlock.yaml", github.on(CONFIG)),
             ("judge.key", key.private_pem()),
             ("judge.pub", key.public_pem()),
         ];
         for (name, text) in files {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let github = GitHub::start().unwrap();
         let (issue, app) = github.with(|state| {
             state.set_clock(clock::now());
             for (id, login) in [(7, "alice"), (8, "bob"), (9, "carol"), (10, "erin")] {
@@ -228,5 +228,9 @@ fn a_team_that_cannot_be_read_is_no_approval() {
 fn a_team_with_too_few_people_is_not_asked() {
     let world = World::new();
     world.github.with(|state| state.team("security", &[7, 10]));
-    world.refused(3, "only alice of the team github:acme/security", &ASK);
+    let why = format!(
+        "only alice of the team github:acme/security@{}",
+        world.github.host()
+    );
+    world.refused(3, &why, &ASK);
 }

@@ -88,7 +88,7 @@ impl World {
         let first = world.folder("first");
         for (name, text) in [
             ("release.json", release.to_string()),
-            ("liftlock.yaml", CONFIG.to_owned()),
+            ("liftlock.yaml", world.github.on(CONFIG)),
             ("judge.key", key.private_pem()),
             ("judge.pub", key.public_pem()),
         ] {

@@ -17,7 +17,7 @@ use liftlock::span::Span;
 use liftlock::verdict::Verdict;
 use liftlock_io::clock;
 use liftlock_io::forge::{Again, Error};
-use liftlock_io::github::GitHub;
+use liftlock_io::github::{self, GitHub};
 use liftlock_io::gitlab::{self, GitLab, Groups};
 
 use crate::counted::{refusal, told};
@@ -159,6 +159,7 @@ impl World {
         let trust = &self.rules.trust;
         match place.forge {
             Forge::Github => {
+                github::there(place)?;
                 let least = self.environment.approval.as_ref().map(Approval::least);
                 let least = least.unwrap_or(LEAST);
                 GitHub::from_environment(&place.repository, &options, until)?.again(
@@ -181,6 +182,7 @@ impl World {
             let on = team.instance();
             let accounts = match on.forge {
                 Forge::Github => {
+                    github::on(&on)?;
                     let github = GitHub::from_environment(team.path(), &options, until)?;
                     let members = github.team(team.parts())?.into_iter();
                     members.map(|member| member.id).collect()

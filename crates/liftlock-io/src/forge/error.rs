@@ -288,7 +288,9 @@ impl Explain for Error {
                 forge: Forge::Gitlab,
                 ..
             } => "give a token with the scope `api` whose account has the role that this needs",
-            Self::Elsewhere { .. } => "judge where people were asked: `CI_API_V4_URL` says where",
+            Self::Elsewhere { .. } => {
+                "judge where people were asked: `GITHUB_API_URL` or `CI_API_V4_URL` says where"
+            }
             Self::NoApprovals(_) => {
                 "protect the environment with approval rules, which GitLab Premium has"
             }

@@ -7,7 +7,7 @@ pub(crate) mod page;
 mod watch;
 pub(crate) mod wire;
 
-use liftlock::approval::forge::{Event, Question};
+use liftlock::approval::forge::{Event, Instance, Question};
 
 pub use again::Again;
 pub use error::Error;
@@ -27,6 +27,18 @@ pub struct Asking<'a> {
     pub head: &'a str,
     /// The branch that is to get it.
     pub base: &'a str,
+}
+
+/// Whether people are on the installation that this job's environment names:
+/// accounts of another one are other people.
+pub(crate) fn same(asked: &Instance, here: &Instance) -> Result<(), Error> {
+    if asked == here {
+        return Ok(());
+    }
+    Err(Error::Elsewhere {
+        asked: asked.name().to_owned(),
+        here: here.name().to_owned(),
+    })
 }
 
 /// What people said in one place of a forge.

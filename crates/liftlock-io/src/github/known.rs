@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use liftlock::approval::forge::github::{Account, Comment};
 use liftlock::approval::forge::{Event, Forge, Permission, Said, said};
-use liftlock::approval::request::Identified;
+use liftlock::approval::request::{Identified, Place};
 use liftlock::config::trust::Keyring;
 use liftlock::time::Time;
 
@@ -35,7 +35,9 @@ impl<'a> Known<'a> {
     /// counts in no case.
     pub(super) fn matters(&self, user: &Account, said: &Said) -> bool {
         let ours = matches!(said, Said::Answer { request, .. } if *request == self.asked.digest);
-        ours && self.keyring.account(Forge::Github, user.id).is_some()
+        let place = self.asked.request.place.as_ref();
+        let on = place.map_or_else(|| Forge::Github.into(), Place::instance);
+        ours && self.keyring.account_at(&on, user.id).is_some()
     }
 
     /// When each of some comments was last edited, by `node_id`. In the same

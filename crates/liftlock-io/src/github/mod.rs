@@ -7,6 +7,7 @@
 mod again;
 mod changes;
 mod deployment;
+mod home;
 mod issue;
 mod known;
 #[cfg(feature = "pointer")]
@@ -30,6 +31,7 @@ use liftlock::time::Time;
 use serde_json::json;
 
 pub use deployment::{Stage, Wanted};
+pub use home::{here, on, there};
 pub use issue::Draft;
 #[cfg(feature = "pointer")]
 pub use pointer::Deploying;
@@ -45,9 +47,6 @@ use crate::http::{Method, Options};
 
 /// The variables that hold the token; the first that is set is used.
 const TOKENS: [&str; 2] = ["LIFTLOCK_GITHUB_TOKEN", "GITHUB_TOKEN"];
-
-/// Where GitHub's own API is.
-const PUBLIC: &str = "https://api.github.com";
 
 /// One repository on GitHub.
 #[derive(Debug)]
@@ -70,10 +69,13 @@ impl GitHub {
         options: &Options,
         deadline: Time,
     ) -> Result<Self, Error> {
-        let base = env::var("GITHUB_API_URL").unwrap_or_else(|| PUBLIC.to_owned());
         let token = TOKENS.iter().find_map(|name| env::secret(name));
         let token = token.ok_or(Error::NoToken(Forge::Github))?;
-        let wire = Wire::new((&base, &token), options, (deadline, Pace::real()))?;
+        let wire = Wire::new(
+            (&home::address(), &token),
+            options,
+            (deadline, Pace::real()),
+        )?;
         Self::new(wire, repository)
     }
 

@@ -116,6 +116,7 @@ impl World {
             requested_by: None,
             run_url: None,
             place: Some(Place {
+                host: None,
                 forge: Forge::Github,
                 repository: "acme/shop".to_owned(),
                 at,
@@ -662,7 +663,7 @@ fn every_call_and_answer_is_one_that_github_describes() {
     assert_eq!(github.authors(pull).unwrap().accounts, [8, 9].into());
     assert_eq!(github.authors(world.issue).unwrap(), Authors::default());
     let read = github.run(run).unwrap();
-    let actors = read.actors();
+    let actors = read.actors(&Forge::Github.into());
     assert!(actors[0].known_as.contains("github:7") && actors[1].known_as.contains("github:9"));
     assert!(
         github

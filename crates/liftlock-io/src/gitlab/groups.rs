@@ -9,7 +9,7 @@ use liftlock::time::Time;
 
 use super::people::TOGETHER;
 use super::{address, installation, token};
-use crate::forge::{Error, Pace, Wire, page};
+use crate::forge::{Error, Pace, Wire, page, same};
 use crate::http::Options;
 
 /// The groups and accounts of one installation.
@@ -33,7 +33,7 @@ impl Groups {
         deadline: Time,
     ) -> Result<Self, Error> {
         let found = Self::new((&address(), &token()?), options, (deadline, Pace::real()))?;
-        super::same(on, &found.instance)?;
+        same(on, &found.instance)?;
         Ok(found)
     }
 

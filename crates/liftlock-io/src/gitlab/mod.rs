@@ -39,7 +39,7 @@ pub use start::{Told, trigger};
 pub use watch::Watch;
 
 use crate::env;
-use crate::forge::{Answers, Error, Pace, Wire, page};
+use crate::forge::{Answers, Error, Pace, Wire, page, same};
 use crate::http::{Method, Options};
 
 /// The variables that hold the token; the first that is set is used.
@@ -351,17 +351,6 @@ pub fn here() -> Result<Instance, Error> {
 /// Fails unless it is that one.
 pub fn there(place: &Place) -> Result<(), Error> {
     same(&place.instance(), &here()?)
-}
-
-fn same(asked: &Instance, here: &Instance) -> Result<(), Error> {
-    if asked == here {
-        return Ok(());
-    }
-    let name = |on: &Instance| on.host.clone().unwrap_or_else(|| "gitlab.com".to_owned());
-    Err(Error::Elsewhere {
-        asked: name(asked),
-        here: name(here),
-    })
 }
 
 /// The installation whose API is at an address.

@@ -122,6 +122,7 @@ impl World {
             requested_by: None,
             run_url: None,
             place: Some(Place {
+                host: None,
                 forge: Forge::Gitlab,
                 repository: "acme/shop".to_owned(),
                 at,

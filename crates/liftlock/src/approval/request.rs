@@ -93,6 +93,9 @@ pub struct Request {
 pub struct Place {
     /// Which forge.
     pub forge: Forge,
+    /// The installation, on GitHub; absent for `github.com`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// The repository, as `OWNER/NAME`.
     pub repository: String,
     /// Where in it.
@@ -187,7 +190,7 @@ impl Place {
     #[must_use]
     pub fn instance(&self) -> Instance {
         let host = match &self.at {
-            Spot::Comments { .. } | Spot::Reviews { .. } | Spot::Gates { .. } => None,
+            Spot::Comments { .. } | Spot::Reviews { .. } | Spot::Gates { .. } => self.host.clone(),
             Spot::Notes { host, .. } | Spot::Deployment { host, .. } => host.clone(),
         };
         Instance {
@@ -196,13 +199,13 @@ impl Place {
         }
     }
 
-    /// Whether its forge has no such way to answer.
+    /// Whether its forge has no such way to answer, or is named twice.
     fn contradicts(&self) -> bool {
         let forge = match self.at {
             Spot::Comments { .. } | Spot::Reviews { .. } | Spot::Gates { .. } => Forge::Github,
             Spot::Notes { .. } | Spot::Deployment { .. } => Forge::Gitlab,
         };
-        self.forge != forge
+        self.forge != forge || (self.host.is_some() && forge != Forge::Github)
     }
 }
 

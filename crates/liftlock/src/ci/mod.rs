@@ -66,8 +66,9 @@ impl Actor {
     /// one's own those with its host. GitHub tells of whoever started a run
     /// once more the login alone, whatever it is made of.
     pub(crate) fn numbers(&self) -> BTreeSet<&str> {
-        let mut names = self.known_as.iter();
-        if let (Did::ReRan, Some(_login), None) = (self.did, names.next(), names.next()) {
+        let bare = |name: &String| name.split('@').next().map(str::to_owned);
+        let named: BTreeSet<_> = self.known_as.iter().filter_map(bare).collect();
+        if self.did == Did::ReRan && named.len() == 1 {
             return BTreeSet::new();
         }
         let names = self.known_as.iter();
@@ -238,18 +239,26 @@ fn triggered(names: &[Option<String>]) -> Vec<Actor> {
     known.then_some(actor).into_iter().collect()
 }
 
-/// On another installation than the public one with its host as well, as
-/// `people:` names accounts there.
+/// What a forge has for somebody: on another installation than the public one
+/// with its host as well, as `people:` names accounts there.
+fn accounts(
+    on: (Forge, Option<&Instance>),
+    names: impl IntoIterator<Item = String>,
+) -> Vec<Option<String>> {
+    let (forge, instance) = on;
+    let there = instance.filter(|instance| instance.host.is_some());
+    let both = names.into_iter().flat_map(|name| {
+        let full = there.map(|instance| instance.account(&name));
+        [full, Some(Instance::from(forge).account(&name))]
+    });
+    both.collect()
+}
+
 fn gitlab_actors(lookup: &dyn Fn(&str) -> Option<String>) -> Vec<Actor> {
     let names = [lookup("GITLAB_USER_LOGIN"), lookup("GITLAB_USER_ID")];
     let instance = lookup("CI_API_V4_URL").and_then(|api| Instance::gitlab(&api));
-    let there = instance.filter(|instance| instance.host.is_some());
-    let full = names.iter().flatten().map(|name| {
-        let there = there.as_ref();
-        there.map(|instance| instance.account(name))
-    });
-    let mut known: Vec<Option<String>> = full.collect();
-    known.extend(names.map(|name| account("gitlab", name)));
+    let on = (Forge::Gitlab, instance.as_ref());
+    let mut known = accounts(on, names.into_iter().flatten());
     known.push(address(lookup("GITLAB_USER_EMAIL")));
     triggered(&known)
 }
@@ -257,15 +266,16 @@ fn gitlab_actors(lookup: &dyn Fn(&str) -> Option<String>) -> Vec<Actor> {
 /// `GITHUB_ACTOR` stays whoever started the first attempt, and
 /// `GITHUB_TRIGGERING_ACTOR` is whoever started this one.
 fn github_actors(lookup: &dyn Fn(&str) -> Option<String>) -> Vec<Actor> {
+    let instance = lookup("GITHUB_API_URL").and_then(|api| Instance::github(&api));
+    let on = (Forge::Github, instance.as_ref());
     let first = lookup("GITHUB_ACTOR");
-    let mut actors = triggered(&[
-        account("github", first.clone()),
-        account("github", lookup("GITHUB_ACTOR_ID")),
-    ]);
+    let names = [first.clone(), lookup("GITHUB_ACTOR_ID")];
+    let mut actors = triggered(&accounts(on, names.into_iter().flatten()));
     let again = lookup("GITHUB_TRIGGERING_ACTOR").filter(|name| Some(name) != first.as_ref());
-    actors.extend(again.map(|name| Actor {
+    let again = again.map(|name| triggered(&accounts(on, [name])));
+    actors.extend(again.into_iter().flatten().map(|actor| Actor {
         did: Did::ReRan,
-        known_as: [format!("github:{name}")].into(),
+        ..actor
     }));
     actors
 }
@@ -393,6 +403,17 @@ mod tests {
         ]);
         let both = ["gitlab:7", "gitlab:7@gitlab.acme.example"];
         assert_eq!(own.actors, [actor(Did::Triggered, &both)]);
+        let own = with(&[
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_API_URL", "https://github.acme.example/api/v3"),
+            ("GITHUB_ACTOR_ID", "7"),
+            ("GITHUB_TRIGGERING_ACTOR", "9"),
+        ]);
+        let both = ["github:7", "github:7@github.acme.example"];
+        assert_eq!(own.actors[0], actor(Did::Triggered, &both));
+        let both = ["github:9", "github:9@github.acme.example"];
+        assert_eq!(own.actors[1], actor(Did::ReRan, &both));
+        assert!(own.actors[1].numbers().is_empty());
         assert!(with(&[("USER", "alice")]).actors.is_empty());
         let jenkins = [("JENKINS_URL", "http://j"), ("BUILD_ID", "1")];
         assert_eq!(with(Box::leak(Box::new(jenkins))).system, System::Jenkins);

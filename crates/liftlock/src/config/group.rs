@@ -205,7 +205,7 @@ impl schemars::JsonSchema for Handle {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-        "pattern": "^(github:[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*|gitlab:[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*(@.+)?)$"
+        "pattern": "^(github:[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*|gitlab:[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)(@.+)?$"
         })
     }
 }
@@ -228,6 +228,7 @@ mod tests {
             ("gitlab:Acme", "acme"),
             ("gitlab:acme/back/dba", "acme/back/dba"),
             ("gitlab:acme/dba@gitlab.example.com", "acme/dba"),
+            ("github:acme/dba@github.example.com", "acme/dba"),
         ] {
             let handle: Handle = text.parse().unwrap();
             assert_eq!(handle.path(), path);
@@ -242,7 +243,7 @@ mod tests {
             "gitlab:acme/",
             "gitlab:acme/..",
             "gitlab:acme@",
-            "github:acme/security@github.example.com",
+            "github:acme/security@",
             "github:acme",
             "github:acme/",
             "github:/security",

@@ -1,6 +1,7 @@
 //! Where a policy lets people be asked on a forge, and what they have to be
 //! allowed there. Repositories are named like `github:acme/shop`, and
-//! `gitlab:acme/back/shop@gitlab.example.com` on an installation of one's own.
+//! `gitlab:acme/back/shop@gitlab.example.com` on an installation of one's own,
+//! on either forge.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -162,6 +163,9 @@ mod tests {
         assert_ne!(own, "gitlab:acme/back/shop".parse().unwrap());
         let public = "gitlab:acme/shop@gitlab.com".parse::<Repository>();
         assert_eq!(public.unwrap(), "gitlab:acme/shop".parse().unwrap());
+        let own: Repository = "github:acme/shop@GitHub.acme.example".parse().unwrap();
+        assert_eq!(own.to_string(), "github:acme/shop@github.acme.example");
+        assert_ne!(own, "github:acme/shop".parse().unwrap());
         for wrong in [
             "",
             "acme/shop",
@@ -176,7 +180,7 @@ mod tests {
             "gitlab:acme/shop@",
             "gitlab:acme/shop@a b",
             "gitlab:acme/shop@a@b",
-            "github:acme/shop@github.acme.example",
+            "github:acme/shop@",
         ] {
             assert!(wrong.parse::<Repository>().is_err(), "{wrong}");
         }

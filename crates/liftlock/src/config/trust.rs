@@ -260,10 +260,13 @@ fn hidden(address: &str) -> Vec<String> {
             parts.map(|part| format!("github:{part}")).collect()
         }
         Some((local, host)) => {
-            let (id, login) = local.split_once('-').unwrap_or((local, local));
-            let instance = Instance::at(Forge::Gitlab, host);
-            let accounts = instance.map(|there| [id, login].map(|name| there.account(name)));
-            accounts.into_iter().flatten().collect()
+            let separate = [(Forge::Github, '+'), (Forge::Gitlab, '-')];
+            let accounts = separate.into_iter().flat_map(|(forge, between)| {
+                let (id, login) = local.split_once(between).unwrap_or((local, local));
+                let instance = Instance::at(forge, host);
+                instance.map(|there| [id, login].map(|name| there.account(name)))
+            });
+            accounts.flatten().collect()
         }
         None => Vec::new(),
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::http::Answer;
 use testkit::process::free_address;
-use testkit::servers::github::Token;
+use testkit::servers::github::{GitHub, Token};
 
 use crate::scene::{Scene, ended, with};
 
@@ -131,6 +131,13 @@ fn whoever_left_the_team_does_not_count() {
     scene.refuses(4, &["shows no team `acme/security`", "members: read"]);
 }
 
+/// Nobody answers any more where people were asked; its address.
+fn away(scene: &mut Scene) -> String {
+    let url = scene.github.url();
+    scene.github = GitHub::start().unwrap();
+    url
+}
+
 #[test]
 fn where_it_is_required_a_forge_that_does_not_say_is_no_verdict() {
     let mut scene = Scene::two("required");
@@ -155,14 +162,14 @@ fn where_it_is_required_a_forge_that_does_not_say_is_no_verdict() {
         .github
         .with(|state| state.order("/permission", forbidden));
     scene.refuses(4, &[nobody, "Resource not accessible"]);
-    let closed = format!("http://{}", free_address().unwrap());
+    let other = format!("http://{}", free_address().unwrap());
     let url = scene.github.url();
     for (code, url, token, word) in [
         (
-            1,
-            closed.as_str(),
+            3,
+            other.as_str(),
             Some(scene.token.as_str()),
-            "cannot connect",
+            "people were asked on",
         ),
         (4, url.as_str(), None, "there is no token for GitHub"),
         (
@@ -183,12 +190,26 @@ fn where_it_is_required_a_forge_that_does_not_say_is_no_verdict() {
         }
     }
     assert!(scene.house.state()["live"].is_null());
+}
+
+#[test]
+fn a_forge_that_is_away_gives_no_verdict_where_it_is_required() {
+    let mut scene = Scene::two("required");
+    scene.demand();
+    scene.approved("1");
+    let nobody = "nobody says whether the answers of the approval still stand";
+    let way = away(&mut scene);
+    let way = [("GITHUB_API_URL", way.as_str()), ("GITHUB_TOKEN", "x")];
+    for words in [&RUN[..], &PLAN] {
+        let told = [nobody, "cannot connect"];
+        ended(&with(scene.house.run("promote", words), &way), 1, &told);
+    }
+    assert!(scene.house.state()["live"].is_null());
     // What is missing anyway is told, whether the forge answers or not.
     scene
         .house
         .configure("[signature, approval]", "[signature, approval, provenance]")
         .unwrap();
-    let way = [("GITHUB_API_URL", closed.as_str()), ("GITHUB_TOKEN", "x")];
     let explain = [&["explain"][..], &RUN[1..]].concat();
     let told = ended(&with(scene.house.run("promote", &explain), &way), 10, &[]);
     assert_eq!(told["headline"], "2 conditions are not met", "{told}");
@@ -228,15 +249,16 @@ fn if_reachable_goes_on_and_says_so_and_takes_no_refusal_for_silence() {
     });
     scene.refuses(10, &["alice has the permission `read`"]);
     scene.github.with(|state| state.permit(7, "write"));
-    let closed = format!("http://{}", free_address().unwrap());
-    let way = [("GITHUB_API_URL", closed.as_str()), ("GITHUB_TOKEN", "x")];
+    let url = away(&mut scene);
+    let way = [("GITHUB_API_URL", url.as_str()), ("GITHUB_TOKEN", "x")];
     ended(
         &with(scene.house.run("promote", &PLAN), &way),
         0,
         &[alone, "cannot connect"],
     );
     // Without a token nothing leads there: it moves, and everybody is told.
-    let told = ended(&with(scene.house.run("promote", &RUN), &[]), 0, &[]);
+    let way = [("GITHUB_API_URL", url.as_str())];
+    let told = ended(&with(scene.house.run("promote", &RUN), &way), 0, &[]);
     let headline = told["headline"].as_str().unwrap();
     assert!(headline.contains("APPROVAL NOT ASKED AGAIN"), "{headline}");
     assert!(

@@ -40,18 +40,20 @@ impl Scene {
     /// Nothing is live; the rules have this in the approval's.
     pub(crate) fn new(rule: &str) -> Self {
         let house = House::new().unwrap();
+        let github = GitHub::start().unwrap();
         for (who, account) in [("alice", 7), ("bob", 8)] {
             let mail = format!("emails: [{who}@example.org]");
             let known = format!("{mail}, accounts: ['github:{account}']");
-            house.configure(&mail, &known).unwrap();
+            house.configure(&mail, &github.on(&known)).unwrap();
         }
         house
             .configure(
                 "approval: { quorum: 2, people: [alice, bob], expires: 1h }",
-                &format!("approval: {{ {rule}, expires: 1h, at: ['github:acme/shop'] }}"),
+                &github.on(&format!(
+                    "approval: {{ {rule}, expires: 1h, at: ['github:acme/shop'] }}"
+                )),
             )
             .unwrap();
-        let github = GitHub::start().unwrap();
         let (issue, token) = github.with(|state| {
             state.set_clock(clock::now());
             for (id, login) in [(7, "alice"), (8, "bob"), (10, "erin")] {

@@ -17,7 +17,7 @@ use liftlock::pointer::{Live, is_open, release};
 use super::{Move, Scope};
 use crate::clock;
 use crate::forge::wire;
-use crate::github::{Deploying, GitHub};
+use crate::github::{self, Deploying, GitHub};
 use crate::http::Options;
 
 /// How long GitHub may take: some ten calls, and a short wait that it asks for.
@@ -26,8 +26,15 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(180);
 /// How many deployments are looked at.
 const PAGE: usize = 100;
 
-/// The repository, as this job's environment reaches it.
+/// The repository, as this job's environment reaches it; on the installation
+/// that it names, where it names one.
 pub(super) fn open(repository: &Repository, ca_file: Option<&Path>) -> Result<GitHub, Failure> {
+    let named = repository.instance();
+    if named.host.is_some() && named != github::here()? {
+        let message = format!("`{repository}` is on another GitHub than this job asks");
+        return Err(Failure::new(Kind::Invalid, message)
+            .with_hint("set `GITHUB_API_URL` to the API of that one"));
+    }
     let options = Options {
         ca_file: ca_file.map(Path::to_owned),
         timeout: Duration::from_secs(30),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{AccountKind, Event, Forge, Kind, Origin, Permission, SCHEMA_VERSION};
+use super::{AccountKind, Event, Forge, Instance, Kind, Origin, Permission, SCHEMA_VERSION};
 use crate::ci::{Actor, Did};
 use crate::json;
 use crate::span::Span;
@@ -251,12 +251,12 @@ impl Commit {
 }
 
 impl Run {
-    /// By whom it came about, by numbers and logins.
+    /// By whom it came about, by numbers and logins on this installation.
     #[must_use]
-    pub fn actors(&self) -> Vec<Actor> {
+    pub fn actors(&self, on: &Instance) -> Vec<Actor> {
         let of = |did: Did, account: &Account| {
-            let (id, login) = (account.id, &account.login);
-            let known_as = [format!("github:{id}"), format!("github:{login}")].into();
+            let names = [account.id.to_string(), account.login.clone()];
+            let known_as = names.iter().map(|name| on.account(name)).collect();
             Actor { did, known_as }
         };
         let first = self.actor.as_ref();

@@ -3,7 +3,12 @@
 use super::Forge;
 
 /// The host of the installation that an account without a host is on.
-const PUBLIC_GITLAB: &str = "gitlab.com";
+const fn public(forge: Forge) -> &'static str {
+    match forge {
+        Forge::Github => "github.com",
+        Forge::Gitlab => "gitlab.com",
+    }
+}
 
 /// One installation of a forge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,18 @@ impl From<Forge> for Instance {
 }
 
 impl Instance {
+    /// The GitHub whose API is at an address: `https://api.github.com` the public
+    /// one, `https://HOST/api/v3` a company's own, `https://api.NAME.ghe.com` one
+    /// of GitHub's for a company. Nothing for what is no address.
+    #[must_use]
+    pub fn github(api: &str) -> Option<Self> {
+        let (_, rest) = api.split_once("://")?;
+        let rest = rest.trim_end_matches('/');
+        let below = rest.strip_suffix("/api/v3");
+        let host = below.or_else(|| rest.strip_prefix("api.")).unwrap_or(rest);
+        Self::at(Forge::Github, host)
+    }
+
     /// The GitLab whose API is at an address that ends in `/api/v4`; nothing for
     /// another address. `https://gitlab.com/api/v4` is the public one.
     #[must_use]
@@ -32,18 +49,24 @@ impl Instance {
     }
 
     /// The installation at a host, as accounts and repositories name it; nothing
-    /// for what is no host, and on GitHub, whose installations nobody tells apart.
+    /// for what is no host.
     #[must_use]
     pub fn at(forge: Forge, host: &str) -> Option<Self> {
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.:/[]".contains(letter);
-        if forge != Forge::Gitlab || host.is_empty() || !host.chars().all(plain) {
+        if host.is_empty() || !host.chars().all(plain) {
             return None;
         }
         let host = host.to_ascii_lowercase();
         Some(Self {
             forge,
-            host: (host != PUBLIC_GITLAB).then_some(host),
+            host: (host != public(forge)).then_some(host),
         })
+    }
+
+    /// Its host, for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.host.as_deref().unwrap_or(public(self.forge))
     }
 
     /// An account there, as `people:` names it.
@@ -101,6 +124,33 @@ mod tests {
         }
         assert_eq!(own.number(&own.account("7")), Some(7));
         assert_eq!(public.account("7"), "gitlab:7");
+    }
+
+    #[test]
+    fn each_github_is_known_by_its_api() {
+        for (api, host) in [
+            ("https://api.github.com", None),
+            ("https://api.github.com/", None),
+            (
+                "https://GitHub.acme.example/api/v3",
+                Some("github.acme.example"),
+            ),
+            (
+                "https://github.acme.example:8443/api/v3/",
+                Some("github.acme.example:8443"),
+            ),
+            ("https://api.acme.ghe.com", Some("acme.ghe.com")),
+            ("http://127.0.0.1:4020", Some("127.0.0.1:4020")),
+        ] {
+            let found = Instance::github(api).unwrap();
+            assert_eq!(found.host.as_deref(), host, "{api}");
+            assert_eq!(found.number(&found.account("7")), Some(7), "{api}");
+        }
+        for address in ["", "api.github.com", "https:///api/v3", "https://a@b"] {
+            assert_eq!(Instance::github(address), None, "{address}");
+        }
+        let own = Instance::github("https://github.acme.example/api/v3").unwrap();
+        assert_eq!(own.number("github:7"), None);
     }
 
     #[test]

@@ -39,6 +39,7 @@ fn request() -> Identified {
 
 fn place<const A: usize>(authors: [u64; A]) -> Place {
     Place {
+        host: None,
         forge: Forge::Github,
         repository: "acme/shop".to_owned(),
         at: Spot::Comments { issue: 7 },

@@ -37,6 +37,7 @@ fn ruled_approval() -> approval::Approval {
 
 fn place(at: Spot) -> Place {
     Place {
+        host: None,
         forge: Forge::Gitlab,
         repository: "acme/back/shop".to_owned(),
         at,

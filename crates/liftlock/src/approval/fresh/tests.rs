@@ -33,6 +33,7 @@ fn of_the_team() -> Rules {
 
 fn asked() -> Identified {
     let place = Place {
+        host: None,
         forge: Forge::Github,
         repository: "acme/shop".to_owned(),
         at: Spot::Comments { issue: 7 },

@@ -76,6 +76,25 @@ impl GitHub {
         self.server.url("")
     }
 
+    /// Its host, as accounts and repositories on it name it.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.url().trim_start_matches("http://").to_owned()
+    }
+
+    /// Rules in which everything that GitHub has, such as `'github:7'`, is on
+    /// this one.
+    #[must_use]
+    pub fn on(&self, rules: &str) -> String {
+        let mut parts = rules.split("'github:");
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (name, rest) = part.split_once('\'').unwrap_or((part, ""));
+            text.push_str(&format!("'github:{name}@{}'{rest}", self.host()));
+        }
+        text
+    }
+
     /// Looks at what it knows, or changes it as people would.
     pub fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
