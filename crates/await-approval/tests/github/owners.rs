@@ -1,34 +1,16 @@
 //! Rules whose people are the owners of what changed.
-#![cfg(test)]
-
-use std::fs;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use liftlock::approval::recheck::{Frame, Refused, count_again};
-use liftlock::attestation::{self, Proved};
-use liftlock::bundle::Bundle;
 use liftlock::config;
 use liftlock::config::trust::Keyring;
-use liftlock::crypto::PublicKey;
-use liftlock::digest::Digest;
-use liftlock::predicate::RELEASE;
 use liftlock::release::Identified;
-use liftlock::state::{Document, How, Live};
-use liftlock::statement::{Statement, Subject};
-use liftlock_io::clock;
-use liftlock_io::evidence::Evidence;
+use liftlock::state::{How, Live};
 use liftlock_io::git::Git;
 use liftlock_io::store::Folder;
-use liftlock_io::verify::Local;
-use serde_json::{Value, json};
-use tempfile::TempDir;
-use testkit::cli::{Output, Run};
-use testkit::http::Answer;
-use testkit::samples::Key;
-use testkit::servers::github::{GitHub, Token};
 
-const CONFIG: &str = "version: 1
+use super::*;
+
+const RULES: &str = "version: 1
 service: shop
 trust:
   - { name: approvals, roles: [judge], keys: [{ key-file: judge.pub }] }
@@ -56,61 +38,29 @@ const ASK: [&str; 5] = [
     "production",
 ];
 
-/// A service whose release shop-1 is live; alice 7, bob 8 (in the team dba),
-/// carol 9 and mallory 10 may write.
-struct World {
-    folder: TempDir,
-    github: GitHub,
-    token: String,
-    issue: u64,
-}
-
 impl World {
     /// What is live and what the release is are commits with these files.
-    fn new(live: &[(&str, &str)], release: &[(&str, &str)]) -> Self {
-        let world = Self::empty();
+    fn owned(live: &[(&str, &str)], release: &[(&str, &str)]) -> Self {
+        let world = Self::without_release();
         let (from, to) = world.github.with(|state| {
             let from = state.commit(None, live);
             let to = state.commit(Some(&from), release);
             (from, to)
         });
-        world.release("shop-1", Some(&from));
+        world.built("shop-1", Some(&from));
         world.live("shop-1");
-        world.release("shop-2", Some(&to));
+        world.built("shop-2", Some(&to));
         world
     }
 
-    fn empty() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let github = GitHub::start().unwrap();
-        let (judge, builder) = (Key::named("judge"), Key::named("builder"));
-        let files = [
-            ("liftlock.yaml", github.on(CONFIG)),
-            ("judge.key", judge.private_pem()),
-            ("judge.pub", judge.public_pem()),
-            ("builder.pub", builder.public_pem()),
-        ];
-        for (name, text) in files {
-            fs::write(folder.path().join(name), text).unwrap();
-        }
-        let (issue, token) = github.with(|state| {
-            state.set_clock(clock::now());
-            for (id, login) in [(7, "alice"), (8, "bob"), (9, "carol"), (10, "mallory")] {
-                state.person(id, login, "write");
-            }
+    /// Nothing is live; bob 8 and mallory 10 are in the team dba.
+    fn without_release() -> Self {
+        let world = Self::with(RULES, Token::App);
+        world.github.with(|state| {
+            state.person(10, "mallory", "write");
             state.team("dba", &[8, 10]);
-            (state.issue(10), state.token(Token::App))
         });
-        Self {
-            folder,
-            github,
-            token,
-            issue,
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        world
     }
 
     fn named(&self, id: &str) -> Identified {
@@ -118,7 +68,7 @@ impl World {
     }
 
     /// Writes a release and has the builder attest it.
-    fn release(&self, id: &str, commit: Option<&str>) {
+    fn built(&self, id: &str, commit: Option<&str>) {
         let mut release = json!({
             "schema_version": 1, "id": id, "service": "shop", "version": "1",
             "artifacts": { "api": { "digest": Digest::of(id.as_bytes()), "name": "api" } },
@@ -154,42 +104,12 @@ impl World {
     }
 
     fn configure(&self, from: &str, to: &str) {
-        let text = CONFIG.replace(from, to);
-        assert_ne!(text, CONFIG);
-        fs::write(self.path("liftlock.yaml"), self.github.on(&text)).unwrap();
+        let text = RULES.replace(from, to);
+        assert_ne!(text, RULES);
+        self.rules(&text);
     }
 
-    fn run(&self, args: &[&str]) -> Output {
-        Run::new(env!("CARGO_BIN_EXE_await-approval"))
-            .folder(self.folder.path())
-            .env("GITHUB_API_URL", self.github.url())
-            .env("GITHUB_TOKEN", &self.token)
-            .args(args.iter().copied().chain(["--format", "json"]))
-            .output()
-            .unwrap()
-    }
-
-    fn told(&self, code: i32, args: &[&str]) -> Value {
-        let output = self.run(args);
-        assert_eq!(
-            output.code, code,
-            "{args:?}\n{}{}",
-            output.stdout, output.stderr
-        );
-        output.json().unwrap_or_default()
-    }
-
-    fn refused(&self, code: i32, word: &str, args: &[&str]) {
-        let output = self.run(args);
-        assert_eq!(
-            output.code, code,
-            "{args:?}\n{}{}",
-            output.stdout, output.stderr
-        );
-        assert!(output.stderr.contains(word), "{word}: {}", output.stderr);
-    }
-
-    fn ask(&self, more: &[&str]) -> (String, Value) {
+    fn ask_owners(&self, more: &[&str]) -> (String, Value) {
         let place = format!("acme/shop#{}", self.issue);
         let told = self.told(13, &[&ASK[..], &["--github", &place], more].concat());
         let request = told["detail"]["request"].as_str().unwrap().to_owned();
@@ -202,25 +122,6 @@ impl World {
             self.github
                 .with(|state| state.comment(self.issue, *user, &text));
         }
-    }
-
-    fn judge(&self, code: i32, request: &str, more: &[&str]) -> Value {
-        let args = [
-            "judge",
-            "--request",
-            request,
-            "--key",
-            "judge.key",
-            "--output",
-            "approval.json",
-        ];
-        self.told(code, &[&args[..], more].concat())
-    }
-
-    fn approved(&self) -> Proved {
-        let bundle = Bundle::parse(&fs::read(self.path("approval.json")).unwrap()).unwrap();
-        let key = PublicKey::from_pem(&Key::named("judge").public_pem()).unwrap();
-        attestation::verify(&bundle, &[key], &Local).unwrap()
     }
 
     /// What the judge says it saw about the rule.
@@ -258,7 +159,7 @@ fn rule(name: &str, people: &[&str]) -> Value {
 
 #[test]
 fn a_change_that_edits_codeowners_is_judged_by_the_old_file() {
-    let world = World::new(
+    let world = World::owned(
         &[
             (".github/CODEOWNERS", OWNERS),
             ("db/1", "a"),
@@ -272,7 +173,7 @@ fn a_change_that_edits_codeowners_is_judged_by_the_old_file() {
             ("docs/CODEOWNERS", GRABBED),
         ],
     );
-    let (request, rules) = world.ask(&[]);
+    let (request, rules) = world.ask_owners(&[]);
     let wanted = [
         rule("owners.1", &["alice"]),
         rule("owners.2", &["bob"]),
@@ -281,13 +182,13 @@ fn a_change_that_edits_codeowners_is_judged_by_the_old_file() {
     assert_eq!(rules, json!(wanted));
     // Mallory is in the team and would own all by the new file; nobody knows him.
     world.yes(&request, &[9, 10, 7]);
-    let told = world.judge(13, &request, &[]);
+    let told = world.judge_with(13, &request, &[]);
     assert_eq!(told["detail"]["judgement"]["who_may"], json!(["bob"]));
     world.yes(&request, &[8]);
     world.github.with(|state| state.team("dba", &[10]));
-    world.judge(13, &request, &[]);
+    world.judge_with(13, &request, &[]);
     world.github.with(|state| state.team("dba", &[8]));
-    world.judge(0, &request, &[]);
+    world.judge_with(0, &request, &[]);
     let change = world.change();
     assert_eq!(change["file"], ".github/CODEOWNERS");
     assert_eq!(change["file_digest"], json!(Digest::of(OWNERS.as_bytes())));
@@ -298,18 +199,18 @@ fn a_change_that_edits_codeowners_is_judged_by_the_old_file() {
 #[test]
 fn what_was_live_when_people_were_asked_has_to_be_live_when_they_are_counted() {
     let files = [("CODEOWNERS", OWNERS), ("a", "1")];
-    let world = World::new(&files, &[("CODEOWNERS", OWNERS), ("a", "2")]);
-    let (request, _) = world.ask(&[]);
+    let world = World::owned(&files, &[("CODEOWNERS", OWNERS), ("a", "2")]);
+    let (request, _) = world.ask_owners(&[]);
     world.yes(&request, &[7]);
     let other = world.github.with(|state| state.commit(None, &files));
     let from = world.named("shop-1").release.commit.unwrap();
-    world.release("shop-3", Some(&from));
+    world.built("shop-3", Some(&from));
     world.live("shop-3");
-    let told = world.judge(10, &request, &[]);
+    let told = world.judge_with(10, &request, &[]);
     let why = told["headline"].as_str().unwrap();
     assert!(why.contains("what is live changed"), "{why}");
     world.live("shop-1");
-    world.judge(0, &request, &[]);
+    world.judge_with(0, &request, &[]);
     // So has it to be when the approval is used, or be that release already.
     world.count_again("shop-2", Some("shop-1")).unwrap();
     world.count_again("shop-2", Some("shop-2")).unwrap();
@@ -329,7 +230,7 @@ fn what_was_live_when_people_were_asked_has_to_be_live_when_they_are_counted() {
 #[test]
 fn a_path_without_an_owner_who_is_known_is_not_asked_about() {
     let live = [("CODEOWNERS", OWNERS), ("a", "1")];
-    let world = World::new(
+    let world = World::owned(
         &live,
         &[("CODEOWNERS", OWNERS), ("a", "1"), ("free/1", "x")],
     );
@@ -338,31 +239,31 @@ fn a_path_without_an_owner_who_is_known_is_not_asked_about() {
         "'github:acme/shop' }",
         "'github:acme/shop', unowned: [bob] }",
     );
-    let (request, rules) = world.ask(&[]);
+    let (request, rules) = world.ask_owners(&[]);
     assert_eq!(rules, json!([rule("owners.unowned", &["bob"])]));
     world.yes(&request, &[7]);
-    world.judge(13, &request, &[]);
+    world.judge_with(13, &request, &[]);
     world.yes(&request, &[8]);
-    world.judge(0, &request, &[]);
-    let world = World::new(
+    world.judge_with(0, &request, &[]);
+    let world = World::owned(
         &live,
         &[("CODEOWNERS", OWNERS), ("a", "1"), ("gone/1", "x")],
     );
     let why = "owners @mallory, @nobody of `gone/1` have to say yes, and `people` names nobody";
     world.refused(3, why, &ASK);
-    let world = World::new(&live, &live);
+    let world = World::owned(&live, &live);
     world.refused(3, "no path differs", &ASK);
 }
 
 #[test]
 fn what_is_not_known_about_the_change_is_no_approval() {
     let live = [("CODEOWNERS", OWNERS), ("a", "1")];
-    let world = World::new(&[("a", "1")], &live);
+    let world = World::owned(&[("a", "1")], &live);
     world.refused(3, "no CODEOWNERS", &ASK);
-    let world = World::new(&[("CODEOWNERS", "* alice\n")], &live);
+    let world = World::owned(&[("CODEOWNERS", "* alice\n")], &live);
     world.refused(3, "line 1", &ASK);
-    let world = World::new(&live, &[("CODEOWNERS", OWNERS), ("a", "2")]);
-    let (request, _) = world.ask(&[]);
+    let world = World::owned(&live, &[("CODEOWNERS", OWNERS), ("a", "2")]);
+    let (request, _) = world.ask_owners(&[]);
     world.yes(&request, &[7]);
     let judge = ["judge", "--request", &request, "--key", "judge.key"];
     for (part, answer, code) in [
@@ -378,37 +279,37 @@ fn what_is_not_known_about_the_change_is_no_approval() {
     }
     let many: Vec<String> = (0..300).map(|number| format!("f{number}")).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|path| (path.as_str(), "x")).collect();
-    let crowd = World::new(&live, &many);
+    let crowd = World::owned(&live, &many);
     crowd.refused(3, "--clone", &ASK);
-    world.release("shop-2", None);
+    world.built("shop-2", None);
     world.refused(3, "names no commit", &ASK);
-    world.release("shop-2", Some("main"));
+    world.built("shop-2", Some("main"));
     world.refused(3, "no whole name", &ASK);
-    world.judge(0, &request, &[]);
+    world.judge_with(0, &request, &[]);
 }
 
 #[test]
 fn the_first_release_is_compared_with_what_somebody_names() {
-    let world = World::empty();
+    let world = World::without_release();
     let (from, to) = world.github.with(|state| {
         let from = state.commit(None, &[("CODEOWNERS", OWNERS)]);
         let to = state.commit(Some(&from), &[("CODEOWNERS", OWNERS), ("db/1", "x")]);
         (from, to)
     });
-    world.release("shop-2", Some(&to));
+    world.built("shop-2", Some(&to));
     world.refused(3, "nothing is live", &ASK);
-    let (request, rules) = world.ask(&["--live-commit", &from]);
+    let (request, rules) = world.ask_owners(&["--live-commit", &from]);
     assert_eq!(rules, json!([rule("owners.1", &["bob"])]));
     world.yes(&request, &[8]);
-    let told = world.judge(10, &request, &["--live-commit", &to]);
+    let told = world.judge_with(10, &request, &["--live-commit", &to]);
     let why = told["headline"].as_str().unwrap();
     assert!(why.contains("what is live changed"), "{why}");
-    world.judge(0, &request, &["--live-commit", &from]);
+    world.judge_with(0, &request, &["--live-commit", &from]);
 }
 
 #[test]
 fn a_clone_tells_the_same_without_the_limits() {
-    let world = World::empty();
+    let world = World::without_release();
     let folder = world.path("clone");
     fs::create_dir(&folder).unwrap();
     let git = Git::new(&folder, Duration::from_secs(30), 10_000_000);
@@ -428,14 +329,14 @@ fn a_clone_tells_the_same_without_the_limits() {
         git(&["rev-parse", "HEAD"])
     };
     let (from, to) = (commit(OWNERS, 0), commit(GRABBED, 400));
-    world.release("shop-1", Some(&from));
+    world.built("shop-1", Some(&from));
     world.live("shop-1");
-    world.release("shop-2", Some(&to));
+    world.built("shop-2", Some(&to));
     let clone = ["--clone", "clone"];
-    let (request, rules) = world.ask(&clone);
+    let (request, rules) = world.ask_owners(&clone);
     assert_eq!(rules, json!([rule("owners.1", &["alice"])]));
     world.yes(&request, &[7]);
-    world.judge(0, &request, &clone);
+    world.judge_with(0, &request, &clone);
     let printed = git(&["diff", "--name-only", "-z", "--no-renames", &from, &to]);
     let change = world.change();
     assert_eq!(change["paths"], 401);
@@ -446,9 +347,9 @@ fn a_clone_tells_the_same_without_the_limits() {
     // GitHub was asked about the owner, and about nothing that the clone tells.
     let asked = world.github.requests();
     assert!(!asked.iter().any(|one| one.target.contains("compare")));
-    world.release("shop-2", Some(&"0".repeat(40)));
+    world.built("shop-2", Some(&"0".repeat(40)));
     world.refused(3, "git fetch origin", &[&ASK[..], &clone].concat());
-    world.release("shop-2", Some(&to));
+    world.built("shop-2", Some(&to));
     world.refused(
         3,
         "not a git repository",

@@ -1,19 +1,8 @@
-//! Rules whose people are members of a team on GitHub.
-#![cfg(test)]
+//! Rules whose people are members of a team.
 
-use std::fs;
-use std::path::PathBuf;
+use super::*;
 
-use liftlock::digest::Digest;
-use liftlock_io::clock;
-use serde_json::{Value, json};
-use tempfile::TempDir;
-use testkit::cli::{Output, Run};
-use testkit::http::Answer;
-use testkit::samples::Key;
-use testkit::servers::github::{GitHub, Token};
-
-const CONFIG: &str = "version: 1
+const RULES: &str = "version: 1
 service: shop
 trust:
   - { name: approvals, roles: [judge], keys: [{ key-file: judge.pub }] }
@@ -27,85 +16,18 @@ environments:
     approval: { rules: [{ name: security, quorum: 2, team: 'github:acme/security' }], at: ['github:acme/shop'] }
 ";
 
-/// A service with its people on GitHub: alice 7, bob 8 and erin 10 are in the
-/// team, and the policy does not know erin; carol 9 is not in it; all may write.
-struct World {
-    folder: TempDir,
-    github: GitHub,
-    app: String,
-    issue: u64,
-}
-
 impl World {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let github = GitHub::start().unwrap();
-        let release = json!({
-            "schema_version": 1, "id": "shop-1", "service": "shop", "version": "1",
-            "artifacts": { "api": { "digest": Digest::of(b"api"), "name": "api" } },
-            "owner": "team-shop", "created_at": "2026-11-23T08:00:00Z",
-        });
-        let key = Key::named("judge");
-        let files = [
-            ("release.json", release.to_string()),
-            ("liftlock.yaml", github.on(CONFIG)),
-            ("judge.key", key.private_pem()),
-            ("judge.pub", key.public_pem()),
-        ];
-        for (name, text) in files {
-            fs::write(folder.path().join(name), text).unwrap();
-        }
-        let (issue, app) = github.with(|state| {
-            state.set_clock(clock::now());
-            for (id, login) in [(7, "alice"), (8, "bob"), (9, "carol"), (10, "erin")] {
-                state.person(id, login, "write");
-            }
-            state.team("security", &[7, 8, 10]);
-            (state.issue(10), state.token(Token::App))
-        });
-        Self {
-            folder,
-            github,
-            app,
-            issue,
-        }
+    /// Alice 7, bob 8 and erin 10 are in the team, and the policy does not know
+    /// erin; carol 9 is not in it. The token may read teams.
+    fn of_team() -> Self {
+        let world = Self::with(RULES, Token::App);
+        world
+            .github
+            .with(|state| state.team("security", &[7, 8, 10]));
+        world
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn run_with(&self, token: &str, args: &[&str]) -> Output {
-        Run::new(env!("CARGO_BIN_EXE_await-approval"))
-            .folder(self.folder.path())
-            .env("GITHUB_API_URL", self.github.url())
-            .env("GITHUB_TOKEN", token)
-            .args(args.iter().copied().chain(["--format", "json"]))
-            .output()
-            .unwrap()
-    }
-
-    fn told(&self, code: i32, args: &[&str]) -> Value {
-        let output = self.run_with(&self.app, args);
-        assert_eq!(
-            output.code, code,
-            "{args:?}\n{}{}",
-            output.stdout, output.stderr
-        );
-        output.json().unwrap_or_default()
-    }
-
-    fn refused(&self, code: i32, word: &str, args: &[&str]) {
-        let output = self.run_with(&self.app, args);
-        assert_eq!(
-            output.code, code,
-            "{args:?}\n{}{}",
-            output.stdout, output.stderr
-        );
-        assert!(output.stderr.contains(word), "{word}: {}", output.stderr);
-    }
-
-    fn ask(&self) -> String {
+    fn ask_team(&self) -> String {
         let place = format!("acme/shop#{}", self.issue);
         let told = self.told(13, &[&ASK[..], &["--github", &place]].concat());
         assert_eq!(
@@ -113,24 +35,6 @@ impl World {
             json!([{ "name": "security", "quorum": 2, "people": ["alice", "bob"] }])
         );
         told["detail"]["request"].as_str().unwrap().to_owned()
-    }
-
-    fn say(&self, user: u64, text: &str) {
-        self.github
-            .with(|state| state.comment(self.issue, user, text));
-    }
-
-    fn judge(&self, code: i32, request: &str) -> Value {
-        let args = [
-            "judge",
-            "--request",
-            request,
-            "--key",
-            "judge.key",
-            "--output",
-            "approval.json",
-        ];
-        self.told(code, &args)
     }
 }
 
@@ -144,8 +48,8 @@ const ASK: [&str; 5] = [
 
 #[test]
 fn only_members_whom_people_names_are_asked_and_count_while_they_are_members() {
-    let world = World::new();
-    let request = world.ask();
+    let world = World::of_team();
+    let request = world.ask_team();
     for user in [7, 8, 9, 10] {
         world.say(user, &format!("/approve {request}"));
     }
@@ -174,8 +78,8 @@ fn only_members_whom_people_names_are_asked_and_count_while_they_are_members() {
 
 #[test]
 fn a_member_is_known_by_number_whoever_has_the_login() {
-    let world = World::new();
-    let request = world.ask();
+    let world = World::of_team();
+    let request = world.ask_team();
     for user in [7, 8] {
         world.say(user, &format!("/approve {request}"));
     }
@@ -191,8 +95,8 @@ fn a_member_is_known_by_number_whoever_has_the_login() {
 
 #[test]
 fn a_team_that_cannot_be_read_is_no_approval() {
-    let world = World::new();
-    let request = world.ask();
+    let world = World::of_team();
+    let request = world.ask_team();
     for user in [7, 8] {
         world.say(user, &format!("/approve {request}"));
     }
@@ -214,7 +118,7 @@ fn a_team_that_cannot_be_read_is_no_approval() {
     // A job's own token sees no teams, and nobody has to guess that.
     let job = world.github.with(|state| state.token(Token::Job));
     for args in [&judge[..], &ASK[..]] {
-        let output = world.run_with(&job, args);
+        let output = world.run(args, &[("GITHUB_TOKEN", &job)]);
         assert_eq!(output.code, 4, "{}{}", output.stdout, output.stderr);
         assert!(output.stderr.contains("members: read"), "{}", output.stderr);
     }
@@ -226,7 +130,7 @@ fn a_team_that_cannot_be_read_is_no_approval() {
 
 #[test]
 fn a_team_with_too_few_people_is_not_asked() {
-    let world = World::new();
+    let world = World::of_team();
     world.github.with(|state| state.team("security", &[7, 10]));
     let why = format!(
         "only alice of the team github:acme/security@{}",
