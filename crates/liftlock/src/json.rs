@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::wording;
+
 /// The most bytes that any JSON document from outside may have.
 ///
 /// A bundle around the largest predicate that is signed (16 MiB, a third more
@@ -97,7 +99,32 @@ pub enum ParseError {
     TooMany(usize),
     /// Malformed, or of another shape; the cause names line and column.
     #[error("not the expected JSON")]
-    Malformed(#[from] serde_json::Error),
+    Malformed(#[source] Misread),
+}
+
+impl From<serde_json::Error> for ParseError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Malformed(Misread(error))
+    }
+}
+
+/// What is wrong with a document, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", wording::plain(&.0.to_string()))]
+pub struct Misread(serde_json::Error);
+
+impl Misread {
+    /// The line, from 1.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.0.line()
+    }
+
+    /// The column, from 1.
+    #[must_use]
+    pub fn column(&self) -> usize {
+        self.0.column()
+    }
 }
 
 /// The bytes are no document of ours that this version reads.

@@ -62,5 +62,6 @@ pub mod time;
 pub mod timeline;
 pub mod traffic;
 pub mod verdict;
+mod wording;
 pub mod x509;
 pub mod yaml;

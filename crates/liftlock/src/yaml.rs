@@ -1,7 +1,11 @@
 //! Reads YAML that people write: strict, bounded, with line, key and a suggestion.
 
+mod words;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+pub use crate::wording::distance;
 
 /// The most bytes of a YAML file.
 pub const LARGEST: usize = 1024 * 1024;
@@ -25,7 +29,7 @@ const MOST_VALUES: usize = 100_000;
 /// not fit the type. The message names the line.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ParseError> {
     within(text)?;
-    serde_saphyr::from_str(text).map_err(|error| refused(&error))
+    serde_saphyr::from_str(text).map_err(|error| refused(text, &error))
 }
 
 /// Parses every document of a file that belongs to another program, whatever
@@ -48,77 +52,40 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ParseError> {
         },
         non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::Reject,
     };
-    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| refused(&error))
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| refused(text, &error))
 }
 
 fn within(text: &str) -> Result<(), ParseError> {
     if text.len() > LARGEST {
         return Err(ParseError {
             message: format!("{} bytes are more than the {LARGEST} allowed", text.len()),
-            line: None,
+            place: None,
         });
     }
     Ok(())
 }
 
-fn refused(error: &serde_saphyr::Error) -> ParseError {
-    let message = error.without_snippet().to_string();
-    let line = error.location().map(|place| place.line());
-    let text = message
-        .rsplit_once(" at line ")
-        .map_or(message.as_str(), |(text, _)| text);
+fn refused(text: &str, error: &serde_saphyr::Error) -> ParseError {
+    let place = error.location();
     ParseError {
-        message: with_suggestion(text),
-        line,
+        message: words::words(text, error),
+        place: place.map(|place| (place.line(), place.column())),
     }
 }
 
 /// The file is not what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{message}", .line.map(|line| format!("line {line}: ")).unwrap_or_default())]
+#[error("{}{message}", told(*.place))]
 pub struct ParseError {
     message: String,
-    line: Option<u64>,
+    /// Line and column, from 1.
+    place: Option<(u64, u64)>,
 }
 
-/// Appends the known key that is nearest to the unknown one.
-///
-/// The parser's message reads "unknown field `x`, expected one of a, b".
-fn with_suggestion(message: &str) -> String {
-    let near = message
-        .strip_prefix("unknown ")
-        .and_then(|rest| rest.split_once("expected "))
-        .and_then(|(unknown, known)| {
-            let wrong = unknown.split('`').nth(1)?;
-            known
-                .trim_start_matches("one of ")
-                .split([',', ' ', '`'])
-                .filter(|known| !known.is_empty())
-                .map(|known| (distance(wrong, known), known))
-                .filter(|(steps, known)| *steps <= 2.max(known.len() / 3))
-                .min_by_key(|(steps, _)| *steps)
-        });
-    match near {
-        Some((_, known)) => format!("{message}; did you mean `{known}`?"),
-        None => message.to_owned(),
-    }
-}
-
-/// Levenshtein's edit distance (1966), for words of a few letters.
-#[must_use]
-pub fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, letter) in left.chars().enumerate() {
-        let mut next = vec![index + 1];
-        for ((other, above), diagonal) in right.iter().zip(row.iter().skip(1)).zip(&row) {
-            let beside = next.last().copied().unwrap_or_default();
-            let change = diagonal + usize::from(*other != letter);
-            next.push(change.min(above + 1).min(beside + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
+fn told(place: Option<(u64, u64)>) -> String {
+    place.map_or(String::new(), |(line, column)| {
+        format!("line {line}, column {column}: ")
+    })
 }
 
 #[cfg(test)]
@@ -142,7 +109,7 @@ mod tests {
             servise: shop
         "};
         let message = parse::<Sample>(text).unwrap_err().to_string();
-        assert!(message.starts_with("line 2: "), "{message}");
+        assert!(message.starts_with("line 2, column 1: "), "{message}");
         assert!(message.contains("`servise`"), "{message}");
         assert!(message.ends_with("did you mean `service`?"), "{message}");
     }

@@ -196,7 +196,7 @@ impl Bundle {
             dsse_envelope,
         };
         self.version = version;
-        self.bytes = serde_json::to_vec(&wire).map_err(json::ParseError::Malformed)?;
+        self.bytes = serde_json::to_vec(&wire).map_err(json::ParseError::from)?;
         Ok(self)
     }
 

@@ -20,6 +20,8 @@ pub mod traffic;
 pub mod trust;
 pub mod validity;
 pub mod whole;
+#[cfg(test)]
+mod wrong;
 
 use std::collections::BTreeMap;
 

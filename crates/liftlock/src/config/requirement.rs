@@ -112,7 +112,10 @@ pub enum ParseError {
 /// The two ways to write one: `approval` or `{ canary@staging: { max-age: 24h } }`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected a demand, such as `approval` or `{ canary@staging: { max-age: 24h } }`"
+)]
 pub enum Written {
     /// Without conditions.
     Plain(String),

@@ -72,7 +72,7 @@ pub fn manifest(
         subject: &subject,
         annotations: &annotations,
     };
-    let bytes = serde_json::to_vec(&wire).map_err(json::ParseError::Malformed)?;
+    let bytes = serde_json::to_vec(&wire).map_err(json::ParseError::from)?;
     let mut entry = Descriptor::of(MANIFEST, &bytes);
     entry.artifact_type = Some(MEDIA_TYPE.to_owned());
     entry.annotations = annotations;

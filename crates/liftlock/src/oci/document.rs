@@ -120,7 +120,7 @@ impl Index {
     ///
     /// Fails never in practice: an index was JSON or came from JSON.
     pub fn bytes(&self) -> Result<Vec<u8>, ParseError> {
-        Ok(serde_json::to_vec(self).map_err(json::ParseError::Malformed)?)
+        Ok(serde_json::to_vec(self).map_err(json::ParseError::from)?)
     }
 
     /// Adds an entry, or replaces the one with the same digest, and leaves
@@ -196,7 +196,7 @@ impl Manifest {
             .config
             .clone()
             .map(serde_json::from_value::<Descriptor>);
-        let config = config.transpose().map_err(json::ParseError::Malformed)?;
+        let config = config.transpose().map_err(json::ParseError::from)?;
         let mut blobs: Vec<Descriptor> = Vec::new();
         let all = config.into_iter().chain(self.layers.iter().cloned());
         for blob in all.filter(|blob| !blob.rest.contains_key("urls")) {

@@ -90,7 +90,7 @@ pub fn payload(repository: &str, image: &Digest) -> Result<Vec<u8>, ParseError> 
         },
         optional: None,
     };
-    Ok(serde_json::to_vec(&payload).map_err(json::ParseError::Malformed)?)
+    Ok(serde_json::to_vec(&payload).map_err(json::ParseError::from)?)
 }
 
 impl Layer {
@@ -111,7 +111,7 @@ impl Layer {
     ///
     /// Fails never in practice: an envelope can be JSON.
     pub fn attested(envelope: &Envelope, predicate_type: &str) -> Result<Self, ParseError> {
-        let bytes = serde_json::to_vec(envelope).map_err(json::ParseError::Malformed)?;
+        let bytes = serde_json::to_vec(envelope).map_err(json::ParseError::from)?;
         let mut descriptor = Descriptor::of(ENVELOPE, &bytes);
         descriptor.annotations = annotations([
             (SIGNATURE, String::new()),

@@ -333,7 +333,7 @@ fn manifest(
     };
     Ok(Document {
         media_type: MANIFEST,
-        bytes: serde_json::to_vec(&wire).map_err(json::ParseError::Malformed)?,
+        bytes: serde_json::to_vec(&wire).map_err(json::ParseError::from)?,
         config: Some(config),
     })
 }

@@ -198,7 +198,7 @@ mod tests {
             (
                 &file,
                 Some(b"{\"schema_version\": 1, \"held\": true}"),
-                "missing field",
+                "is missing",
             ),
             (&file, Some(&other), "it is about shop/staging"),
         ];

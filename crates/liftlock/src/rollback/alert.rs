@@ -247,7 +247,7 @@ pub(super) mod tests {
                 change("2026-11-27T12:00:00.123456789Z", "soon"),
                 "moment",
             ),
-            ("a number", change("\"shop-2\"", "1.10"), "floating point"),
+            ("a number", change("\"shop-2\"", "1.10"), "the number 1.1"),
             (
                 "no alert",
                 r#"{"status":"firing","alerts":[]}"#.to_owned(),
