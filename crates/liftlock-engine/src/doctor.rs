@@ -114,9 +114,11 @@ fn commands(world: &World, slots: Option<&Slots>) -> Vec<Finding> {
         .and_then(|traffic| traffic.way())
     {
         Some(Way::Nginx(nginx)) => {
-            programs.push(("traffic.nginx.reload".to_owned(), &nginx.reload))
+            programs.push(("traffic.nginx.reload".to_owned(), &nginx.reload));
         }
-        Some(Way::Command(own)) => programs.push(("traffic.command.shift".to_owned(), &own.shift)),
+        Some(Way::Command(own)) => {
+            programs.push(("traffic.command.shift".to_owned(), &own.shift));
+        }
         Some(Way::Haproxy(_) | Way::Envoy(_) | Way::WeightsFile(_)) | None => {}
     }
     for target in &environment.targets {
@@ -134,10 +136,7 @@ fn commands(world: &World, slots: Option<&Slots>) -> Vec<Finding> {
 /// Whether the program is there, for each slot where its name holds one.
 fn there(command: &[String], slots: &[&Name]) -> Result<String, Failure> {
     let program = command.first().map_or("", String::as_str);
-    let mut names: Vec<String> = slots
-        .iter()
-        .map(|slot| slot::put_slot(program, slot))
-        .collect();
+    let mut names: Vec<String> = slots.iter().map(|slot| slot::put(program, slot)).collect();
     if names.is_empty() {
         names.push(program.to_owned());
     }

@@ -77,7 +77,7 @@ pub fn prove(
     client: &dyn Fn() -> Result<Client, http::Error>,
 ) -> Result<BTreeMap<Name, Digest>, Failure> {
     if let Some(folder) = &prove.files {
-        let folder = put_slot(folder, slot);
+        let folder = put(folder, slot);
         return names
             .iter()
             .map(|name| {
@@ -103,7 +103,7 @@ pub fn is_empty(
     let Some(folder) = &prove.files else {
         return Ok(told(prove, slot, client)?.is_empty());
     };
-    let folder = put_slot(folder, slot);
+    let folder = put(folder, slot);
     match fs::read_dir(&folder) {
         Ok(mut entries) => Ok(entries.next().is_none()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
@@ -129,7 +129,7 @@ fn told(
         };
         (argv.join(" "), process::run(&call)?)
     } else {
-        let url = put_slot(prove.http.as_deref().unwrap_or_default(), slot);
+        let url = put(prove.http.as_deref().unwrap_or_default(), slot);
         let answer = ask(&url, client)?;
         (url, answer)
     };
@@ -166,12 +166,12 @@ fn understand(answer: &[u8], pointer: &str) -> Result<BTreeMap<Name, Digest>, js
 }
 
 fn fill(command: &[String], slot: &Name) -> Vec<String> {
-    command.iter().map(|word| put_slot(word, slot)).collect()
+    command.iter().map(|word| put(word, slot)).collect()
 }
 
 /// The text with the slot in place of `{slot}`.
 #[must_use]
-pub fn put_slot(text: &str, slot: &Name) -> String {
+pub fn put(text: &str, slot: &Name) -> String {
     text.replace("{slot}", slot.as_str())
 }
 

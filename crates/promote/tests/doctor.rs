@@ -35,6 +35,20 @@ fn bad(house: &House, more: &[&str]) -> Vec<String> {
     bad
 }
 
+/// A way to split requests, with its slots.
+fn way(text: &str) -> String {
+    text.replace("SLOTS", "slots: { stable: blue, canary: green }")
+}
+
+/// A team's own program that says how requests are split.
+fn tells_a_split(house: &House, name: &str) {
+    let split =
+        "#!/bin/sh\necho '{\"schema_version\":1,\"weights\":{\"blue\":0,\"green\":10000}}'\n";
+    house.write(name, split).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(house.path(name), executable).unwrap();
+}
+
 #[test]
 fn each_thing_that_would_stop_a_plan_is_told_in_one_line() {
     let house = furnished();
@@ -45,17 +59,11 @@ fn each_thing_that_would_stop_a_plan_is_told_in_one_line() {
         "metrics: {{ prometheus: {{ url: 'http://{silent}', interval: 1s, \
          total: 'a{{s=\"{{slot}}\"}}', bad: 'b{{s=\"{{slot}}\"}}' }} }}"
     );
-    let slots = "slots: { stable: blue, canary: green }";
-    let weights = format!("weights-file: {{ path: weights.json, {slots} }}");
-    let socket = format!("haproxy: {{ socket: /nowhere/admin.sock, backend: be, {slots} }}");
-    let own = format!("command: {{ read: [./own-read], shift: [./own-shift], {slots} }}");
-    let nginx =
-        format!("nginx: {{ include: split.conf, reload: [no-nginx, -s, reload], {slots} }}");
-    let split =
-        "#!/bin/sh\necho '{\"schema_version\":1,\"weights\":{\"blue\":0,\"green\":10000}}'\n";
-    house.write("own-read", split).unwrap();
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(house.path("own-read"), executable).unwrap();
+    let weights = way("weights-file: { path: weights.json, SLOTS }");
+    let socket = way("haproxy: { socket: /nowhere/admin.sock, backend: be, SLOTS }");
+    let own = way("command: { read: [./own-read], shift: [./own-shift], SLOTS }");
+    let nginx = way("nginx: { include: split.conf, reload: [no-nginx, -s, reload], SLOTS }");
+    tells_a_split(&house, "own-read");
     let cases = [
         (
             "command: [./deploy",

@@ -253,80 +253,81 @@ mod tests {
         ))
     }
 
+    /// Kind of the source, width of its rows, the steps, and which is too short.
+    const STEPS: [(&str, &str, &str, &str); 19] = [
+        // Rows of 2s, told 2s later: the first after 4s.
+        ("prometheus", "2s", "look: 500ms, watch: 1s", "watch"),
+        ("prometheus", "2s", "look: 500ms, watch: 2s", "taken"),
+        (
+            "prometheus",
+            "2s",
+            "look: 500ms, watch: 4s, on-blind: back",
+            "taken",
+        ),
+        (
+            "prometheus",
+            "2s",
+            "look: 500ms, watch: 3s, on-blind: back",
+            "watch",
+        ),
+        ("prometheus", "2s", "watch: 1s, on-blind: ask", "taken"),
+        // Two looks of 15s are waited for, whatever the watch says.
+        ("prometheus", "2s", "watch: 1s", "taken"),
+        (
+            "prometheus",
+            "2s",
+            "watch: 1s, look: 500ms, patience: 3s",
+            "taken",
+        ),
+        (
+            "prometheus",
+            "2s",
+            "watch: 1s, look: 500ms, patience: 2s",
+            "watch",
+        ),
+        // The look that ends the patience comes late enough.
+        (
+            "prometheus",
+            "2s",
+            "watch: 1s, look: 5s, patience: 1s",
+            "taken",
+        ),
+        ("prometheus", "2s", "bake: 1s, look: 500ms", "bake"),
+        (
+            "prometheus",
+            "2s",
+            "bake: 1s, look: 500ms, patience: 3s",
+            "taken",
+        ),
+        // The second share has rows to look at, but none of its own.
+        (
+            "prometheus",
+            "2s",
+            "bake: 1s, look: 500ms, patience: 3s, on-inconclusive: back",
+            "bake",
+        ),
+        (
+            "prometheus",
+            "2s",
+            "bake: 1s, look: 500ms, patience: 3s, on-inconclusive: back, steps: [100%]",
+            "taken",
+        ),
+        (
+            "prometheus",
+            "2s",
+            "bake: 1s, look: 500ms, patience: 3s, on-inconclusive: back, min-requests: 0",
+            "taken",
+        ),
+        ("prometheus", "1m", "watch: 30s", "watch"),
+        ("cloudwatch", "1m", "watch: 1m", "taken"),
+        ("cloudwatch", "1m", "watch: 1m, on-blind: back", "watch"),
+        ("cloudwatch", "5m", "watch: 2m", "watch"),
+        ("victoriametrics", "15s", "bake: 10m, watch: 1h", "taken"),
+    ];
+
     #[test]
     fn a_step_lasts_until_its_source_can_show_a_row() {
-        let brief = "look: 500ms, watch: 1s";
-        let cases = [
-            // Rows of 2s, told 2s later: the first after 4s.
-            ("prometheus", "2s", brief, "watch"),
-            ("prometheus", "2s", "look: 500ms, watch: 2s", "taken"),
-            (
-                "prometheus",
-                "2s",
-                "look: 500ms, watch: 4s, on-blind: back",
-                "taken",
-            ),
-            (
-                "prometheus",
-                "2s",
-                "look: 500ms, watch: 3s, on-blind: back",
-                "watch",
-            ),
-            ("prometheus", "2s", "watch: 1s, on-blind: ask", "taken"),
-            // Two looks of 15s are waited for, whatever the watch says.
-            ("prometheus", "2s", "watch: 1s", "taken"),
-            (
-                "prometheus",
-                "2s",
-                "watch: 1s, look: 500ms, patience: 3s",
-                "taken",
-            ),
-            (
-                "prometheus",
-                "2s",
-                "watch: 1s, look: 500ms, patience: 2s",
-                "watch",
-            ),
-            // The look that ends the patience comes late enough.
-            (
-                "prometheus",
-                "2s",
-                "watch: 1s, look: 5s, patience: 1s",
-                "taken",
-            ),
-            ("prometheus", "2s", "bake: 1s, look: 500ms", "bake"),
-            (
-                "prometheus",
-                "2s",
-                "bake: 1s, look: 500ms, patience: 3s",
-                "taken",
-            ),
-            // The second share has rows to look at, but none of its own.
-            (
-                "prometheus",
-                "2s",
-                "bake: 1s, look: 500ms, patience: 3s, on-inconclusive: back",
-                "bake",
-            ),
-            (
-                "prometheus",
-                "2s",
-                "bake: 1s, look: 500ms, patience: 3s, on-inconclusive: back, steps: [100%]",
-                "taken",
-            ),
-            (
-                "prometheus",
-                "2s",
-                "bake: 1s, look: 500ms, patience: 3s, on-inconclusive: back, min-requests: 0",
-                "taken",
-            ),
-            ("prometheus", "1m", "watch: 30s", "watch"),
-            ("cloudwatch", "1m", "watch: 1m", "taken"),
-            ("cloudwatch", "1m", "watch: 1m, on-blind: back", "watch"),
-            ("cloudwatch", "5m", "watch: 2m", "watch"),
-            ("victoriametrics", "15s", "bake: 10m, watch: 1h", "taken"),
-        ];
-        for (kind, interval, more, expected) in cases {
+        for (kind, interval, more, expected) in STEPS {
             let found = match judged(kind, interval, more) {
                 Ok(_) => "taken",
                 Err(Unsound::Unseen { field, .. }) => field,
