@@ -11,6 +11,7 @@ use liftlock_io::cli::Session;
 use liftlock_io::cli::office::Office;
 use liftlock_io::cli::signing::{self, Signer, Signing};
 
+use crate::drive::Engine;
 use crate::outcome::Outcome;
 use crate::pace::Pace as _;
 use crate::world::World;
@@ -24,6 +25,8 @@ pub struct Pen<'a> {
     signer: Option<Signer<'a>>,
     /// Why nobody does, where somebody should.
     lacking: Option<Failure>,
+    /// Why whoever is named cannot.
+    unable: Option<Failure>,
     session: &'a Session,
 }
 
@@ -33,7 +36,7 @@ pub enum Before {
     /// A plan is begun: without a signer it is not.
     Begun,
     /// A plan under way is gone on with, which nothing but a signer that
-    /// would not count holds up.
+    /// would not count holds up; where it goes down or back, not even that.
     GoneOn,
 }
 
@@ -52,6 +55,7 @@ impl<'a> Pen<'a> {
         let mut pen = Self {
             signer: None,
             lacking: None,
+            unable: None,
             session,
         };
         let holders = rules.trust.holders(Role::Promotion, session.now());
@@ -79,6 +83,28 @@ impl<'a> Pen<'a> {
         Ok(pen)
     }
 
+    /// The same for whatever may be under way: that whoever is named cannot sign
+    /// is found out when it matters.
+    ///
+    /// # Errors
+    ///
+    /// Fails on flags that do not go together.
+    pub fn later(
+        signing: &'a Signing,
+        rules: &Rules,
+        session: &'a Session,
+    ) -> Result<Self, Failure> {
+        match Self::open(signing, rules, session) {
+            Err(failure) if failure.kind != Kind::Usage => Ok(Self {
+                signer: None,
+                lacking: None,
+                unable: Some(failure),
+                session,
+            }),
+            opened => opened,
+        }
+    }
+
     /// The same for a way down, which does not fail for want of a signature:
     /// why there will be none is told.
     ///
@@ -90,21 +116,50 @@ impl<'a> Pen<'a> {
         rules: &Rules,
         session: &'a Session,
     ) -> Result<Self, Failure> {
-        let none = |lacking| Self {
-            signer: None,
-            lacking: Some(lacking),
-            session,
-        };
-        let pen = match Self::open(signing, rules, session) {
-            Err(failure) if failure.kind == Kind::Usage => return Err(failure),
-            Err(failure) => none(failure),
-            Ok(pen) => match pen.checked(rules) {
-                Err(failure) => none(failure),
-                Ok(()) => pen,
-            },
+        let pen = Self::later(signing, rules, session)?;
+        let pen = match pen.checked(rules) {
+            Err(failure) => pen.without(failure),
+            Ok(()) => pen,
         };
         pen.tell();
         Ok(pen)
+    }
+
+    /// Nobody signs, and why.
+    fn without(&self, lacking: Failure) -> Self {
+        Self {
+            signer: None,
+            lacking: Some(lacking),
+            unable: None,
+            session: self.session,
+        }
+    }
+
+    /// Refuses where whoever is named cannot sign.
+    ///
+    /// # Errors
+    ///
+    /// Fails with why.
+    pub fn able(&self) -> Result<(), Failure> {
+        self.unable.as_ref().map_or(Ok(()), |why| Err(again(why)))
+    }
+
+    /// Who signs where a plan under way is gone on with: where it goes down or
+    /// back nobody is waited for, and a service that is away holds no plan up.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a plan would go on upwards and the signature would not count.
+    pub fn going_on(&self, engine: &Engine<'_>) -> Result<Option<Self>, Failure> {
+        let Err(failure) = self.ready(&engine.world().rules, Before::GoneOn) else {
+            return Ok(None);
+        };
+        if failure.kind != Kind::Upstream && !engine.goes_back() {
+            return Err(failure);
+        }
+        let pen = self.without(failure);
+        pen.tell();
+        Ok(Some(pen))
     }
 
     /// Says before anything moves whether whoever is to sign may.
@@ -190,6 +245,7 @@ impl<'a> Pen<'a> {
     }
 
     fn checked(&self, rules: &Rules) -> Result<(), Failure> {
+        self.able()?;
         let office = Office {
             role: Role::Promotion,
             rules: Some(rules),

@@ -26,6 +26,21 @@ pub(crate) enum Held {
 }
 
 impl Engine<'_> {
+    /// Whether the plan under way goes down or back, or has to now.
+    #[must_use]
+    pub fn goes_back(&self) -> bool {
+        let document = &self.state.document;
+        let Some(run) = document.under_way() else {
+            return false;
+        };
+        run.plan.kind == PlanKind::Rollback
+            || run.journal.turned.is_some()
+            || run.called_back(document.hold.as_ref()).is_some()
+            || run.plan.policy != self.world.rules.policy
+            || !matches!(self.recall(), Ok(None))
+            || !matches!(self.unmet(), Ok(Held::Still(_)))
+    }
+
     /// What speaks against going on upwards with a plan that was begun before.
     /// A way down is never doubted.
     pub(crate) fn doubt(&mut self) -> Result<Option<String>, Failure> {

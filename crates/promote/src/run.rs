@@ -64,7 +64,7 @@ fn take(
     moved: &Moved,
     reference: &Reference,
 ) -> Result<Report, Failure> {
-    let pen = Pen::open(&moved.signing, &world.rules, session)?;
+    let pen = Pen::later(&moved.signing, &world.rules, session)?;
     let after = After {
         pen: &pen,
         github: moved.github.as_deref(),
@@ -83,7 +83,8 @@ fn take(
         }
         Outlook::Live(_) | Outlook::Stuck(_) | Outlook::Held(_) | Outlook::Begins => {}
     }
-    pen.sign_last(world, &document, Some(&reference.digest))?;
+    pen.able()?;
+    let signed = pen.sign_last(world, &document, Some(&reference.digest));
     match &outlook {
         Outlook::Live(_) => {
             if !session.dry_run {
@@ -91,15 +92,22 @@ fn take(
             }
             let report = ahead::live("run", world, &document, &strays)?;
             // A run that was killed at its very end followed nothing up.
-            Ok(last(report, &document, after, session))
+            let report = last(report, &document, after, session);
+            signed.map(|_| report)
         }
-        Outlook::Begins => begin(session, engine, reference, (&outlook, after)),
+        Outlook::Begins => {
+            signed?;
+            begin(session, engine, reference, (&outlook, after))
+        }
         Outlook::Another(_)
         | Outlook::GoesOn(_)
         | Outlook::Rests(..)
         | Outlook::Driven(..)
         | Outlook::Stuck(_)
-        | Outlook::Held(_) => Err(ahead::refusal(&outlook)),
+        | Outlook::Held(_) => {
+            signed?;
+            Err(ahead::refusal(&outlook))
+        }
     }
 }
 
@@ -166,7 +174,7 @@ fn followed(report: Report, plan: &Plan) -> Report {
 
 fn resume(session: &Session, continued: &Continued) -> Result<Report, Failure> {
     let world = open::world(session, &continued.environment)?;
-    let pen = Pen::open(&continued.signing, &world.rules, session)?;
+    let pen = Pen::later(&continued.signing, &world.rules, session)?;
     let after = After {
         pen: &pen,
         github: continued.github.as_deref(),
@@ -187,15 +195,20 @@ fn go_on(
     let world = engine.world();
     // A schedule may ask at any time: nothing to do is no refusal.
     if session.dry_run || engine.document().under_way().is_none() {
-        after.pen.sign_last(world, engine.document(), None)?;
+        let able = after.pen.able();
+        let signed = able.and_then(|()| after.pen.sign_last(world, engine.document(), None));
         let report = render::status(world, engine.document(), (&[], &[]));
         let report = match session.dry_run {
             true => report,
             false => world.tell_hold(engine.document()).said(report),
         };
-        return Ok(last(report, engine.document(), after, session));
+        // What could not be signed holds up nothing that people are told.
+        let report = last(report, engine.document(), after, session);
+        return signed.map(|_| report);
     }
-    after.pen.ready(&world.rules, Before::GoneOn)?;
+    let other = after.pen.going_on(&engine)?;
+    let pen = other.as_ref().unwrap_or(after.pen);
+    let after = After { pen, ..after };
     let outcome = engine.resume(&open::owner(session))?;
     ended(session, world, subcommand, &outcome, after)
 }
@@ -222,15 +235,22 @@ pub(crate) fn ended(
     outcome: &Outcome,
     after: After<'_>,
 ) -> Result<Report, Failure> {
-    let signed = after.pen.sign(world, outcome)?;
-    let report = render::outcome(subcommand, outcome, signed);
+    let signed = after.pen.sign(world, outcome);
+    let kept = signed.as_ref().ok().copied().flatten();
+    let report = render::outcome(subcommand, outcome, kept);
     let report = match after.pen.lacking().filter(|_| outcome.waits.is_none()) {
         Some(why) => report.with_caution(&format!("what it came to is not signed: {why}")),
         None => report,
     };
     let report = follow::up(report, outcome, after.github, session);
     let report = hold::follow(report, world, outcome);
-    Ok(followed(report, &outcome.plan).with_policy(world.rules.origin, outcome.recorded))
+    let report = followed(report, &outcome.plan);
+    // Only now: what people have to know is told whoever signs.
+    if let Err(failure) = signed {
+        session.tell(&report.headline);
+        return Err(failure);
+    }
+    Ok(report.with_policy(world.rules.origin, outcome.recorded))
 }
 
 fn status(session: &Session, shown: &Shown) -> Result<Report, Failure> {

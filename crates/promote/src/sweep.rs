@@ -11,7 +11,7 @@ use liftlock::plan::rest::Found;
 use liftlock::report::Report;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
-use liftlock_engine::{Before, Engine, Pace, Pen, open};
+use liftlock_engine::{Engine, Pace, Pen, open};
 use liftlock_io::cli::{Session, progress};
 use liftlock_io::{owner, parallel};
 use serde::Serialize;
@@ -97,7 +97,7 @@ impl Done {
 /// Looks after every environment, or one.
 pub(crate) fn sweep(session: &Session, swept: &Swept) -> Result<Report, Failure> {
     let rules = open::rules(session)?;
-    let pen = Pen::open(&swept.signing, &rules, session)?;
+    let pen = Pen::later(&swept.signing, &rules, session)?;
     let after = After {
         pen: &pen,
         github: swept.github.as_deref(),
@@ -120,6 +120,10 @@ pub(crate) fn sweep(session: &Session, swept: &Swept) -> Result<Report, Failure>
         progress(&done.line());
         Ok(done)
     })?;
+    let is_idle = |done: &Done| done.did != "driven" && done.failed.is_none();
+    if all.iter().all(is_idle) {
+        pen.able()?;
+    }
     report(&rules, swept, &all)
 }
 
@@ -167,10 +171,12 @@ fn look_after(
             ("due", Verdict::Pending, told)
         }
         Found::Due | Found::Resting(_) => {
-            let ready = after.pen.ready(&world.rules, Before::GoneOn);
-            let outcome = ready.and_then(|()| engine.resume(&open::owner(session)));
-            let report =
-                outcome.and_then(|outcome| ended(session, &world, "sweep", &outcome, after));
+            let report = after.pen.going_on(&engine).and_then(|other| {
+                let pen = other.as_ref().unwrap_or(after.pen);
+                let after = After { pen, ..after };
+                let outcome = engine.resume(&open::owner(session))?;
+                ended(session, &world, "sweep", &outcome, after)
+            });
             let report = told(session, &world, None, report)?;
             let mut done = Done::new(name, "driven", report.verdict, report.headline);
             done.recorded = report.recorded;

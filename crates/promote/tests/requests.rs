@@ -15,6 +15,7 @@ use testkit::cli::{Output, Run};
 use testkit::git::{self, Merge};
 use testkit::house::House;
 use testkit::http::Gate;
+use testkit::process::free_address;
 use testkit::servers::github::{GitHub, Token as GithubToken};
 use testkit::servers::gitlab::{GitLab, Token as GitlabToken};
 use testkit::wait;
@@ -571,6 +572,46 @@ fn a_reconcile_that_waits_ends_where_people_want_something_else() {
     scene.merge(Merge::Squash);
     scene.verb(0, "resume");
     scene.back(0);
+}
+
+#[test]
+fn a_service_of_signatures_that_is_away_stops_no_way_back() {
+    let scene = Scene::github("1h", "");
+    let identity = "trust:\n  - { name: ci, roles: [promotion], identities: \
+                    [{ issuer: 'https://token.example', name: 'https://ci.example/job' }] }\n";
+    scene.house.configure("trust:\n", identity).unwrap();
+    let closed = free_address().unwrap();
+    let job = |code: i32, program: &str, words: &[&str]| {
+        let run = scene.command(program, words);
+        let run = run
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_REPOSITORY", "acme/shop")
+            .env(
+                "ACTIONS_ID_TOKEN_REQUEST_URL",
+                format!("http://{closed}/?x=1"),
+            )
+            .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t");
+        let output = run.output().unwrap();
+        assert_eq!(output.code, code, "{}{}", output.stdout, output.stderr);
+        output
+    };
+    // Nothing is begun that nobody would sign.
+    let file = [
+        "run",
+        "--environment",
+        "production",
+        "--release",
+        "release-1.json",
+    ];
+    job(1, "promote", &file);
+    scene.promote(13, "1");
+    let waits = job(13, "promote", &["sweep"]).stderr;
+    assert!(waits.contains("not to be signed"), "{waits}");
+    let hold = ["hold", "--environment", "production", "--reason", "freeze"];
+    scene.run(0, "rollback", &hold);
+    let told = job(10, "promote", &["sweep"]);
+    assert!(told.stdout.contains("is not signed"), "{}", told.stdout);
+    assert_eq!((scene.stages(), scene.value().as_str()), (vec!["clos"], ""));
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(crate) fn read(path: &Path) -> Result<Notification, Failure> {
 pub(crate) enum Answer {
     /// The release is left.
     Leave(Because),
+    /// The promotion under way goes back.
+    Abort(Because),
     /// Nothing moves, and why.
     Stay(Box<Report>),
 }
@@ -74,6 +76,14 @@ pub(crate) fn answer(
             detected_at,
         }));
     }
+    let aside = |error: alert::ParseError| {
+        Failure::new(Kind::Invalid, error.to_string())
+            .with_hint("set the clock of the monitor, or of this machine")
+    };
+    let noticed = |Noticed { name, at }| Because {
+        reason: format!("{reason}: {name}"),
+        detected_at: Some(at),
+    };
     let scene = Scene {
         service: &world.rules.service,
         environment: &world.environment.name,
@@ -81,15 +91,11 @@ pub(crate) fn answer(
         within: moved.within,
         now: session.now(),
     };
-    let ruling = alert::judge(said, scene).map_err(|error| {
-        Failure::new(Kind::Invalid, error.to_string())
-            .with_hint("set the clock of the monitor, or of this machine")
-    })?;
-    Ok(match ruling {
-        Ruling::Back(Noticed { name, at }) => Answer::Leave(Because {
-            reason: format!("{reason}: {name}"),
-            detected_at: Some(at),
-        }),
+    if let Some(fault) = alert::judge_waiting(said, scene).map_err(aside)? {
+        return Ok(Answer::Abort(noticed(fault)));
+    }
+    Ok(match alert::judge(said, scene).map_err(aside)? {
+        Ruling::Back(fault) => Answer::Leave(noticed(fault)),
         Ruling::Stay(against) => Answer::Stay(Box::new(render::stays(world, state, &against))),
     })
 }

@@ -18,6 +18,7 @@ use crate::args::Moved;
 use crate::before::{gives_way, gone_already, make_way, may_go_on};
 use crate::choose::{self, Glass};
 use crate::run::make;
+use crate::way::abort;
 use crate::{copy, render};
 
 pub(crate) fn go_back(session: &Session, moved: &Moved) -> Result<Report, Failure> {
@@ -85,6 +86,9 @@ fn go(
     let owner = open::owner(session);
     let because = match alert::answer(session, (world, engine.document()), moved, said)? {
         Answer::Leave(because) => because,
+        Answer::Abort(because) => {
+            return abort(session, &mut engine, (moved, &because), (&owner, &pen));
+        }
         Answer::Stay(report) => return Ok(*report),
     };
     let state = engine.document();
@@ -217,7 +221,7 @@ fn planned(
 
 /// Tells what it came to. From here on nothing undoes the way down: what cannot
 /// be signed, seen or told is said.
-fn ended(
+pub(crate) fn ended(
     session: &Session,
     (world, engine): (&World, &Engine<'_>),
     outcome: &Outcome,

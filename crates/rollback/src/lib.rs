@@ -11,6 +11,7 @@ mod hold;
 mod reject;
 mod render;
 mod run;
+mod way;
 
 use std::process::ExitCode;
 

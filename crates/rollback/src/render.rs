@@ -3,7 +3,7 @@
 use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
 use liftlock::failure::Failure;
-use liftlock::plan::Plan;
+use liftlock::plan::{Kind, Plan};
 use liftlock::report::Report;
 use liftlock::rollback::alert::{Alert, Doubt};
 use liftlock::rollback::{Candidate, choose, forward};
@@ -85,6 +85,36 @@ pub(crate) fn stays(world: &World, state: &Document, against: &[(Alert, Doubt)])
         .with_policy(world.rules.origin, false)
 }
 
+/// What it came to in a line, and what is live by it.
+fn reached(outcome: &Outcome) -> (String, Option<Digest>) {
+    let plan = &outcome.plan;
+    let (release, place) = (&plan.release.id, &plan.environment);
+    let before = plan.previous.as_ref().map(|before| before.digest);
+    let is_up = plan.kind != Kind::Rollback;
+    match (&outcome.waits, &outcome.turned) {
+        (Some(waits), _) if is_up => (
+            format!("{release} goes back in {place}: {}", waits.why),
+            before,
+        ),
+        (Some(waits), _) => (
+            format!("{release} is not live again in {place} yet: {}", waits.why),
+            before,
+        ),
+        (None, None) => (
+            format!("{release} is live again in {place}"),
+            Some(plan.release.digest),
+        ),
+        (None, Some(turned)) if is_up => (
+            format!("{release} did not go up: {}", turned.reason),
+            before,
+        ),
+        (None, Some(turned)) => (
+            format!("{release} was not reached: {}", turned.reason),
+            before,
+        ),
+    }
+}
+
 /// What a rollback came to.
 pub(crate) fn outcome(
     outcome: &Outcome,
@@ -92,23 +122,7 @@ pub(crate) fn outcome(
     health: Option<&Health>,
 ) -> Report {
     let plan = &outcome.plan;
-    let (headline, live) = match (&outcome.waits, &outcome.turned) {
-        (Some(waits), _) => (
-            format!(
-                "{} is not live again in {} yet: {}",
-                plan.release.id, plan.environment, waits.why
-            ),
-            plan.previous.as_ref().map(|before| before.digest),
-        ),
-        (None, None) => (
-            format!("{} is live again in {}", plan.release.id, plan.environment),
-            Some(plan.release.digest),
-        ),
-        (None, Some(turned)) => (
-            format!("{} was not reached: {}", plan.release.id, turned.reason),
-            plan.previous.as_ref().map(|before| before.digest),
-        ),
-    };
+    let (headline, live) = reached(outcome);
     let ill = health.is_some_and(Health::fails);
     let headline = match health {
         Some(Health::NotJudged(_)) | None => headline,

@@ -308,6 +308,58 @@ fn a_value_that_is_left_at_what_is_somebody_elses_leaves_nothing_to_merge() {
 }
 
 #[test]
+fn an_alert_takes_back_a_promotion_that_waits_for_people() {
+    let house = house(&["1"]);
+    let bare = house.path("deploy.git");
+    let values = format!("image: {{ digest: {:?} }}\n", image(&house, "1"));
+    let url = git::bare_with(&bare, &[("values.yaml", &values)]).unwrap();
+    let forge = GitHub::start().unwrap();
+    let token = forge.with(|state| {
+        state.person(7, "alice", "write");
+        state.repository(&bare);
+        state.token(Token::Job)
+    });
+    let asked = format!(
+        "targets: [{{ git: {{ repo: {url:?}, branch: main, file: values.yaml, \
+         path: image.digest, request: {{ repository: 'github:acme/shop' }} }}, artifact: image }}, "
+    );
+    house.configure("targets: [", &asked).unwrap();
+    let run = |code: i32, program: &str, words: &[&str]| {
+        let place = ["run", "--environment", "production"];
+        let run = house.run(program, &[&place, words].concat());
+        let run = run.env("GITHUB_API_URL", forge.url());
+        let output = run.env("LIFTLOCK_GITHUB_TOKEN", &token).output().unwrap();
+        assert_eq!(output.code, code, "{}{}", output.stdout, output.stderr);
+        output
+    };
+    let alert = |release: &str| {
+        let began = liftlock_io::clock::now();
+        let labels = json!({ "alertname": "HighErrors", "liftlock_release": release });
+        let one = json!({ "status": "firing", "labels": labels, "startsAt": began });
+        let all = json!({ "status": "firing", "alerts": [one] });
+        house.write("alert.json", all.to_string()).unwrap();
+    };
+    house.release("2").unwrap();
+    run(13, "promote", &["--release", "release-2.json"]);
+    assert_eq!(serves(&house), "api 2");
+    // What is about the other one is not for a promotion under way.
+    alert("shop-1");
+    run(14, "rollback", &["--alert", "alert.json"]);
+    alert("shop-2");
+    let told = run(10, "rollback", &["--alert", "alert.json"]).stdout;
+    for word in ["shop-2 did not go up", "an alert is firing: HighErrors"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    assert_eq!(
+        (serves(&house), live(&house)),
+        ("api 1".to_owned(), json!("shop-1"))
+    );
+    let stages = forge.with(|state| state.pulls());
+    assert_eq!(stages.len(), 1);
+    assert_eq!(stages[0].2, "closed");
+}
+
+#[test]
 fn a_pointer_of_somebody_else_is_left_and_stops_nothing() {
     let house = with_alias(&["1", "2"]);
     let strange = "{\"digest\":\"v1.2.3\"}\n";

@@ -115,3 +115,38 @@ fn a_promotion_that_went_back_by_itself_is_an_incident_too() {
     assert_eq!(issues[0].0, "shop-2 went back in production");
     assert!(issues[0].1.contains("shop-1 is live"), "{issues:?}");
 }
+
+#[test]
+fn what_cannot_be_signed_at_the_end_is_told_all_the_same() {
+    let house = house(&["1"]);
+    house.release("2").unwrap();
+    let (github, token) = forge();
+    let evidence = ".liftlock/evidence";
+    assert!(house.path(evidence).is_dir());
+    // It is away from the first step on: the check turns the plan back.
+    let deploy = house.text("deploy");
+    let away = format!("{deploy}mv {evidence} aside\ntouch {evidence}\n");
+    house.write("deploy", away).unwrap();
+    let words = ["--release", "release-2.json", "--key", "keys/gate.key"];
+    let at = (github.url(), token);
+    let at = (at.0.as_str(), at.1.as_str());
+    let output = told(&house, "promote", &words, at);
+    assert_eq!(output.code, 1, "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stderr.contains("shop-2 did not go up"),
+        "{}",
+        output.stderr
+    );
+    let issues = github.with(|state| state.filed());
+    assert_eq!(issues[0].0, "shop-2 went back in production");
+    fs::remove_file(house.path(evidence)).unwrap();
+    fs::rename(house.path("aside"), house.path(evidence)).unwrap();
+    let place = [
+        "resume",
+        "--environment",
+        "production",
+        "--key",
+        "keys/gate.key",
+    ];
+    house.expect(0, "promote", &place).unwrap();
+}

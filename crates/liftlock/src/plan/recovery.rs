@@ -1,9 +1,12 @@
-//! How long a fault lasted: noticed, decided, restored.
+//! How long a fault lasted, noticed, decided, restored; and since when a release
+//! can have one.
 
 use serde::Serialize;
 
 use super::journal::Journal;
-use super::{Kind, Plan};
+use super::{Action, Kind, Plan, Step};
+use crate::config::pointer::Reversible;
+use crate::percent::Percent;
 use crate::time::Time;
 
 /// The moments of a way back that was gone to its end.
@@ -41,5 +44,42 @@ impl Recovery {
             restored_at,
             time_to_recover_ms: restored_at.millis_since(detected_at),
         })
+    }
+}
+
+impl Plan {
+    /// Since when the release is there for users: since it began to get a share of
+    /// requests, or else since a pointer began to move to it. When people merged
+    /// a move is not told; they did before its step ended.
+    #[must_use]
+    pub fn up_since(&self, journal: &Journal) -> Option<Time> {
+        let began = |step: &Step| journal.entry(&step.id).map(|entry| entry.began_at);
+        let is_share = |step: &&Step| {
+            let Action::Shift { weights } = &step.action else {
+                return false;
+            };
+            let share = self.candidate().and_then(|slot| weights.get(slot));
+            share.is_some_and(|share| *share > Percent::ZERO)
+        };
+        let points = |step: &Step| match &step.action {
+            Action::Point {
+                reversible: Reversible::Request,
+                ..
+            } => journal.entry(&step.id)?.ended_at,
+            Action::Point { .. } => began(step),
+            Action::Copy { .. }
+            | Action::Place { .. }
+            | Action::Prove { .. }
+            | Action::Shift { .. }
+            | Action::Bake { .. }
+            | Action::Check { .. }
+            | Action::Withdraw { .. }
+            | Action::Swap { .. }
+            | Action::Watch { .. } => None,
+        };
+        let shares = self.steps.iter().filter(is_share).filter_map(began);
+        shares
+            .min()
+            .or_else(|| self.steps.iter().filter_map(points).min())
     }
 }

@@ -11,7 +11,7 @@ use crate::ci;
 use crate::json;
 use crate::time::Time;
 
-pub use judge::{Doubt, Noticed, Ruling, Scene, judge, up_since};
+pub use judge::{Doubt, Noticed, Ruling, Scene, judge, judge_waiting, up_since};
 
 /// The most bytes of a notification. GitHub takes 64 KiB in a dispatch and adds
 /// the repository and its sender.

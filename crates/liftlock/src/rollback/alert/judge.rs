@@ -107,7 +107,8 @@ pub fn up_since(state: &Document, live: &Live) -> Time {
             && run.verdict == Some(Verdict::Pass)
             && run.plan.release.digest == live.release.digest
     });
-    brought.map_or(live.since, |run| run.plan.made_at.min(live.since))
+    let since = brought.and_then(|run| run.plan.up_since(&run.journal));
+    since.map_or(live.since, |since| since.min(live.since))
 }
 
 /// Decides whether the release that is live is left because of a notification.
@@ -118,18 +119,58 @@ pub fn up_since(state: &Document, live: &Live) -> Time {
 /// Fails when an alert that would count begins more than a minute from now:
 /// then one of two clocks is wrong, and no rule about times means anything.
 pub fn judge(notification: &Notification, scene: Scene<'_>) -> Result<Ruling, ParseError> {
+    rule(notification, scene.now, &|alert| doubt(alert, scene))
+}
+
+/// Whether a promotion under way goes back because of a notification: it let
+/// users in, and while it waits for people to merge what is left of it nobody
+/// judges it.
+///
+/// # Errors
+///
+/// As [`judge`].
+pub fn judge_waiting(
+    notification: &Notification,
+    scene: Scene<'_>,
+) -> Result<Option<Noticed>, ParseError> {
+    let Some(run) = scene.state.under_way() else {
+        return Ok(None);
+    };
+    let waits = !run.journal.requests.is_empty() && !run.journal.is_going_back();
+    let up_since = run.plan.up_since(&run.journal);
+    let Some(since) = up_since.filter(|_| waits && run.plan.kind != Kind::Rollback) else {
+        return Ok(None);
+    };
+    let doubt = |alert: &Alert| {
+        let other = alert.release.as_ref();
+        let other = other.filter(|other| !is_called(&run.plan.release, other));
+        away(alert, scene)
+            .or_else(|| other.map(|other| Doubt::Another(told(other))))
+            .or_else(|| (alert.starts_at < since).then_some(Doubt::Before(since)))
+    };
+    Ok(match rule(notification, scene.now, &doubt)? {
+        Ruling::Back(noticed) => Some(noticed),
+        Ruling::Stay(_) => None,
+    })
+}
+
+fn rule(
+    notification: &Notification,
+    now: Time,
+    doubt: &dyn Fn(&Alert) -> Option<Doubt>,
+) -> Result<Ruling, ParseError> {
     let mut noticed: Option<Noticed> = None;
     let mut against = Vec::new();
     for alert in &notification.0 {
-        if let Some(doubt) = doubt(alert, scene) {
+        if let Some(doubt) = doubt(alert) {
             against.push((alert.clone(), doubt));
             continue;
         }
-        if alert.starts_at > scene.now.after(SKEW) {
+        if alert.starts_at > now.after(SKEW) {
             let (name, at) = (alert.name.clone(), alert.starts_at);
             return Err(ParseError::Ahead { name, at });
         }
-        let at = alert.starts_at.min(scene.now);
+        let at = alert.starts_at.min(now);
         if noticed.as_ref().is_none_or(|known| at < known.at) {
             let name = alert.name.clone();
             noticed = Some(Noticed { name, at });
@@ -138,7 +179,8 @@ pub fn judge(notification: &Notification, scene: Scene<'_>) -> Result<Ruling, Pa
     Ok(noticed.map_or(Ruling::Stay(against), Ruling::Back))
 }
 
-fn doubt(alert: &Alert, scene: Scene<'_>) -> Option<Doubt> {
+/// Why an alert is no reason to go back, whatever is live.
+fn away(alert: &Alert, scene: Scene<'_>) -> Option<Doubt> {
     if alert.status == Status::Resolved {
         return Some(Doubt::Resolved);
     }
@@ -152,8 +194,12 @@ fn doubt(alert: &Alert, scene: Scene<'_>) -> Option<Doubt> {
     {
         return Some(Doubt::Elsewhere(told(other)));
     }
-    if alert.blind {
-        return Some(Doubt::Blind);
+    alert.blind.then_some(Doubt::Blind)
+}
+
+fn doubt(alert: &Alert, scene: Scene<'_>) -> Option<Doubt> {
+    if let Some(doubt) = away(alert, scene) {
+        return Some(doubt);
     }
     let live = scene.state.live.as_ref();
     if let Some(other) = &alert.release
@@ -185,9 +231,11 @@ fn is_called(release: &Reference, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::pointer::Reversible;
+    use crate::config::target::Slots;
     use crate::digest::Digest;
-    use crate::plan::Plan;
-    use crate::plan::journal::Journal;
+    use crate::plan::journal::{Journal, Requested};
+    use crate::plan::{Action, Plan, Step};
     use crate::rollback::alert::tests::ALERTMANAGER;
     use crate::state::Run;
 
@@ -201,6 +249,30 @@ mod tests {
             id: id.to_owned(),
             digest: Digest::of(id.as_bytes()),
             artifacts: artifacts.into(),
+        }
+    }
+
+    fn point(reversible: Reversible) -> Step {
+        Step {
+            id: "01-point".to_owned(),
+            action: Action::Point {
+                target: 0,
+                label: "x".to_owned(),
+                from: None,
+                to: Digest::of(b"api"),
+                reversible,
+            },
+        }
+    }
+
+    /// A share of requests for `green`.
+    fn shift(id: &str, percent: &str) -> Step {
+        let share = percent.parse().unwrap();
+        Step {
+            id: id.to_owned(),
+            action: Action::Shift {
+                weights: [("green".parse().unwrap(), share)].into(),
+            },
         }
     }
 
@@ -221,14 +293,17 @@ mod tests {
             break_glass: None,
             reason: None,
             cause: None,
-            made_at: at(10),
-            steps: Vec::new(),
+            made_at: at(1),
+            steps: vec![point(Reversible::Yes)],
         };
+        let mut journal = Journal::default();
+        journal.begin("01-point", 1, at(10));
+        journal.end("01-point", String::new(), at(14));
         let mut state = Document {
             run: Some(Run {
                 id: Digest::of(b"plan"),
                 plan,
-                journal: Journal::default(),
+                journal,
                 actors: Vec::new(),
                 verdict: Some(Verdict::Pass),
                 held: None,
@@ -327,6 +402,63 @@ mod tests {
                 None => assert!(matches!(ruling, Ruling::Back(_)), "{name}: {ruling:?}"),
             }
         }
+    }
+
+    #[test]
+    fn what_waited_for_people_went_up_when_they_merged_it_and_not_when_it_was_planned() {
+        let mut state = state(Kind::Promotion);
+        let before = |at| Ruling::Stay(vec![(alert(12), Doubt::Before(at))]);
+        let run = state.run.as_mut().unwrap();
+        run.plan.steps = vec![point(Reversible::Request)];
+        assert_eq!(judged(vec![alert(12)], &state).unwrap(), before(at(14)));
+        // A probe without users is no share; what comes after it is.
+        let run = state.run.as_mut().unwrap();
+        run.plan.steps = vec![shift("02-shift", "0%"), shift("03-shift", "5%")];
+        run.plan.slots = Some(Slots {
+            stable: "blue".parse().unwrap(),
+            canary: "green".parse().unwrap(),
+        });
+        for (step, minute) in [("02-shift", 2), ("03-shift", 13)] {
+            run.journal.begin(step, 1, at(minute));
+        }
+        assert_eq!(judged(vec![alert(12)], &state).unwrap(), before(at(13)));
+        assert!(matches!(
+            judged(vec![alert(13)], &state),
+            Ok(Ruling::Back(_))
+        ));
+    }
+
+    #[test]
+    fn what_waits_for_people_goes_back_for_an_alert_about_it_alone() {
+        let mut state = state(Kind::Promotion);
+        state.go_live(release("shop-1"), How::Promoted, at(2));
+        let noticed = |alert: Alert, state: &Document| {
+            let scene = Scene {
+                service: &"shop".parse().unwrap(),
+                environment: &"production".parse().unwrap(),
+                state,
+                within: None,
+                now: at(50),
+            };
+            let noticed = judge_waiting(&Notification(vec![alert]), scene).unwrap();
+            noticed.map(|noticed| noticed.at)
+        };
+        let run = state.run.as_mut().unwrap();
+        run.verdict = None;
+        assert_eq!(noticed(alert(20), &state), None);
+        let run = state.run.as_mut().unwrap();
+        run.journal.request(Requested {
+            step: "02-point".to_owned(),
+            page: "page".to_owned(),
+            until: None,
+        });
+        assert_eq!(noticed(alert(20), &state), Some(at(20)));
+        assert_eq!(noticed(named("shop-2"), &state), Some(at(20)));
+        assert_eq!(noticed(named("shop-1"), &state), None);
+        assert_eq!(noticed(alert(9), &state), None);
+        // Nobody is served by it yet.
+        state.run.as_mut().unwrap().journal.entries.clear();
+        assert_eq!(noticed(alert(20), &state), None);
     }
 
     #[test]
