@@ -332,8 +332,8 @@ fn whoever_starts_the_run_is_not_asked() {
     let world = World::bare();
     world.demand("{ quorum: 1, people: [alice, bob], known-actors: true }");
     let rules = fs::read_to_string(world.path("liftlock.yaml")).unwrap();
-    let rules = rules.replace("alice: { ", "alice: { accounts: ['gitlab:7'], ");
-    let rules = rules.replace("bob: { ", "bob: { accounts: ['gitlab:8'], ");
+    let rules = rules.replace("alice: { ", "alice: { accounts: ['github:7'], ");
+    let rules = rules.replace("bob: { ", "bob: { accounts: ['github:8'], ");
     fs::write(world.path("liftlock.yaml"), rules).unwrap();
     let run = |login: &str, args: &[&str]| {
         let number = match login {
@@ -344,9 +344,9 @@ fn whoever_starts_the_run_is_not_asked() {
         Run::new(env!("CARGO_BIN_EXE_await-approval"))
             .folder(world.folder.path())
             .env("COSIGN_PASSWORD", PASSWORD)
-            .env("GITLAB_CI", "true")
-            .env("GITLAB_USER_LOGIN", login)
-            .env("GITLAB_USER_ID", number)
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_ACTOR", login)
+            .env("GITHUB_ACTOR_ID", number)
             .args(args.iter().copied().chain(["--format", "json"]))
             .output()
             .unwrap()
@@ -376,7 +376,7 @@ fn whoever_starts_the_run_is_not_asked() {
     let output = run("stranger", &ask);
     assert_eq!(output.code, 3, "{}", output.stderr);
     assert!(
-        output.stderr.contains("gitlab:stranger"),
+        output.stderr.contains("github:stranger"),
         "{}",
         output.stderr
     );
@@ -387,7 +387,7 @@ fn whoever_starts_the_run_is_not_asked() {
     assert_eq!(world.answer(&request, "bob", "bob", "--yes").code, 0);
     let told = world.judge(0, &request);
     let unknown = &told["detail"]["judgement"]["unrecognised"];
-    assert_eq!(*unknown, json!(["gitlab:9, gitlab:stranger"]));
+    assert_eq!(*unknown, json!(["github:9, github:stranger"]));
 }
 
 #[test]
