@@ -215,6 +215,28 @@ fn a_release_is_asked_about_judged_and_promoted_by_the_component_alone() {
 }
 
 #[test]
+fn nobody_is_asked_by_a_pipeline_that_makes_no_release() {
+    let needed = ["gitlab-ci-local", "rsync"];
+    if needed.iter().any(|peer| peers::require(peer).is_none()) {
+        return;
+    }
+    let world = World::new();
+    for other in [
+        &["CI_PIPELINE_SOURCE=schedule"][..],
+        &["CI_PIPELINE_SOURCE=merge_request_event"],
+        &["CI_PIPELINE_SOURCE=web", "LIFTLOCK_ASK_COMMAND=pause"],
+        &["CI_PIPELINE_SOURCE=push", "CI_COMMIT_BRANCH=other"],
+    ] {
+        let more: Vec<String> = other.iter().map(|&one| one.to_owned()).collect();
+        let output = world.pipeline_with("      automatic: true\n", &more);
+        let bodies = world.gitlab.with(|state| state.bodies(On::Issue(1)));
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert!(bodies.is_empty(), "{other:?}: {said}");
+    }
+    world.ask();
+}
+
+#[test]
 fn a_release_that_needs_nobody_is_approved_by_the_pipeline_that_asks() {
     let needed = ["gitlab-ci-local", "rsync"];
     if needed.iter().any(|peer| peers::require(peer).is_none()) {

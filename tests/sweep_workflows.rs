@@ -193,11 +193,11 @@ fn a_schedule_of_gitlab_goes_on_with_what_nobody_drives_and_people_stop_it() {
     world.leave("2");
     let schedule = ["CI_PIPELINE_SOURCE=schedule"];
     let asked = |command: &str| {
-        let command = format!("LIFTLOCK_PROMOTE_COMMAND={command}");
+        let command = format!("LIFTLOCK_ASK_COMMAND={command}");
         let by_hand = ["CI_PIPELINE_SOURCE=web", &command];
         let named = [
-            "LIFTLOCK_PROMOTE_ENVIRONMENT=production",
-            "LIFTLOCK_PROMOTE_REASON=late",
+            "LIFTLOCK_ASK_ENVIRONMENT=production",
+            "LIFTLOCK_ASK_REASON=late",
         ];
         world.pipeline(&[by_hand, named].concat())
     };

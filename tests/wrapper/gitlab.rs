@@ -67,9 +67,9 @@ fn job_inputs(verb: &Verb) -> String {
         ),
         (
             "allow-exit-code",
-            "11 lets the pipeline go on, with a warning, when there was too little evidence; \
-             0 allows no failure",
-            "      type: number\n      options: [0, 11]\n      default: 0\n".to_owned(),
+            "11 lets the pipeline go on, with a warning, when there was too little evidence, \
+             13 when somebody or some time is waited for; 0 allows no failure",
+            "      type: number\n      options: [0, 11, 13]\n      default: 0\n".to_owned(),
         ),
     ];
     texts
