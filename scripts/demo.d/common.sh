@@ -66,9 +66,17 @@ api() { echo "builds/$1/api"; }
 # release VERSION KEY: signs release.json over both artifacts.
 release() {
   sign_ "$1"
-  expect 0 sign-artifact release --key "keys/$2.key" --version "$1" --owner team-shop \
-    --author carol@example.org --artifact "api=$(api "$1")" --artifact "worker=builds/$1/worker" \
-    --output "release-$1.json" --evidence file:.liftlock/evidence
+  attest 0 "$1" "$2"
+}
+
+# attest CODE VERSION KEY FLAG…: release.json alone, with more flags.
+attest() {
+  local code=$1 version=$2 key=$3
+  shift 3
+  expect "$code" sign-artifact release --key "keys/$key.key" --version "$version" \
+    --owner team-shop --author carol@example.org --artifact "api=$(api "$version")" \
+    --artifact "worker=builds/$version/worker" --output "release-$version.json" \
+    --evidence file:.liftlock/evidence "$@"
 }
 
 # approve VERSION: a request, two people's signed answers, the judge's count.
@@ -98,9 +106,11 @@ check() {
 }
 
 refusals() {
-  say "A release that was never signed by the builder does not move"
+  say "A release that was never signed by the builder is not made here, and does not move"
   if [ ! -d builds/4 ]; then build 4 0.2%; fi
-  release 4 mallory
+  sign_ 4
+  attest 4 4 mallory
+  attest 0 4 mallory --no-config --service shop --signed-by keys/builder.pub
   promote_ 4 10
 
   say "A release that nobody approved does not move"
