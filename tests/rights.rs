@@ -92,8 +92,9 @@ fn run(folder: &Path, verb: &str, line: &str, variables: &[(&str, &str)]) -> Out
 
 /// What is wrong with an ending, if anything.
 fn wrong(output: &Output, code: i32, words: &[&str]) -> Option<String> {
-    let first = output.stderr.lines().find(|line| !line.is_empty());
-    let told = first.is_some_and(|line| line.starts_with("error: "))
+    // A sweep tells of each environment before.
+    let mut lines = output.stderr.lines();
+    let told = lines.any(|line| line.starts_with("error: "))
         && words.iter().all(|word| output.stderr.contains(word));
     let right = output.code == code && told;
     (!right).then(|| format!("{} {}{}", output.code, output.stdout, output.stderr))

@@ -81,7 +81,7 @@ fn at_once(users: &mut Users<'_>, from: Time, length: Span) -> Result<()> {
     let end = from.after(length);
     let mut time = from.after(users.args.interval);
     while time <= end {
-        users.row(time)?;
+        users.row(|| time)?;
         time = time.after(users.args.interval);
     }
     Ok(())
@@ -93,7 +93,7 @@ fn as_time_goes_by(users: &mut Users<'_>, length: Option<Span>) -> Result<()> {
     let mut due = interval;
     while !stop.is_over() {
         wait::pause(due.saturating_sub(stop.elapsed()));
-        users.row(wait::now())?;
+        users.row(wait::now)?;
         // After a standstill it goes on, it does not catch up.
         due = (due + interval).max(stop.elapsed());
     }
@@ -120,8 +120,9 @@ impl<'a> Users<'a> {
         }
     }
 
-    /// Everything that happens in one interval.
-    fn row(&mut self, time: Time) -> Result<()> {
+    /// Everything that happens in one interval. Its end is told only once the
+    /// weights are read: a row never has weights of after its time.
+    fn row(&mut self, time: impl FnOnce() -> Time) -> Result<()> {
         self.split
             .read(&self.args.weights, self.args.roles.as_deref());
         let rate = |slot: &str| {
@@ -132,6 +133,7 @@ impl<'a> Users<'a> {
             rate(&self.split.roles.stable),
             rate(&self.split.roles.canary),
         );
+        let time = time();
         let (to_canary, all) = self.split.share();
         let (mut baseline, mut canary) = (Arm::default(), Arm::default());
         let requests = if all == 0 {
