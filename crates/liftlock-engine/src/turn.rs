@@ -26,19 +26,15 @@ pub(crate) enum Held {
 }
 
 impl Engine<'_> {
-    /// Whether the plan under way goes down or back, or has to now.
+    /// Whether the plan under way goes down or back, or has to now; also where
+    /// nobody can tell, as the plan itself turns back then.
     #[must_use]
     pub fn goes_back(&self) -> bool {
-        let document = &self.state.document;
-        let Some(run) = document.under_way() else {
-            return false;
-        };
-        run.plan.kind == PlanKind::Rollback
-            || run.journal.turned.is_some()
-            || run.called_back(document.hold.as_ref()).is_some()
-            || run.plan.policy != self.world.rules.policy
-            || !matches!(self.recall(), Ok(None))
-            || !matches!(self.unmet(), Ok(Held::Still(_)))
+        self.state.document.under_way().is_some_and(|run| {
+            run.plan.kind == PlanKind::Rollback
+                || run.journal.turned.is_some()
+                || !matches!(self.speaks_against(), Ok(None))
+        })
     }
 
     /// What speaks against going on upwards with a plan that was begun before.

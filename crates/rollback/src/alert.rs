@@ -4,15 +4,17 @@
 use std::path::Path;
 
 use liftlock::failure::{Failure, Kind};
+use liftlock::plan::wish::{What, Wish};
 use liftlock::report::Report;
 use liftlock::rollback::alert::{self, Noticed, Notification, Ruling, Scene};
-use liftlock::state::Document;
+use liftlock::state::{Document, Owner};
 use liftlock::time::Time;
-use liftlock_engine::{Pace as _, World};
+use liftlock_engine::{Engine, Pace as _, Pen, World, open};
 use liftlock_io::cli::Session;
 use liftlock_io::file;
 
 use crate::args::Moved;
+use crate::down::ended;
 use crate::render;
 
 /// The reason where nobody gave one.
@@ -98,4 +100,23 @@ pub(crate) fn answer(
         Ruling::Back(fault) => Answer::Leave(noticed(fault)),
         Ruling::Stay(against) => Answer::Stay(Box::new(render::stays(world, state, &against))),
     })
+}
+
+/// Has the promotion under way go back, which nobody judges.
+pub(crate) fn abort(
+    session: &Session,
+    engine: &mut Engine<'_>,
+    (moved, because): (&Moved, &Because),
+    (owner, pen): (&Owner, &Pen<'_>),
+) -> Result<Report, Failure> {
+    let world = engine.world();
+    let by = open::actor(session);
+    let wish = Wish::new(What::Abort, &because.reason, by, session.now())?;
+    if session.dry_run {
+        let outcome = engine.pending(wish.to_string(), None)?;
+        let report = render::outcome(&outcome, None, None);
+        return Ok(report.with_policy(world.rules.origin, false));
+    }
+    let outcome = engine.abort(&wish, owner)?;
+    Ok(ended(session, (world, engine), &outcome, (moved, pen)))
 }

@@ -18,7 +18,6 @@ use crate::args::Moved;
 use crate::before::{gives_way, gone_already, make_way, may_go_on};
 use crate::choose::{self, Glass};
 use crate::run::make;
-use crate::way::abort;
 use crate::{copy, render};
 
 pub(crate) fn go_back(session: &Session, moved: &Moved) -> Result<Report, Failure> {
@@ -87,7 +86,7 @@ fn go(
     let because = match alert::answer(session, (world, engine.document()), moved, said)? {
         Answer::Leave(because) => because,
         Answer::Abort(because) => {
-            return abort(session, &mut engine, (moved, &because), (&owner, &pen));
+            return alert::abort(session, &mut engine, (moved, &because), (&owner, &pen));
         }
         Answer::Stay(report) => return Ok(*report),
     };

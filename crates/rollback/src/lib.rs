@@ -11,7 +11,6 @@ mod hold;
 mod reject;
 mod render;
 mod run;
-mod way;
 
 use std::process::ExitCode;
 

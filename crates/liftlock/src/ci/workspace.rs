@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     const GITHUB: [(&str, &str); 4] = [
-        ("GITHUB_WORKSPACE", "/work/shop"),
+        ("GITHUB_WORKSPACE", "/builds/shop"),
         ("RUNNER_ENVIRONMENT", "github-hosted"),
         ("GITHUB_SERVER_URL", "https://github.com"),
         ("GITHUB_REPOSITORY", "acme/shop"),
@@ -116,11 +116,11 @@ mod tests {
     fn only_what_is_in_the_checkout_goes_with_it() {
         let hosted = Workspace::github(&lookup(&GITHUB)).unwrap();
         let cases = [
-            ("/work/shop", Some(Fate::Deleted)),
-            ("/work/shop/.liftlock/state", Some(Fate::Deleted)),
-            ("/work/other/../shop/./state", Some(Fate::Deleted)),
-            ("/work/shop/../state", None),
-            ("/work/shop-state", None),
+            ("/builds/shop", Some(Fate::Deleted)),
+            ("/builds/shop/.liftlock/state", Some(Fate::Deleted)),
+            ("/builds/other/../shop/./state", Some(Fate::Deleted)),
+            ("/builds/shop/../state", None),
+            ("/builds/shop-state", None),
             ("/var/liftlock", None),
         ];
         for (folder, fate) in cases {
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn who_keeps_the_machine_is_told_by_the_ci() {
-        let folder = Path::new("/work/shop/state");
+        let folder = Path::new("/builds/shop/state");
         let kept = [
-            ("GITHUB_WORKSPACE", "/work/shop"),
+            ("GITHUB_WORKSPACE", "/builds/shop"),
             ("RUNNER_ENVIRONMENT", "self-hosted"),
         ];
         let kept = Workspace::github(&lookup(&kept)).unwrap();
@@ -142,7 +142,7 @@ mod tests {
             ("[\"saas-linux-small-amd64\"]", Fate::Deleted),
             ("[\"shop\"]", Fate::Cleaned),
         ] {
-            let job = [("CI_PROJECT_DIR", "/work/shop"), ("CI_RUNNER_TAGS", tags)];
+            let job = [("CI_PROJECT_DIR", "/builds/shop"), ("CI_RUNNER_TAGS", tags)];
             let job = Workspace::gitlab(&lookup(&job)).unwrap();
             assert_eq!(job.fate(folder), Some(fate), "{tags}");
         }
