@@ -45,6 +45,24 @@ pub fn map<I: Sync, O: Send, E: Send>(
     done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
+/// Does two things side by side.
+///
+/// # Errors
+///
+/// Fails with the first failure in their order.
+pub fn both<A: Send, B, E: Send>(
+    first: impl FnOnce() -> Result<A, E> + Send,
+    second: impl FnOnce() -> Result<B, E>,
+) -> Result<(A, B), E> {
+    std::thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
+        let first = first.join();
+        let first = first.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok((first, second?))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +87,12 @@ mod tests {
         });
         assert_eq!(failed.unwrap_err(), 0);
         assert!(begun.load(Ordering::Relaxed) < 1_000);
+    }
+
+    #[test]
+    fn two_things_are_done_and_the_first_failure_counts() {
+        assert_eq!(both(|| Ok::<_, ()>(1), || Ok("a")), Ok((1, "a")));
+        let none: Result<((), ()), _> = both(|| Err("first"), || Err("second"));
+        assert_eq!(none, Err("first"));
     }
 }

@@ -72,14 +72,16 @@ fn a_thousand_requests_are_split_as_the_file_says() {
     let Some(site) = Site::open() else { return };
     assert_eq!(site.count(), 0);
     for (share, expected) in [("5%", 50), ("50%", 500)] {
+        let old = site.nginx.workers();
         nginx::set(&site.target, &site.shares(share)).unwrap();
-        // The signal is sent when the reload ends; new workers come a moment later.
-        wait::until(
-            "the canary's first request",
-            std::time::Duration::from_secs(20),
-            || (site.asks() == "green").then_some(()),
-        )
-        .unwrap();
+        // The signal is sent when the reload ends; the workers change a moment
+        // later, and until the old ones are gone they split as before.
+        let changed = || {
+            let workers = site.nginx.workers();
+            let gone = old.iter().all(|worker| !workers.contains(worker));
+            (gone && !workers.is_empty()).then_some(())
+        };
+        wait::until("other workers", std::time::Duration::from_secs(20), changed).unwrap();
         let found = site.count();
         assert!(found.abs_diff(expected) <= TOLERANCE, "{share}: {found}");
         assert!(nginx::is_set(&site.target, &site.shares(share)).unwrap());

@@ -4,6 +4,7 @@
 //! is the same request. Reading is, when a connection that was kept breaks
 //! before an answer: servers close idle ones whenever they like (RFC 9110 §9.2.2).
 
+mod carrier;
 mod error;
 mod message;
 mod options;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use carrier::Carriers;
 pub use error::Error;
 pub use message::{Address, Body, Limits, Method, Redirects, Request, Response};
 pub use options::{Identity, Options};
@@ -37,7 +39,7 @@ pub fn forbid() {
 /// Sends requests, one at a time, and blocks until the answer is there.
 #[derive(Debug)]
 pub struct Client {
-    inner: reqwest::Client,
+    carriers: Carriers,
     runtime: tokio::runtime::Runtime,
     timeout: Duration,
 }
@@ -48,7 +50,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Fails when a file with authorities cannot be used.
+    /// Fails when the `ca_file` cannot be used; that of the machine is read with
+    /// the first request that needs it.
     pub fn new(options: &Options) -> Result<Self, Error> {
         Self::identified(options, None)
     }
@@ -66,17 +69,8 @@ impl Client {
             .enable_all()
             .build()
             .map_err(Error::Runtime)?;
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::configuration(options.ca_file.as_deref(), identity)?)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(options.timeout.min(Duration::from_secs(10)))
-            .user_agent(concat!("liftlock/", env!("CARGO_PKG_VERSION")))
-            .no_proxy();
-        for proxy in proxy::from_environment()? {
-            builder = builder.proxy(proxy);
-        }
         Ok(Self {
-            inner: builder.build().map_err(Error::Prepare)?,
+            carriers: Carriers::new(options, identity)?,
             runtime,
             timeout: options.timeout,
         })
@@ -145,8 +139,9 @@ impl Client {
                 url: error::shown(&request.url),
             });
         }
+        let carrier = self.carriers.of(&request.url)?;
         let attempt = || {
-            let mut builder = self.prepared(request);
+            let mut builder = prepared(carrier, request);
             if let Body::Bytes(bytes) = &request.body {
                 builder = builder.body(bytes.clone());
             }
@@ -172,22 +167,21 @@ impl Client {
     }
 }
 
-impl Client {
-    fn prepared(&self, request: &Request) -> reqwest::RequestBuilder {
-        let method = match request.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Head => reqwest::Method::HEAD,
-            Method::Post => reqwest::Method::POST,
-            Method::Put => reqwest::Method::PUT,
-            Method::Patch => reqwest::Method::PATCH,
-            Method::Delete => reqwest::Method::DELETE,
-        };
-        let builder = self.inner.request(method, request.url.clone());
-        let headers = request.headers.iter();
-        headers.fold(builder, |builder, (name, value)| {
-            builder.header(name, value)
-        })
-    }
+/// A request as the library wants it, still without its body.
+fn prepared(carrier: &reqwest::Client, request: &Request) -> reqwest::RequestBuilder {
+    let method = match request.method {
+        Method::Get => reqwest::Method::GET,
+        Method::Head => reqwest::Method::HEAD,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Delete => reqwest::Method::DELETE,
+    };
+    let builder = carrier.request(method, request.url.clone());
+    let headers = request.headers.iter();
+    headers.fold(builder, |builder, (name, value)| {
+        builder.header(name, value)
+    })
 }
 
 /// Waits for an exchange, but no longer than its limit or a signal.

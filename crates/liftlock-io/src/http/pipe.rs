@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Client, Error, Request, Response, error, receive, within};
+use super::{Client, Error, Request, Response, error, prepared, receive, within};
 
 /// How a transfer ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +44,7 @@ impl Client {
             if answer.content_length() != Some(length) {
                 return Ok(Piped::Length(answer.content_length()));
             }
-            let sent = self
-                .prepared(&to)
+            let sent = prepared(self.carriers.of(&to.url)?, &to)
                 .header("content-length", length)
                 .body(reqwest::Body::from(answer))
                 .send()

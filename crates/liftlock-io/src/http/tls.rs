@@ -1,11 +1,12 @@
 //! Whom TLS trusts: the authorities of the web, of the machine, of `--ca-file`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use super::{Error, Identity};
 use crate::{env, file};
@@ -20,25 +21,11 @@ pub(super) fn configuration(
     ca_file: Option<&Path>,
     identity: Option<&Identity>,
 ) -> Result<ClientConfig, Error> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let native = rustls_native_certs::load_native_certs();
-    let (added, _) = roots.add_parsable_certificates(native.certs);
-    if let (0, Some(path)) = (added, env::var("SSL_CERT_FILE")) {
-        return Err(Error::Authorities {
-            path: PathBuf::from(path),
-            reason: "`SSL_CERT_FILE` names no usable certificate".to_owned(),
-        });
-    }
+    let mut roots = common()?.clone();
     if let Some(path) = ca_file {
         add(&mut roots, path)?;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(Error::Configure)?
-        .with_root_certificates(roots);
+    let builder = trusting(roots)?;
     let Some(identity) = identity else {
         return Ok(builder.with_no_client_auth());
     };
@@ -49,6 +36,40 @@ pub(super) fn configuration(
             path: identity.certificate.clone(),
             reason: error.to_string(),
         })
+}
+
+/// For connections without TLS, should one ask for it after all.
+pub(super) fn trusting_nobody() -> Result<ClientConfig, Error> {
+    Ok(trusting(RootCertStore::empty())?.with_no_client_auth())
+}
+
+fn trusting(roots: RootCertStore) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(Error::Configure)?;
+    Ok(builder.with_root_certificates(roots))
+}
+
+/// The authorities of the web and of the machine. Debian's are some 300 files:
+/// they are read once in a process.
+fn common() -> Result<&'static RootCertStore, Error> {
+    static COMMON: OnceLock<(RootCertStore, usize)> = OnceLock::new();
+    let (roots, added) = COMMON.get_or_init(|| {
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        let native = rustls_native_certs::load_native_certs();
+        let (added, _) = roots.add_parsable_certificates(native.certs);
+        (roots, added)
+    });
+    match (added, env::var("SSL_CERT_FILE")) {
+        (0, Some(path)) => Err(Error::Authorities {
+            path: PathBuf::from(path),
+            reason: "`SSL_CERT_FILE` names no usable certificate".to_owned(),
+        }),
+        (_, _) => Ok(roots),
+    }
 }
 
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {

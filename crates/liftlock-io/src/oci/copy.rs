@@ -185,8 +185,10 @@ impl Job<'_> {
     /// Copies everything that a manifest needs. Where the target has the
     /// manifest, it has that.
     fn below(&self, root: &Digest, copied: &mut Copied) -> Result<Image> {
-        let found = self.read(root)?;
-        let is_there = self.digest(self.target, &Version::Digest(*root))? == Some(*root);
+        let version = Version::Digest(*root);
+        let there = || self.digest(self.target, &version);
+        let (found, there) = parallel::both(|| self.read(root), there)?;
+        let is_there = there == Some(*root);
         let mut tree = Tree::new(found.descriptor.clone());
         let mut known = BTreeMap::from([(*root, found.clone())]);
         while let Some((index, depth)) = tree.next_index() {

@@ -11,6 +11,7 @@ use liftlock::oci::{Descriptor, Index, Tag, Version};
 
 use super::copy::{Copied, Job};
 use super::{Error, Found, Result, referrers, tags};
+use crate::parallel;
 
 /// How deep attachments of attachments are followed: a signature of a bill of
 /// materials of an image.
@@ -26,7 +27,8 @@ const ENDINGS: [&str; 4] = ["", ".sig", ".att", ".sbom"];
 impl Job<'_> {
     /// Copies everything that is attached to these manifests.
     pub(super) fn attachments(&self, subjects: &[Digest], copied: &mut Copied) -> Result<()> {
-        let (here, there) = (tags::list(self.source)?, tags::list(self.target)?);
+        let lists = || tags::list(self.source);
+        let (here, there) = parallel::both(lists, || tags::list(self.target))?;
         let there = there.map(BTreeSet::from_iter);
         for subject in subjects {
             let stem = format!("sha256-{}", subject.hex());

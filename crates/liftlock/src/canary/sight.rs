@@ -61,7 +61,9 @@ impl Sight {
     /// The canary's share of traffic behind the counts of `(from, to]`.
     ///
     /// What is scraped in a row was served since the scrape before, which may
-    /// be a whole row earlier: so long must the share have been the same.
+    /// be a whole row earlier: so long must the share have been the same. Times
+    /// are in whole milliseconds: a change that began in the one of `to` may
+    /// have been served before the row ended.
     #[must_use]
     pub fn share(&self, from: Time, to: Time) -> Option<Percent> {
         let width = to.millis_since(from);
@@ -75,7 +77,7 @@ impl Sight {
         let known = !self
             .changing
             .iter()
-            .any(|(begin, end)| *begin < to && *end > lead);
+            .any(|(begin, end)| *begin <= to && *end >= lead);
         (steady && known).then_some(at_start)
     }
 
@@ -187,5 +189,24 @@ mod tests {
         assert_eq!(share(110, 125), None);
         assert_eq!(share(200, 215), None);
         assert_eq!(share(330, 345).as_deref(), Some("50%"));
+    }
+
+    #[test]
+    fn a_change_in_the_last_moment_of_a_row_may_be_in_it() {
+        let at = |millis: i64| Time::from_unix_millis(1_795_435_200_000 + millis).unwrap();
+        let shift = |millis, weight: &str| Shift {
+            since: at(millis),
+            weight: weight.parse().unwrap(),
+        };
+        let sight = Sight {
+            shifts: vec![shift(0, "5%"), shift(300, "100%")],
+            changing: vec![(at(0), at(0)), (at(300), at(300))],
+            ..Sight::default()
+        };
+        let share = |from, to| sight.share(at(from), at(to)).map(|share| share.to_string());
+        assert_eq!(share(260, 280).as_deref(), Some("5%"));
+        assert_eq!(share(280, 300), None);
+        assert_eq!(share(301, 302), None);
+        assert_eq!(share(302, 303).as_deref(), Some("100%"));
     }
 }

@@ -85,6 +85,19 @@ impl Nginx {
         self.words(&["-s", "reload"])
     }
 
+    /// The processes that serve; none while it does not run.
+    #[must_use]
+    pub fn workers(&self) -> Vec<u32> {
+        let Some(process) = &self.process else {
+            return Vec::new();
+        };
+        let id = process.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        let children = children.unwrap_or_default();
+        let ids = children.split_whitespace();
+        ids.filter_map(|id| id.parse().ok()).collect()
+    }
+
     /// Where users come in.
     #[must_use]
     pub fn url(&self) -> String {

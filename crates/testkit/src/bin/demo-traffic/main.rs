@@ -93,7 +93,8 @@ fn as_time_goes_by(users: &mut Users<'_>, length: Option<Span>) -> Result<()> {
     let mut due = interval;
     while !stop.is_over() {
         wait::pause(due.saturating_sub(stop.elapsed()));
-        users.row(wait::now)?;
+        // A row ends with the millisecond in which its last request was served.
+        users.row(|| wait::now().after(Span::from_millis(1)))?;
         // After a standstill it goes on, it does not catch up.
         due = (due + interval).max(stop.elapsed());
     }
