@@ -1,9 +1,16 @@
 //! Reads YAML that people write: strict, bounded, with line, key and a suggestion.
 
+mod reader;
+mod tree;
 mod words;
 
-use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
+
+use reader::Reader;
+use tree::Node;
 
 pub use crate::wording::distance;
 
@@ -13,11 +20,10 @@ pub const LARGEST: usize = 1024 * 1024;
 /// The most documents of a YAML file.
 pub const MOST_DOCUMENTS: usize = 1000;
 
-/// How deep a document of any shape may be.
+/// How deep a document may be.
 const DEEPEST: usize = 64;
 
-/// The most values of documents of any shape, those that aliases repeat
-/// among them.
+/// The most values of a file, those that aliases repeat among them.
 const MOST_VALUES: usize = 100_000;
 
 /// Parses one YAML document; unknown keys are the business of the type's
@@ -28,8 +34,18 @@ const MOST_VALUES: usize = 100_000;
 /// Fails when the text is too large, malformed, holds a duplicate key or does
 /// not fit the type. The message names the line.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ParseError> {
-    within(text)?;
-    serde_saphyr::from_str(text).map_err(|error| refused(text, &error))
+    let nodes = nodes(text)?;
+    if let Some(second) = nodes.get(1) {
+        let message = "expected one document: remove what follows `---`";
+        return Err(ParseError::custom(message).or_at(second.place));
+    }
+    // A file without a document has no keys.
+    let node = nodes.into_iter().next().unwrap_or_default();
+    let reader = Reader {
+        document: text,
+        node: &node,
+    };
+    reader.read(PhantomData)
 }
 
 /// Parses every document of a file that belongs to another program, whatever
@@ -40,7 +56,22 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ParseError> {
 /// Fails when the text is too large, malformed or too deep, has too many
 /// documents or values, holds a duplicate key, or a number that is none.
 pub fn documents(text: &str) -> Result<Vec<Value>, ParseError> {
-    within(text)?;
+    let nodes = nodes(text)?;
+    let value = |node: &Node| {
+        let value = node.value(text);
+        let error = || ParseError::custom("a key is no text").or_at(node.place);
+        value.ok_or_else(error)
+    };
+    nodes.iter().map(value).collect()
+}
+
+fn nodes(text: &str) -> Result<Vec<Node>, ParseError> {
+    if text.len() > LARGEST {
+        return Err(ParseError::told(format!(
+            "{} bytes are more than the {LARGEST} allowed",
+            text.len()
+        )));
+    }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: DEEPEST,
@@ -50,39 +81,43 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ParseError> {
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: MOST_VALUES,
         },
-        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::Reject,
     };
-    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| refused(text, &error))
+    let read = serde_saphyr::from_multiple_with_options(text, options);
+    read.map_err(|error| ParseError {
+        message: words::words(text, &error),
+        place: error.location().map(|place| (place.line(), place.column())),
+    })
 }
 
-fn within(text: &str) -> Result<(), ParseError> {
-    if text.len() > LARGEST {
-        return Err(ParseError {
-            message: format!("{} bytes are more than the {LARGEST} allowed", text.len()),
-            place: None,
-        });
-    }
-    Ok(())
-}
-
-fn refused(text: &str, error: &serde_saphyr::Error) -> ParseError {
-    let place = error.location();
-    ParseError {
-        message: words::words(text, error),
-        place: place.map(|place| (place.line(), place.column())),
-    }
-}
+/// Line and column, from 1.
+type Place = Option<(u64, u64)>;
 
 /// The file is not what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{message}", told(*.place))]
 pub struct ParseError {
     message: String,
-    /// Line and column, from 1.
-    place: Option<(u64, u64)>,
+    place: Place,
 }
 
-fn told(place: Option<(u64, u64)>) -> String {
+impl ParseError {
+    const fn told(message: String) -> Self {
+        Self {
+            message,
+            place: None,
+        }
+    }
+
+    /// At this place, unless it says another.
+    fn or_at(self, place: Place) -> Self {
+        Self {
+            place: self.place.or(place),
+            ..self
+        }
+    }
+}
+
+fn told(place: Place) -> String {
     place.map_or(String::new(), |(line, column)| {
         format!("line {line}, column {column}: ")
     })

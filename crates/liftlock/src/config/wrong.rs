@@ -48,7 +48,7 @@ const RULES: [(&str, &str); 28] = [
     ),
     (
         "version: [1]\n",
-        "line 1, column 10: expected one value, found a list",
+        "line 1, column 10: expected a whole number from 0 on, found a list",
     ),
     (
         "version: 1\nenvironments: { p: { min-requests: many } }\n",
@@ -104,7 +104,7 @@ const RULES: [(&str, &str); 28] = [
     ),
     (
         "version: 1\ntrust: [{ roles: [builder] }]\n",
-        "line 2, column 11: the key `name` is missing",
+        "line 2, column 9: the key `name` is missing",
     ),
     (
         "version: 1\nservice: Shop Front\n",
@@ -112,7 +112,7 @@ const RULES: [(&str, &str); 28] = [
     ),
     (
         "version: 1\nservice:\n  a: b\n",
-        "line 3, column 3: expected one value, found keys with values",
+        "line 3, column 3: expected a text, found keys with values",
     ),
     (
         "version: 1\nservice: [a\n",

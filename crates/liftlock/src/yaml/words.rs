@@ -19,16 +19,10 @@ pub(super) fn words(text: &str, error: &Error) -> String {
         Error::Unexpected { expected, location } => {
             instead(&wording::wanted_words(expected), text, location)
         }
-        Error::ExternallyTaggedEnumExpectedScalarOrMapping { location }
-        | Error::ExpectedStringKeyForExternallyTaggedEnum { location }
-        | Error::UnexpectedValueForUnitEnumVariant { location } => {
-            instead("one of the known words", text, location)
-        }
         Error::TaggedScalarCannotDeserializeIntoString { location }
         | Error::UnsupportedTag { location, .. } => {
             instead("a value without a tag", text, location)
         }
-        Error::NullIntoString { .. } => "expected a text, found nothing".to_owned(),
         other => shape(other),
     }
 }
@@ -45,23 +39,6 @@ fn instead(wanted: &str, text: &str, location: &Location) -> String {
 fn shape(error: &Error) -> String {
     let told = match error {
         Error::DuplicateMappingKey { key: Some(key), .. } => return wording::twice(key),
-        Error::SerdeMissingField { field, .. } => return wording::missing(field),
-        Error::SerdeInvalidType {
-            unexpected,
-            expected,
-            ..
-        }
-        | Error::SerdeInvalidValue {
-            unexpected,
-            expected,
-            ..
-        } => return wording::misfit(unexpected, expected),
-        Error::SerdeUnknownField {
-            field, expected, ..
-        } => return wording::unknown("key", field, expected),
-        Error::SerdeUnknownVariant {
-            variant, expected, ..
-        } => return wording::unknown("word", variant, expected),
         Error::ExternalMessage { msg, .. } => return syntax(msg),
         Error::DuplicateMappingKey { key: None, .. } => "a key is there twice",
         Error::Eof { .. } => "the file ends too early",
