@@ -288,29 +288,48 @@ pub(crate) fn open(repository: &str, settings: &Settings) -> Result<GitHub, Fail
 
 /// The request that the comment answers which started this workflow, from the
 /// file that `GITHUB_EVENT_PATH` names.
-pub(crate) fn of_event() -> Result<Digest, Failure> {
+pub(crate) fn of_event() -> Result<Started, Failure> {
     let path = env::var("GITHUB_EVENT_PATH").ok_or_else(|| {
         Failure::new(Kind::Usage, "`GITHUB_EVENT_PATH` is not set")
             .with_hint("give `--request`, or run on `issue_comment`")
     })?;
     let bytes = file::read(path.as_ref(), LARGEST_PAYLOAD)?;
     let payload: github::Payload = github::parse(&bytes)?;
-    let no_answer = |why: &str| {
-        Failure::new(Kind::Invalid, format!("the event is no new answer: {why}")).with_hint(
-            "start the job only `if: contains(github.event.comment.body, '/approve sha256:') || \
-             contains(github.event.comment.body, '/deny sha256:')`",
-        )
-    };
     let body = match (&payload.comment, &payload.review, payload.action.as_str()) {
         (Some(comment), None, "created") => &comment.body,
         (None, Some(review), "submitted") => &review.body,
-        (Some(_), None, _) => return Err(no_answer("the comment was not created by it")),
-        (None, Some(_), _) => return Err(no_answer("the review was not submitted by it")),
-        (_, _, _) => return Err(no_answer("it has neither a comment nor a review")),
+        (Some(_), None, _) => return Ok(Started::beside("the comment was not created by it")),
+        (None, Some(_), _) => return Ok(Started::beside("the review was not submitted by it")),
+        (_, _, _) => {
+            let message = "the event has neither a comment nor a review";
+            return Err(Failure::new(Kind::Invalid, message)
+                .with_hint("run on `issue_comment`, or give `--request`"));
+        }
     };
-    match said(body.as_deref().unwrap_or_default()) {
-        Said::Answer { request, .. } => Ok(request),
-        Said::Unclear(why) => Err(no_answer(&why)),
-        Said::Nothing => Err(no_answer("its text says something else")),
+    Ok(said(body.as_deref().unwrap_or_default()).into())
+}
+
+/// What started a job that judges answers.
+#[derive(Debug)]
+pub(crate) enum Started {
+    /// An answer to this request.
+    Answer(Digest),
+    /// Something that answers nothing; why not.
+    Beside(String),
+}
+
+impl Started {
+    pub(crate) fn beside(why: &str) -> Self {
+        Self::Beside(why.to_owned())
+    }
+}
+
+impl From<Said> for Started {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Answer { request, .. } => Self::Answer(request),
+            Said::Unclear(why) => Self::Beside(why),
+            Said::Nothing => Self::beside("its text says something else"),
+        }
     }
 }

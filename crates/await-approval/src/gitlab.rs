@@ -2,12 +2,11 @@
 
 use std::str::FromStr;
 
-use liftlock::approval::forge::{Forge, Said, gitlab, said_on};
+use liftlock::approval::forge::{Forge, gitlab, said_on};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Noteable, Place, Spot};
 use liftlock::ci::Actor;
 use liftlock::config::trust::Keyring;
-use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock_io::cli::Session;
 use liftlock_io::forge::{Answers, Error};
@@ -16,7 +15,7 @@ use liftlock_io::{env, file};
 use serde_json::{Map, Value};
 
 use crate::args;
-use crate::forge::{Age, Asking, LARGEST_PAYLOAD};
+use crate::forge::{Age, Asking, LARGEST_PAYLOAD, Started};
 use crate::settings::Settings;
 
 /// What the names of a started pipeline's variables begin with: those of
@@ -264,34 +263,28 @@ pub(crate) fn resume(
 
 /// The request that the note answers which started this pipeline, from the
 /// webhook that GitLab keeps in the file that `TRIGGER_PAYLOAD` names.
-pub(crate) fn of_event() -> Result<Digest, Failure> {
+pub(crate) fn of_event() -> Result<Started, Failure> {
     let path = env::var("TRIGGER_PAYLOAD").ok_or_else(|| {
         Failure::new(Kind::Usage, "`TRIGGER_PAYLOAD` is not set")
             .with_hint("give `--request`, or let a webhook on comments trigger the pipeline")
     })?;
     let bytes = file::read(path.as_ref(), LARGEST_PAYLOAD)?;
     let payload: gitlab::Payload = gitlab::parse(&bytes)?;
-    let no_answer = |why: &str| {
-        Failure::new(Kind::Invalid, format!("the event is no new answer: {why}")).with_hint(
-            "let the webhook tell of comments alone, and this job fail with 3 on all others",
-        )
-    };
     let note = &payload.object_attributes;
     if payload.object_kind != "note" {
-        return Err(no_answer("it is not about a note"));
+        return Err(
+            Failure::new(Kind::Invalid, "the webhook does not tell of a note")
+                .with_hint("let it tell of comments alone"),
+        );
     }
     if note
         .action
         .as_deref()
         .is_some_and(|action| action != "create")
     {
-        return Err(no_answer("the note was not created by it"));
+        return Ok(Started::beside("the note was not created by it"));
     }
-    match said_on(Forge::Gitlab, note.note.as_deref().unwrap_or_default()) {
-        Said::Answer { request, .. } => Ok(request),
-        Said::Unclear(why) => Err(no_answer(&why)),
-        Said::Nothing => Err(no_answer("its text says something else")),
-    }
+    Ok(said_on(Forge::Gitlab, note.note.as_deref().unwrap_or_default()).into())
 }
 
 #[cfg(test)]

@@ -127,6 +127,13 @@ pub(crate) fn requested(
         )
 }
 
+/// The result of judging where the event answers nothing: nothing was judged,
+/// and people are still needed.
+pub(crate) fn beside(subcommand: &'static str, why: &str) -> Report {
+    let headline = format!("the event is no new answer, and nothing was judged: {why}");
+    Report::new(subcommand, Verdict::Pending, headline)
+}
+
 fn asked_lines(asked: &Identified, policy: &Policy) -> String {
     let request = &asked.request;
     let from = policy.counts_from(request.made_at);

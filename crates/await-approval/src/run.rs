@@ -6,13 +6,18 @@ use liftlock_io::cli::Session;
 
 use crate::args::{Args, Command};
 use crate::settings::Settings;
-use crate::{answer, doctor, explain, judge, request, resume, wait, withdraw};
+use crate::{answer, doctor, explain, judge, render, request, resume, wait, withdraw};
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
     let settings = Settings::read(session)?;
     let looks = matches!(args.command, Command::Doctor(_));
     if let Some(rules) = settings.rules.as_ref().filter(|_| !looks) {
         session.lasting(&rules.stores())?;
+    }
+    if let Some((subcommand, about)) = args.command.judges()
+        && let Some(why) = about.beside()?
+    {
+        return Ok(render::beside(subcommand, &why));
     }
     match &args.command {
         Command::Request(args) => request::request(args, &settings, session),

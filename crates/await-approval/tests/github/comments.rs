@@ -164,8 +164,10 @@ fn an_event_that_is_no_new_answer_is_told_and_judges_nothing() {
     ] {
         world.event(action, 7, body);
         let output = world.judge_event();
-        assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
-        assert!(output.stderr.contains(why), "{}", output.stderr);
+        assert_eq!(output.code, 13, "{}{}", output.stdout, output.stderr);
+        let told = output.json().unwrap();
+        assert!(told["headline"].as_str().unwrap().contains(why), "{told}");
+        assert!(told["outputs"]["request"].is_null(), "{told}");
     }
     // What the event claims is looked up, not believed.
     world.event("created", 7, &yes);

@@ -586,7 +586,6 @@ fn an_event_that_is_no_new_answer_is_told_and_judges_nothing() {
     let request = world.ask();
     for (action, kind, note, why) in [
         ("update", "note", yes(&request), "not created"),
-        ("create", "push", yes(&request), "not about a note"),
         ("create", "note", "hello".to_owned(), "something else"),
         (
             "create",
@@ -602,9 +601,14 @@ fn an_event_that_is_no_new_answer_is_told_and_judges_nothing() {
         ),
     ] {
         let output = world.event(action, kind, &note);
-        assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
-        assert!(output.stderr.contains(why), "{}", output.stderr);
+        assert_eq!(output.code, 13, "{}{}", output.stdout, output.stderr);
+        let told = output.json().unwrap();
+        assert!(told["headline"].as_str().unwrap().contains(why), "{told}");
+        assert!(told["outputs"]["request"].is_null(), "{told}");
     }
+    // What tells of no note at all comes from a webhook that is set up wrongly.
+    let output = world.event("create", "push", &yes(&request));
+    assert_eq!(output.code, 3, "{}{}", output.stdout, output.stderr);
     let output = world.run(&["judge", "--gitlab-event", "--key", "judge.key"], &[]);
     assert_eq!(output.code, 2, "{}", output.stderr);
     // What the event claims is looked up, not believed.
