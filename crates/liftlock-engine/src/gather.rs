@@ -62,7 +62,8 @@ impl Gathered {
 
 impl Engine<'_> {
     /// Where each artifact was when the release was made. A way down does not
-    /// hang on it: the digests are enough for whoever has them.
+    /// hang on it, be the store away or closed to us: the digests are enough for
+    /// whoever has them.
     pub(crate) fn found_labels(
         &mut self,
         patience: Duration,
@@ -71,7 +72,7 @@ impl Engine<'_> {
         let (release, down) = (plan.release.clone(), plan.kind == PlanKind::Rollback);
         let now = self.pace.now();
         let gather = |engine: &Self| match engine.world.gather(&release, now) {
-            Err(failure) if down && failure.kind.is_away() => {
+            Err(Failure { kind, .. }) if down && (kind.is_away() || kind == Kind::Credentials) => {
                 Ok(engine.world.at_hand(&release, now))
             }
             gathered => gathered,

@@ -182,11 +182,11 @@ fn planned(
     copied: Option<&Against>,
 ) -> Result<Planned, Failure> {
     let state = engine.document();
-    let candidates = choose::candidates(world, state, session)?;
     let glass = match moved.break_glass {
         true => Glass::Broken,
         false => Glass::Whole,
     };
+    let candidates = choose::candidates(world, state, (session, glass))?;
     let origin = world.rules.origin;
     let picked = match choose::pick(&candidates, moved.to.as_deref(), glass) {
         Err(failure) if failure.kind == Kind::Refuted => {

@@ -87,7 +87,7 @@ fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
     let origin = rules.origin;
     let world = open::within(session, rules, &wanted.environment)?;
     let engine = Engine::open(&world, session)?;
-    let candidates = choose::candidates(&world, engine.document(), session)?;
+    let candidates = choose::candidates(&world, engine.document(), (session, Glass::Whole))?;
     let seen = (engine.document(), candidates.as_slice());
     let picked = match choose::pick(&candidates, wanted.to.as_deref(), Glass::Whole) {
         Err(failure) if failure.kind == Kind::Refuted => {
@@ -129,14 +129,14 @@ fn plan_from_flags(session: &Session, wanted: &Wanted) -> Result<Report, Failure
 fn list(session: &Session, place: &Place) -> Result<Report, Failure> {
     let world = open::world(session, &place.environment)?;
     let engine = Engine::open(&world, session)?;
-    let candidates = choose::candidates(&world, engine.document(), session)?;
+    let candidates = choose::candidates(&world, engine.document(), (session, Glass::Whole))?;
     Ok(render::list(&world, &candidates))
 }
 
 fn explain(session: &Session, place: &Place) -> Result<Report, Failure> {
     let world = open::world(session, &place.environment)?;
     let engine = Engine::open(&world, session)?;
-    let candidates = choose::candidates(&world, engine.document(), session)?;
+    let candidates = choose::candidates(&world, engine.document(), (session, Glass::Whole))?;
     Ok(render::explain(&world, engine.document(), &candidates))
 }
 

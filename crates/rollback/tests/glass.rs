@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use testkit::house::House;
+use testkit::http::{Answer, Server};
 use testkit::process::free_address;
 
 const RUN: [&str; 3] = ["run", "--environment", "production"];
@@ -189,6 +190,20 @@ fn evidence_that_is_away_is_brought_or_gone_past_and_never_a_verdict() {
         headline.contains("its signed outcome is not kept"),
         "{headline}"
     );
+    assert_eq!(live(&house), "shop-1");
+}
+
+#[test]
+fn a_right_that_is_lacking_holds_up_all_but_who_breaks_the_glass() {
+    let house = house(&["1", "2", "3"]);
+    let closed = Server::start(|_| Answer::new(403)).unwrap();
+    at(&house, "evidence", &closed.url("/s.git"));
+    down(&house, 4, &[]);
+    assert_eq!(live(&house), "shop-3");
+    let to = ["--to", "shop-1", "--key", "keys/gate.key"];
+    let told = down(&house, 0, &[&GLASS, &to]);
+    let headline = told["headline"].as_str().unwrap();
+    assert!(headline.contains("past its proof is away"), "{headline}");
     assert_eq!(live(&house), "shop-1");
 }
 
