@@ -198,6 +198,29 @@ fn stores_that_are_deleted_with_the_machine_are_refused() {
 }
 
 #[test]
+fn a_ledger_that_would_be_forgotten_is_told_on_the_way_back_and_refused_on_the_way_up() {
+    let house = House::new().unwrap();
+    house.release("1").unwrap();
+    let checkout = house.path(".liftlock/ledger");
+    let hosted = ("github-hosted", checkout.as_path());
+    let up = "run --environment production --release release-1.json";
+    let refused = job(&house, ("promote", up), hosted);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    let hold = "hold --environment production --reason late";
+    for (verb, line) in [
+        ("rollback", hold),
+        ("promote", "status --environment production"),
+    ] {
+        let told = job(&house, (verb, line), hosted);
+        assert_ne!(told.code, 3, "{verb} {line}: {}", told.stderr);
+        let warned = told
+            .stderr
+            .contains("ledger `file:.liftlock/ledger`: inside the job's checkout");
+        assert!(warned, "{verb} {line}: {}", told.stderr);
+    }
+}
+
+#[test]
 fn the_doctors_say_which_stores_do_not_last() {
     let house = House::new().unwrap();
     let here = house.path("");

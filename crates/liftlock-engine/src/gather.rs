@@ -16,6 +16,7 @@ use liftlock::plan::Kind as PlanKind;
 use liftlock::release::{Identified, Reference};
 use liftlock::state::Document;
 use liftlock::time::Time;
+use liftlock_io::evidence;
 use liftlock_io::verify::Local;
 
 use crate::drive::Engine;
@@ -62,7 +63,7 @@ impl Gathered {
 
 impl Engine<'_> {
     /// Where each artifact was when the release was made. A way down does not
-    /// hang on it, be the store away or closed to us: the digests are enough for
+    /// hang on it, whatever is wrong with the store: the digests are enough for
     /// whoever has them.
     pub(crate) fn found_labels(
         &mut self,
@@ -72,10 +73,8 @@ impl Engine<'_> {
         let (release, down) = (plan.release.clone(), plan.kind == PlanKind::Rollback);
         let now = self.pace.now();
         let gather = |engine: &Self| match engine.world.gather(&release, now) {
-            Err(Failure { kind, .. }) if down && (kind.is_away() || kind == Kind::Credentials) => {
-                Ok(engine.world.at_hand(&release, now))
-            }
-            gathered => gathered,
+            Err(_) if down => Ok(engine.world.at_hand(&release, now)),
+            gathered => Ok(gathered?),
         };
         Ok(self.attempt(patience, &gather)?.labels())
     }
@@ -87,13 +86,20 @@ impl World {
     /// # Errors
     ///
     /// Fails when the evidence store cannot be read.
-    pub fn gather(&self, release: &Reference, now: Time) -> Result<Gathered, Failure> {
+    pub fn gather(&self, release: &Reference, now: Time) -> Result<Gathered, evidence::Error> {
         let mut found = Vec::new();
         for subject in parts(release) {
             let kept = self.evidence.list(subject)?;
             found.extend(kept.into_iter().map(|item| (*subject, item.bytes)));
         }
         Ok(self.examined(release, found, now))
+    }
+
+    /// Whether anything about a release was brought along.
+    #[must_use]
+    pub fn is_brought(&self, release: &Reference) -> bool {
+        let mut brought = self.brought.bundles.iter();
+        brought.any(|(digest, _)| parts(release).any(|part| part == digest))
     }
 
     /// The same from what is at hand alone: for a way down while the evidence

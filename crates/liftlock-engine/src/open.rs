@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use liftlock::ci::System;
+use liftlock::ci::workspace::Fate;
 use liftlock::config;
 use liftlock::config::effective::Rules;
 use liftlock::digest::Digest;
@@ -50,8 +51,53 @@ pub fn rules(session: &Session) -> Result<Rules, Failure> {
     Ok(rules)
 }
 
+/// As [`world`], for a way back and for a look at it.
+///
+/// # Errors
+///
+/// As [`back_rules`], and where there is no such environment or store.
+pub fn back_world(session: &Session, environment: &Name) -> Result<World, Failure> {
+    within(session, back_rules(session)?, environment)
+}
+
+/// As [`rules`], for a way back: it judges nothing, and needs history no more
+/// than it has to. What cannot work on the way up, and a ledger or evidence that
+/// would be forgotten, are told and hold nothing up.
+///
+/// # Errors
+///
+/// Fails where there are none, and where the state would be forgotten.
+pub fn back_rules(session: &Session) -> Result<Rules, Failure> {
+    let rules = required(session.rules_of_a_way_back()?)?;
+    remember(session, &rules)?;
+    Ok(rules)
+}
+
+/// Refuses a state that would be forgotten, and tells of a ledger or evidence
+/// that would.
+///
+/// # Errors
+///
+/// Fails where the state would be forgotten.
+pub fn remember(session: &Session, rules: &Rules) -> Result<(), Failure> {
+    let stores = rules.stores();
+    let is_state = |(key, _): &(&str, &str)| *key == "state";
+    let (state, others): (Vec<_>, Vec<_>) = stores.into_iter().partition(is_state);
+    if let Some((Fate::Deleted, _)) = session.forgotten(&state) {
+        session.lasting(&stores)?;
+    }
+    if let Some((_, failure)) = session.forgotten(&others) {
+        tracing::warn!("{}", failure.lines().join(": "));
+    }
+    Ok(())
+}
+
 fn written(session: &Session) -> Result<Rules, Failure> {
-    session.rules()?.ok_or_else(|| {
+    required(session.rules()?)
+}
+
+fn required(rules: Option<Rules>) -> Result<Rules, Failure> {
+    rules.ok_or_else(|| {
         Failure::new(
             Kind::Invalid,
             "there is no `liftlock.yaml` and no `LIFTLOCK_POLICY`",

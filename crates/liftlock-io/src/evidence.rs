@@ -144,6 +144,15 @@ pub enum Error {
     Foreign(String),
 }
 
+impl Error {
+    /// Whether the store cannot be asked; what is wrong with the evidence is no
+    /// such reason.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_away())
+    }
+}
+
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {

@@ -54,13 +54,6 @@ impl Kind {
         }
     }
 
-    /// Whether a store that failed like this cannot be asked: it is down, or not
-    /// where it is said to be.
-    #[must_use]
-    pub const fn is_away(self) -> bool {
-        matches!(self, Self::Upstream | Self::Invalid)
-    }
-
     /// What has to change where the system refuses something: a right is a
     /// credential, all else is the machine or whoever is at the other end.
     #[must_use]

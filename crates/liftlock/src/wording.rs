@@ -118,7 +118,7 @@ pub(crate) fn wanted_words(wanted: &str) -> String {
 }
 
 /// What serde calls a value, for people.
-pub(crate) fn found_words(found: &str) -> String {
+fn found_words(found: &str) -> String {
     let quoted = |prefix: &str| {
         let rest = found.strip_prefix(prefix)?;
         Some(rest.trim_matches(['`', '"']))

@@ -15,7 +15,7 @@ use crate::{person, render};
 /// Has the plan under way go back.
 pub(crate) fn abort(session: &Session, aborted: &Reasoned) -> Result<Report, Failure> {
     let asked = (What::Abort, aborted.reason.as_str());
-    let world = open::world(session, &aborted.environment)?;
+    let world = open::back_world(session, &aborted.environment)?;
     ask(session, &world, asked, &|engine, wish| {
         let pen = Pen::hoped(&aborted.signing, &engine.world().rules, session)?;
         let after = After {
@@ -30,7 +30,7 @@ pub(crate) fn abort(session: &Session, aborted: &Reasoned) -> Result<Report, Fai
 /// Has the plan under way stop where it is.
 pub(crate) fn pause(session: &Session, paused: &Paused) -> Result<Report, Failure> {
     let asked = (What::Pause, paused.reason.as_str());
-    let world = open::world(session, &paused.environment)?;
+    let world = open::back_world(session, &paused.environment)?;
     ask(session, &world, asked, &|engine, wish| {
         let driver = engine.ask_for(wish)?;
         let outcome = engine.pending(wish.to_string(), None)?;

@@ -173,7 +173,7 @@ fn followed(report: Report, plan: &Plan) -> Report {
 }
 
 fn resume(session: &Session, continued: &Continued) -> Result<Report, Failure> {
-    let world = open::world(session, &continued.environment)?;
+    let world = open::back_world(session, &continued.environment)?;
     let pen = Pen::later(&continued.signing, &world.rules, session)?;
     let after = After {
         pen: &pen,
@@ -254,7 +254,7 @@ pub(crate) fn ended(
 }
 
 fn status(session: &Session, shown: &Shown) -> Result<Report, Failure> {
-    let world = open::world(session, &shown.environment)?;
+    let world = open::back_world(session, &shown.environment)?;
     let engine = Engine::open(&world, session)?;
     if let Some(path) = shown.html.as_ref().filter(|_| !session.dry_run) {
         let page = page::render(&Rollout {

@@ -96,7 +96,7 @@ impl Done {
 
 /// Looks after every environment, or one.
 pub(crate) fn sweep(session: &Session, swept: &Swept) -> Result<Report, Failure> {
-    let rules = open::rules(session)?;
+    let rules = open::back_rules(session)?;
     let pen = Pen::later(&swept.signing, &rules, session)?;
     let after = After {
         pen: &pen,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use liftlock::config::requirement::What;
 use liftlock::digest::Digest;
-use liftlock::failure::{Failure, Kind};
+use liftlock::failure::{Explain as _, Failure, Kind};
 use liftlock::predicate::{self, Ruling};
 use liftlock::release::{Migration, Reference};
 use liftlock::rollback::{
@@ -15,6 +15,7 @@ use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use liftlock_engine::gather::{Gathered, Moment};
 use liftlock_engine::{Pace, World};
+use liftlock_io::evidence;
 
 /// Every known-good release with what speaks against it, newest first.
 pub(crate) fn candidates(
@@ -138,19 +139,21 @@ impl Proofs<'_> {
     fn gathered(&mut self, release: &Reference) -> Result<Gathered, Failure> {
         if self.away.is_none() {
             match self.world.gather(release, self.now) {
-                Err(failure) if self.counts_as_away(failure.kind) => {
-                    self.away = Some(failure.lines().join(": "));
+                Err(error) if self.counts_as_away(&error, release) => {
+                    self.away = Some(Failure::from(error).lines().join(": "));
                 }
-                gathered => return gathered,
+                gathered => return Ok(gathered?),
             }
         }
         Ok(self.world.at_hand(release, self.now))
     }
 
     /// Whether the evidence store cannot be asked. A right that is lacking can
-    /// be given, so that it holds up everybody but who breaks the glass.
-    fn counts_as_away(&self, kind: Kind) -> bool {
-        kind.is_away() || (self.glass == Glass::Broken && kind == Kind::Credentials)
+    /// be given, so that it holds up everybody but who breaks the glass, or
+    /// brings the evidence along.
+    fn counts_as_away(&self, error: &evidence::Error, release: &Reference) -> bool {
+        let helped = self.glass == Glass::Broken || self.world.is_brought(release);
+        error.is_away() || (helped && error.kind() == Kind::Credentials)
     }
 
     /// That history alone, which anybody may write, calls it good.

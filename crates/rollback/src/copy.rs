@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use liftlock::failure::{Explain as _, Failure, Kind};
+use liftlock::failure::{Failure, Kind};
 use liftlock::percent::Percent;
 use liftlock::rollback::{Against, Obstacle};
 use liftlock::state::Document;
@@ -19,7 +19,7 @@ pub(crate) fn stand_in(world: &mut World, folder: &Path) -> Result<Against, Fail
             let message = "the state store answers: a copy in its place would be a second truth";
             return Err(Failure::new(Kind::Usage, message).with_hint("leave `--state-copy` out"));
         }
-        Err(error) if error.kind().is_away() => Failure::from(error).lines().join(": "),
+        Err(error) if error.is_away() => Failure::from(error).lines().join(": "),
         Err(error) => return Err(error.into()),
     };
     let place = folder.display();

@@ -23,7 +23,7 @@ use crate::{copy, render};
 pub(crate) fn go_back(session: &Session, moved: &Moved) -> Result<Report, Failure> {
     checked(session, moved)?;
     let said = moved.alert.as_deref().map(alert::read).transpose()?;
-    let mut world = open::world(session, &moved.environment)?;
+    let mut world = open::back_world(session, &moved.environment)?;
     if moved.break_glass && world.rules.allow.break_glass == Some(false) {
         let message = "the policy does not allow `--break-glass`";
         return Err(Failure::new(Kind::Blocked, message));

@@ -110,7 +110,7 @@ fn opened(session: &Session, held: &Held) -> Result<(World, Hold), Failure> {
         by: open::actor(session).id,
         at: session.now(),
     };
-    Ok((open::world(session, &held.environment)?, hold))
+    Ok((open::back_world(session, &held.environment)?, hold))
 }
 
 fn state(world: &World) -> Result<State<'_>, Failure> {

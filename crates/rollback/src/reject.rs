@@ -31,7 +31,7 @@ struct Found {
 
 /// Keeps a release from ever going up again, or takes that back.
 pub(crate) fn reject(session: &Session, never: &Never) -> Result<Report, Failure> {
-    let rules = open::rules(session)?;
+    let rules = open::back_rules(session)?;
     checked(&rules, never)?;
     let state = store::open(&rules.state)?;
     let ledger = Ledger::open(&rules.ledger)?;

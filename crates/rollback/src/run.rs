@@ -80,10 +80,10 @@ fn pointers(
 }
 
 fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure> {
-    let Some(rules) = session.rules()? else {
+    let Some(rules) = session.rules_of_a_way_back()? else {
         return plan_from_flags(session, wanted);
     };
-    session.lasting(&rules.stores())?;
+    open::remember(session, &rules)?;
     let origin = rules.origin;
     let world = open::within(session, rules, &wanted.environment)?;
     let engine = Engine::open(&world, session)?;
@@ -127,14 +127,14 @@ fn plan_from_flags(session: &Session, wanted: &Wanted) -> Result<Report, Failure
 }
 
 fn list(session: &Session, place: &Place) -> Result<Report, Failure> {
-    let world = open::world(session, &place.environment)?;
+    let world = open::back_world(session, &place.environment)?;
     let engine = Engine::open(&world, session)?;
     let candidates = choose::candidates(&world, engine.document(), (session, Glass::Whole))?;
     Ok(render::list(&world, &candidates))
 }
 
 fn explain(session: &Session, place: &Place) -> Result<Report, Failure> {
-    let world = open::world(session, &place.environment)?;
+    let world = open::back_world(session, &place.environment)?;
     let engine = Engine::open(&world, session)?;
     let candidates = choose::candidates(&world, engine.document(), (session, Glass::Whole))?;
     Ok(render::explain(&world, engine.document(), &candidates))

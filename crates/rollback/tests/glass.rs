@@ -208,6 +208,45 @@ fn a_right_that_is_lacking_holds_up_all_but_who_breaks_the_glass() {
 }
 
 #[test]
+fn evidence_that_somebody_broke_is_no_evidence_that_is_away() {
+    let house = house(&["1", "2"]);
+    let revoked = "keys/builder.pub, revoked-at: 2020-01-01T00:00:00Z }";
+    house.configure("keys/builder.pub }", revoked).unwrap();
+    down(&house, 10, &[&GLASS]);
+    for entry in fs::read_dir(house.path(".liftlock/evidence/sha256")).unwrap() {
+        let strange = entry.unwrap().path().join("strange");
+        std::os::unix::fs::symlink("/dev/null", strange).unwrap();
+    }
+    let told = down(&house, 3, &[&GLASS]).to_string();
+    assert!(told.contains("is not a plain file"), "{told}");
+    assert_eq!(live(&house), "shop-2");
+}
+
+#[test]
+fn rules_that_cannot_work_on_the_way_up_hold_no_way_back_up() {
+    let house = house(&["1", "2"]);
+    let circle = "environments:\n  staging: { promotes-from: staging }\n";
+    house.configure("environments:\n", circle).unwrap();
+    let up = [
+        "run",
+        "--environment",
+        "production",
+        "--release",
+        "release-2.json",
+    ];
+    house.expect(3, "promote", &up).unwrap();
+    let list = ["list", "--environment", "production"];
+    let told = house.expect(0, "rollback", &list).unwrap().stderr;
+    assert!(told.contains("no release could ever go up"), "{told}");
+    down(&house, 0, &[]);
+    assert_eq!(live(&house), "shop-1");
+    let lift = ["lift", "--environment", "production", "--reason", "mended"];
+    house.expect(0, "rollback", &lift).unwrap();
+    let doctor = ["doctor", "--environment", "production"];
+    house.expect(3, "promote", &doctor).unwrap();
+}
+
+#[test]
 fn what_a_release_did_to_data_is_unknown_while_the_evidence_is_away() {
     let house = irreversible();
     house

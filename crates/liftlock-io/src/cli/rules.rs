@@ -60,15 +60,40 @@ impl Session {
     /// Fails when a file is unreadable or invalid, when it loosens the policy,
     /// and when the policy forbids the mode asked for.
     pub fn rules(&self) -> Result<Option<Rules>, Failure> {
+        let Some((rules, label)) = self.found()? else {
+            return Ok(None);
+        };
+        rules.check().map_err(|error| unsound(&label, error))?;
+        Ok(Some(rules))
+    }
+
+    /// The same for a way back: what could not work on the way up, maybe in
+    /// another environment, is told and holds nothing up.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Session::rules`] does, but not where the whole cannot work.
+    pub fn rules_of_a_way_back(&self) -> Result<Option<Rules>, Failure> {
+        let Some((rules, label)) = self.found()? else {
+            return Ok(None);
+        };
+        if let Err(error) = rules.check() {
+            tracing::warn!("{}", unsound(&label, error).lines().join(": "));
+        }
+        Ok(Some(rules))
+    }
+
+    /// The rules as they are written, and what they are called.
+    fn found(&self) -> Result<Option<(Rules, String)>, Failure> {
         let local = self.local_file()?;
         let policy = env::var(SETTING).map(|place| fetch(&place)).transpose()?;
-        let rules = match (policy, local) {
+        let (rules, label) = match (policy, local) {
             (None, None) => return Ok(None),
             (None, Some(local)) => {
                 let service = self.read(&local)?;
                 let digest = local.digest(&service);
                 let rules = self.resolve(service, digest, PolicyOrigin::Local);
-                rules.map_err(|error| unsound(&local.label, error))?
+                (rules, local.label)
             }
             (Some(policy), local) => {
                 let above = self.read(&policy)?;
@@ -79,15 +104,15 @@ impl Session {
                     Some(local) => format!("{}` under `{}", local.label, policy.label),
                     None => policy.label,
                 };
-                let rules = self.resolve(merged, digest, PolicyOrigin::Protected);
-                rules.map_err(|error| unsound(&label, error))?
+                (self.resolve(merged, digest, PolicyOrigin::Protected), label)
             }
         };
+        let rules = rules.map_err(|error| unsound(&label, error))?;
         self.ruled.get_or_init(|| rules.service.clone());
         if self.mode == Mode::Observe && rules.allow.observe == Some(false) {
             return Err(no_observing());
         }
-        Ok(Some(rules))
+        Ok(Some((rules, label)))
     }
 
     /// Refuses to observe where the policy does not allow it, also in runs

@@ -72,6 +72,30 @@ pub enum Error {
     NotHonoured(&'static str),
 }
 
+impl Error {
+    /// Whether the store cannot be asked: it is down, or not where it is said to
+    /// be. What is wrong inside of it is an answer.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        let unasked = |kind: Kind| matches!(kind, Kind::Upstream | Kind::Invalid);
+        match self {
+            Self::Io { source, .. } => Kind::of_system(source) == Kind::Upstream,
+            Self::Busy(_) => true,
+            #[cfg(feature = "git")]
+            Self::Git { source, .. } => unasked(source.kind()),
+            #[cfg(feature = "s3")]
+            Self::S3 { source, .. } => unasked(source.kind()),
+            Self::Key(_)
+            | Self::TooLarge(_)
+            | Self::Location(_)
+            | Self::Unsupported(_)
+            | Self::Foreign(_)
+            | Self::Random(_)
+            | Self::NotHonoured(_) => false,
+        }
+    }
+}
+
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {

@@ -112,15 +112,13 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// Fails where there is no default, which is the name of the service, and
-    /// where the whole could not work.
+    /// Fails where there is no default, which is the name of the service.
     pub fn new(merged: Service, policy: Digest, origin: PolicyOrigin) -> Result<Self, Unsound> {
         let environments = merged.environments.into_iter().map(|(name, written)| {
             let environment = Environment::new(name.clone(), written);
             (name, environment)
         });
         let environments = environments.collect();
-        whole::check(&environments)?;
         Ok(Self {
             service: merged.service.ok_or(Unsound::NoService)?,
             artifacts: merged.artifacts,
@@ -138,6 +136,15 @@ impl Rules {
             accept: merged.accept.unwrap_or_default(),
             root: merged.sigstore.unwrap_or_default().in_force(),
         })
+    }
+
+    /// Refuses rules of which the whole cannot work.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what cannot, in whichever environment.
+    pub fn check(&self) -> Result<(), Unsound> {
+        whole::check(&self.environments)
     }
 
     /// Every store: its key and where it is.

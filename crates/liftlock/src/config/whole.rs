@@ -201,7 +201,8 @@ mod tests {
     fn rules(environments: &str) -> Result<Rules, Unsound> {
         let text = format!("version: 1\nservice: shop\nenvironments: {{ {environments} }}\n");
         let service = crate::config::parse(&text, None).unwrap();
-        Rules::new(service, Digest::of(b""), PolicyOrigin::Local)
+        let rules = Rules::new(service, Digest::of(b""), PolicyOrigin::Local)?;
+        rules.check().map(|()| rules)
     }
 
     fn told(environments: &str) -> String {

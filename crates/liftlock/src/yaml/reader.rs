@@ -233,7 +233,18 @@ impl Error for ParseError {
             Unexpected::Float(number) => format!("`{number:?}`"),
             Unexpected::Str(text) if text.parse::<f64>().is_ok() => format!("`{text}` in quotes"),
             Unexpected::Str(text) => format!("`{}`", text.chars().take(60).collect::<String>()),
-            other => wording::found_words(&other.to_string()),
+            Unexpected::Seq => "a list".to_owned(),
+            Unexpected::Map => "keys with values".to_owned(),
+            Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
+            Unexpected::Char(_)
+            | Unexpected::Bytes(_)
+            | Unexpected::NewtypeStruct
+            | Unexpected::Enum
+            | Unexpected::UnitVariant
+            | Unexpected::NewtypeVariant
+            | Unexpected::TupleVariant
+            | Unexpected::StructVariant
+            | Unexpected::Other(_) => "another shape".to_owned(),
         };
         let wanted = wording::wanted_words(&wanted.to_string());
         Self::told(format!("expected {wanted}, found {found}"))
