@@ -2,9 +2,10 @@
 //! nothing but the probe of the state store.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use liftlock::canary::Reason;
-use liftlock::config::metrics::{Counters, Provider};
+use liftlock::canary::sight::Blind;
 use liftlock::config::pointer::Pointer;
 use liftlock::config::target::Slots;
 use liftlock::config::traffic::Way;
@@ -14,11 +15,13 @@ use liftlock::percent::Percent;
 use liftlock::report::Report;
 use liftlock::span::Span;
 use liftlock::state::Document;
+use liftlock::telemetry::several::Wanted;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use liftlock_io::cli::Session;
 use liftlock_io::cli::signing::Signing;
-use liftlock_io::telemetry::{self, Source};
+use liftlock_io::http::Client;
+use liftlock_io::telemetry::{self, Source, further};
 use liftlock_io::{haproxy, pointer, process, slot, store};
 
 use crate::look;
@@ -42,8 +45,7 @@ pub fn doctor(world: &World, (state, signing): (&Document, &Signing), session: &
     findings.extend(commands(world, slots));
     if let Some(slots) = slots {
         findings.push(("traffic".to_owned(), traffic(world, slots)));
-        let counted = counted(world, (slots, state), session.now());
-        findings.extend(counted.map(|found| ("metrics".to_owned(), found)));
+        findings.extend(counted(world, (slots, state), session.now()));
         if let Some(live) = &state.live {
             let proved = world.serves(&slots.stable, &live.release.artifacts);
             let found = proved.map(|()| format!("`{}` serves {}", slots.stable, live.release.id));
@@ -172,60 +174,88 @@ fn traffic(world: &World, slots: &Slots) -> Result<String, Failure> {
 }
 
 /// Whether the source of the counts answers, and knows the slot that serves.
-fn counted(
-    world: &World,
-    (slots, state): (&Slots, &Document),
-    now: Time,
-) -> Option<Result<String, Failure>> {
-    let metrics = world.environment.metrics.as_ref()?;
+fn counted(world: &World, (slots, state): (&Slots, &Document), now: Time) -> Vec<Finding> {
+    let Some(metrics) = world.environment.metrics.as_ref() else {
+        return Vec::new();
+    };
     if let Some(path) = &metrics.counts {
         let rows = look::recorded(path);
-        return Some(rows.map(|rows| format!("`{path}` has {} rows", rows.len())));
+        let found = rows.map(|rows| format!("`{path}` has {} rows", rows.len()));
+        return vec![("metrics".to_owned(), found)];
     }
-    let source = metrics.source()?;
-    Some(asked(world, source, (slots, state), now))
+    let Some((provider, place)) = metrics.source() else {
+        return Vec::new();
+    };
+    let back = place.interval(provider).millis().saturating_mul(4);
+    let back = Span::from_millis(back.max(BACK.millis()));
+    let asking = || {
+        let (stable, canary) = (slots.stable.as_str(), slots.canary.as_str());
+        let source = Source::new(provider, place, Some(stable), canary)?;
+        Ok((telemetry::client(&world.options())?, source))
+    };
+    let (client, mut source) = match asking() {
+        Ok(both) => both,
+        Err(failure) => return vec![("metrics".to_owned(), Err(failure))],
+    };
+    let from = now.unix_millis().saturating_sub_unsigned(back.millis());
+    let from = Time::from_unix_millis(from).unwrap_or(now);
+    let window = (from, source.settled(now));
+    let live = state.live.is_some();
+    let at = format!("{provider} at `{}`", place.url);
+    let rows = telemetry::rows(&client, &mut source, window.0, window.1);
+    let found = rows.map_err(Failure::from).and_then(|rows| {
+        let seen = rows.gathered;
+        let told = fit(&seen.faults, live, &at)?;
+        Ok(format!(
+            "{at} answers, {} rows in {back}{told}",
+            seen.rows.len()
+        ))
+    });
+    let mut findings = vec![("metrics".to_owned(), found)];
+    match metrics.wanted() {
+        Ok(wanted) => findings.extend(wanted.into_iter().map(|one| {
+            let what = format!("metrics.further {}", one.metric.name);
+            (what, further(one, (&client, &source), (window, now, live)))
+        })),
+        Err(error) => findings.push(("metrics.further".to_owned(), Err(error.into()))),
+    }
+    findings
 }
 
-fn asked(
-    world: &World,
-    (provider, place): (Provider, &Counters),
-    (slots, state): (&Slots, &Document),
-    now: Time,
+/// Whether a further metric is there.
+fn further(
+    wanted: Wanted,
+    (client, source): (&Client, &Source),
+    (window, now, live): ((Time, Time), Time, bool),
 ) -> Result<String, Failure> {
-    let (stable, canary) = (slots.stable.as_str(), slots.canary.as_str());
-    let mut source = Source::new(provider, place, Some(stable), canary)?;
-    let back = place.interval(provider).millis().saturating_mul(4);
-    let back = back.max(BACK.millis());
-    let from = now.unix_millis().saturating_sub_unsigned(back);
-    let from = Time::from_unix_millis(from).unwrap_or(now);
-    let client = telemetry::client(&world.options())?;
-    let to = source.settled(now);
-    let seen = telemetry::rows(&client, &mut source, from, to)?.gathered;
-    // What serves is counted; the other slot may never have served.
-    let is_unknown = |reason| reason == Reason::BaselineMissing && state.live.is_some();
-    let is_no_answer = |reason| {
-        matches!(
-            reason,
-            Reason::Unreachable | Reason::Unreadable | Reason::Partial
-        )
+    let mut seen = further::seen(client, source, slice::from_ref(&wanted), now)?;
+    let asked: Vec<_> = seen
+        .pop()
+        .map(|metric| (wanted, metric))
+        .into_iter()
+        .collect();
+    let columns = further::columns(client, source, &asked, window)?.columns;
+    let faults: Vec<Blind> = columns.iter().flat_map(|one| one.faults.clone()).collect();
+    let told = fit(&faults, live, "asked for")?;
+    let rows: usize = columns.iter().map(|one| one.rows.len()).sum();
+    Ok(format!("{rows} rows{told}"))
+}
+
+/// What is to be told of an answer that a plan could judge by. What serves is
+/// counted; the other slot may never have served.
+fn fit(faults: &[Blind], live: bool, what: &str) -> Result<String, Failure> {
+    let is_no_answer = |fault: &&Blind| {
+        let none = [Reason::Unreachable, Reason::Unreadable, Reason::Partial];
+        none.contains(&fault.reason) || (fault.reason == Reason::BaselineMissing && live)
     };
-    let mut faults = seen.faults.iter();
-    let fatal = faults.find(|fault| is_no_answer(fault.reason) || is_unknown(fault.reason));
-    if let Some(fault) = fatal {
-        let message = format!("{provider} at `{}`: {}", place.url, fault.detail);
-        return Err(Failure::new(Kind::Blind, message));
+    if let Some(fault) = faults.iter().find(is_no_answer) {
+        return Err(Failure::new(
+            Kind::Blind,
+            format!("{what}: {}", fault.detail),
+        ));
     }
-    let told = seen
-        .faults
-        .iter()
-        .map(|fault| format!("; {}", fault.detail));
-    let span = Span::from_millis(back);
-    Ok(format!(
-        "{provider} at `{}` answers, {} rows in {span}{}",
-        place.url,
-        seen.rows.len(),
-        told.collect::<String>()
-    ))
+    let told = faults.iter().map(|fault| format!("; {}", fault.detail));
+    Ok(told.collect())
 }
 
 fn told(world: &World, findings: &[Finding]) -> Report {

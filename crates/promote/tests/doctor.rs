@@ -4,7 +4,9 @@
 
 use std::fs;
 
+use serde_json::json;
 use testkit::house::House;
+use testkit::http::{Answer, Server};
 use testkit::process::free_address;
 use testkit::servers::Haproxy;
 
@@ -110,6 +112,43 @@ fn each_thing_that_would_stop_a_plan_is_told_in_one_line() {
         assert_eq!(found.len(), 1, "{others}: {found:?}");
         assert!(found[0].starts_with(expected), "{others}: {found:?}");
     }
+}
+
+/// Prometheus, which has samples of everything but what is named `absent`.
+fn prometheus() -> Server {
+    Server::start(|request| {
+        let asked = format!("{}{}", request.target, String::from_utf8_lossy(&request.body));
+        let now = testkit::wait::now().unix_millis() / 1000;
+        let sample = json!({ "metric": { "s": "green" }, "values": [[now - 20, "1"], [now - 10, "900"], [now, "1800"]] });
+        let result = if asked.contains("absent") { json!([]) } else { json!([sample]) };
+        let data = json!({ "resultType": "matrix", "result": result });
+        Answer::json(json!({ "status": "success", "data": data }).to_string())
+    })
+    .unwrap()
+}
+
+#[test]
+fn further_metrics_are_asked_for_as_well() {
+    let house = furnished();
+    let server = prometheus();
+    let metrics = format!(
+        "metrics: {{ prometheus: {{ url: '{}', interval: 1s, total: 'a{{s=\"{{slot}}\"}}', \
+         bad: 'b{{s=\"{{slot}}\"}}' }}, further: [{{ name: checkouts, total: 'NAME{{s=\"{{slot}}\"}}', \
+         bad: 'd{{s=\"{{slot}}\"}}' }}] }}",
+        server.url("")
+    );
+    let with = |name: &str| metrics.replace("NAME", name);
+    house
+        .configure("metrics: { counts: counts.csv }", &with("c"))
+        .unwrap();
+    assert_eq!(bad(&house, &["--key", "keys/gate.key"]), [""; 0]);
+    house.configure(&with("c"), &with("absent")).unwrap();
+    let told = bad(&house, &["--key", "keys/gate.key"]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("BAD  metrics.further checkouts: "),
+        "{told:?}"
+    );
 }
 
 #[test]
