@@ -73,8 +73,9 @@ fn stands(asked: &Identified, end: &Closed, state: &dyn Store) -> Result<(), Fai
         let environment = &asked.request.environment;
         let reason = ci::line(&hold.reason);
         let message = format!("`{environment}` is on hold since {}: {reason}", hold.at);
-        return Err(Failure::new(Kind::Blocked, message)
-            .with_hint("run `rollback lift` once that is settled"));
+        return Err(Failure::new(Kind::Blocked, message).with_hint(format!(
+            "once that is settled, run `rollback lift --environment {environment} --reason TEXT`"
+        )));
     }
     match document.spent(&kept::names(asked, end)) {
         Some(plan) => {

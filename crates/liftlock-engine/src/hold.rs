@@ -12,6 +12,7 @@ use liftlock::state::{Document, Hold};
 use liftlock::time::Time;
 use liftlock_io::pointer::{self, Word};
 
+use crate::admit::lift;
 use crate::outcome::Outcome;
 use crate::pace::Pace;
 use crate::record::Emitted;
@@ -112,7 +113,8 @@ impl World {
                     "{} is held in git since {} by {}: {}",
                     self.environment.name, notice.since, notice.by, notice.reason
                 );
-                return Err(Failure::new(Kind::Blocked, message).with_hint("run `rollback lift`"));
+                let hint = lift(&self.environment.name);
+                return Err(Failure::new(Kind::Blocked, message).with_hint(hint));
             }
         }
         Ok(())

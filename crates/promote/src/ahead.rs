@@ -30,7 +30,7 @@ pub(crate) fn outlook<'a>(
 }
 
 /// Why a run does nothing, where that is no report.
-pub(crate) fn refusal(outlook: &Outlook<'_>) -> Failure {
+pub(crate) fn refusal(outlook: &Outlook<'_>, world: &World) -> Failure {
     let kind = match outlook.verdict() {
         Verdict::Stuck => Kind::Stuck,
         Verdict::Pass
@@ -42,7 +42,7 @@ pub(crate) fn refusal(outlook: &Outlook<'_>) -> Failure {
         | Verdict::Expired => Kind::Blocked,
     };
     let failure = Failure::new(kind, outlook.to_string());
-    match outlook.hint() {
+    match outlook.hint(&world.environment.name) {
         Some(hint) => failure.with_hint(hint),
         None => failure,
     }
@@ -83,7 +83,8 @@ pub(crate) fn under_way(
         Some(why) => (Verdict::Fail, format!("{outlook}; it goes back: {why}")),
         None => (outlook.verdict(), outlook.to_string()),
     };
-    let report = render::under_way((subcommand, verdict), headline, run, outlook.hint());
+    let hint = outlook.hint(&engine.world().environment.name);
+    let report = render::under_way((subcommand, verdict), headline, run, hint);
     Ok(report.with_policy(engine.world().rules.origin, false))
 }
 
@@ -150,15 +151,21 @@ pub(crate) struct Ahead {
 }
 
 impl Ahead {
-    pub(crate) fn of(outlook: &Outlook<'_>, seen: &Conditions, held: Option<&Failure>) -> Self {
+    pub(crate) fn of(
+        outlook: &Outlook<'_>,
+        seen: &Conditions,
+        (world, held): (&World, Option<&Failure>),
+    ) -> Self {
         let held = held.map(|failure| failure.lines().join(": "));
+        let place = &world.environment.name;
         let drift = seen.drift.iter().map(|line| format!("drift: {line}"));
         let beside: Vec<String> = held.into_iter().chain(drift).collect();
         let verdict = outlook.ends(&beside, seen.chain.verdict);
-        let by_state = outlook.hint().map(|hint| format!("{outlook}: {hint}"));
+        let by_state = outlook.hint(place).map(|hint| format!("{outlook}: {hint}"));
+        let mended = seen.drift.first().map(|_| render::mended(place));
         Self {
             verdict,
-            in_the_way: by_state.into_iter().chain(beside).collect(),
+            in_the_way: by_state.into_iter().chain(beside).chain(mended).collect(),
         }
     }
 
@@ -206,10 +213,10 @@ pub(crate) fn plan(session: &Session, wanted: &Wanted) -> Result<Report, Failure
         Outlook::GoesOn(_) | Outlook::Rests(..) | Outlook::Driven(..) => {
             under_way("plan", &engine, &outlook, now)?
         }
-        Outlook::Another(_) | Outlook::Stuck(_) => return Err(refusal(&outlook)),
+        Outlook::Another(_) | Outlook::Stuck(_) => return Err(refusal(&outlook, &world)),
         Outlook::Held(_) | Outlook::Begins => {
             let prepared = prepare(&world, document, &reference, now)?;
-            let ahead = Ahead::of(&outlook, &prepared.seen, held(&world)?.as_ref());
+            let ahead = Ahead::of(&outlook, &prepared.seen, (&world, held(&world)?.as_ref()));
             match prepared.plan {
                 Err(failure) if ahead.verdict == Verdict::Pass => return Err(failure),
                 Err(_) => render::refused("plan", &reference, (&prepared.seen, &ahead), &world),
@@ -234,7 +241,7 @@ pub(crate) fn explain(session: &Session, wanted: &Wanted) -> Result<Report, Fail
         }
         Outlook::Another(_) | Outlook::Stuck(_) | Outlook::Held(_) | Outlook::Begins => {
             let prepared = prepare(&world, document, &reference, now)?;
-            let ahead = Ahead::of(&outlook, &prepared.seen, held(&world)?.as_ref());
+            let ahead = Ahead::of(&outlook, &prepared.seen, (&world, held(&world)?.as_ref()));
             explained(&world, prepared, ahead)?
         }
     };

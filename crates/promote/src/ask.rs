@@ -47,6 +47,10 @@ pub(crate) fn pause(session: &Session, paused: &Paused) -> Result<Report, Failur
         };
         let report = render::asked(("pause", verdict), headline, &outcome, None);
         let run = engine.document().under_way();
+        let report = match run.filter(|run| person::is_untold(&world, run)) {
+            Some(_) => report.with_caution(&person::untold(&world)),
+            None => report,
+        };
         let pages = run.map(|run| run.journal.requests.iter());
         let pages: Vec<&str> = pages
             .into_iter()

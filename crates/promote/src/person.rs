@@ -7,6 +7,7 @@ use liftlock::crypto::Signer as _;
 use liftlock::failure::{Failure, Kind};
 use liftlock::record;
 use liftlock::span::Span;
+use liftlock::state::Run;
 use liftlock_engine::{Pace as _, World};
 use liftlock_io::cli::Session;
 use liftlock_io::gitlab::{self, Starter};
@@ -23,6 +24,21 @@ pub(crate) fn rule(world: &World) -> Option<Policy> {
     let rules = &world.rules;
     let rule = world.environment.approval.as_ref();
     rule.map(|rule| Policy::new(rules.policy, rule, rules.trust.clone()))
+}
+
+/// Whether nobody can let a plan go on, as nobody can prove to be another than
+/// whoever began it.
+pub(crate) fn is_untold(world: &World, run: &Run) -> bool {
+    run.actors.is_empty() && rule(world).is_some()
+}
+
+/// What is left to do then.
+pub(crate) fn untold(world: &World) -> String {
+    format!(
+        "run `promote abort --environment {} --reason TEXT` to take it back: nothing says who \
+         began it, so nobody can let it go on",
+        world.environment.name
+    )
 }
 
 /// Finds out who has a part in the run: whom the CI names, and beside them the

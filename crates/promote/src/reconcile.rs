@@ -39,7 +39,7 @@ fn put_right(
     let document = engine.document();
     if let Some(run) = document.under_way() {
         let message = format!("a plan for {} is under way", run.plan.release.id);
-        return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
+        return Err(Failure::new(Kind::Blocked, message).with_hint(run.way_on()));
     }
     let plan = plan(session, world, document, why)?;
     let drift = world.drift(document)?;

@@ -3,6 +3,7 @@
 use liftlock::chain::Chain;
 use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
+use liftlock::name::Name;
 use liftlock::plan::Plan;
 use liftlock::plan::journal::Requested;
 use liftlock::plan::outlook::STRAY;
@@ -16,6 +17,7 @@ use liftlock::verdict::Verdict;
 use liftlock_engine::{Outcome, World, render};
 
 use crate::ahead::{Ahead, Conditions};
+use crate::person;
 
 /// A plan that was not carried out.
 pub(crate) fn plan(
@@ -285,8 +287,12 @@ pub(crate) fn status(
     }
     lines.extend(drift.iter().map(|line| format!("drift: {line}")));
     let next = match document.under_way() {
+        Some(run) if run.waits_for_a_word() && person::is_untold(world, run) => {
+            Some(person::untold(world))
+        }
         Some(run) => Some(run.way_on()),
-        None => strays.first().map(|_| STRAY.to_owned()),
+        None if !strays.is_empty() => Some(STRAY.to_owned()),
+        None => drift.first().map(|_| mended(&world.environment.name)),
     };
     lines.extend(next.iter().map(|next| format!("next: {next}")));
     let standing = document.under_way();
@@ -306,6 +312,13 @@ pub(crate) fn status(
         )
         .with_policy(world.rules.origin, false)
         .with_human(lines.join("\n"))
+}
+
+/// How what differs is put right.
+pub(crate) fn mended(environment: &Name) -> String {
+    format!(
+        "run `promote reconcile --environment {environment} --reason TEXT`, which puts it right"
+    )
 }
 
 /// A plan under way: what it is for, and where it stands.

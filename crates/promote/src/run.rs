@@ -74,7 +74,7 @@ fn take(
     let strays = world.strays(&document)?;
     let outlook = ahead::outlook(&document, reference, &strays, session.now());
     match &outlook {
-        Outlook::Another(_) => return Err(ahead::refusal(&outlook)),
+        Outlook::Another(_) => return Err(ahead::refusal(&outlook, world)),
         Outlook::GoesOn(_) | Outlook::Rests(..) | Outlook::Driven(..) => {
             return match session.dry_run {
                 true => ahead::under_way("run", &engine, &outlook, session.now()),
@@ -106,7 +106,7 @@ fn take(
         | Outlook::Stuck(_)
         | Outlook::Held(_) => {
             signed?;
-            Err(ahead::refusal(&outlook))
+            Err(ahead::refusal(&outlook, world))
         }
     }
 }
@@ -121,7 +121,7 @@ fn begin(
     let world = engine.world();
     world.refuse_held()?;
     let prepared = ahead::prepare(world, engine.document(), reference, session.now())?;
-    let ahead = Ahead::of(outlook, &prepared.seen, None);
+    let ahead = Ahead::of(outlook, &prepared.seen, (world, None));
     if ahead.verdict != Verdict::Pass {
         let why = ahead.why(&prepared.seen.chain);
         let recorded =

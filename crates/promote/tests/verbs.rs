@@ -287,6 +287,12 @@ fn a_plan_that_nobody_is_told_to_have_begun_is_advanced_by_nobody() {
     ];
     let why = as_of(&house, &[], 10, &on("advance", &bob));
     assert!(why.contains("nothing says who began it"), "{why}");
+    // No way is named that is none.
+    let status = house.expect(0, "promote", &on("status", &[])).unwrap();
+    let status = status.json().unwrap();
+    let next = status["detail"]["next"].as_str().unwrap();
+    assert!(next.starts_with("run `promote abort "), "{next}");
+    assert!(!next.contains("promote advance"), "{next}");
 }
 
 #[test]

@@ -26,13 +26,15 @@ pub(crate) fn may_go_on(
     };
     if run.plan.reconciles() {
         let message = format!("a reconcile to {} is under way", run.plan.release.id);
-        return Err(Failure::new(Kind::Blocked, message).with_hint("run `promote resume`"));
+        return Err(Failure::new(Kind::Blocked, message).with_hint(run.way_on()));
     }
     if run.plan.kind != PlanKind::Rollback {
         let message = format!("a promotion of {} is under way", run.plan.release.id);
-        return Err(Failure::new(Kind::Blocked, message).with_hint(
-            "run `promote abort`: the promotion goes back; `rollback hold` keeps the next one away",
-        ));
+        let place = &world.environment.name;
+        return Err(Failure::new(Kind::Blocked, message).with_hint(format!(
+            "run `promote abort --environment {place} --reason TEXT`: the promotion goes back; \
+             `rollback hold --environment {place} --reason TEXT` keeps the next one away"
+        )));
     }
     still_wanted(world, run, moved)?;
     let shown = session.dry_run.then(|| {

@@ -20,6 +20,9 @@ use crate::choose::{self, Glass};
 use crate::run::make;
 use crate::{copy, render};
 
+/// What is told of a rollback that is asked for once more.
+const AGAIN: &str = "that was done before, and nothing moved now; `--to RELEASE` goes further back";
+
 pub(crate) fn go_back(session: &Session, moved: &Moved) -> Result<Report, Failure> {
     checked(session, moved)?;
     let said = moved.alert.as_deref().map(alert::read).transpose()?;
@@ -91,6 +94,7 @@ fn go(
         Answer::Stay(report) => return Ok(*report),
     };
     let state = engine.document();
+    let mut again = None;
     let driven = if state.under_way().is_some() && !gives_way(world, state, moved)? {
         if let Some(shown) = may_go_on(session, world, state, moved)? {
             return Ok(shown);
@@ -102,6 +106,7 @@ fn go(
             return Ok(report.with_policy(world.rules.origin, false));
         }
         engine.emit();
+        again = Some(AGAIN);
         Ok(Outcome::of(&run, engine.is_recorded()))
     } else {
         let wanted = (moved, &because);
@@ -120,7 +125,10 @@ fn go(
         )
     };
     match driven {
-        Ok(outcome) => Ok(ended(session, (world, &engine), &outcome, (moved, &pen))),
+        Ok(outcome) => {
+            let report = ended(session, (world, &engine), &outcome, (moved, &pen));
+            Ok(again.into_iter().fold(report, Report::with_caution))
+        }
         Err(failure) => {
             if failure.kind == Kind::Stuck
                 && let Some(lines) = world.tell_hold(engine.document()).lines()

@@ -138,7 +138,11 @@ fn say(session: &Session, told: &Told) {
 }
 
 fn report(subcommand: &'static str, world: &World, held: &Held, recorded: bool) -> Report {
-    let headline = format!("{}: {}", world.environment.name, held.reason);
+    let now = match subcommand {
+        "lift" => "is held no more",
+        _ => "is held",
+    };
+    let headline = format!("{} {now}: {}", world.environment.name, held.reason);
     Report::new(subcommand, Verdict::Pass, headline)
         .with_scope(
             Some(world.rules.service.clone()),

@@ -102,7 +102,9 @@ fn asked_again_it_stays_where_it_went_until_the_hold_is_lifted() {
     assert_eq!(live(&house), "shop-2");
     let records = house.records().len();
     for more in [&[][..], &["--to", "shop-2"], &["--dry-run"]] {
-        house.expect(0, "rollback", &args("run", more)).unwrap();
+        let told = house.expect(0, "rollback", &args("run", more)).unwrap();
+        let said = told.stdout.contains("nothing moved now");
+        assert_eq!(said, more != ["--dry-run"], "{}", told.stdout);
         assert_eq!(live(&house), "shop-2");
     }
     assert_eq!(house.records().len(), records);

@@ -72,6 +72,8 @@ fn typed(text: &str) -> Result<Typed, Failure> {
     }
     match (Path::new(text).exists(), text.parse::<Reference>()) {
         (false, Ok(reference)) => Ok(Typed::Image(reference)),
+        // No file is called so: it is an image, with a digest that is none.
+        (false, Err(wrong)) if text.contains("@sha256:") => Err(wrong.into()),
         (true, _) | (false, Err(_)) => Ok(Typed::File(PathBuf::from(text))),
     }
 }

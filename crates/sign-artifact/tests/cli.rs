@@ -46,6 +46,14 @@ fn a_missing_signature_and_another_digest_are_refused_with_10() {
 }
 
 #[test]
+fn a_digest_with_letters_missing_is_told_as_that() {
+    let bench = Bench::new();
+    let line = "sign --key cosign.key localhost:5000/shop/api@sha256:793c5e";
+    let told = bench.expect(3, line);
+    assert!(told.contains("64"), "{told}");
+}
+
+#[test]
 fn a_malformed_bundle_is_invalid_3() {
     let bench = Bench::new();
     let good = bench.read("a.sigstore.json");

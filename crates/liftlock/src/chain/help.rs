@@ -20,7 +20,9 @@ impl Asked<'_> {
             ),
             What::Approval => (
                 "the judge, once enough people said yes",
-                format!("await-approval request --environment {environment}"),
+                format!(
+                    "await-approval request --environment {environment} --release release.json"
+                ),
             ),
             What::Canary(place) => (
                 "the canary's identity",

@@ -7,6 +7,7 @@ use super::rest::Resting;
 use super::standing::Standing;
 use super::stray::Stray;
 use crate::digest::Digest;
+use crate::name::Name;
 use crate::state::{Document, Hold, Lease, Live, Owner, Run};
 use crate::time::Time;
 use crate::verdict::Verdict;
@@ -108,7 +109,7 @@ impl Outlook<'_> {
 
     /// The next thing to do, where a person has to.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self, environment: &Name) -> Option<String> {
         match self {
             Self::Live(_) | Self::Begins => None,
             Self::Another(run) | Self::Rests(run, _) | Self::GoesOn(run) => Some(run.way_on()),
@@ -116,7 +117,9 @@ impl Outlook<'_> {
                 Some("wait for it to end; the same command then goes on".to_owned())
             }
             Self::Stuck(_) => Some(STRAY.to_owned()),
-            Self::Held(_) => Some("run `rollback lift`".to_owned()),
+            Self::Held(_) => Some(format!(
+                "run `rollback lift --environment {environment} --reason TEXT`"
+            )),
         }
     }
 }

@@ -176,6 +176,12 @@ impl Run {
         self.journal.question().is_some() || !self.journal.requests.is_empty()
     }
 
+    /// Whether somebody has to let it go on: it was paused, or asks people.
+    #[must_use]
+    pub fn waits_for_a_word(&self) -> bool {
+        matches!(self.journal.asked(), Asked::Stop(_)) || self.journal.question().is_some()
+    }
+
     /// The command that goes on with it, and the one that takes it back.
     #[must_use]
     pub fn way_on(&self) -> String {
@@ -190,8 +196,7 @@ impl Run {
         if plan.kind == Kind::Rollback || journal.is_going_back() {
             return format!("run {resume} to go on with it");
         }
-        let waits = matches!(journal.asked(), Asked::Stop(_)) || journal.question().is_some();
-        match waits {
+        match self.waits_for_a_word() {
             true => format!("run {advance} to let it go on, or {abort} to take it back"),
             false => format!("run {resume} to go on with it, or {abort} to take it back"),
         }
