@@ -102,6 +102,14 @@ pub enum Error {
     /// More bundles than anyone needs.
     #[error("too many bundles are attached to `{0}`")]
     TooMany(Digest),
+    /// More bytes than anyone needs.
+    #[error("what is attached to `{subject}` has more than {limit} bytes")]
+    TooMuch {
+        /// What it is attached to.
+        subject: Digest,
+        /// The most of one kind.
+        limit: u64,
+    },
     /// No name that nobody else has.
     #[error("the operating system gives no random numbers")]
     NoRandomness,
@@ -135,6 +143,7 @@ impl Explain for Error {
             | Self::Elsewhere { .. }
             | Self::Contended(..)
             | Self::TooMany(_)
+            | Self::TooMuch { .. }
             | Self::NoRandomness
             | Self::Document(_) => Kind::Upstream,
             Self::Tree(error) => error.kind(),
@@ -157,6 +166,10 @@ impl Explain for Error {
             )),
             Self::Contended(..) => Some("run `sign-artifact repair IMAGE` later".to_owned()),
             Self::NoVersion => Some("add `:TAG` or, better, `@DIGEST`".to_owned()),
+            Self::TooMany(_) | Self::TooMuch { .. } => Some(
+                "remove what nobody needs from the registry, or name the one that counts by `--bundle FILE`"
+                    .to_owned(),
+            ),
             Self::Foreign { .. }
             | Self::Status { .. }
             | Self::Credentials { .. }
@@ -165,7 +178,6 @@ impl Explain for Error {
             | Self::Digest { .. }
             | Self::Elsewhere { .. }
             | Self::Tree(_)
-            | Self::TooMany(_)
             | Self::NoRandomness
             | Self::Document(_)
             | Self::File(_)
