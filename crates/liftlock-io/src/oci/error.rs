@@ -45,6 +45,18 @@ pub enum Error {
         /// What would help.
         hint: String,
     },
+    /// Another host asks who we are.
+    #[error(
+        "the registry `{host}` leads to `{elsewhere}` for {action}, which asks for a login and gets none"
+    )]
+    Strange {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        action: String,
+        /// Who asks.
+        elsewhere: String,
+    },
     /// A file with credentials that cannot be used.
     #[error("cannot use the registry credentials in `{path}`: {reason}")]
     Credentials {
@@ -147,9 +159,10 @@ impl Explain for Error {
             | Self::NoRandomness
             | Self::Document(_) => Kind::Upstream,
             Self::Tree(error) => error.kind(),
-            Self::Refused { .. } | Self::Credentials { .. } | Self::Helper { .. } => {
-                Kind::Credentials
-            }
+            Self::Refused { .. }
+            | Self::Strange { .. }
+            | Self::Credentials { .. }
+            | Self::Helper { .. } => Kind::Credentials,
             Self::Absent(_) | Self::NoVersion | Self::Several { .. } | Self::Layout { .. } => {
                 Kind::Invalid
             }
@@ -161,6 +174,9 @@ impl Explain for Error {
         match self {
             Self::Http(error) => error.hint(),
             Self::Refused { hint, .. } => Some(hint.clone()),
+            Self::Strange { elsewhere, .. } => {
+                Some(format!("name the image by `{elsewhere}` if that is its registry"))
+            }
             Self::Helper { name, .. } => Some(format!(
                 "run `docker-credential-{name} list` to see what it knows"
             )),

@@ -319,6 +319,24 @@ fn a_token_is_fetched_where_the_registry_says_and_used() {
 }
 
 #[test]
+fn nobody_else_than_the_registry_is_told_who_we_are() {
+    let challenge =
+        "401 Unauthorized\r\nwww-authenticate: Bearer realm=\"http://{host}/token\",service=\"s\"";
+    let (other, asked) = served(vec![answer(challenge, "")]);
+    let Repository::Registry(other) = other else {
+        panic!("a registry");
+    };
+    let head = format!("302 Found\r\nlocation: http://{}/v2/x", other.host);
+    let (repository, _) = served(vec![answer(&head, "")]);
+    let error = repository.resolve(Some(&named("v1"))).unwrap_err();
+    assert!(matches!(error, Error::Strange { .. }), "{error}");
+    assert_eq!(error.kind(), Kind::Credentials);
+    assert!(error.to_string().contains(&other.host), "{error}");
+    // Its token service was asked for nothing.
+    assert_eq!(asked.join().unwrap(), ["GET /v2/x HTTP/1.1"]);
+}
+
+#[test]
 fn a_password_never_goes_to_a_token_service_in_plain_text() {
     let challenge = "401 Unauthorized\r\nwww-authenticate: Bearer realm=\"http://tokens.example/\"";
     let error = registry(&[&answer(challenge, "")])
