@@ -48,6 +48,16 @@ fn one_certificate_is_enough_for_many_files() {
 }
 
 #[test]
+fn a_file_that_would_sign_a_statement_is_refused_before_anybody_is_asked() {
+    let job = Job::new();
+    let message = "DSSEv1 28 application/vnd.in-toto+json 2 {}";
+    fs::write(job.folder.path().join("a"), message).unwrap();
+    let output = job.expect(3, &format!("sign --trust-config {V1} a"));
+    assert!(output.stderr.contains("`DSSEv1 `"), "{}", output.stderr);
+    assert!(job.loopback.calls().is_empty() && !job.exists("a.sigstore.json"));
+}
+
+#[test]
 fn only_the_right_identity_counts() {
     let job = Job::new();
     job.expect(0, &format!("sign --trust-config {V1} a"));
