@@ -24,6 +24,7 @@ use crate::image::Reach;
 use crate::layer;
 use crate::proof::{Proof, Signer, Trust, Unproved, Wanted, prove};
 use crate::shared::Shared;
+use crate::tally;
 use crate::target::{Place, Target};
 use crate::trust_root::Standing;
 
@@ -110,7 +111,7 @@ pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> 
         }
     }
     for one in &mut targets {
-        one.count(asked.trusting.threshold);
+        one.count(asked.trusting.threshold, &trust);
     }
     let report = report(wanted, targets, chosen.skipped, trust.standing);
     Ok(report.with_policy(policy, false))
@@ -312,10 +313,10 @@ impl One {
     }
 
     /// Insists on so many different signers.
-    fn count(&mut self, threshold: u32) {
+    fn count(&mut self, threshold: u32, trust: &Trust) {
         // One entry with two keys is one signer.
         let found = match self.entries.len() {
-            0 => self.signers.len(),
+            0 => tally::count(&self.signers, trust),
             entries => entries,
         };
         if self.verified && u32::try_from(found).unwrap_or(u32::MAX) < threshold {

@@ -29,6 +29,7 @@ mod showing;
 mod sign;
 mod statement;
 mod support;
+mod tally;
 mod target;
 mod trust_root;
 

@@ -82,6 +82,36 @@ fn only_the_right_identity_counts() {
 }
 
 #[test]
+fn one_workflow_that_two_others_call_is_one_signer() {
+    let job = Job::new();
+    let name = |workflow: &str| format!("acme/shop/.github/workflows/{workflow}@refs/heads/main");
+    let sign = |workflow: &str, caller: &str| {
+        let run = Identity::github("acme/shop");
+        let run = run.claim("job_workflow_ref", name(workflow));
+        let token = job.loopback.token(&run.claim("workflow_ref", name(caller)));
+        fs::write(job.folder.path().join("token"), token.unwrap()).unwrap();
+        job.expect(
+            0,
+            &format!("sign --trust-config {V2} --identity-token token --evidence file:kept a"),
+        );
+    };
+    let issuer = job.loopback.url();
+    let two = |other: &str| {
+        let name = name("other.yml");
+        format!(
+            "verify --identity {SAN} --identity https://github.com/{name} --issuer {issuer} --trusted-root trusted_root.json --evidence file:kept --threshold {other} a"
+        )
+    };
+    sign("release.yml", "one.yml");
+    sign("release.yml", "two.yml");
+    job.expect(0, &two("1"));
+    let told = job.expect(10, &two("2")).stdout;
+    assert!(told.contains("signed by 1 of the 2"), "{told}");
+    sign("other.yml", "one.yml");
+    job.expect(0, &two("2"));
+}
+
+#[test]
 fn a_proof_needs_no_network() {
     let allowed = Run::new("unshare").args(["-rn", "true"]).output();
     if !allowed.is_ok_and(|output| output.code == 0) {
