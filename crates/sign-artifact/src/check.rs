@@ -22,7 +22,7 @@ use crate::expand::{self, Absent, Skipped, Typed};
 use crate::found::{Form, Raw, gather, kept};
 use crate::image::Reach;
 use crate::layer;
-use crate::proof::{Proof, Signer, Trust, Unproved, Wanted, prove};
+use crate::proof::{Company, Proof, Signer, Trust, Wanted, prove};
 use crate::shared::Shared;
 use crate::tally;
 use crate::target::{Place, Target};
@@ -247,45 +247,27 @@ pub(crate) fn judge(
         bundles: Vec::new(),
         short: None,
     };
+    let company = Company::of(found.len());
     for raw in found {
-        match &raw.form {
-            Form::Bundle => {}
+        let (outcome, unchecked) = match &raw.form {
             Form::Layer(layer) => {
-                let outcome = settle(layer::verify(layer, &target.digest, trust, wanted))?;
-                one.add(&raw.from, outcome, Unchecked::default());
-                continue;
+                let outcome = layer::verify(layer, &target.digest, trust, wanted);
+                (company.settle(outcome)?, Unchecked::default())
             }
-            Form::Broken(reason) => {
-                one.add(&raw.from, Err(reason.clone()), Unchecked::default());
-                continue;
-            }
-        }
-        let bundle = match raw.bundle() {
-            Ok(bundle) => bundle,
-            Err(failure) if raw.sole => return Err(failure),
-            Err(failure) => {
-                one.add(
-                    &raw.from,
-                    Err(failure.lines().join(": ")),
-                    Unchecked::default(),
-                );
-                continue;
-            }
+            Form::Broken(reason) => (Err(reason.clone()), Unchecked::default()),
+            Form::Bundle => match raw.bundle() {
+                Ok(bundle) => {
+                    let known = target.known(&bundle, &trust.keys)?;
+                    let outcome = prove(&bundle, &known.artifact(), trust, wanted);
+                    (company.settle(outcome)?, bundle.unchecked())
+                }
+                Err(failure) if raw.sole && company == Company::Alone => return Err(failure),
+                Err(failure) => (Err(failure.lines().join(": ")), Unchecked::default()),
+            },
         };
-        let known = target.known(&bundle, &trust.keys)?;
-        let outcome = settle(prove(&bundle, &known.artifact(), trust, wanted))?;
-        one.add(&raw.from, outcome, bundle.unchecked());
+        one.add(&raw.from, outcome, unchecked);
     }
     Ok(one)
-}
-
-/// What cannot be read ends the run; what does not prove is noted.
-fn settle(outcome: Result<Proof, Unproved>) -> Result<Result<Proof, String>, Failure> {
-    match outcome {
-        Ok(proof) => Ok(Ok(proof)),
-        Err(Unproved::Refused(reason)) => Ok(Err(reason)),
-        Err(Unproved::Malformed(failure)) => Err(failure),
-    }
 }
 
 /// Whether the holder of this key signed the image with this digest.

@@ -213,6 +213,43 @@ pub(crate) enum Unproved {
     Malformed(Failure),
 }
 
+/// Whether there is anything else that could prove. Who can add a bundle could
+/// end every run with one that cannot be read, if that counted among others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// Nothing else.
+    Alone,
+    /// Others, which are looked at whatever this one is.
+    Others,
+}
+
+impl Company {
+    /// That of each of so many.
+    pub(crate) const fn of(count: usize) -> Self {
+        if count <= 1 {
+            Self::Alone
+        } else {
+            Self::Others
+        }
+    }
+
+    /// What does not prove is noted; what cannot be judged ends the run where
+    /// there is nothing else.
+    pub(crate) fn settle<T>(
+        self,
+        outcome: Result<T, Unproved>,
+    ) -> Result<Result<T, String>, Failure> {
+        match (outcome, self) {
+            (Ok(proof), _) => Ok(Ok(proof)),
+            (Err(Unproved::Refused(reason)), _) => Ok(Err(reason)),
+            (Err(Unproved::Malformed(failure)), Self::Alone) => Err(failure),
+            (Err(Unproved::Malformed(failure)), Self::Others) => {
+                Ok(Err(failure.lines().join(": ")))
+            }
+        }
+    }
+}
+
 impl Unproved {
     fn of(error: verify::Refused) -> Self {
         if let verify::Refused::NoIdentity = error {

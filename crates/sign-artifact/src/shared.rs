@@ -11,7 +11,7 @@ use liftlock::shard::MOST_SHARDS;
 
 use crate::check::One;
 use crate::found::Raw;
-use crate::proof::{Proof, Trust, Unproved, Wanted, other, prove, said};
+use crate::proof::{Company, Proof, Trust, Unproved, Wanted, other, prove, said};
 use crate::statement::place;
 use crate::target::Target;
 
@@ -45,7 +45,10 @@ impl<'a> Shared<'a> {
     /// there are such.
     pub(crate) fn open(path: &Path, trust: &'a Trust, wanted: Wanted<'a>) -> Result<Self, Failure> {
         let places = places(path);
-        let pieces = places.iter().map(|path| Piece::read(path, trust, wanted));
+        let company = Company::of(places.len());
+        let pieces = places
+            .iter()
+            .map(|path| Piece::read(path, company, trust, wanted));
         Ok(Self {
             pieces: pieces.collect::<Result<_, _>>()?,
             trust,
@@ -60,11 +63,8 @@ impl<'a> Shared<'a> {
             let outcome = match &piece.holds {
                 Holds::Message(bundle) => {
                     let known = target.known(bundle, &self.trust.keys)?;
-                    match prove(bundle, &known.artifact(), self.trust, self.wanted) {
-                        Ok(proof) => Ok(proof),
-                        Err(Unproved::Refused(reason)) => Err(reason),
-                        Err(Unproved::Malformed(failure)) => return Err(failure),
-                    }
+                    let outcome = prove(bundle, &known.artifact(), self.trust, self.wanted);
+                    Company::of(self.pieces.len()).settle(outcome)?
                 }
                 Holds::Statement(digests, proof) if digests.contains(&one.digest) => {
                     Ok(proof.clone())
@@ -89,16 +89,29 @@ impl<'a> Shared<'a> {
 }
 
 impl Piece {
-    fn read(path: &Path, trust: &Trust, wanted: Wanted<'_>) -> Result<Self, Failure> {
+    fn read(
+        path: &Path,
+        company: Company,
+        trust: &Trust,
+        wanted: Wanted<'_>,
+    ) -> Result<Self, Failure> {
         let raw = Raw::read(path)?;
-        let bundle = raw.bundle()?;
+        let bundle = match company.settle(raw.bundle().map_err(Unproved::Malformed))? {
+            Ok(bundle) => bundle,
+            Err(reason) => {
+                return Ok(Self {
+                    from: raw.from,
+                    holds: Holds::Refused(reason),
+                    unchecked: Unchecked::default(),
+                });
+            }
+        };
         let unchecked = bundle.unchecked();
         let holds = match bundle.content() {
             Content::Message { .. } => Holds::Message(Box::new(bundle)),
-            Content::Envelope(_) => match said(&bundle, trust, wanted) {
+            Content::Envelope(_) => match company.settle(said(&bundle, trust, wanted))? {
                 Ok((statement, proof)) => Holds::Statement(statement.digests().collect(), proof),
-                Err(Unproved::Refused(reason)) => Holds::Refused(reason),
-                Err(Unproved::Malformed(failure)) => return Err(failure),
+                Err(reason) => Holds::Refused(reason),
             },
         };
         Ok(Self {
