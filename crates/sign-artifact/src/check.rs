@@ -22,11 +22,12 @@ use crate::expand::{self, Absent, Skipped, Typed};
 use crate::found::{Form, Raw, gather, kept};
 use crate::image::Reach;
 use crate::layer;
-use crate::proof::{Company, Proof, Signer, Trust, Wanted, prove};
+use crate::proof::{Company, Proof, Signer, Trust, prove};
 use crate::shared::Shared;
 use crate::tally;
 use crate::target::{Place, Target};
 use crate::trust_root::Standing;
+use crate::wanted::Wanted;
 
 #[derive(Serialize)]
 struct Checked {
@@ -154,7 +155,7 @@ fn below(target: &Target, trust: &Trust, wanted: Wanted<'_>) -> Result<Vec<One>,
             ..Target::bare(format!("{}@{}", target.text, one.digest), one.digest)
         };
         let found = layer::gather(repository, &one.digest, wanted)?;
-        judged.push(judge(&child, &found, trust, wanted)?);
+        judged.push(judge(&child, &found, trust, wanted.of_image())?);
     }
     Ok(judged)
 }
@@ -248,6 +249,7 @@ pub(crate) fn judge(
         short: None,
     };
     let company = Company::of(found.len());
+    let wanted = wanted.at(&target.place);
     for raw in found {
         let (outcome, unchecked) = match &raw.form {
             Form::Layer(layer) => {
@@ -277,7 +279,7 @@ pub(crate) fn signs(bundle: &Bundle, digest: &Digest, key: &PublicKey) -> bool {
         bundle,
         &Artifact::known_by(*digest),
         &trust,
-        Wanted::Signature,
+        Wanted::ImageSignature,
     )
     .is_ok()
 }

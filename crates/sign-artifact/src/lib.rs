@@ -32,6 +32,7 @@ mod support;
 mod tally;
 mod target;
 mod trust_root;
+mod wanted;
 
 use std::process::ExitCode;
 

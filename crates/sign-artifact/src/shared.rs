@@ -11,9 +11,10 @@ use liftlock::shard::MOST_SHARDS;
 
 use crate::check::One;
 use crate::found::Raw;
-use crate::proof::{Company, Proof, Trust, Unproved, Wanted, other, prove, said};
+use crate::proof::{Company, Proof, Trust, Unproved, other, prove, said};
 use crate::statement::place;
 use crate::target::Target;
+use crate::wanted::Wanted;
 
 /// A bundle and its pieces.
 #[derive(Debug)]
@@ -34,8 +35,8 @@ struct Piece {
 enum Holds {
     /// A signature of one artifact, looked at with each.
     Message(Box<Bundle>),
-    /// A proved statement about these.
-    Statement(BTreeSet<Digest>, Proof),
+    /// A proved statement of this type about these.
+    Statement(String, BTreeSet<Digest>, Proof),
     /// Nothing that counts.
     Refused(String),
 }
@@ -58,16 +59,18 @@ impl<'a> Shared<'a> {
 
     /// Notes what the pieces say about a target.
     pub(crate) fn judge(&self, one: &mut One, target: &Target) -> Result<(), Failure> {
+        let wanted = self.wanted.at(&target.place);
         let mut about_others = 0_usize;
         for piece in &self.pieces {
             let outcome = match &piece.holds {
                 Holds::Message(bundle) => {
                     let known = target.known(bundle, &self.trust.keys)?;
-                    let outcome = prove(bundle, &known.artifact(), self.trust, self.wanted);
+                    let outcome = prove(bundle, &known.artifact(), self.trust, wanted);
                     Company::of(self.pieces.len()).settle(outcome)?
                 }
-                Holds::Statement(digests, proof) if digests.contains(&one.digest) => {
-                    Ok(proof.clone())
+                Holds::Statement(uri, digests, proof) if digests.contains(&one.digest) => {
+                    let outcome = wanted.check(uri).map(|()| proof.clone());
+                    Company::Others.settle(outcome)?
                 }
                 Holds::Statement(..) => {
                     about_others += 1;
@@ -110,7 +113,11 @@ impl Piece {
         let holds = match bundle.content() {
             Content::Message { .. } => Holds::Message(Box::new(bundle)),
             Content::Envelope(_) => match company.settle(said(&bundle, trust, wanted))? {
-                Ok((statement, proof)) => Holds::Statement(statement.digests().collect(), proof),
+                Ok((statement, proof)) => Holds::Statement(
+                    statement.predicate_type().to_owned(),
+                    statement.digests().collect(),
+                    proof,
+                ),
                 Err(reason) => Holds::Refused(reason),
             },
         };

@@ -15,8 +15,9 @@ use liftlock_io::key;
 
 use crate::args;
 use crate::found::kept;
-use crate::proof::{Signer, Trust, Unproved, Wanted, prove, said};
+use crate::proof::{Signer, Trust, Unproved, prove, said};
 use crate::target::{Target, options};
+use crate::wanted::Wanted;
 
 use super::collect::signatures;
 
@@ -166,10 +167,11 @@ impl Tried {
         trust: &Trust,
         bundles: &[Bundle],
     ) -> Result<Option<Signed>, Failure> {
+        let wanted = Wanted::Built.at(&target.place);
         for bundle in bundles {
             self.count += 1;
             let known = target.known(bundle, &trust.keys)?;
-            let reason = match prove(bundle, &known.artifact(), trust, Wanted::Built) {
+            let reason = match prove(bundle, &known.artifact(), trust, wanted) {
                 Ok(proof) => {
                     return Ok(Some(Signed {
                         bundle: bundle.clone(),
