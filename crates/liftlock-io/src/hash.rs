@@ -8,6 +8,7 @@ use liftlock::bundle::MessageDigest;
 use liftlock::crypto::Hash;
 use liftlock::digest::Digest;
 use liftlock::failure::{Explain, Kind, hint_of_file};
+use liftlock::guise::{Guise, Watch};
 use ring::digest::{Context, SHA256, SHA384, SHA512};
 
 /// Larger buffers are no faster (measured from 64 KiB to 8 MiB).
@@ -64,20 +65,51 @@ fn watched(
     }
 }
 
-/// As [`file`], and by one more hash in the same pass.
+/// What one pass over a file tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What it is.
+    pub hashed: Hashed,
+    /// By one more hash.
+    pub other: MessageDigest,
+    /// What its signature would be as well.
+    pub guise: Option<Guise>,
+}
+
+/// As [`file`], and by one more hash in the same pass, which also sees
+/// whether these bytes may be signed as a file.
 ///
 /// # Errors
 ///
 /// Fails as `file` does.
-pub fn file_with(path: &Path, also: Hash) -> Result<(Hashed, MessageDigest), Error> {
+pub fn file_with(path: &Path, also: Hash) -> Result<Seen, Error> {
     let mut other = None;
-    let hashed = watched(path, |file| {
-        let (hashed, second) = stream_with(file, also)?;
+    let mut watch = Watch::default();
+    let hashed = watched(path, |source| {
+        let watch = &mut watch;
+        let (hashed, second) = stream_with(&mut Watched { source, watch }, also)?;
         other = Some(second);
         Ok(hashed)
     })?;
-    let second = other.unwrap_or_else(|| (&hashed.digest).into());
-    Ok((hashed, second))
+    Ok(Seen {
+        hashed,
+        other: other.unwrap_or_else(|| (&hashed.digest).into()),
+        guise: watch.found(),
+    })
+}
+
+/// A file whose bytes are looked at on their way.
+struct Watched<'a> {
+    source: &'a mut File,
+    watch: &'a mut Watch,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.source.read(buffer)?;
+        self.watch.see(buffer.get(..length).unwrap_or_default());
+        Ok(length)
+    }
 }
 
 /// Hashes all that is left of a stream.
@@ -273,10 +305,24 @@ mod tests {
     }
 
     #[test]
+    fn one_pass_over_a_file_sees_what_its_signature_would_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for (bytes, guise) in [("hello", None), ("DSSEv1 1 a 1 b", Some(Guise::Statement))] {
+            std::fs::write(&path, bytes).unwrap();
+            let seen = file_with(&path, Hash::Sha384).unwrap();
+            assert_eq!(seen.hashed, file(&path).unwrap());
+            assert_eq!(seen.other.bytes, Hash::Sha384.of(bytes.as_bytes()));
+            assert_eq!(seen.guise, guise, "{bytes}");
+        }
+    }
+
+    #[test]
     fn an_absent_file_is_an_invalid_input() {
         let error = file(Path::new("/nowhere/at/all")).unwrap_err();
         assert_eq!(error.kind(), Kind::Invalid);
     }
+
     #[test]
     fn a_file_that_is_changed_while_it_is_read_has_no_digest() {
         let folder = tempfile::tempdir().unwrap();

@@ -142,7 +142,7 @@ impl<'a> Element<'a> {
         let (century, rest) = match self.tag {
             // RFC 5280: two digits mean 1950 to 2049.
             tag::UTC_TIME if text.len() == 12 => (if text >= "5" { "19" } else { "20" }, text),
-            tag::GENERALIZED_TIME if text.len() >= 14 => text.split_at(2),
+            tag::GENERALIZED_TIME if text.len() >= 14 => text.split_at_checked(2).ok_or(WRONG)?,
             _ => return Err(WRONG),
         };
         let (digits, fraction) = rest.split_once('.').unwrap_or((rest, "0"));
@@ -440,8 +440,14 @@ mod tests {
             "20261302030405Z",
             "2026010203040Z",
             "2026010203040５Z",
+            // The century would end inside of a letter.
+            "1é000000000000Z",
+            "1é00000000000Z",
         ] {
             assert!(time(tag::GENERALIZED_TIME, text).is_err(), "{text}");
+        }
+        for text in ["é00000000000Z", "1é000000000Z", "é0000000000Z"] {
+            assert!(time(tag::UTC_TIME, text).is_err(), "{text}");
         }
         assert!(time(tag::UTC_TIME, "20260102030405Z").is_err());
         assert!(time(tag::OCTET_STRING, "491231235959Z").is_err());

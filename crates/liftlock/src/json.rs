@@ -25,17 +25,18 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ParseError> {
 }
 
 /// Parses a document of ours of this major version. Unknown fields are
-/// tolerated, another major is refused by name.
+/// tolerated, another major is refused by name. Most are read before anybody
+/// proved who wrote them, so their values are counted.
 ///
 /// # Errors
 ///
-/// Fails as [`parse`] does, and on another version.
+/// Fails as [`parse_open`] does, and on another version.
 pub fn versioned<T: DeserializeOwned>(bytes: &[u8], ours: u32) -> Result<T, Unread> {
     #[derive(Deserialize)]
     struct Head {
         schema_version: u32,
     }
-    let Head { schema_version } = parse(bytes)?;
+    let Head { schema_version } = parse_open(bytes)?;
     if schema_version != ours {
         let found = schema_version;
         return Err(Unread::Version { found, ours });
@@ -195,6 +196,12 @@ mod tests {
         assert!(parse(MOST_VALUES).is_ok());
         let count = MOST_VALUES + 1;
         assert!(matches!(parse(count), Err(ParseError::TooMany(found)) if found == count));
+        let text = format!(r#"{{"schema_version":1,"a":{}}}"#, document(MOST_VALUES));
+        let refused = versioned::<serde_json::Value>(text.as_bytes(), 1).unwrap_err();
+        assert!(
+            matches!(refused, Unread::Json(ParseError::TooMany(_))),
+            "{refused}"
+        );
         let large = vec![b','; LARGEST + 1];
         let refused = parse_open::<serde_json::Value>(&large);
         assert!(matches!(refused, Err(ParseError::TooLarge(_))));

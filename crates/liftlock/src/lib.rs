@@ -26,6 +26,7 @@ pub mod exit;
 pub mod failure;
 pub mod foreign;
 pub mod glob;
+pub mod guise;
 pub mod haproxy;
 pub mod json;
 pub mod ledger;

@@ -22,10 +22,12 @@ use crate::expand::{self, Absent, Skipped, Typed};
 use crate::found::{Form, Raw, gather, kept};
 use crate::image::Reach;
 use crate::layer;
-use crate::proof::{Proof, Signer, Trust, Unproved, Wanted, prove};
+use crate::proof::{Company, Proof, Signer, Trust, prove};
 use crate::shared::Shared;
+use crate::tally;
 use crate::target::{Place, Target};
 use crate::trust_root::Standing;
+use crate::wanted::Wanted;
 
 #[derive(Serialize)]
 struct Checked {
@@ -110,7 +112,7 @@ pub(crate) fn run(asked: &Verify, session: &Session) -> Result<Report, Failure> 
         }
     }
     for one in &mut targets {
-        one.count(asked.trusting.threshold);
+        one.count(asked.trusting.threshold, &trust);
     }
     let report = report(wanted, targets, chosen.skipped, trust.standing);
     Ok(report.with_policy(policy, false))
@@ -153,7 +155,7 @@ fn below(target: &Target, trust: &Trust, wanted: Wanted<'_>) -> Result<Vec<One>,
             ..Target::bare(format!("{}@{}", target.text, one.digest), one.digest)
         };
         let found = layer::gather(repository, &one.digest, wanted)?;
-        judged.push(judge(&child, &found, trust, wanted)?);
+        judged.push(judge(&child, &found, trust, wanted.of_image())?);
     }
     Ok(judged)
 }
@@ -246,45 +248,28 @@ pub(crate) fn judge(
         bundles: Vec::new(),
         short: None,
     };
+    let company = Company::of(found.len());
+    let wanted = wanted.at(&target.place);
     for raw in found {
-        match &raw.form {
-            Form::Bundle => {}
+        let (outcome, unchecked) = match &raw.form {
             Form::Layer(layer) => {
-                let outcome = settle(layer::verify(layer, &target.digest, trust, wanted))?;
-                one.add(&raw.from, outcome, Unchecked::default());
-                continue;
+                let outcome = layer::verify(layer, &target.digest, trust, wanted);
+                (company.settle(outcome)?, Unchecked::default())
             }
-            Form::Broken(reason) => {
-                one.add(&raw.from, Err(reason.clone()), Unchecked::default());
-                continue;
-            }
-        }
-        let bundle = match raw.bundle() {
-            Ok(bundle) => bundle,
-            Err(failure) if raw.sole => return Err(failure),
-            Err(failure) => {
-                one.add(
-                    &raw.from,
-                    Err(failure.lines().join(": ")),
-                    Unchecked::default(),
-                );
-                continue;
-            }
+            Form::Broken(reason) => (Err(reason.clone()), Unchecked::default()),
+            Form::Bundle => match raw.bundle() {
+                Ok(bundle) => {
+                    let known = target.known(&bundle, &trust.keys)?;
+                    let outcome = prove(&bundle, &known.artifact(), trust, wanted);
+                    (company.settle(outcome)?, bundle.unchecked())
+                }
+                Err(failure) if raw.sole && company == Company::Alone => return Err(failure),
+                Err(failure) => (Err(failure.lines().join(": ")), Unchecked::default()),
+            },
         };
-        let known = target.known(&bundle, &trust.keys)?;
-        let outcome = settle(prove(&bundle, &known.artifact(), trust, wanted))?;
-        one.add(&raw.from, outcome, bundle.unchecked());
+        one.add(&raw.from, outcome, unchecked);
     }
     Ok(one)
-}
-
-/// What cannot be read ends the run; what does not prove is noted.
-fn settle(outcome: Result<Proof, Unproved>) -> Result<Result<Proof, String>, Failure> {
-    match outcome {
-        Ok(proof) => Ok(Ok(proof)),
-        Err(Unproved::Refused(reason)) => Ok(Err(reason)),
-        Err(Unproved::Malformed(failure)) => Err(failure),
-    }
 }
 
 /// Whether the holder of this key signed the image with this digest.
@@ -294,7 +279,7 @@ pub(crate) fn signs(bundle: &Bundle, digest: &Digest, key: &PublicKey) -> bool {
         bundle,
         &Artifact::known_by(*digest),
         &trust,
-        Wanted::Signature,
+        Wanted::ImageSignature,
     )
     .is_ok()
 }
@@ -312,10 +297,10 @@ impl One {
     }
 
     /// Insists on so many different signers.
-    fn count(&mut self, threshold: u32) {
+    fn count(&mut self, threshold: u32, trust: &Trust) {
         // One entry with two keys is one signer.
         let found = match self.entries.len() {
-            0 => self.signers.len(),
+            0 => tally::count(&self.signers, trust),
             entries => entries,
         };
         if self.verified && u32::try_from(found).unwrap_or(u32::MAX) < threshold {

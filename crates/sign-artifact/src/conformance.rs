@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use liftlock::crypto::Hash;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::report::Report;
@@ -23,6 +24,7 @@ use liftlock_io::verify::{Known, Local};
 use liftlock_io::{clock, file, hash, http, key};
 
 use crate::found::Raw;
+use crate::sign::twofold;
 use crate::target::{LARGEST_BUNDLE, options};
 
 #[derive(Debug, Args)]
@@ -176,7 +178,11 @@ fn sign(asked: &SignBundle, session: &Session) -> Result<Report, Failure> {
         let digest = subject.unwrap_or_else(|| Digest::of(&payload));
         (signature.envelope(payload)?, digest)
     } else {
-        let digest = hash::file(&asked.file)?.digest;
+        let seen = hash::file_with(&asked.file, Hash::Sha256)?;
+        if let Some(guise) = seen.guise {
+            return Err(twofold(&asked.file.display().to_string(), guise));
+        }
+        let digest = seen.hashed.digest;
         (signature.sign(&digest)?, digest)
     };
     let who = Who::Certificate(signature.certificate());

@@ -11,8 +11,9 @@ use crate::args::Explain;
 use crate::check::{One, judge, reason};
 use crate::expand::{self, Absent, Typed};
 use crate::found::gather;
-use crate::proof::{Trust, Wanted};
+use crate::proof::Trust;
 use crate::target::Target;
+use crate::wanted::Wanted;
 
 /// Something that a proof needs.
 #[derive(Debug, Serialize)]

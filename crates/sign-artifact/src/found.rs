@@ -11,8 +11,8 @@ use liftlock_io::evidence::Evidence;
 use liftlock_io::file;
 
 use crate::layer;
-use crate::proof::Wanted;
 use crate::target::{LARGEST_BUNDLE, Place, Target, beside};
+use crate::wanted::Wanted;
 
 /// A bundle's bytes and where they were.
 #[derive(Debug)]

@@ -21,7 +21,8 @@ use crate::check;
 use crate::layer;
 use crate::pen::Pen;
 use crate::predicate::SIGNED;
-use crate::proof::{Unproved, Wanted};
+use crate::proof::Unproved;
+use crate::wanted::Wanted;
 
 /// How attached things are written; the values of `--image-format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -10,7 +10,8 @@ use liftlock_io::oci::{Error, Repository};
 use liftlock_io::verify::Local;
 
 use crate::found::Raw;
-use crate::proof::{Proof, Signer, Trust, Unproved, Wanted, prove, seen};
+use crate::proof::{Proof, Signer, Trust, Unproved, prove, seen};
+use crate::wanted::Wanted;
 
 /// Everything that is attached to a manifest and may prove what is asked:
 /// bundles, and the layers of the kind that is asked for.
@@ -30,9 +31,9 @@ pub(crate) fn gather(
 /// The lists of cosign 2 that may hold what is asked for.
 const fn kinds(wanted: Wanted<'_>) -> &'static [Attached] {
     match wanted {
-        Wanted::Signature => &[Attached::Signatures],
+        Wanted::Signature | Wanted::ImageSignature => &[Attached::Signatures],
         Wanted::Type(_) | Wanted::Sbom | Wanted::Provenance => &[Attached::Attestations],
-        Wanted::Built => &[Attached::Signatures, Attached::Attestations],
+        Wanted::Built | Wanted::ImageBuilt => &[Attached::Signatures, Attached::Attestations],
     }
 }
 
@@ -63,9 +64,10 @@ pub(crate) fn verify(
     let refused = |refused: legacy::Refused| Unproved::Refused(refused.to_string());
     let bundle = layer.bundle().map_err(refused)?;
     if layer.descriptor.media_type != SIMPLE_SIGNING {
-        return prove(&bundle, &Artifact::known_by(*digest), trust, wanted);
+        let image = Artifact::known_by(*digest);
+        return prove(&bundle, &image, trust, wanted.of_image());
     }
-    if !wanted.takes_message() {
+    if !wanted.takes_payload() {
         return Err(Unproved::Refused(format!(
             "it is a signature, not a {wanted}"
         )));

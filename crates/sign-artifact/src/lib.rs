@@ -29,8 +29,10 @@ mod showing;
 mod sign;
 mod statement;
 mod support;
+mod tally;
 mod target;
 mod trust_root;
+mod wanted;
 
 use std::process::ExitCode;
 

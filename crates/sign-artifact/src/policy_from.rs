@@ -19,8 +19,9 @@ use serde::Serialize;
 
 use crate::args::PolicyFrom;
 use crate::found::Raw;
-use crate::proof::{Proof, Signer, Trust, Unproved, Wanted, prove};
+use crate::proof::{Proof, Signer, Trust, Unproved, prove};
 use crate::target::{Target, options};
+use crate::wanted::Wanted;
 
 #[derive(Serialize)]
 struct Found<'a> {

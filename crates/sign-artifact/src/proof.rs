@@ -10,7 +10,6 @@ use liftlock::crypto::PublicKey;
 use liftlock::digest::Digest;
 use liftlock::failure::{self, Explain as _, Failure, Kind};
 use liftlock::name::Name;
-use liftlock::predicate::{self, SIGNATURE};
 use liftlock::signature::{self, Artifact};
 use liftlock::sigstore::anchors::TrustedRoot;
 use liftlock::sigstore::identity::{Identity, Known};
@@ -20,69 +19,8 @@ use liftlock::time::Time;
 use liftlock_io::verify::Local;
 use serde::Serialize;
 
-use crate::predicate::SIGNED;
 use crate::trust_root::Standing;
-
-/// What a bundle has to hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted<'a> {
-    /// A signature of the bytes, alone or as a statement that says no more.
-    Signature,
-    /// A statement of this type.
-    Type(&'a str),
-    /// A signature, or the word of whoever built the bytes: provenance.
-    Built,
-    /// A bill of materials.
-    Sbom,
-    /// Provenance.
-    Provenance,
-}
-
-impl Wanted<'_> {
-    /// Whether a signature without a statement will do.
-    pub(crate) const fn takes_message(self) -> bool {
-        match self {
-            Self::Signature | Self::Built => true,
-            Self::Type(_) | Self::Sbom | Self::Provenance => false,
-        }
-    }
-
-    /// Whether a statement of this type will do.
-    pub(crate) fn takes(self, uri: &str) -> bool {
-        let signed = uri == SIGNED || uri == SIGNATURE;
-        match self {
-            Self::Signature => signed,
-            Self::Type(wanted) => uri == wanted,
-            Self::Built => signed || predicate::is_provenance(uri),
-            Self::Sbom => predicate::is_sbom(uri),
-            Self::Provenance => predicate::is_provenance(uri),
-        }
-    }
-
-    fn check(self, uri: &str) -> Result<(), Unproved> {
-        if self.takes(uri) {
-            return Ok(());
-        }
-        Err(Unproved::Refused(match self {
-            Self::Type(wanted) => format!("the statement says `{uri}`, not `{wanted}`"),
-            Self::Signature | Self::Built | Self::Sbom | Self::Provenance => {
-                format!("the statement says `{uri}`, which is no {self}")
-            }
-        }))
-    }
-}
-
-impl fmt::Display for Wanted<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Signature => "signature",
-            Self::Type(uri) => uri,
-            Self::Built => "signature or provenance",
-            Self::Sbom => "SBOM",
-            Self::Provenance => "provenance",
-        })
-    }
-}
+use crate::wanted::Wanted;
 
 /// Whose signatures count.
 #[derive(Clone, Debug, Default)]
@@ -213,6 +151,43 @@ pub(crate) enum Unproved {
     Malformed(Failure),
 }
 
+/// Whether there is anything else that could prove. Who can add a bundle could
+/// end every run with one that cannot be read, if that counted among others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// Nothing else.
+    Alone,
+    /// Others, which are looked at whatever this one is.
+    Others,
+}
+
+impl Company {
+    /// That of each of so many.
+    pub(crate) const fn of(count: usize) -> Self {
+        if count <= 1 {
+            Self::Alone
+        } else {
+            Self::Others
+        }
+    }
+
+    /// What does not prove is noted; what cannot be judged ends the run where
+    /// there is nothing else.
+    pub(crate) fn settle<T>(
+        self,
+        outcome: Result<T, Unproved>,
+    ) -> Result<Result<T, String>, Failure> {
+        match (outcome, self) {
+            (Ok(proof), _) => Ok(Ok(proof)),
+            (Err(Unproved::Refused(reason)), _) => Ok(Err(reason)),
+            (Err(Unproved::Malformed(failure)), Self::Alone) => Err(failure),
+            (Err(Unproved::Malformed(failure)), Self::Others) => {
+                Ok(Err(failure.lines().join(": ")))
+            }
+        }
+    }
+}
+
 impl Unproved {
     fn of(error: verify::Refused) -> Self {
         if let verify::Refused::NoIdentity = error {
@@ -251,6 +226,9 @@ pub(crate) fn prove(
             })?;
             seen(bundle, artifact, &key, trust)
         }
+        Content::Message { .. } if wanted.takes_payload() => Err(Unproved::Refused(
+            "it is a signature of a file, which is none of an image".to_owned(),
+        )),
         Content::Message { .. } => Err(Unproved::Refused(
             attestation::Refused::NoStatement.to_string(),
         )),

@@ -11,9 +11,10 @@ use liftlock::shard::MOST_SHARDS;
 
 use crate::check::One;
 use crate::found::Raw;
-use crate::proof::{Proof, Trust, Unproved, Wanted, other, prove, said};
+use crate::proof::{Company, Proof, Trust, Unproved, other, prove, said};
 use crate::statement::place;
 use crate::target::Target;
+use crate::wanted::Wanted;
 
 /// A bundle and its pieces.
 #[derive(Debug)]
@@ -34,8 +35,8 @@ struct Piece {
 enum Holds {
     /// A signature of one artifact, looked at with each.
     Message(Box<Bundle>),
-    /// A proved statement about these.
-    Statement(BTreeSet<Digest>, Proof),
+    /// A proved statement of this type about these.
+    Statement(String, BTreeSet<Digest>, Proof),
     /// Nothing that counts.
     Refused(String),
 }
@@ -45,7 +46,10 @@ impl<'a> Shared<'a> {
     /// there are such.
     pub(crate) fn open(path: &Path, trust: &'a Trust, wanted: Wanted<'a>) -> Result<Self, Failure> {
         let places = places(path);
-        let pieces = places.iter().map(|path| Piece::read(path, trust, wanted));
+        let company = Company::of(places.len());
+        let pieces = places
+            .iter()
+            .map(|path| Piece::read(path, company, trust, wanted));
         Ok(Self {
             pieces: pieces.collect::<Result<_, _>>()?,
             trust,
@@ -55,19 +59,18 @@ impl<'a> Shared<'a> {
 
     /// Notes what the pieces say about a target.
     pub(crate) fn judge(&self, one: &mut One, target: &Target) -> Result<(), Failure> {
+        let wanted = self.wanted.at(&target.place);
         let mut about_others = 0_usize;
         for piece in &self.pieces {
             let outcome = match &piece.holds {
                 Holds::Message(bundle) => {
                     let known = target.known(bundle, &self.trust.keys)?;
-                    match prove(bundle, &known.artifact(), self.trust, self.wanted) {
-                        Ok(proof) => Ok(proof),
-                        Err(Unproved::Refused(reason)) => Err(reason),
-                        Err(Unproved::Malformed(failure)) => return Err(failure),
-                    }
+                    let outcome = prove(bundle, &known.artifact(), self.trust, wanted);
+                    Company::of(self.pieces.len()).settle(outcome)?
                 }
-                Holds::Statement(digests, proof) if digests.contains(&one.digest) => {
-                    Ok(proof.clone())
+                Holds::Statement(uri, digests, proof) if digests.contains(&one.digest) => {
+                    let outcome = wanted.check(uri).map(|()| proof.clone());
+                    Company::Others.settle(outcome)?
                 }
                 Holds::Statement(..) => {
                     about_others += 1;
@@ -89,16 +92,33 @@ impl<'a> Shared<'a> {
 }
 
 impl Piece {
-    fn read(path: &Path, trust: &Trust, wanted: Wanted<'_>) -> Result<Self, Failure> {
+    fn read(
+        path: &Path,
+        company: Company,
+        trust: &Trust,
+        wanted: Wanted<'_>,
+    ) -> Result<Self, Failure> {
         let raw = Raw::read(path)?;
-        let bundle = raw.bundle()?;
+        let bundle = match company.settle(raw.bundle().map_err(Unproved::Malformed))? {
+            Ok(bundle) => bundle,
+            Err(reason) => {
+                return Ok(Self {
+                    from: raw.from,
+                    holds: Holds::Refused(reason),
+                    unchecked: Unchecked::default(),
+                });
+            }
+        };
         let unchecked = bundle.unchecked();
         let holds = match bundle.content() {
             Content::Message { .. } => Holds::Message(Box::new(bundle)),
-            Content::Envelope(_) => match said(&bundle, trust, wanted) {
-                Ok((statement, proof)) => Holds::Statement(statement.digests().collect(), proof),
-                Err(Unproved::Refused(reason)) => Holds::Refused(reason),
-                Err(Unproved::Malformed(failure)) => return Err(failure),
+            Content::Envelope(_) => match company.settle(said(&bundle, trust, wanted))? {
+                Ok((statement, proof)) => Holds::Statement(
+                    statement.predicate_type().to_owned(),
+                    statement.digests().collect(),
+                    proof,
+                ),
+                Err(reason) => Holds::Refused(reason),
             },
         };
         Ok(Self {

@@ -7,6 +7,7 @@ use liftlock::bundle::Bundle;
 use liftlock::crypto::Hash;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
+use liftlock::guise::Guise;
 use liftlock::predicate::SIGNATURE;
 use liftlock::report::Report;
 use liftlock::verdict::Verdict;
@@ -85,6 +86,7 @@ pub(crate) fn run(asked: &Sign, session: &Session) -> Result<Report, Failure> {
     };
     let chosen = expand::all(&typed, session)?;
     check(asked, &chosen.targets)?;
+    plain(asked, pen.as_ref(), &chosen.targets)?;
     let store = asked.evidence.as_deref().map(Evidence::open).transpose()?;
     let work = Work {
         asked,
@@ -134,6 +136,31 @@ fn check(asked: &Sign, targets: &[Target]) -> Result<(), Failure> {
         return Err(usage(message).with_hint("give `--on-outage wait`"));
     }
     Ok(())
+}
+
+/// Refuses files whose signature would be one of something else. Statements
+/// over files name their digests and can be nothing else.
+fn plain(asked: &Sign, pen: Option<&Pen<'_>>, targets: &[Target]) -> Result<(), Failure> {
+    let states = pen.is_some_and(|pen| !pen.public_key().algorithm().takes_digests());
+    if asked.statement.is_some() || states {
+        return Ok(());
+    }
+    let mut odd = targets.iter().filter_map(|one| Some((one, one.guise?)));
+    let Some((target, guise)) = odd.next() else {
+        return Ok(());
+    };
+    Err(twofold(&target.text, guise))
+}
+
+/// Why a file is not signed as it is.
+pub(crate) fn twofold(name: &str, guise: Guise) -> Failure {
+    let hint = match guise {
+        Guise::Statement => "give `--statement FILE` to sign the file by its digest",
+        Guise::Image => {
+            "sign the image itself, or give `--statement FILE` to sign the file by its digest"
+        }
+    };
+    Failure::new(Kind::Invalid, format!("`{name}` {guise}")).with_hint(hint)
 }
 
 impl Work<'_> {

@@ -8,6 +8,7 @@ use liftlock::bundle::{Bundle, MessageDigest};
 use liftlock::crypto::{Hash, PublicKey};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
+use liftlock::guise::Guise;
 use liftlock::json;
 use liftlock::oci::reference::LAYOUT;
 use liftlock::oci::{Descriptor, Reference, Version};
@@ -36,6 +37,8 @@ pub(crate) struct Target {
     pub(crate) label: Option<String>,
     /// Another hash of a file, where its signature is made over that.
     pub(crate) hashes: Vec<MessageDigest>,
+    /// What a signature over the bytes of a file would be as well.
+    pub(crate) guise: Option<Guise>,
 }
 
 /// Where a target is.
@@ -103,11 +106,12 @@ impl Target {
     /// hash on the way.
     pub(crate) fn file(path: PathBuf, also: Hash, session: &Session) -> Result<Self, Failure> {
         session.check()?;
-        let (hashed, other) = hash::file_with(&path, also)?;
+        let seen = hash::file_with(&path, also)?;
         Ok(Self {
-            size: Some(hashed.size),
-            hashes: vec![other],
-            ..Self::unread(path, hashed.digest)
+            size: Some(seen.hashed.size),
+            hashes: vec![seen.other],
+            guise: seen.guise,
+            ..Self::unread(path, seen.hashed.digest)
         })
     }
 
@@ -120,6 +124,7 @@ impl Target {
             place: Place::Digest,
             label: None,
             hashes: Vec::new(),
+            guise: None,
         }
     }
 
@@ -133,6 +138,7 @@ impl Target {
             label: name.map(|name| name.to_string_lossy().into_owned()),
             place: Place::File(path),
             hashes: Vec::new(),
+            guise: None,
         }
     }
 
@@ -188,6 +194,7 @@ impl Target {
             },
             label: None,
             hashes: Vec::new(),
+            guise: None,
         }))
     }
 

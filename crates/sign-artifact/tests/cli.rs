@@ -392,6 +392,50 @@ fn an_image_in_a_folder_is_signed_by_digest() {
 }
 
 #[test]
+fn a_manifest_that_was_signed_as_a_file_is_no_signed_image() {
+    let bench = Bench::new();
+    bench.image("image");
+    let image = "oci-layout:image:v1";
+    let found = bench.json(10, &format!("verify --key cosign.pub {image}"));
+    let digest = found["detail"]["targets"][0]["digest"].as_str().unwrap();
+    let release = "release --key cosign.key --service s --version 1 --owner o --evidence file:kept";
+    let release = format!("{release} --artifact api={image}");
+    bench.expect(0, "sign --key cosign.key --evidence file:kept image");
+    bench.expect(0, "sign --key cosign.key --statement all.json image");
+    bench.expect(
+        0,
+        &format!("sign --key cosign.key --bundle d.json {digest}"),
+    );
+    for (rest, told) in [
+        ("--evidence file:kept", "a signature of a file"),
+        ("--bundle d.json", "a signature of a file"),
+        ("--bundle all.json", "which is no signature of an image"),
+    ] {
+        let line = format!("verify --key cosign.pub {rest}");
+        let text = bench.expect(10, &format!("{line} {image}"));
+        assert!(text.contains(told), "{text}");
+        // The bytes of the manifest are signed, whatever they are.
+        bench.expect(0, &format!("{line} {digest}"));
+    }
+    bench.expect(10, &release);
+    bench.expect(
+        0,
+        &format!("sign --key cosign.key --evidence file:kept {image}"),
+    );
+    bench.expect(0, &format!("verify --key cosign.pub {image}"));
+    bench.expect(0, &release);
+    for format in ["v2", "v3"] {
+        bench.image(format);
+        let image = format!("oci-layout:{format}:v1");
+        bench.expect(
+            0,
+            &format!("sign --key cosign.key --image-format {format} {image}"),
+        );
+        bench.expect(0, &format!("verify --key cosign.pub --recursive {image}"));
+    }
+}
+
+#[test]
 fn observing_is_refused_where_the_policy_forbids_it_or_cannot_be_read() {
     let bench = Bench::new();
     bench.write("b", "never signed\n");

@@ -309,6 +309,48 @@ fn a_file_is_opened_once_and_read_once() {
 }
 
 #[test]
+fn a_file_that_would_sign_a_statement_or_an_image_is_not_signed() {
+    let bench = bench();
+    let digest = Digest::of(b"somebody's");
+    let statement = format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}}}}],"predicateType":"https://example.com/p","predicate":{{}}}}"#,
+        digest.hex()
+    );
+    let message = liftlock::dsse::message(liftlock::dsse::IN_TOTO, statement.as_bytes());
+    let payload = liftlock::oci::legacy::payload("r.example/shop", &digest).unwrap();
+    bench.expect(
+        0,
+        "generate-key-pair --algorithm ed25519 --output-key-prefix edwards",
+    );
+    for (bytes, told) in [
+        (message, "begins with `DSSEv1 `"),
+        (payload, "is what cosign signs for an image"),
+    ] {
+        bench.write("dist/two.gz", &String::from_utf8(bytes).unwrap());
+        bench.write("dist/SHA256SUMS", &sums(&["two.gz"], &bench));
+        for operands in ["dist/two.gz", "dist", "--checksums dist/SHA256SUMS"] {
+            let text = bench.expect(3, &format!("sign --key cosign.key {operands}"));
+            assert!(
+                text.contains(told) && text.contains("--statement"),
+                "{text}"
+            );
+            assert_eq!(count(&bench, "dist"), 0, "nothing is signed");
+        }
+        // Its digest in a statement is the file's and nobody else's.
+        bench.expect(0, "sign --key cosign.key --statement all.json dist");
+        bench.expect(0, "verify --key cosign.pub --bundle all.json dist/two.gz");
+        bench.expect(
+            0,
+            "sign --key edwards.key --bundle edwards.json dist/two.gz",
+        );
+        bench.expect(
+            0,
+            "verify --key edwards.pub --bundle edwards.json dist/two.gz",
+        );
+    }
+}
+
+#[test]
 fn bundles_are_kept_as_evidence_as_well() {
     let bench = bench();
     bench.expect(0, "sign --key cosign.key --evidence file:kept dist");

@@ -48,6 +48,16 @@ fn one_certificate_is_enough_for_many_files() {
 }
 
 #[test]
+fn a_file_that_would_sign_a_statement_is_refused_before_anybody_is_asked() {
+    let job = Job::new();
+    let message = "DSSEv1 28 application/vnd.in-toto+json 2 {}";
+    fs::write(job.folder.path().join("a"), message).unwrap();
+    let output = job.expect(3, &format!("sign --trust-config {V1} a"));
+    assert!(output.stderr.contains("`DSSEv1 `"), "{}", output.stderr);
+    assert!(job.loopback.calls().is_empty() && !job.exists("a.sigstore.json"));
+}
+
+#[test]
 fn only_the_right_identity_counts() {
     let job = Job::new();
     job.expect(0, &format!("sign --trust-config {V1} a"));
@@ -69,6 +79,36 @@ fn only_the_right_identity_counts() {
     job.expect(10, &format!("verify --identity {SAN} --issuer {issuer} a"));
     job.expect(10, &job.trusted("--threshold 2 a"));
     job.expect(2, "verify a");
+}
+
+#[test]
+fn one_workflow_that_two_others_call_is_one_signer() {
+    let job = Job::new();
+    let name = |workflow: &str| format!("acme/shop/.github/workflows/{workflow}@refs/heads/main");
+    let sign = |workflow: &str, caller: &str| {
+        let run = Identity::github("acme/shop");
+        let run = run.claim("job_workflow_ref", name(workflow));
+        let token = job.loopback.token(&run.claim("workflow_ref", name(caller)));
+        fs::write(job.folder.path().join("token"), token.unwrap()).unwrap();
+        job.expect(
+            0,
+            &format!("sign --trust-config {V2} --identity-token token --evidence file:kept a"),
+        );
+    };
+    let issuer = job.loopback.url();
+    let two = |other: &str| {
+        let name = name("other.yml");
+        format!(
+            "verify --identity {SAN} --identity https://github.com/{name} --issuer {issuer} --trusted-root trusted_root.json --evidence file:kept --threshold {other} a"
+        )
+    };
+    sign("release.yml", "one.yml");
+    sign("release.yml", "two.yml");
+    job.expect(0, &two("1"));
+    let told = job.expect(10, &two("2")).stdout;
+    assert!(told.contains("signed by 1 of the 2"), "{told}");
+    sign("other.yml", "one.yml");
+    job.expect(0, &two("2"));
 }
 
 #[test]

@@ -5,8 +5,11 @@ mod bench;
 
 use std::fs;
 
+use base64::Engine as _;
 use bench::{Bench, sample};
 use liftlock::digest::Digest;
+use liftlock::predicate::SIGNATURE;
+use liftlock_io::evidence::Evidence;
 use serde_json::Value;
 
 const RELEASE: &str = "release --key cosign.key --service shop --version 1 --owner team";
@@ -195,6 +198,60 @@ fn a_signature_is_found_wherever_signatures_are_kept() {
         "attest --key builder.key --type provenance --predicate p.json --bundle h.json tool",
     );
     bench.expect(0, &format!("{tool} --bundle h.json"));
+}
+
+/// A signature that nobody can check without the file, by nobody.
+fn junk(bench: &Bench, number: u8) -> String {
+    let mut bundle: Value = serde_json::from_str(&bench.read("api.sigstore.json")).unwrap();
+    let digest = base64::engine::general_purpose::STANDARD.encode([number; 48]);
+    bundle["messageSignature"]["messageDigest"] =
+        serde_json::json!({ "algorithm": "SHA2_384", "digest": digest });
+    bundle.to_string()
+}
+
+#[test]
+fn what_cannot_be_judged_ends_the_run_only_where_there_is_nothing_else() {
+    let bench = bench();
+    bench.write("liftlock.yaml", RULES);
+    let digest = Digest::of(b"the api\n");
+    bench.expect(0, "sign --key builder.key --evidence file:kept api");
+    let place = format!("file:{}", bench.path("kept").display());
+    let store = Evidence::open(&place).unwrap();
+    // Some come before the good one, and some after it.
+    for number in 0..16 {
+        let junk = junk(&bench, number);
+        store.put(&[digest], SIGNATURE, junk.as_bytes()).unwrap();
+        bench.write(&format!("alone.{}.sigstore.json", number + 1), &junk);
+    }
+    let verify = "verify --key builder.pub";
+    bench.expect(0, &format!("{verify} --evidence file:kept {digest}"));
+    let release =
+        format!("release --key builder.key --version 1 --owner team --artifact api={digest}");
+    bench.expect(0, &release);
+    // None of them is a signature.
+    fs::remove_dir_all(bench.path("kept")).unwrap();
+    let told = bench.expect(10, &format!("{verify} --bundle alone.json {digest}"));
+    assert!(told.contains("only the SHA-256 is known"), "{told}");
+    for number in 0..2 {
+        let junk = junk(&bench, number);
+        store.put(&[digest], SIGNATURE, junk.as_bytes()).unwrap();
+        // The only one that there is.
+        let code = if number == 0 { 3 } else { 10 };
+        bench.expect(code, &format!("{verify} --evidence file:kept {digest}"));
+        bench.expect(code, &release);
+    }
+    // A piece that is no bundle hides none of the others.
+    fs::rename(
+        bench.path("api.sigstore.json"),
+        bench.path("alone.3.sigstore.json"),
+    )
+    .unwrap();
+    bench.write("alone.1.sigstore.json", "{}");
+    bench.expect(0, &format!("{verify} --bundle alone.json {digest}"));
+    bench.expect(
+        3,
+        &format!("{verify} --bundle alone.1.sigstore.json {digest}"),
+    );
 }
 
 #[test]

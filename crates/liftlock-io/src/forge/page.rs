@@ -197,6 +197,7 @@ mod tests {
                 status: 200,
                 headers: vec![("link".to_owned(), link.to_owned())],
                 body: Vec::new(),
+                elsewhere: None,
             };
             let found = following(&url, &response).map_err(drop)?;
             Ok(found.map(|url| url.query().unwrap_or_default().to_owned()))

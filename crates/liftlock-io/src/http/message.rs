@@ -168,6 +168,9 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The bytes; empty when they were written elsewhere.
     pub body: Vec<u8>,
+    /// The address of another origin that answered in place of the one that
+    /// was asked, where a redirect led there.
+    pub elsewhere: Option<Url>,
 }
 
 impl Response {

@@ -115,8 +115,11 @@ impl Client {
         limit: u64,
         sink: &mut dyn Write,
     ) -> Result<Response, Error> {
+        let asked = request.url.origin();
         let (request, answer) = self.follow(request).await?;
-        receive(&request, answer, limit, sink).await
+        let mut response = receive(&request, answer, limit, sink).await?;
+        response.elsewhere = Some(request.url).filter(|url| url.origin() != asked);
+        Ok(response)
     }
 
     /// The answer behind all redirects, and the request that got it.
@@ -229,6 +232,7 @@ async fn receive(
         status: answer.status().as_u16(),
         headers: headers(&answer),
         body: Vec::new(),
+        elsewhere: None,
     };
     let mut left = limit;
     loop {

@@ -284,6 +284,7 @@ mod tests {
                 status,
                 headers: Vec::new(),
                 body,
+                elsewhere: None,
             };
             complaint("k", &response)
         };

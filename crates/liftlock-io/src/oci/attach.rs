@@ -1,6 +1,6 @@
 //! Attaches signatures and attestations to images, and finds them again.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use liftlock::bundle::Bundle;
 use liftlock::digest::Digest;
@@ -23,6 +23,10 @@ const MOST_REFERRERS: usize = 1_000;
 
 /// The most bundles that are read for one image.
 const MOST_BUNDLES: usize = 256;
+
+/// The most bytes of one kind that are read for one image, each time that they
+/// are listed: four of the largest bundles, and all the payloads of a list.
+const LARGEST_TOGETHER: u64 = 4 * LARGEST_BUNDLE;
 
 impl Repository {
     /// Attaches a bundle to a manifest, where cosign 3 finds it.
@@ -107,12 +111,13 @@ impl Repository {
         Ok(Digest::of(&document.bytes))
     }
 
-    /// The bytes of all bundles that are attached to a manifest, unproved.
+    /// The bytes of all bundles that are attached to a manifest, unproved; each
+    /// once, however often it is attached.
     ///
     /// # Errors
     ///
-    /// Fails when the repository cannot be read, when there are too many, and
-    /// when one of them is not what its digest says.
+    /// Fails when the repository cannot be read, when there are too many or
+    /// too large ones, and when one of them is not what its digest says.
     pub fn bundles(&self, subject: &Digest) -> Result<Vec<Vec<u8>>> {
         let mut listed = match self {
             Self::Registry(registry) => referrers::list(registry, subject)?,
@@ -126,6 +131,8 @@ impl Repository {
         if listed.len() > MOST_REFERRERS {
             return Err(Error::TooMany(*subject));
         }
+        let mut room = Room::of(subject);
+        let mut seen = BTreeSet::new();
         let mut bundles = Vec::new();
         for entry in listed {
             let Some(found) = self.manifest(Some(&Version::Digest(entry.digest)))? else {
@@ -134,8 +141,10 @@ impl Repository {
             let manifest = Manifest::parse(&found.bytes)?;
             let about = manifest.subject.as_ref().map(|subject| subject.digest);
             let blob = attachment::blob(&manifest).filter(|_| about == Some(*subject));
-            if let Some(blob) = blob {
-                bundles.push(self.blob(&blob.digest, LARGEST_BUNDLE)?);
+            if let Some(blob) = blob.filter(|blob| seen.insert(blob.digest)) {
+                let bytes = self.blob(&blob.digest, LARGEST_BUNDLE)?;
+                room.take(&bytes)?;
+                bundles.push(bytes);
             }
             if bundles.len() > MOST_BUNDLES {
                 return Err(Error::TooMany(*subject));
@@ -148,8 +157,8 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// Fails when the repository cannot be read, when there are too many, and
-    /// when one of them is not what its digest says.
+    /// Fails when the repository cannot be read, when there are too many or
+    /// too large ones, and when one of them is not what its digest says.
     pub fn layers(&self, subject: &Digest, attached: Attached) -> Result<Vec<Layer>> {
         let tag = Version::Tag(attached.tag(subject));
         let found = match self {
@@ -164,16 +173,24 @@ impl Repository {
             Attached::Bundles | Attached::Attestations => LARGEST_BUNDLE,
         };
         let view = View::parse(attached, &found.bytes)?;
-        let mut blobs: BTreeMap<Digest, Vec<u8>> = BTreeMap::new();
-        let mut layers = Vec::new();
+        let mut room = Room::of(subject);
+        let mut layers: Vec<Layer> = Vec::new();
         let ours = |entry: &&Descriptor| entry.media_type == attached.layer_type();
         for entry in view.entries().iter().filter(ours) {
+            let mut known = layers.iter();
+            let known = known.find(|layer| layer.descriptor.digest == entry.digest);
             // Signatures of one image share their payload.
-            let bytes = match blobs.get(&entry.digest) {
-                Some(bytes) => bytes.clone(),
-                None => self.blob(&entry.digest, limit)?,
+            let bytes = match known {
+                Some(known) => {
+                    room.take(&known.bytes)?;
+                    known.bytes.clone()
+                }
+                None => {
+                    let bytes = self.blob(&entry.digest, limit)?;
+                    room.take(&bytes)?;
+                    bytes
+                }
             };
-            blobs.insert(entry.digest, bytes.clone());
             layers.push(Layer {
                 descriptor: entry.clone(),
                 bytes,
@@ -207,6 +224,36 @@ impl Repository {
                     }
                 },
                 added: 0,
+            }),
+        }
+    }
+}
+
+/// What is left for the bytes of one kind.
+struct Room<'a> {
+    subject: &'a Digest,
+    left: u64,
+}
+
+impl<'a> Room<'a> {
+    const fn of(subject: &'a Digest) -> Self {
+        Self {
+            subject,
+            left: LARGEST_TOGETHER,
+        }
+    }
+
+    /// Makes place for some bytes, if there is any.
+    fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        match self.left.checked_sub(length) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err(Error::TooMuch {
+                subject: *self.subject,
+                limit: LARGEST_TOGETHER,
             }),
         }
     }

@@ -183,6 +183,7 @@ mod tests {
                 .map(|value| ("www-authenticate".to_owned(), value.to_owned()))
                 .to_vec(),
             body: Vec::new(),
+            elsewhere: None,
         };
         assert_eq!(challenge(&response), Some(Challenge::Basic));
     }

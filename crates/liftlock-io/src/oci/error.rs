@@ -45,6 +45,18 @@ pub enum Error {
         /// What would help.
         hint: String,
     },
+    /// Another host asks who we are.
+    #[error(
+        "the registry `{host}` leads to `{elsewhere}` for {action}, which asks for a login and gets none"
+    )]
+    Strange {
+        /// The registry.
+        host: String,
+        /// What was asked for.
+        action: String,
+        /// Who asks.
+        elsewhere: String,
+    },
     /// A file with credentials that cannot be used.
     #[error("cannot use the registry credentials in `{path}`: {reason}")]
     Credentials {
@@ -102,6 +114,14 @@ pub enum Error {
     /// More bundles than anyone needs.
     #[error("too many bundles are attached to `{0}`")]
     TooMany(Digest),
+    /// More bytes than anyone needs.
+    #[error("what is attached to `{subject}` has more than {limit} bytes")]
+    TooMuch {
+        /// What it is attached to.
+        subject: Digest,
+        /// The most of one kind.
+        limit: u64,
+    },
     /// No name that nobody else has.
     #[error("the operating system gives no random numbers")]
     NoRandomness,
@@ -135,12 +155,14 @@ impl Explain for Error {
             | Self::Elsewhere { .. }
             | Self::Contended(..)
             | Self::TooMany(_)
+            | Self::TooMuch { .. }
             | Self::NoRandomness
             | Self::Document(_) => Kind::Upstream,
             Self::Tree(error) => error.kind(),
-            Self::Refused { .. } | Self::Credentials { .. } | Self::Helper { .. } => {
-                Kind::Credentials
-            }
+            Self::Refused { .. }
+            | Self::Strange { .. }
+            | Self::Credentials { .. }
+            | Self::Helper { .. } => Kind::Credentials,
             Self::Absent(_) | Self::NoVersion | Self::Several { .. } | Self::Layout { .. } => {
                 Kind::Invalid
             }
@@ -152,11 +174,18 @@ impl Explain for Error {
         match self {
             Self::Http(error) => error.hint(),
             Self::Refused { hint, .. } => Some(hint.clone()),
+            Self::Strange { elsewhere, .. } => {
+                Some(format!("name the image by `{elsewhere}` if that is its registry"))
+            }
             Self::Helper { name, .. } => Some(format!(
                 "run `docker-credential-{name} list` to see what it knows"
             )),
             Self::Contended(..) => Some("run `sign-artifact repair IMAGE` later".to_owned()),
             Self::NoVersion => Some("add `:TAG` or, better, `@DIGEST`".to_owned()),
+            Self::TooMany(_) | Self::TooMuch { .. } => Some(
+                "remove what nobody needs from the registry, or name the one that counts by `--bundle FILE`"
+                    .to_owned(),
+            ),
             Self::Foreign { .. }
             | Self::Status { .. }
             | Self::Credentials { .. }
@@ -165,7 +194,6 @@ impl Explain for Error {
             | Self::Digest { .. }
             | Self::Elsewhere { .. }
             | Self::Tree(_)
-            | Self::TooMany(_)
             | Self::NoRandomness
             | Self::Document(_)
             | Self::File(_)

@@ -233,6 +233,14 @@ impl Registry {
         if response.status != 401 {
             return Ok(response);
         }
+        // Who we are is for the registry, whoever it sends us to.
+        if let Some(url) = &response.elsewhere {
+            return Err(Error::Strange {
+                host: self.host.clone(),
+                action: action.to_owned(),
+                elsewhere: url.authority().to_owned(),
+            });
+        }
         let challenge = auth::challenge(&response).ok_or_else(|| self.refused(401, action))?;
         let login = self.login()?;
         let also = self.also.get().map(String::as_str);

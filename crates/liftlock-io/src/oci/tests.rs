@@ -6,7 +6,8 @@ use liftlock::attestation;
 use liftlock::bundle::Bundle;
 use liftlock::crypto::Signer as _;
 use liftlock::failure::{Explain as _, Kind};
-use liftlock::oci::{attachment, document};
+use liftlock::oci::view::Attached;
+use liftlock::oci::{attachment, document, legacy};
 use liftlock::statement::{Statement, Subject};
 use liftlock::time::Time;
 
@@ -177,6 +178,84 @@ fn bundles_are_found_by_what_they_are_attached_to() {
     assert!(repository.bundles(&two.digest).unwrap().is_empty());
 }
 
+/// A list of layers of one blob, each with an annotation of its own.
+fn list(repository: &Repository, subject: &Digest, (blob, count): (&Descriptor, usize)) {
+    let layers = (0..count).map(|number| {
+        let mut layer = blob.clone();
+        let note = (legacy::SIGNATURE.to_owned(), number.to_string());
+        layer.annotations.extend([note]);
+        layer
+    });
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": document::MANIFEST,
+        "config": { "mediaType": attachment::EMPTY, "digest": Digest::of(b"{}"), "size": 2 },
+        "layers": layers.collect::<Vec<_>>(),
+    });
+    let tag = Attached::Attestations.tag(subject);
+    let bytes = manifest.to_string().into_bytes();
+    repository
+        .put_manifest(Some(&tag), document::MANIFEST, &bytes)
+        .unwrap();
+}
+
+#[test]
+fn what_is_attached_to_one_image_has_a_largest_size_together() {
+    let (_folder, repository) = layout();
+    let image = image(&repository, "v1");
+    let attached = Attached::Attestations;
+    let large = vec![b' '; 32 * 1024 * 1024];
+    let blob = Descriptor::of(attached.layer_type(), &large);
+    repository.put_blob(&large).unwrap();
+    list(&repository, &image.digest, (&blob, 4));
+    let read = repository.layers(&image.digest, attached).unwrap();
+    assert!(read.len() == 4 && read.iter().all(|layer| layer.bytes == large));
+    list(&repository, &image.digest, (&blob, 5));
+    let error = repository.layers(&image.digest, attached).unwrap_err();
+    assert!(matches!(error, Error::TooMuch { .. }), "{error}");
+    assert_eq!(error.kind(), Kind::Upstream);
+    let told = (error.to_string(), error.hint().unwrap());
+    assert!(told.0.contains("more than 134217728 bytes"), "{}", told.0);
+    assert!(told.1.contains("`--bundle FILE`"), "{}", told.1);
+}
+
+#[test]
+fn bundles_have_a_largest_size_together_and_each_counts_once() {
+    let (folder, repository) = layout();
+    let image = image(&repository, "v1");
+    let attach = |bytes: &[u8], note: &str| {
+        repository.put_blob(bytes).unwrap();
+        let kind = liftlock::bundle::MEDIA_TYPE;
+        let manifest = serde_json::json!({
+            "schemaVersion": 2, "mediaType": document::MANIFEST, "artifactType": kind,
+            "config": { "mediaType": attachment::EMPTY, "digest": Digest::of(b"{}"), "size": 2 },
+            "layers": [Descriptor::of(kind, bytes)], "subject": image,
+            "annotations": { "note": note },
+        });
+        let bytes = manifest.to_string().into_bytes();
+        let mut entry = Descriptor::of(document::MANIFEST, &bytes);
+        entry.artifact_type = Some(kind.to_owned());
+        repository.put_blob(&bytes).unwrap();
+        let layout = Layout::open(&folder.path().display().to_string()).unwrap();
+        layout.merge(&entry).unwrap();
+    };
+    let mut large = vec![b' '; 32 * 1024 * 1024];
+    for note in ["1", "2", "3", "4", "5"] {
+        attach(&large, note);
+    }
+    let read = repository.bundles(&image.digest).unwrap();
+    assert!(read.len() == 1 && read[0] == large);
+    for number in b'1'..=b'4' {
+        assert_eq!(
+            repository.bundles(&image.digest).unwrap().len(),
+            usize::from(number - b'0')
+        );
+        large[0] = number;
+        attach(&large, "other");
+    }
+    let error = repository.bundles(&image.digest).unwrap_err();
+    assert!(matches!(error, Error::TooMuch { .. }), "{error}");
+}
+
 #[test]
 fn writers_of_one_layout_do_not_undo_each_other() {
     let (folder, repository) = layout();
@@ -237,6 +316,24 @@ fn a_token_is_fetched_where_the_registry_says_and_used() {
             "GET /v2/shop/manifests/v1 HTTP/1.1 authorization: Bearer t0k",
         ]
     );
+}
+
+#[test]
+fn nobody_else_than_the_registry_is_told_who_we_are() {
+    let challenge =
+        "401 Unauthorized\r\nwww-authenticate: Bearer realm=\"http://{host}/token\",service=\"s\"";
+    let (other, asked) = served(vec![answer(challenge, "")]);
+    let Repository::Registry(other) = other else {
+        panic!("a registry");
+    };
+    let head = format!("302 Found\r\nlocation: http://{}/v2/x", other.host);
+    let (repository, _) = served(vec![answer(&head, "")]);
+    let error = repository.resolve(Some(&named("v1"))).unwrap_err();
+    assert!(matches!(error, Error::Strange { .. }), "{error}");
+    assert_eq!(error.kind(), Kind::Credentials);
+    assert!(error.to_string().contains(&other.host), "{error}");
+    // Its token service was asked for nothing.
+    assert_eq!(asked.join().unwrap(), ["GET /v2/x HTTP/1.1"]);
 }
 
 #[test]

@@ -49,9 +49,9 @@ impl Known {
             known.bytes = small(path, digest)?;
         }
         if signed.hash != Hash::Sha256 && known.bytes.is_none() {
-            let (hashed, other) = hash::file_with(path, signed.hash)?;
-            same(path, digest, hashed.digest)?;
-            known.hashes.push(other);
+            let seen = hash::file_with(path, signed.hash)?;
+            same(path, digest, seen.hashed.digest)?;
+            known.hashes.push(seen.other);
         }
         Ok(known)
     }

@@ -15,8 +15,9 @@ use liftlock_io::key;
 
 use crate::args;
 use crate::found::kept;
-use crate::proof::{Signer, Trust, Unproved, Wanted, prove, said};
+use crate::proof::{Signer, Trust, Unproved, prove, said};
 use crate::target::{Target, options};
+use crate::wanted::Wanted;
 
 use super::collect::signatures;
 
@@ -137,43 +138,69 @@ pub(crate) fn look(
     found: &[Bundle],
     store: Option<&Evidence>,
 ) -> Result<Result<Signed, String>, Failure> {
-    let mut reasons = Vec::new();
-    if let Some(proof) = first(target, trust, found, &mut reasons)? {
+    let mut tried = Tried::default();
+    if let Some(proof) = tried.all(target, trust, found)? {
         return Ok(Ok(proof));
     }
     if let Some(store) = store {
         let stored = signatures(kept(store, &target.digest)?)?;
-        if let Some(proof) = first(target, trust, &stored, &mut reasons)? {
+        if let Some(proof) = tried.all(target, trust, &stored)? {
             return Ok(Ok(proof));
         }
     }
-    if reasons.is_empty() {
-        reasons.push("no signature was found".to_owned());
-    }
-    Ok(Err(reasons.join("; ")))
+    tried.reason().map(Err)
 }
 
-fn first(
-    target: &Target,
-    trust: &Trust,
-    bundles: &[Bundle],
-    reasons: &mut Vec<String>,
-) -> Result<Option<Signed>, Failure> {
-    for bundle in bundles {
-        let known = target.known(bundle, &trust.keys)?;
-        match prove(bundle, &known.artifact(), trust, Wanted::Built) {
-            Ok(proof) => {
-                return Ok(Some(Signed {
-                    bundle: bundle.clone(),
-                    signer: proof.signer,
-                }));
+/// What was looked at in vain.
+#[derive(Default)]
+struct Tried {
+    count: usize,
+    reasons: Vec<String>,
+    malformed: Option<Failure>,
+}
+
+impl Tried {
+    /// The first of some bundles that counts.
+    fn all(
+        &mut self,
+        target: &Target,
+        trust: &Trust,
+        bundles: &[Bundle],
+    ) -> Result<Option<Signed>, Failure> {
+        let wanted = Wanted::Built.at(&target.place);
+        for bundle in bundles {
+            self.count += 1;
+            let known = target.known(bundle, &trust.keys)?;
+            let reason = match prove(bundle, &known.artifact(), trust, wanted) {
+                Ok(proof) => {
+                    return Ok(Some(Signed {
+                        bundle: bundle.clone(),
+                        signer: proof.signer,
+                    }));
+                }
+                Err(Unproved::Refused(reason)) => reason,
+                Err(Unproved::Malformed(failure)) => {
+                    let reason = failure.lines().join(": ");
+                    self.malformed = Some(failure);
+                    reason
+                }
+            };
+            if !self.reasons.contains(&reason) {
+                self.reasons.push(reason);
             }
-            Err(Unproved::Refused(reason)) if !reasons.contains(&reason) => reasons.push(reason),
-            Err(Unproved::Refused(_)) => {}
-            Err(Unproved::Malformed(failure)) => return Err(failure),
+        }
+        Ok(None)
+    }
+
+    /// Why none counts. What cannot be judged is an error where there was
+    /// nothing else.
+    fn reason(self) -> Result<String, Failure> {
+        match (self.count, self.malformed) {
+            (1, Some(failure)) => Err(failure),
+            (0, _) => Ok("no signature was found".to_owned()),
+            (_, _) => Ok(self.reasons.join("; ")),
         }
     }
-    Ok(None)
 }
 
 /// The type that evidence keeps a bundle under.

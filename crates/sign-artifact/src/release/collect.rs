@@ -17,8 +17,8 @@ use liftlock_io::{file, walk};
 
 use crate::args;
 use crate::found::{Raw, gather};
-use crate::proof::Wanted;
 use crate::target::{Place, Target};
+use crate::wanted::Wanted;
 
 /// Whose word the artifacts of the command line are, in messages.
 const HERE: &str = "this run";

@@ -10,7 +10,7 @@ use liftlock_io::evidence::Evidence;
 
 use crate::args;
 use crate::found::{Raw, gather, kept};
-use crate::proof::Wanted;
+use crate::wanted::Wanted;
 
 use super::builders::Builders;
 use super::collect::Collected;
@@ -53,9 +53,12 @@ pub(crate) fn all(
             let artifact = &mut piece.artifact;
             let list = match wanted {
                 Wanted::Sbom => &mut artifact.sbom,
-                Wanted::Signature | Wanted::Type(_) | Wanted::Built | Wanted::Provenance => {
-                    &mut artifact.provenance
-                }
+                Wanted::Signature
+                | Wanted::Type(_)
+                | Wanted::Built
+                | Wanted::ImageSignature
+                | Wanted::ImageBuilt
+                | Wanted::Provenance => &mut artifact.provenance,
             };
             if !list.contains(&digest) {
                 list.push(digest);

@@ -356,6 +356,7 @@ mod tests {
                 status: 200,
                 headers: headers.into_iter().collect(),
                 body: Vec::new(),
+                elsewhere: None,
             })
         };
         assert_eq!(tagged(Some("\"0f\"")).unwrap().to_string(), "\"0f\"");
