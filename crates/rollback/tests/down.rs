@@ -488,7 +488,10 @@ fn whoever_comes_after_a_kill_moves_the_other_pointers_whatever_people_say() {
     assert!(!blocked.contains("reject"), "{blocked}");
     scene.went_down();
     let reject = ["reject", "shop-1", "--reason", "it is as bad"];
-    scene.house.expect(0, "rollback", &reject).unwrap();
+    let told = scene.house.expect(0, "rollback", &reject).unwrap().stdout;
+    for word in ["goes on", "--to shop-1` finishes it"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
     scene.sweep(14);
     scene.close(false);
     scene.sweep(13);
@@ -662,7 +665,8 @@ fn a_rollback_that_nobody_wants_any_more_is_not_finished_silently() {
         "{blocked}"
     );
     let reject = ["reject", "shop-2", "--reason", "it is as bad"];
-    house.expect(0, "rollback", &reject).unwrap();
+    let told = house.expect(0, "rollback", &reject).unwrap().stdout;
+    assert!(told.contains("goes on"), "{told}");
     let blocked = run(&house, 14, &[]).stderr;
     for word in ["rejected by", "it is as bad", "--to shop-2"] {
         assert!(blocked.contains(word), "{word}: {blocked}");
@@ -710,7 +714,8 @@ fn a_rollback_that_touched_nothing_gives_way_when_its_release_is_rejected() {
     let house = house(&["1", "2", "3"]);
     stopped_before_its_shift(&house);
     let reject = ["reject", "shop-2", "--reason", "it is as bad"];
-    house.expect(0, "rollback", &reject).unwrap();
+    let told = house.expect(0, "rollback", &reject).unwrap().stdout;
+    assert!(told.contains("ends it, and chooses again"), "{told}");
     let (state, records) = (house.state(), house.records().len());
     let dry = run(&house, 0, &["--dry-run"]).json().unwrap();
     assert_eq!(dry["detail"]["plan"]["release"]["id"], "shop-1", "{dry}");
