@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use liftlock::failure::{Failure, Kind};
-use liftlock::plan::back::is_untouched;
+use liftlock::plan::Step;
+use liftlock::plan::back::gives_way;
 use liftlock::plan::rest::{Question, Rest};
 use liftlock::plan::wish::{Asked, Wish};
-use liftlock::plan::{Kind as PlanKind, Step};
 use liftlock::state::Owner;
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
@@ -69,15 +69,15 @@ impl Engine<'_> {
     }
 
     /// Ends a way down that nobody wants any more and that touched nothing yet,
-    /// so that another one can begin.
+    /// or is stuck where pointers are all there is, so that another one can begin.
     ///
     /// # Errors
     ///
-    /// Fails as blocked where none is under way, where it moved requests or
-    /// pointers meanwhile, and while its owner lives.
+    /// Fails as blocked where none is under way, where it moved something
+    /// meanwhile, and while its owner lives.
     pub fn call_off(&mut self, who: &Owner, why: &str) -> Result<Outcome, Failure> {
         self.take_over(who, &|run| {
-            if run.plan.kind == PlanKind::Rollback && is_untouched(&run.plan, &run.journal) {
+            if gives_way(&run.plan, &run.journal) {
                 return Ok(());
             }
             let message = format!(

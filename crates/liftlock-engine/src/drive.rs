@@ -14,6 +14,7 @@ use liftlock::verdict::Verdict;
 
 use crate::admit::admit;
 use crate::asked::Heard;
+use crate::down::Open;
 use crate::effect::Context;
 use crate::outcome::{Ended, Outcome};
 use crate::pace::{Pace, Stay};
@@ -232,6 +233,7 @@ impl<'a> Engine<'a> {
         match done {
             Ok(Ended::Run(pending)) => self.rest_until_merged(step, pending),
             Ok(Ended::No) => Ok(Ended::No),
+            Ok(Ended::Refused(failure)) => self.beside(step, Open::refused(*failure)),
             Err(failure) if ends_run(&failure) => Err(failure),
             Err(failure) if self.is_down()? => self.stay_down(step, failure),
             Err(failure) if self.is_unseen(step, &failure)? => Err(failure),

@@ -12,6 +12,7 @@ mod asked;
 pub mod attest;
 mod counted;
 pub mod doctor;
+mod down;
 pub mod drift;
 pub mod drive;
 pub mod effect;

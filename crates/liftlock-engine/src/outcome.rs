@@ -2,6 +2,7 @@
 
 use liftlock::approval::fresh::AskedAgain;
 use liftlock::digest::Digest;
+use liftlock::failure::Failure;
 use liftlock::plan::Plan;
 use liftlock::plan::journal::{Entry, Turned};
 use liftlock::plan::recovery::Recovery;
@@ -73,6 +74,8 @@ pub(crate) enum Ended {
     No,
     /// It came to this.
     Run(Box<Outcome>),
+    /// People do not want a step of a way down, which stays open.
+    Refused(Box<Failure>),
 }
 
 impl Outcome {

@@ -14,6 +14,7 @@ use liftlock::state::{Document, Run};
 use liftlock::time::Time;
 use liftlock_io::pointer::{self, Move};
 
+use crate::down::Open;
 use crate::drive::{Engine, under_way};
 use crate::effect::{Context, Done, Ends};
 use crate::outcome::{Ended, Outcome};
@@ -170,7 +171,7 @@ impl Engine<'_> {
                 self.end(step, &note)
             }
             Done::Waits(page) => self.ask_to_merge(step, &page),
-            Done::Refused(why) => Err(self.refused(&why)?),
+            Done::Refused(why) => self.refused(&why),
             Done::Merged(note) => {
                 self.end_of(step, &note)?;
                 self.end(step, &note)
@@ -220,15 +221,19 @@ impl Engine<'_> {
         Err(Failure::new(Kind::Refuted, message))
     }
 
-    /// Gives lease and runner back until people merged what a step needs.
+    /// Gives lease and runner back until people merged what a step needs; the
+    /// other pointers of a way down do not wait for them.
     pub(crate) fn rest_until_merged(
         &mut self,
         step: &Step,
         pending: Box<Outcome>,
     ) -> Result<Ended, Failure> {
-        let requests = &self.run()?.journal.requests;
-        match requests.iter().find(|request| request.step == step.id) {
-            Some(request) => self.rest(None, request.to_string(), None),
+        let run = self.run()?;
+        let mut requests = run.journal.requests.iter();
+        let asked = requests.find(|request| request.step == step.id);
+        match asked.map(Requested::to_string) {
+            Some(why) if run.plan.goes_down() => self.beside(step, Open::waits(why)),
+            Some(why) => self.rest(None, why, None),
             None => Ok(Ended::Run(pending)),
         }
     }
@@ -255,16 +260,23 @@ impl Engine<'_> {
     /// What becomes of a step whose request people do not want. Going up, the
     /// plan turns back, and a reconcile ends. Going down it stays open: traffic
     /// may be down already, and back up is no way.
-    fn refused(&self, why: &str) -> Result<Failure, Failure> {
+    fn refused(&self, why: &str) -> Result<Ended, Failure> {
         let run = self.run()?;
         if !run.plan.goes_down() || run.journal.turned.is_some() {
-            return Ok(Failure::new(Kind::Refuted, why));
+            return Err(Failure::new(Kind::Refuted, why));
         }
-        Ok(Failure::new(Kind::Blocked, why).with_hint(format!(
-            "reopen and merge it, or change the value by hand, then run `promote resume`; \
-             where nobody wants {} any more, `rollback reject` it and run `rollback run`",
-            run.plan.release.id
-        )))
+        let mut hint =
+            "reopen and merge it, or change the value by hand, then run `promote resume`"
+                .to_owned();
+        // With requests at it, its end would leave them somewhere.
+        if run.plan.slots.is_none() {
+            let release = &run.plan.release.id;
+            hint.push_str(&format!(
+                "; where nobody wants {release} any more, `rollback reject` it and run `rollback run`"
+            ));
+        }
+        let failure = Failure::new(Kind::Blocked, why).with_hint(hint);
+        Ok(Ended::Refused(Box::new(failure)))
     }
 
     /// The step that was to be withdrawn had its effect.

@@ -5,14 +5,13 @@ use std::time::Duration;
 use liftlock::approval::fresh::AskedAgain;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
-use liftlock::plan::back::{back, irreversible, is_down, may_end};
+use liftlock::plan::back::{back, irreversible, may_end};
 use liftlock::plan::journal::Turned;
-use liftlock::plan::{Action, Kind as PlanKind, Step};
-use liftlock::pointer::is_open;
+use liftlock::plan::{Kind as PlanKind, Step};
 use liftlock::state::{How, Left, Run};
 use liftlock::verdict::Verdict;
-use liftlock_io::pointer;
 
+use crate::down::told;
 use crate::drive::{Engine, ends_run, under_way};
 use crate::gather::Moment;
 use crate::outcome::{Ended, Outcome};
@@ -158,11 +157,13 @@ impl Engine<'_> {
 
     /// Begins the way back, fixed as data before its first effect.
     pub(crate) fn turn(&mut self, verdict: Verdict, reason: &str) -> Result<Ended, Failure> {
-        let now = self.pace.now();
         self.pace.tell(&format!("going back: {reason}"));
+        let unmoved = self.unmoved()?;
+        let now = self.pace.now();
         self.state.commit(now, Duration::ZERO, &|document| {
             let run = under_way(document)?;
             if run.journal.turned.is_none() {
+                run.journal.forget(&unmoved);
                 run.journal.turned = Some(Turned {
                     verdict,
                     reason: reason.to_owned(),
@@ -181,7 +182,7 @@ impl Engine<'_> {
     /// plan stays open, and a person must look.
     pub(crate) fn back(&mut self) -> Result<Ended, Failure> {
         let steps: Vec<Step> = self.run()?.journal.back.clone();
-        let (mut stuck, mut waiting) = (Vec::new(), None);
+        let (mut stuck, mut waiting, mut unseen) = (Vec::new(), None, None);
         for step in steps {
             if self.run()?.journal.is_done(&step.id) {
                 continue;
@@ -196,20 +197,20 @@ impl Engine<'_> {
                     waiting = Some(pending);
                 }
                 Err(failure) if ends_run(&failure) => return Err(failure),
-                Err(failure) => {
-                    let why = failure.lines().join(": ");
-                    stuck.push(format!("{} ({}): {why}", step.id, step.action));
-                }
+                Err(failure) if self.is_unseen(&step, &failure)? => unseen = Some(failure),
+                Ok(Ended::Refused(failure)) => stuck.push(told(&step, &failure)),
+                Err(failure) => stuck.push(told(&step, &failure)),
             }
         }
         if stuck.is_empty() {
             // Whoever comes next looks whether people merged it.
-            return match waiting {
-                Some(pending) => {
+            return match (unseen, waiting) {
+                (Some(failure), _) => Err(failure),
+                (None, Some(pending)) => {
                     self.state.give_up(self.pace.now())?;
                     Ok(Ended::Run(pending))
                 }
-                None => Ok(Ended::No),
+                (None, None) => Ok(Ended::No),
             };
         }
         self.note_stuck(&stuck);
@@ -217,108 +218,6 @@ impl Engine<'_> {
         let way_on = self.run()?.way_on();
         let hint = format!("mend the counterpart, then {way_on}");
         Err(Failure::new(Kind::Stuck, message).with_hint(hint))
-    }
-
-    /// Whether something went to the older release already.
-    pub(crate) fn is_down(&self) -> Result<bool, Failure> {
-        let run = self.run()?;
-        Ok(is_down(&run.plan, &run.journal))
-    }
-
-    /// What fails once something went to the older release: it stays there. Where
-    /// requests did, a pointer at what is somebody else's is left; of the others
-    /// those that can be moved are, and the plan stays open.
-    pub(crate) fn stay_down(&mut self, step: &Step, failure: Failure) -> Result<Ended, Failure> {
-        let failure = match self.to_leave(step)? {
-            None => failure,
-            Some(label) => match self.leave(step, &label, &failure.lines().join(": ")) {
-                Err(failure) if !ends_run(&failure) => failure,
-                ended => return ended,
-            },
-        };
-        // Where the state is away, that is what failed.
-        self.renew(Duration::ZERO)?;
-        let told = |step: &Step, failure: &Failure| {
-            let why = failure.lines().join(": ");
-            format!("{} ({}): {why}", step.id, step.action)
-        };
-        let mut open = vec![told(step, &failure)];
-        let others = self.run()?.plan.steps.clone();
-        let is_point = |one: &&Step| matches!(one.action, Action::Point { .. });
-        for other in others.iter().filter(is_point) {
-            if other.id == step.id || self.run()?.journal.is_done(&other.id) {
-                continue;
-            }
-            match self.perform(other) {
-                Ok(Ended::No) => {}
-                Ok(Ended::Run(pending)) => open.extend(pending.waits.map(|waits| waits.why)),
-                Err(failure) if ends_run(&failure) => return Err(failure),
-                Err(failure) if self.to_leave(other)?.is_none() => {
-                    open.push(told(other, &failure));
-                }
-                // Whoever goes on with the plan leaves it.
-                Err(_) => {}
-            }
-        }
-        self.note_stuck(&open);
-        let plan = &self.run()?.plan;
-        let what = match plan.slots {
-            Some(_) => "requests stay",
-            None => "what moved stays",
-        };
-        let message = format!(
-            "{what} at {}, and the plan stays open at {}",
-            plan.release.id,
-            open.join("; ")
-        );
-        let (kind, mend) = match self.elsewhere(step) {
-            Some(_) => (
-                Kind::Blocked,
-                "put back the value that it had, or the new one",
-            ),
-            None => (Kind::Stuck, "mend the counterpart"),
-        };
-        Err(Failure::new(kind, message).with_hint(format!(
-            "{mend}, then run `rollback run --environment {}` again: it goes on",
-            plan.environment
-        )))
-    }
-
-    /// A pointer that is left where it is: it is at what is somebody else's, and
-    /// requests say what is live.
-    fn to_leave(&self, step: &Step) -> Result<Option<String>, Failure> {
-        let has_traffic = self.run()?.plan.slots.is_some();
-        Ok(self.elsewhere(step).filter(|_| has_traffic))
-    }
-
-    /// The pointer of a step, where it is at neither end of its move.
-    fn elsewhere(&self, step: &Step) -> Option<String> {
-        let (target, ends) = self.world.move_of(&step.action).ok()?;
-        let label = target.label();
-        let found = pointer::read(target, &self.world.scope()).ok()?;
-        let is_ours = is_open(&label, &found, ends).is_ok();
-        (!is_ours).then(|| format!("{label} at {found}"))
-    }
-
-    /// Leaves a pointer where it is: it is not ours to write over, and nobody
-    /// shall merge what would.
-    fn leave(&mut self, step: &Step, left: &str, why: &str) -> Result<Ended, Failure> {
-        self.begin(step)?;
-        self.attempt(self.world.patience(&step.action), &|engine| {
-            let context = engine.context(&step.action)?;
-            engine.world.take_back(&step.action, context)
-        })?;
-        self.pace
-            .tell(&format!("{}: left as it is: {why}", step.id));
-        let now = self.pace.now();
-        self.state.commit(now, Duration::ZERO, &|document| {
-            let journal = &mut under_way(document)?.journal;
-            journal.end(&step.id, format!("left as it is: {why}"), now);
-            journal.left.push(left.to_owned());
-            Ok(())
-        })?;
-        self.emit();
-        Ok(Ended::No)
     }
 
     /// Ends the plan. Whoever asks for the way back in the last moment, or holds

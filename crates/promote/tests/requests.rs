@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use liftlock::digest::Digest;
 use liftlock::time::Time;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::cli::{Output, Run};
 use testkit::git::{self, Merge};
 use testkit::house::House;
@@ -200,7 +200,13 @@ impl Scene {
     }
 
     fn digest(&self, version: &str) -> String {
-        let built = self.house.text(&format!("builds/shop-{version}/image"));
+        self.built(version, "image")
+    }
+
+    fn built(&self, version: &str, artifact: &str) -> String {
+        let built = self
+            .house
+            .text(&format!("builds/shop-{version}/{artifact}"));
         Digest::of(built.as_bytes()).to_string()
     }
 
@@ -675,6 +681,58 @@ fn while_the_forge_is_away_nobody_decides_for_the_people() {
     scene.merge(Merge::Squash);
     away();
     scene.verb(0, "resume");
+}
+
+#[test]
+fn while_the_forge_is_away_a_way_down_moves_what_else_it_can_and_waits() {
+    let scene = Scene::github("1h", STORE);
+    scene.live("1");
+    scene.live("2");
+    let away = |program: &str, words: &[&str]| {
+        let run = scene.command(program, words);
+        let output = run.env("GITHUB_API_URL", "http://127.0.0.1:1").output();
+        let output = output.unwrap();
+        assert_eq!(output.code, 1, "{}{}", output.stdout, output.stderr);
+        let run = scene.house.state()["run"].clone();
+        assert!(run["journal"]["stuck"].is_null(), "{run}");
+        assert!(scene.house.state()["lease"].is_null());
+    };
+    let stored = |version: &str| {
+        let api = scene.built(version, "api");
+        scene.house.text("store.json").contains(&api)
+    };
+    scene.house.write("broken", "").unwrap();
+    let stuck = scene.back(16).stderr;
+    assert!(stuck.contains("is merged"), "{stuck}");
+    fs::remove_file(scene.house.path("broken")).unwrap();
+    assert!(stored("2"));
+    away("promote", &["sweep"]);
+    assert!(stored("1"));
+    // It ends where nobody wants it any more; what moved is told.
+    let words = ["reject", "shop-1", "--reason", "it loses orders"];
+    scene.run(0, "rollback", &words);
+    let outcome = detail(&scene.verb(16, "resume"));
+    assert_eq!(outcome["left"], json!(["store"]), "{outcome}");
+    assert_eq!(scene.stages().last(), Some(&"clos"));
+}
+
+#[test]
+fn while_the_forge_is_away_a_way_back_waits_too() {
+    let scene = Scene::github("1h", STORE);
+    scene.live("1");
+    scene.promote(13, "2");
+    scene.merge(Merge::Commit);
+    scene.house.write("broken", "").unwrap();
+    scene.verb(13, "resume");
+    let sweep = scene.command("promote", &["sweep"]);
+    let sweep = sweep.env("GITHUB_API_URL", "http://127.0.0.1:1").output();
+    let sweep = sweep.unwrap();
+    assert_eq!(sweep.code, 1, "{}{}", sweep.stdout, sweep.stderr);
+    let run = scene.house.state()["run"].clone();
+    assert!(run["journal"]["stuck"].is_null(), "{run}");
+    scene.merge(Merge::Squash);
+    let outcome = detail(&scene.verb(10, "resume"));
+    assert_eq!(outcome["restored"], true, "{outcome}");
 }
 
 #[test]

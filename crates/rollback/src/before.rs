@@ -2,7 +2,7 @@
 
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::Kind as PlanKind;
-use liftlock::plan::back::{is_untouched, may_end};
+use liftlock::plan::back::{self, may_end};
 use liftlock::plan::wish::{What, Wish};
 use liftlock::release::Reference;
 use liftlock::report::Report;
@@ -46,8 +46,9 @@ pub(crate) fn may_go_on(
 
 /// Whether the plan under way ends for this rollback: a reconcile, unless it
 /// puts right what a rollback went back to, and a way down that nobody wants any
-/// more, before it touched anything; where its release was rejected also while it
-/// waits for people to merge that.
+/// more, before it touched anything, or where it is stuck and pointers are all
+/// there is; where its release was rejected also while it waits for people to
+/// merge that.
 pub(crate) fn gives_way(world: &World, state: &Document, moved: &Moved) -> Result<bool, Failure> {
     let Some(run) = state.under_way() else {
         return Ok(false);
@@ -58,8 +59,8 @@ pub(crate) fn gives_way(world: &World, state: &Document, moved: &Moved) -> Resul
     if !run.plan.goes_down() {
         return Ok(false);
     }
-    if is_untouched(&run.plan, &run.journal) {
-        return Ok(unwanted(world, run, moved)?.is_some());
+    if back::gives_way(&run.plan, &run.journal) && unwanted(world, run, moved)?.is_some() {
+        return Ok(true);
     }
     Ok(may_end(&run.plan, &run.journal) && world.rejected(&run.plan.release)?.is_some())
 }
@@ -89,13 +90,13 @@ pub(crate) fn make_way(
         return Ok(());
     };
     let unwanted = unwanted(world, run, moved)?;
-    let untouched = is_untouched(&run.plan, &run.journal);
+    let gives_way = back::gives_way(&run.plan, &run.journal);
     let ended = if run.plan.reconciles() {
         let (reason, by) = ("a rollback takes its place", open::actor(session));
         let wish = Wish::new(What::Abort, reason, by, session.now())?;
         engine.abort(&wish, owner)?
     } else {
-        match unwanted.filter(|_| untouched) {
+        match unwanted.filter(|_| gives_way) {
             Some(why) => engine.call_off(owner, &why)?,
             None => engine.resume(owner)?,
         }

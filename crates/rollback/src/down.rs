@@ -2,7 +2,7 @@
 
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::Plan;
-use liftlock::plan::back::is_untouched;
+use liftlock::plan::back::{gives_way as may_give_way, may_end};
 use liftlock::reject;
 use liftlock::report::Report;
 use liftlock::rollback::alert::Notification;
@@ -144,7 +144,7 @@ fn go(
 }
 
 /// Plans the way down, once there is one and nothing is under way any more. What
-/// was rejected before it touched anything ends wherever that leads.
+/// may end for that ends wherever it leads, where its release was rejected.
 fn begin(
     session: &Session,
     engine: &mut Engine<'_>,
@@ -157,9 +157,8 @@ fn begin(
     let Some(run) = engine.document().under_way() else {
         return Ok(found);
     };
-    let is_gone = run.plan.goes_down()
-        && is_untouched(&run.plan, &run.journal)
-        && world.rejected(&run.plan.release)?.is_some();
+    let ends = may_give_way(&run.plan, &run.journal) || may_end(&run.plan, &run.journal);
+    let is_gone = run.plan.goes_down() && ends && world.rejected(&run.plan.release)?.is_some();
     match &found {
         Planned::Plan(_) => {
             make_way(session, engine, wanted.0, who)?;

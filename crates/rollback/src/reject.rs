@@ -6,11 +6,13 @@ use liftlock::config::effective::Rules;
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
+use liftlock::plan::Kind as PlanKind;
+use liftlock::plan::back::{gives_way, may_end};
 use liftlock::record::{Id, Kind as RecordKind, Record};
 use liftlock::reject::{self, Lifted, Rejected, SCHEMA_VERSION};
 use liftlock::release::Reference;
 use liftlock::report::Report;
-use liftlock::state::Document;
+use liftlock::state::{Document, Run};
 use liftlock::verdict::Verdict;
 use liftlock_engine::{Pace as _, open, reject as kept};
 use liftlock_io::cli::Session;
@@ -276,6 +278,28 @@ fn scoped(report: Report, rules: &Rules) -> Report {
     report.with_scope(Some(rules.service.clone()), None)
 }
 
+/// What becomes of a plan for it that is under way.
+fn becomes(run: &Run, name: &Name) -> String {
+    let (plan, journal) = (&run.plan, &run.journal);
+    let id = &plan.release.id;
+    if plan.kind != PlanKind::Rollback || journal.is_going_back() || may_end(plan, journal) {
+        return format!(
+            "it is under way in {name}: that goes back at its next check, or with `promote resume`"
+        );
+    }
+    if plan.reconciles() {
+        return format!("a reconcile to it is under way in {name} and goes on");
+    }
+    if gives_way(plan, journal) {
+        return format!(
+            "a rollback to it is under way in {name}: `rollback run --environment {name}` ends it, and chooses again"
+        );
+    }
+    format!(
+        "a rollback to it is under way in {name} and goes on: `rollback run --environment {name} --to {id}` finishes it; then go on to another one"
+    )
+}
+
 /// What was said, and what is to be done where the release is.
 fn told(
     never: &Never,
@@ -299,15 +323,8 @@ fn told(
     for (name, document) in documents {
         let counts = rejected.is_some_and(|rejected| rejected.counts_in(name));
         let is = |release: &Reference| reject::digests(release).contains(&found.digest);
-        if counts
-            && document
-                .under_way()
-                .is_some_and(|run| is(&run.plan.release))
-        {
-            lines.push(format!(
-                "it is under way in {name}: that goes back at its next check, or with `promote resume`"
-            ));
-        }
+        let run = document.under_way().filter(|run| is(&run.plan.release));
+        lines.extend(run.filter(|_| counts).map(|run| becomes(run, name)));
         if counts && document.live.as_ref().is_some_and(|live| is(&live.release)) {
             lines.push(format!(
                 "it is live in {name}: `rollback run --environment {name}`"

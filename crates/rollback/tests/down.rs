@@ -2,12 +2,15 @@
 #![cfg(test)]
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::cli::Output;
+use testkit::cli::{Output, Run};
 use testkit::git::{self, Merge};
 use testkit::house::House;
+use testkit::http::Gate;
 use testkit::servers::github::{GitHub, Token};
+use testkit::wait;
 
 const RECONCILE: [&str; 5] = [
     "reconcile",
@@ -213,6 +216,106 @@ fn a_pointer_that_fails_gives_no_request_back() {
     house.expect(0, "promote", &status).unwrap();
 }
 
+/// An environment of nothing but the tag and a pointer that may fail, in this
+/// order of their words.
+fn bare(targets: [&str; 2], versions: &[&str]) -> House {
+    let house = House::new().unwrap();
+    house.write("alias.sh", ALIAS).unwrap();
+    let rules = house.text("liftlock.yaml");
+    let (head, _) = rules.split_once("    place:").unwrap();
+    let counts = "    metrics: { counts: counts.csv }\n";
+    let (_, tail) = rules.split_once(counts).unwrap();
+    let targets = targets.map(|target| format!("{{ {target}, artifact: image }}"));
+    let targets = targets.join(", ");
+    let rules = format!("{head}    targets: [{targets}]\n{tail}");
+    house.write("liftlock.yaml", rules).unwrap();
+    for version in versions {
+        house.release(version).unwrap();
+        house.promote(0, version).unwrap();
+    }
+    house
+}
+
+const TAG: &str = "registry: { image: \"oci-layout:site\", tag: live }";
+const COMMAND: &str = "command: { name: alias, read: [sh, alias.sh, read], \
+                       point: [sh, alias.sh, point], reversible: yes }";
+
+#[test]
+fn without_traffic_a_pointer_that_fails_before_anything_moved_turns_the_rollback_round() {
+    let house = bare([COMMAND, TAG], &["1", "2"]);
+    let before = house.text("alias.json");
+    house.write("broken", "").unwrap();
+    let told = run(&house, 10, &[]).stdout;
+    for word in ["shop-1 was not reached", "503"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    assert_eq!(
+        (live(&house), tagged(&house)),
+        (json!("shop-2"), image(&house, "2"))
+    );
+    assert_eq!(house.text("alias.json"), before);
+    assert_eq!(house.state()["run"]["verdict"], "fail");
+    let status = ["status", "--environment", "production"];
+    house.expect(0, "promote", &status).unwrap();
+    // Nothing is in the way of the next one.
+    fs::remove_file(house.path("broken")).unwrap();
+    run(&house, 0, &[]);
+    assert_eq!(
+        (live(&house), tagged(&house)),
+        (json!("shop-1"), image(&house, "1"))
+    );
+}
+
+#[test]
+fn without_traffic_a_rollback_that_is_stuck_gives_way() {
+    let house = bare([TAG, COMMAND], &["1", "2", "3"]);
+    house.write("broken", "").unwrap();
+    let stuck = run(&house, 16, &[]).stderr;
+    for word in ["what moved stays at shop-2", "503", "--to RELEASE"] {
+        assert!(stuck.contains(word), "{word}: {stuck}");
+    }
+    // What cannot be gone to ends nothing.
+    run(&house, 3, &["--to", "shop-9"]);
+    assert!(house.state()["run"]["verdict"].is_null());
+    let stuck = run(&house, 16, &["--to", "shop-1"]).stderr;
+    for word in [
+        "shop-2 was not reached: shop-1 is asked for",
+        "stays at shop-1",
+    ] {
+        assert!(stuck.contains(word), "{word}: {stuck}");
+    }
+    assert_eq!(tagged(&house), image(&house, "1"));
+    let over = [(json!("shop-2"), json!("stuck"))];
+    assert_eq!(rolled_back(&house), over);
+    fs::remove_file(house.path("broken")).unwrap();
+    run(&house, 0, &[]);
+    assert_eq!(
+        (live(&house), tagged(&house)),
+        (json!("shop-1"), image(&house, "1"))
+    );
+    assert!(house.text("alias.json").contains(&image(&house, "1")));
+    house.expect(0, "audit-log", &["verify"]).unwrap();
+}
+
+#[test]
+fn without_traffic_a_rollback_that_is_stuck_ends_when_its_release_is_rejected() {
+    let house = bare([TAG, COMMAND], &["1", "2"]);
+    house.write("broken", "").unwrap();
+    run(&house, 16, &[]);
+    let reject = ["reject", "shop-1", "--reason", "it is as bad"];
+    let told = house.expect(0, "rollback", &reject).unwrap().stdout;
+    assert!(told.contains("goes back at its next check"), "{told}");
+    let refused = run(&house, 10, &[]).stdout;
+    assert!(refused.contains("go forward"), "{refused}");
+    // The tag is where nobody wants it.
+    assert_eq!(house.state()["run"]["verdict"], "stuck");
+    house.expect(0, "promote", &RECONCILE).unwrap();
+    assert_eq!(
+        (live(&house), tagged(&house)),
+        (json!("shop-2"), image(&house, "2"))
+    );
+}
+
 /// An environment with a value that people move, between a pointer that may
 /// fail and the tag.
 struct Asking {
@@ -247,20 +350,76 @@ impl Asking {
     }
 
     fn down(&self, code: i32) -> Output {
-        let words = ["run", "--environment", "production", "--watch", "0s"];
-        let words = [&words[..], &["--reason", "it loses orders"]].concat();
-        let run = self.house.run("rollback", &words);
-        let run = run.env("GITHUB_API_URL", self.forge.url());
-        let run = run.env("LIFTLOCK_GITHUB_TOKEN", &self.token);
-        let output = run.output().unwrap();
+        self.run_at(&self.forge.url(), code, "rollback", &DOWN)
+    }
+
+    fn sweep(&self, code: i32) -> Output {
+        self.run_at(&self.forge.url(), code, "promote", &["sweep"])
+    }
+
+    fn run_at(&self, url: &str, code: i32, program: &str, words: &[&str]) -> Output {
+        let output = self.command(url, program, words).output().unwrap();
         assert_eq!(output.code, code, "{}{}", output.stdout, output.stderr);
         output
+    }
+
+    fn command(&self, url: &str, program: &str, words: &[&str]) -> Run {
+        let run = self.house.run(program, words);
+        run.env("GITHUB_API_URL", url)
+            .env("LIFTLOCK_GITHUB_TOKEN", &self.token)
+    }
+
+    /// Somebody writes the value by hand.
+    fn write(&self, digest: &str) {
+        let work = tempfile::tempdir().unwrap();
+        let run = |words: &[&str]| git::run(work.path(), words).unwrap();
+        run(&["clone", "--quiet", &self.url, "."]);
+        fs::write(work.path().join("values.yaml"), value(digest)).unwrap();
+        run(&["commit", "--quiet", "-am", "Another"]);
+        run(&["push", "--quiet", "origin", "HEAD:main"]);
+    }
+
+    fn merge(&self) {
+        let (number, ..) = self.pulls().pop().unwrap();
+        let merged = self.forge.with(|state| state.merge(number, Merge::Squash));
+        merged.unwrap();
+    }
+
+    fn close(&self, closed: bool) {
+        let (number, ..) = self.pulls().pop().unwrap();
+        let done = self.forge.with(|state| state.close_pull(number, closed));
+        done.unwrap();
+    }
+
+    fn stages(&self) -> Vec<&'static str> {
+        self.pulls().iter().map(|(.., stage)| *stage).collect()
+    }
+
+    /// That all but what people move went down.
+    fn went_down(&self) {
+        let image = image(&self.house, "1");
+        assert_eq!(serves(&self.house), "api 1");
+        assert!(self.house.text("alias.json").contains(&image));
+        assert_eq!(tagged(&self.house), image);
     }
 
     fn pulls(&self) -> Vec<(u64, String, &'static str)> {
         self.forge.with(|state| state.pulls())
     }
 }
+
+const DOWN: [&str; 7] = [
+    "run",
+    "--environment",
+    "production",
+    "--watch",
+    "0s",
+    "--reason",
+    "it loses orders",
+];
+
+/// Where no forge answers.
+const AWAY: &str = "http://127.0.0.1:1";
 
 fn value(digest: &str) -> String {
     format!("image: {{ digest: {digest:?} }}\n")
@@ -282,29 +441,94 @@ fn people_are_asked_beside_a_pointer_that_fails_and_hold_no_other_one_up() {
     fs::remove_file(scene.house.path("broken")).unwrap();
     scene.down(13);
     assert_eq!(scene.pulls().len(), 1);
-    let (number, ..) = scene.pulls().pop().unwrap();
-    let merged = scene.forge.with(|state| state.merge(number, Merge::Squash));
-    merged.unwrap();
+    scene.merge();
     scene.down(0);
     assert_eq!(live(&scene.house), "shop-1");
+}
+
+#[test]
+fn no_other_pointer_waits_for_people() {
+    let scene = Asking::new();
+    let told = scene.down(13).stdout;
+    assert!(told.contains("is merged"), "{told}");
+    scene.went_down();
+    assert!(scene.house.state()["lease"].is_null());
+    scene.sweep(13);
+    scene.merge();
+    scene.sweep(0);
+    assert_eq!(live(&scene.house), "shop-1");
+    assert_eq!(scene.stages(), ["merged"]);
+}
+
+#[test]
+fn whoever_comes_after_a_kill_moves_the_other_pointers_whatever_people_say() {
+    let scene = Asking::new();
+    let gate = Gate::default();
+    scene
+        .forge
+        .with(|state| state.hold("POST", "/pulls", &gate));
+    let url = scene.forge.url();
+    let mut command = scene
+        .command(&url, "rollback", &DOWN)
+        .command(&scene.house.path(""));
+    command.current_dir(scene.house.path(""));
+    let mut child = command.spawn().unwrap();
+    wait::until("a request", Duration::from_secs(60), || {
+        (!scene.pulls().is_empty()).then_some(())
+    })
+    .unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    gate.open();
+    assert_eq!(tagged(&scene.house), image(&scene.house, "2"));
+    scene.close(true);
+    let blocked = scene.down(14).stderr;
+    assert!(blocked.contains("reopen and merge it"), "{blocked}");
+    // With requests at it, there is no such way out.
+    assert!(!blocked.contains("reject"), "{blocked}");
+    scene.went_down();
+    let reject = ["reject", "shop-1", "--reason", "it is as bad"];
+    let told = scene.house.expect(0, "rollback", &reject).unwrap().stdout;
+    for word in ["goes on", "--to shop-1` finishes it"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    scene.sweep(14);
+    scene.close(false);
+    scene.sweep(13);
+    scene.merge();
+    scene.sweep(0);
+    assert_eq!(live(&scene.house), "shop-1");
+}
+
+#[test]
+fn while_the_forge_is_away_a_rollback_that_waits_is_not_stuck() {
+    let scene = Asking::new();
+    let away = |program: &str, words: &[&str]| {
+        scene.run_at(AWAY, 1, program, words);
+        let state = scene.house.state();
+        assert!(state["run"]["journal"]["stuck"].is_null(), "{state}");
+        assert!(state["run"]["verdict"].is_null() && state["lease"].is_null());
+    };
+    scene.down(13);
+    away("promote", &["sweep"]);
+    scene.went_down();
+    // Nor where somebody moved it by hand.
+    scene.write(&image(&scene.house, "1"));
+    away("rollback", &DOWN);
+    scene.sweep(0);
+    assert_eq!(live(&scene.house), "shop-1");
+    assert_eq!(scene.stages(), ["closed"]);
 }
 
 #[test]
 fn a_value_that_is_left_at_what_is_somebody_elses_leaves_nothing_to_merge() {
     let scene = Asking::new();
     scene.down(13);
-    let work = tempfile::tempdir().unwrap();
-    let run = |words: &[&str]| git::run(work.path(), words).unwrap();
-    run(&["clone", "--quiet", &scene.url, "."]);
-    let other = format!("sha256:{}", "0".repeat(64));
-    fs::write(work.path().join("values.yaml"), value(&other)).unwrap();
-    run(&["commit", "--quiet", "-am", "Another"]);
-    run(&["push", "--quiet", "origin", "HEAD:main"]);
+    scene.write(&format!("sha256:{}", "0".repeat(64)));
     let told = scene.down(0).json().unwrap();
     let left = &told["detail"]["outcome"]["left"][0];
     assert!(left.as_str().unwrap().contains("image.digest"), "{told}");
-    let stages: Vec<&str> = scene.pulls().iter().map(|(.., stage)| *stage).collect();
-    assert_eq!(stages, ["closed"]);
+    assert_eq!(scene.stages(), ["closed"]);
 }
 
 #[test]
@@ -441,7 +665,8 @@ fn a_rollback_that_nobody_wants_any_more_is_not_finished_silently() {
         "{blocked}"
     );
     let reject = ["reject", "shop-2", "--reason", "it is as bad"];
-    house.expect(0, "rollback", &reject).unwrap();
+    let told = house.expect(0, "rollback", &reject).unwrap().stdout;
+    assert!(told.contains("goes on"), "{told}");
     let blocked = run(&house, 14, &[]).stderr;
     for word in ["rejected by", "it is as bad", "--to shop-2"] {
         assert!(blocked.contains(word), "{word}: {blocked}");
@@ -489,7 +714,8 @@ fn a_rollback_that_touched_nothing_gives_way_when_its_release_is_rejected() {
     let house = house(&["1", "2", "3"]);
     stopped_before_its_shift(&house);
     let reject = ["reject", "shop-2", "--reason", "it is as bad"];
-    house.expect(0, "rollback", &reject).unwrap();
+    let told = house.expect(0, "rollback", &reject).unwrap().stdout;
+    assert!(told.contains("ends it, and chooses again"), "{told}");
     let (state, records) = (house.state(), house.records().len());
     let dry = run(&house, 0, &["--dry-run"]).json().unwrap();
     assert_eq!(dry["detail"]["plan"]["release"]["id"], "shop-1", "{dry}");

@@ -259,6 +259,31 @@ fn a_pointer_that_cannot_be_moved_down_takes_no_other_one_up_again() {
 }
 
 #[test]
+fn a_rollback_that_moves_nothing_turns_round_and_can_begin_again() {
+    let folder = folder();
+    let mut stage = Stage::new(folder.path());
+    let two = second(&mut stage);
+    let targets = stage.also["targets"].as_array_mut().unwrap();
+    targets.remove(0);
+    stage.up(&two);
+    let one = stage.release("1");
+    let before = stage.sound().pointers().unwrap();
+    let plan = stage.plan(&stage.sound(), &one, Way::Down);
+    let script = stage.root.join("alias.sh");
+    let sound = fs::read_to_string(&script).unwrap();
+    let broken = sound.replace("echo \"$input\" >>moves.log", "exit 1");
+    fs::write(&script, broken).unwrap();
+    let turned = stage.drive(&plan, Way::Down, Death::Never).0.unwrap();
+    assert_eq!((turned.verdict, turned.restored), (Verdict::Fail, true));
+    assert_eq!(stage.sound().pointers().unwrap(), before);
+    fs::write(&script, sound).unwrap();
+    let plan = stage.plan(&stage.sound(), &one, Way::Down);
+    let down = stage.drive(&plan, Way::Down, Death::Never).0.unwrap();
+    assert_eq!(down.verdict, Verdict::Pass);
+    assert_ne!(stage.sound().pointers().unwrap(), before);
+}
+
+#[test]
 fn pointers_are_moved_once_however_often_a_process_died() {
     let ready: Ready<'_> = &|stage| {
         furnish(stage, "yes");

@@ -54,14 +54,14 @@ pub fn back(plan: &Plan, journal: &Journal) -> Vec<Step> {
         .collect()
 }
 
-/// Whether a way down gave requests to the older release already, or may have
-/// moved a pointer to it: whatever fails then, nothing goes back to the one that
-/// is left.
+/// Whether a way down gave requests to the older release already, moved a pointer
+/// to it, or may have asked people to: whatever fails then, nothing goes back to
+/// the one that is left.
 #[must_use]
 pub fn is_down(plan: &Plan, journal: &Journal) -> bool {
     let went = |step: &Step| match &step.action {
         Action::Shift { .. } => journal.is_done(&step.id),
-        Action::Point { .. } => journal.entry(&step.id).is_some(),
+        Action::Point { .. } => journal.is_done(&step.id) || asks(step, journal),
         Action::Copy { .. }
         | Action::Place { .. }
         | Action::Prove { .. }
@@ -72,6 +72,18 @@ pub fn is_down(plan: &Plan, journal: &Journal) -> bool {
         | Action::Watch { .. } => false,
     };
     plan.goes_down() && plan.steps.iter().any(went)
+}
+
+/// The pointers that a way down began to move: where they are tells whether it
+/// did.
+#[must_use]
+pub fn perhaps_moved<'a>(plan: &'a Plan, journal: &Journal) -> Vec<&'a Step> {
+    let is_begun = |step: &&Step| {
+        let is_open = journal.entry(&step.id).is_some() && !journal.is_done(&step.id);
+        is_open && step.action.pointer().is_some() && !asks(step, journal)
+    };
+    let steps = plan.steps.iter().filter(|_| plan.goes_down());
+    steps.filter(is_begun).collect()
 }
 
 /// Whether a plan touched nothing yet that anybody asks or reads: neither
@@ -88,16 +100,32 @@ pub fn is_untouched(plan: &Plan, journal: &Journal) -> bool {
     touching.all(|step| journal.entry(&step.id).is_none())
 }
 
+/// Whether a way down may end for another one that somebody wants: before it
+/// touched anything, and where it is stuck and has no requests that its end would
+/// leave somewhere. The next plan reads pointers anew.
+#[must_use]
+pub fn gives_way(plan: &Plan, journal: &Journal) -> bool {
+    plan.goes_down() && (is_untouched(plan, journal) || is_stuck(plan, journal))
+}
+
+/// Whether a person has to look before a plan that splits no requests can go on.
+const fn is_stuck(plan: &Plan, journal: &Journal) -> bool {
+    plan.slots.is_none() && !journal.stuck.is_empty()
+}
+
 /// Whether a way down may end before it gets there, once its release was
-/// rejected: while it waits for people, who may not want to merge that, and has
-/// no requests that its end would leave somewhere. A reconcile may while it has
-/// pointers to move.
+/// rejected: while it waits for people, who may not want to merge that, or is
+/// stuck, and has no requests that its end would leave somewhere. A reconcile may
+/// while it has pointers to move.
 #[must_use]
 pub fn may_end(plan: &Plan, journal: &Journal) -> bool {
     let is_open =
         |step: &Step| matches!(step.action, Action::Point { .. }) && !journal.is_done(&step.id);
     match plan.goes_down() {
-        true => plan.slots.is_none() && plan.steps.iter().any(|step| asks(step, journal)),
+        true => {
+            let waits = plan.steps.iter().any(|step| asks(step, journal));
+            is_stuck(plan, journal) || (plan.slots.is_none() && waits)
+        }
         false => plan.reconciles() && plan.steps.iter().any(is_open),
     }
 }

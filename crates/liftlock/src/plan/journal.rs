@@ -128,6 +128,11 @@ impl Journal {
         }
     }
 
+    /// Forgets intents that came to nothing.
+    pub fn forget(&mut self, steps: &[String]) {
+        self.entries.retain(|entry| !steps.contains(&entry.step));
+    }
+
     /// Notes that a step ended.
     pub fn end(&mut self, step: &str, note: String, now: Time) {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.step == step) {

@@ -1,6 +1,6 @@
 //! Plans made, walked and walked back, as data.
 
-use super::back::{back, irreversible, is_down, is_untouched};
+use super::back::{back, gives_way, irreversible, is_down, is_untouched, may_end, perhaps_moved};
 use super::journal::{Journal, Requested, Turned};
 use super::make::{Inputs, Refusal, promotion, rollback};
 use super::next::{Next, next};
@@ -426,11 +426,21 @@ fn a_rollback_is_down_once_something_went_down_and_nothing_else_ever_is() {
     let made = plan(TRAFFIC, &live(), rollback).unwrap();
     assert!(!down(&made, &shift));
     assert!(down(&made, &point) && down(&made, &never));
-    // Without traffic a pointer is all there is, and may have been moved.
+    // Without traffic a pointer is all there is; where it is tells whether it moved.
     let bare = "version: 1\nservice: shop\nenvironments: { production: { targets: [\
                 { registry: { image: 'oci-layout:site', tag: live }, artifact: api }] } }";
     let bare = plan(bare, &live(), rollback).unwrap();
-    assert!(down(&bare, &point) && !is_down(&bare, &Journal::default()));
+    assert!(!down(&bare, &point) && down(&bare, &never));
+    let mut begun = Journal::default();
+    assert!(perhaps_moved(&bare, &begun).is_empty());
+    walked(&mut begun, &bare.steps, 0);
+    assert_eq!(perhaps_moved(&bare, &begun), [&bare.steps[0]]);
+    // What people were asked to merge they may merge at any time.
+    let mut asked = bare.clone();
+    if let Action::Point { reversible, .. } = &mut asked.steps[0].action {
+        *reversible = Reversible::Request;
+    }
+    assert!(down(&asked, &point) && perhaps_moved(&asked, &begun).is_empty());
     let up = plan(TRAFFIC, &live(), promotion).unwrap();
     let because = |inputs: &Inputs<'_>| reconcile::reconcile(inputs, "restarted");
     let again = plan(TRAFFIC, &live(), because).unwrap();
@@ -656,6 +666,21 @@ fn a_rollback_is_untouched_until_requests_or_pointers_are() {
     let mut journal = Journal::default();
     journal.begin(&point.id, 1, Time::EPOCH);
     assert!(!is_untouched(&made, &journal));
+}
+
+#[test]
+fn a_rollback_that_is_stuck_gives_way_where_no_requests_are_at_it() {
+    let bare = "version: 1\nservice: shop\nenvironments: { production: { targets: [\
+                { registry: { image: 'oci-layout:site', tag: live }, artifact: api }] } }";
+    for (rules, expected) in [(bare, true), (TRAFFIC, false)] {
+        let made = plan(rules, &live(), rollback).unwrap();
+        let mut journal = Journal::default();
+        walked(&mut journal, &made.steps, made.steps.len());
+        assert!(!gives_way(&made, &journal) && !may_end(&made, &journal));
+        journal.stuck = vec!["01-point".to_owned()];
+        let told = (gives_way(&made, &journal), may_end(&made, &journal));
+        assert_eq!(told, (expected, expected));
+    }
 }
 
 #[test]
