@@ -52,14 +52,14 @@ pub(crate) fn reject(session: &Session, never: &Never) -> Result<Report, Failure
         let key = &found.key;
         let changed = kept::change(state.as_ref(), key, &|before| after(before).map(|_| None));
         changed?;
-        let report = told(never, &found, None, &documents);
+        let report = told(never, &found, None, (&rules, &documents));
         return Ok(scoped(report, &rules).with_policy(rules.origin, false));
     }
     let rejected = kept::change(state.as_ref(), &found.key, &after)?;
     let recorded = rejected
         .as_ref()
         .is_some_and(|one| record(session, &rules, (&found, one), &ledger));
-    let report = told(never, &found, rejected.as_ref(), &documents);
+    let report = told(never, &found, rejected.as_ref(), (&rules, &documents));
     Ok(scoped(report, &rules).with_policy(rules.origin, recorded))
 }
 
@@ -305,7 +305,7 @@ fn told(
     never: &Never,
     found: &Found,
     rejected: Option<&Rejected>,
-    documents: &Documents,
+    (rules, documents): (&Rules, &Documents),
 ) -> Report {
     let id = &found.id;
     let headline = match (never.undo, rejected) {
@@ -322,7 +322,11 @@ fn told(
     let mut lines = Vec::new();
     for (name, document) in documents {
         let counts = rejected.is_some_and(|rejected| rejected.counts_in(name));
-        let is = |release: &Reference| reject::digests(release).contains(&found.digest);
+        // Another `release.json` around the same artifacts is rejected as well.
+        let is = |release: &Reference| {
+            let mut by = reject::digests(release).into_iter();
+            by.any(|digest| reject::key(&rules.service, &digest) == found.key)
+        };
         let run = document.under_way().filter(|run| is(&run.plan.release));
         lines.extend(run.filter(|_| counts).map(|run| becomes(run, name)));
         if counts && document.live.as_ref().is_some_and(|live| is(&live.release)) {

@@ -165,6 +165,18 @@ fn a_digest_that_nobody_knows_yet_is_rejected_as_it_is() {
 }
 
 #[test]
+fn another_release_around_what_is_live_says_so() {
+    let house = house(&["1", "2"]);
+    let release = house.text("release-2.json");
+    let mut release: Value = serde_json::from_str(&release).unwrap();
+    release["created_at"] = "2026-01-01T00:00:00Z".into();
+    house.write("other.json", release.to_string()).unwrap();
+    let told = reject(&house, 0, &["--file", "other.json"]);
+    let next = told["detail"]["next"][0].as_str().unwrap();
+    assert!(next.starts_with("it is live in production"), "{told}");
+}
+
+#[test]
 fn a_part_of_a_release_is_enough_to_reject_it() {
     let house = house(&["1"]);
     house.release("2").unwrap();
