@@ -674,6 +674,19 @@ fn a_rollback_stands_while_the_hold_does_that_it_left_behind() {
         });
         assert_eq!(stands(&state), expected, "{placed}");
     }
+    // Whoever finished it has a clock that is behind; it is its own hold.
+    let held = state.hold.clone();
+    let run = state.run.as_mut().unwrap();
+    run.held.clone_from(&held);
+    assert!(stands(&state));
+    let run = state.run.as_mut().unwrap();
+    run.held = None;
+    run.plan.made_at = at(11);
+    assert!(stands(&state), "it was there before the plan");
+    let run = state.run.as_mut().unwrap();
+    run.plan.made_at = at(10);
+    run.held = held.map(|hold| Hold { at: at(9), ..hold });
+    assert!(!stands(&state), "it is another one");
     state.hold.as_mut().unwrap().at = at(5);
     state.go_live(release("two"), How::Promoted, at(12));
     assert!(!stands(&state), "it was promoted since");
