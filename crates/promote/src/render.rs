@@ -4,7 +4,6 @@ use liftlock::chain::Chain;
 use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
 use liftlock::plan::Plan;
-use liftlock::plan::journal::Requested;
 use liftlock::plan::outlook::STRAY;
 use liftlock::plan::standing::Standing;
 use liftlock::plan::stray::Stray;
@@ -320,7 +319,7 @@ fn going(run: &Run) -> Vec<String> {
     lines.extend(turned.map(|turned| format!("it goes back: {}", turned.reason)));
     lines.extend(journal.wishes.iter().map(Wish::to_string));
     lines.extend(at_rest(run));
-    lines.extend(journal.requests.iter().map(Requested::to_string));
+    lines.extend(journal.open_requests());
     lines.push(format!("now: {}", Standing::of(plan, journal)));
     lines
 }
