@@ -5,15 +5,14 @@ use std::str::FromStr;
 
 use liftlock::config::break_glass::Gate;
 use liftlock::digest::Digest;
-use liftlock::failure::{Failure, Kind};
 use liftlock::foreign::Image;
 use liftlock::name::Name;
 use liftlock::span::Span;
 use liftlock_io::cli::signing::Signing;
 use liftlock_io::cli::{Arguments, Globals, reason};
 
-use crate::forge::{self, Issue, Started};
-use crate::gitlab::{self, Deploying, Thread};
+use crate::forge::Issue;
+use crate::gitlab::{Deploying, Thread};
 
 /// Ask people about a release, and turn a quorum of answers into a signed approval
 #[derive(Debug, clap::Parser)]
@@ -50,22 +49,6 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Check stores, people, keys and tokens, and show the YAML that is missing
     Doctor(Box<Doctor>),
-}
-
-impl Command {
-    /// What is judged, by which of the subcommands that judge.
-    pub(crate) fn judges(&self) -> Option<(&'static str, &About)> {
-        match self {
-            Self::Judge(args) => Some(("judge", &args.about)),
-            Self::Wait(args) => Some(("wait", &args.about)),
-            Self::Explain(args) => Some(("explain", &args.about)),
-            Self::Request(_)
-            | Self::Answer(_)
-            | Self::Withdraw(_)
-            | Self::Resume(_)
-            | Self::Doctor(_) => None,
-        }
-    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -340,34 +323,6 @@ pub(crate) struct About {
 
     #[command(flatten)]
     pub(crate) rule: Rule,
-}
-
-impl About {
-    /// What is judged, as it was given or as the event says.
-    pub(crate) fn reference(&self) -> Result<String, Failure> {
-        match (&self.request, self.started()?) {
-            (Some(request), _) => Ok(request.clone()),
-            (None, Some(Started::Answer(request))) => Ok(request.to_string()),
-            (None, Some(Started::Beside(why))) => Err(Failure::new(Kind::Bug, why)),
-            (None, None) => Err(Failure::new(Kind::Usage, "no request is named")),
-        }
-    }
-
-    /// Why the event that started this job answers nothing, where that is so.
-    pub(crate) fn beside(&self) -> Result<Option<String>, Failure> {
-        match self.started()? {
-            Some(Started::Beside(why)) => Ok(Some(why)),
-            Some(Started::Answer(_)) | None => Ok(None),
-        }
-    }
-
-    fn started(&self) -> Result<Option<Started>, Failure> {
-        match (self.gitlab_event, self.github_event) {
-            (true, _) => gitlab::of_event().map(Some),
-            (false, true) => forge::of_event().map(Some),
-            (false, false) => Ok(None),
-        }
-    }
 }
 
 /// Where the change is looked at, for rules by `codeowners`.

@@ -3,11 +3,10 @@
 use std::str::FromStr;
 
 use liftlock::approval::forge::review::Pull;
-use liftlock::approval::forge::{Event, Forge, LEAST, Question, Said, github, said};
+use liftlock::approval::forge::{Event, Forge, LEAST, Question, github, said};
 use liftlock::approval::policy::Policy;
 use liftlock::approval::request::{Identified, Place, Spot};
 use liftlock::ci::{self, Actor, Did, System};
-use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::release::Release;
 use liftlock_io::cli::Session;
@@ -16,6 +15,7 @@ use liftlock_io::github::{self as api, GitHub};
 use liftlock_io::{env, file};
 
 use crate::settings::Settings;
+use crate::started::Started;
 use crate::{args, gitlab, question};
 
 /// The most bytes of an event that started a workflow: GitHub's own limit is 25 MB.
@@ -307,29 +307,4 @@ pub(crate) fn of_event() -> Result<Started, Failure> {
         }
     };
     Ok(said(body.as_deref().unwrap_or_default()).into())
-}
-
-/// What started a job that judges answers.
-#[derive(Debug)]
-pub(crate) enum Started {
-    /// An answer to this request.
-    Answer(Digest),
-    /// Something that answers nothing; why not.
-    Beside(String),
-}
-
-impl Started {
-    pub(crate) fn beside(why: &str) -> Self {
-        Self::Beside(why.to_owned())
-    }
-}
-
-impl From<Said> for Started {
-    fn from(said: Said) -> Self {
-        match said {
-            Said::Answer { request, .. } => Self::Answer(request),
-            Said::Unclear(why) => Self::Beside(why),
-            Said::Nothing => Self::beside("its text says something else"),
-        }
-    }
 }

@@ -15,8 +15,9 @@ use liftlock_io::{env, file};
 use serde_json::{Map, Value};
 
 use crate::args;
-use crate::forge::{Age, Asking, LARGEST_PAYLOAD, Started};
+use crate::forge::{Age, Asking, LARGEST_PAYLOAD};
 use crate::settings::Settings;
+use crate::started::Started;
 
 /// What the names of a started pipeline's variables begin with: those of
 /// outputs, which no verb reads as flags.

@@ -23,6 +23,7 @@ mod resume;
 mod run;
 mod settings;
 mod sight;
+mod started;
 mod tokens;
 mod wait;
 mod withdraw;

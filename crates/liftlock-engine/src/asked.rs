@@ -7,8 +7,9 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::plan::Step;
 use liftlock::plan::back::gives_way;
 use liftlock::plan::rest::{Question, Rest};
-use liftlock::plan::wish::{Asked, Wish};
-use liftlock::state::Owner;
+use liftlock::plan::wish::{Asked, Refusal, Wish};
+use liftlock::record::Kind as RecordKind;
+use liftlock::state::{Document, Hold, Owner};
 use liftlock::time::Time;
 use liftlock::verdict::Verdict;
 use liftlock_io::owner;
@@ -35,10 +36,15 @@ impl Engine<'_> {
     /// Fails where that cannot be asked of it.
     pub fn ask_for(&mut self, wish: &Wish) -> Result<Option<String>, Failure> {
         self.state.note(&|document| Ok(wish.note(document)?))?;
+        Ok(self.noted())
+    }
+
+    /// Whoever drives the plan for which something was noted just now.
+    fn noted(&mut self) -> Option<String> {
         self.emit();
         let now = self.pace.now();
         let lease = self.state.document.holder(now, &owner::is_dead);
-        Ok(lease.map(|lease| lease.owner.run.clone()))
+        lease.map(|lease| lease.owner.run.clone())
     }
 
     /// The plan under way as an outcome that is still to come.
@@ -59,7 +65,47 @@ impl Engine<'_> {
     /// Fails as blocked where no plan is under way that goes up, and as
     /// [`Engine::resume`].
     pub fn abort(&mut self, wish: &Wish, who: &Owner) -> Result<Outcome, Failure> {
-        match self.ask_for(wish)? {
+        let driver = self.ask_for(wish)?;
+        self.taken_back(driver, who)
+    }
+
+    /// The same for the plan that is under way as the state was last read, and in
+    /// the same write a hold, unless there is one: no automation takes the release
+    /// up again. Nothing where that plan is over by now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::abort`].
+    pub fn abort_and_hold(&mut self, wish: &Wish, who: &Owner) -> Result<Option<Outcome>, Failure> {
+        let under_way = |document: &Document| document.under_way().map(|run| run.id);
+        let (world, meant) = (self.world, under_way(&self.state.document));
+        let hold = Hold {
+            reason: wish.reason.clone(),
+            by: who.run.clone(),
+            at: wish.at,
+        };
+        let noted = self.state.note(&|document| {
+            if under_way(document) != meant {
+                return Err(Refusal::Nothing.into());
+            }
+            wish.note(document)?;
+            if document.hold.is_none() {
+                let record = world.hold_record(RecordKind::HoldPlaced, &hold, document);
+                document.keep(record);
+                document.hold = Some(hold.clone());
+            }
+            Ok(())
+        });
+        if noted.is_err() && under_way(&self.state.document) != meant {
+            return Ok(None);
+        }
+        noted?;
+        let driver = self.noted();
+        self.taken_back(driver, who).map(Some)
+    }
+
+    fn taken_back(&mut self, driver: Option<String>, who: &Owner) -> Result<Outcome, Failure> {
+        match driver {
             Some(driver) => {
                 let why = format!("{driver} takes it back at its next safe point");
                 self.pending(why, None)

@@ -8,6 +8,7 @@ use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
 use liftlock::plan::journal::Requested;
 use liftlock::plan::{Action, Plan, Step, make};
+use liftlock::pointer::request::Merged;
 use liftlock::pointer::{Live, is_open};
 use liftlock::release::Reference;
 use liftlock::state::{Document, Run};
@@ -18,7 +19,20 @@ use crate::down::Open;
 use crate::drive::{Engine, under_way};
 use crate::effect::{Context, Done, Ends};
 use crate::outcome::{Ended, Outcome};
+use crate::pace::Pace;
 use crate::world::World;
+
+/// A move of a plan's, by whoever has this fence, that says nothing of a hold.
+const fn bare((from, to): Ends, release: &Reference, (plan, fence): (Digest, u64)) -> Move<'_> {
+    Move {
+        from,
+        to,
+        release,
+        plan,
+        fence,
+        notice: None,
+    }
+}
 
 impl World {
     /// A move in the name of a plan.
@@ -92,23 +106,52 @@ impl World {
         run.journal.requests.iter().filter_map(told).collect()
     }
 
+    /// The state as people left it: what they merged for the plan under way is
+    /// noted, though no run looked yet. What cannot be seen is told, and stays as
+    /// the state says.
+    #[must_use]
+    pub fn with_merges(&self, document: &Document, pace: &dyn Pace) -> Document {
+        let mut document = document.clone();
+        let by = document.fence;
+        let Some(run) = document.run.as_mut().filter(|run| run.verdict.is_none()) else {
+            return document;
+        };
+        for request in run.journal.requests.clone() {
+            let Some(step) = run.plan.step(&request.step) else {
+                continue;
+            };
+            match self.merge(&step.action, &run.plan.release, (run.id, by)) {
+                Ok(Some(merged)) => run.journal.merged(&request.step, merged.at),
+                Ok(None) => {}
+                Err(failure) => pace.tell(&format!(
+                    "whether {} was merged is not known: {}",
+                    request.page,
+                    failure.lines().join(": ")
+                )),
+            }
+        }
+        document
+    }
+
+    fn merge(
+        &self,
+        action: &Action,
+        release: &Reference,
+        by: (Digest, u64),
+    ) -> Result<Option<Merged>, Failure> {
+        let (target, ends) = self.move_of(action)?;
+        pointer::merged(target, &bare(ends, release, by), &self.scope())
+    }
+
     fn close(
         &self,
         action: &Action,
         release: &Reference,
-        (plan, fence): (Digest, u64),
+        by: (Digest, u64),
     ) -> Result<(Live, Ends), Failure> {
-        let (target, (from, to)) = self.move_of(action)?;
-        let moved = Move {
-            from,
-            to,
-            release,
-            plan,
-            fence,
-            notice: None,
-        };
-        let withdrawn = pointer::withdraw(target, &moved, &self.scope())?;
-        Ok((withdrawn.live, (from, to)))
+        let (target, ends) = self.move_of(action)?;
+        let withdrawn = pointer::withdraw(target, &bare(ends, release, by), &self.scope())?;
+        Ok((withdrawn.live, ends))
     }
 
     /// The target of a step that points, and its move.
@@ -168,6 +211,7 @@ impl Engine<'_> {
             Done::Now(note) => self.end(step, &note),
             Done::Made(at, note) => {
                 self.refuse_late(step, at)?;
+                self.note_merge(step, at)?;
                 self.end(step, &note)
             }
             Done::Waits(page) => self.ask_to_merge(step, &page),
@@ -221,6 +265,19 @@ impl Engine<'_> {
         Err(Failure::new(Kind::Refuted, message))
     }
 
+    /// Keeps when people merged what a step asked for: since then its release is
+    /// up, whenever it was looked at.
+    fn note_merge(&mut self, step: &Step, at: Option<Time>) -> Result<(), Failure> {
+        if at.is_none() {
+            return Ok(());
+        }
+        let now = self.pace.now();
+        self.state.commit(now, Duration::ZERO, &|document| {
+            under_way(document)?.journal.merged(&step.id, at);
+            Ok(())
+        })
+    }
+
     /// Gives lease and runner back until people merged what a step needs; the
     /// other pointers of a way down do not wait for them.
     pub(crate) fn rest_until_merged(
@@ -238,12 +295,27 @@ impl Engine<'_> {
         }
     }
 
-    /// Whether a step waits for people and nobody can see what they did: then
-    /// whoever comes next looks again.
+    /// Whether a step waits for people and nobody can see what they did: forge or
+    /// repository are away, not shown to this token, or not where this job looks
+    /// for them. Then whoever comes next looks again. That the target is not the
+    /// one any more that the plan was made for is seen without them.
     pub(crate) fn is_unseen(&self, step: &Step, failure: &Failure) -> Result<bool, Failure> {
         let mut requests = self.run()?.journal.requests.iter();
         let waits = requests.any(|request| request.step == step.id);
-        Ok(waits && failure.kind == Kind::Upstream)
+        let unseen = match failure.kind {
+            Kind::Upstream | Kind::Credentials => true,
+            Kind::Invalid => self.world.move_of(&step.action).is_ok(),
+            Kind::Usage
+            | Kind::Blind
+            | Kind::Blocked
+            | Kind::Expired
+            | Kind::Refuted
+            | Kind::Stuck
+            | Kind::Interrupted
+            | Kind::Terminated
+            | Kind::Bug => false,
+        };
+        Ok(waits && unseen)
     }
 
     /// Until when people may merge what a step asks for, and by which rule.

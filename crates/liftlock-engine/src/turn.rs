@@ -171,7 +171,6 @@ impl Engine<'_> {
                 });
                 run.journal.back = back(&run.plan, &run.journal);
                 run.journal.rest = None;
-                run.journal.requests.clear();
             }
             Ok(())
         })?;

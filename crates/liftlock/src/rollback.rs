@@ -238,10 +238,11 @@ pub fn stands(state: &Document) -> Option<&Run> {
     let plan = &run.plan;
     let passed = run.verdict == Some(Verdict::Pass) || plan.reconciles();
     let is_live = live.how == How::RolledBack && live.release.digest == plan.release.digest;
-    let is_held = state
-        .hold
-        .as_ref()
-        .is_some_and(|hold| hold.at <= live.since);
+    // Who began and who finished may have different clocks.
+    let is_held = state.hold.as_ref().is_some_and(|hold| {
+        let was_there = !plan.reconciles() && hold.at <= plan.made_at;
+        run.held.as_ref() == Some(hold) || was_there || hold.at <= live.since
+    });
     (plan.kind == plan::Kind::Rollback && passed && is_live && is_held).then_some(run)
 }
 

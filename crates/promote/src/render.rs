@@ -5,7 +5,6 @@ use liftlock::ci::github::escape_markdown;
 use liftlock::digest::Digest;
 use liftlock::name::Name;
 use liftlock::plan::Plan;
-use liftlock::plan::journal::Requested;
 use liftlock::plan::outlook::STRAY;
 use liftlock::plan::standing::Standing;
 use liftlock::plan::stray::Stray;
@@ -333,7 +332,7 @@ fn going(run: &Run) -> Vec<String> {
     lines.extend(turned.map(|turned| format!("it goes back: {}", turned.reason)));
     lines.extend(journal.wishes.iter().map(Wish::to_string));
     lines.extend(at_rest(run));
-    lines.extend(journal.requests.iter().map(Requested::to_string));
+    lines.extend(journal.open_requests());
     lines.push(format!("now: {}", Standing::of(plan, journal)));
     lines
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use testkit::cli::{Output, Run};
 use testkit::git::{self, Merge};
 use testkit::house::House;
-use testkit::http::Gate;
+use testkit::http::{Answer, Gate};
 use testkit::process::free_address;
 use testkit::servers::github::{GitHub, Token as GithubToken};
 use testkit::servers::gitlab::{GitLab, Token as GitlabToken};
@@ -260,6 +260,37 @@ impl Scene {
             Fake::Github(fake) => fake.with(|state| state.merge(number, how).unwrap()),
             Fake::Gitlab(fake) => fake.with(|state| state.merge(number, how).unwrap()),
         }
+    }
+
+    /// The next question about requests is answered so.
+    fn order(&self, answer: Answer) {
+        match &self.fake {
+            Fake::Github(fake) => fake.with(|state| state.order("/pulls", answer)),
+            Fake::Gitlab(fake) => fake.with(|state| state.order("/merge_requests", answer)),
+        }
+    }
+
+    /// Where programs look for the forge's token.
+    const fn variable(&self) -> &'static str {
+        match &self.fake {
+            Fake::Github(_) => "LIFTLOCK_GITHUB_TOKEN",
+            Fake::Gitlab(_) => "LIFTLOCK_GITLAB_TOKEN",
+        }
+    }
+
+    /// A monitor alerts about a version, or about none.
+    fn alert(&self, code: i32, version: &str, since: Time) -> Output {
+        let name = match version {
+            "" => String::new(),
+            version => format!("shop-{version}"),
+        };
+        let labels = json!({ "alertname": "HighErrors", "liftlock_release": name });
+        let one = json!({ "status": "firing", "labels": labels, "startsAt": since });
+        let all = json!({ "status": "firing", "alerts": [one] });
+        self.house.write("alert.json", all.to_string()).unwrap();
+        let words = ["run", "--environment", "production", "--watch", "0s"];
+        let words = [&words[..], &["--alert", "alert.json"]].concat();
+        self.run(code, "rollback", &words)
     }
 
     fn close(&self, closed: bool) {
@@ -733,6 +764,103 @@ fn while_the_forge_is_away_a_way_back_waits_too() {
     scene.merge(Merge::Squash);
     let outcome = detail(&scene.verb(10, "resume"));
     assert_eq!(outcome["restored"], true, "{outcome}");
+}
+
+#[test]
+fn whoever_may_not_look_takes_back_nothing_that_people_may_still_merge() {
+    for scene in Scene::both() {
+        scene.live("1");
+        scene.promote(13, "2");
+        let swept = |token: &str, code: i32| {
+            let sweep = scene.command("promote", &["sweep"]);
+            let output = sweep.env(scene.variable(), token).output().unwrap();
+            assert_eq!(output.code, code, "{}{}", output.stdout, output.stderr);
+            let state = scene.house.state();
+            let journal = &state["run"]["journal"];
+            assert!(journal["turned"].is_null(), "{journal}");
+            assert_eq!(journal["requests"].as_array().unwrap().len(), 1);
+            assert!(state["lease"].is_null());
+            assert_eq!(scene.stages(), ["merg", "open"]);
+        };
+        swept("of-yesterday", 4);
+        scene.order(Answer::new(403).body(r#"{"message":"Resource not accessible"}"#));
+        swept(&scene.token, 4);
+        scene.order(Answer::new(404).body(r#"{"message":"Not Found"}"#));
+        swept(&scene.token, 3);
+        let away = scene.house.path("away.git");
+        fs::rename(scene.bare(), &away).unwrap();
+        swept(&scene.token, 3);
+        fs::rename(&away, scene.bare()).unwrap();
+        swept(&scene.token, 13);
+        scene.merge(Merge::Squash);
+        scene.verb(0, "resume");
+        assert_eq!(scene.value(), scene.digest("2"));
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_closed_is_told_until_it_is() {
+    let scene = Scene::github("1h", "");
+    scene.live("1");
+    scene.promote(13, "2");
+    let abort = ["abort", "--environment", "production", "--reason", "no"];
+    let abort = scene.command("promote", &abort);
+    let stuck = abort.env(scene.variable(), "of-yesterday").output();
+    assert_eq!(stuck.unwrap().code, 16);
+    let status = scene.verb(16, "status").json().unwrap();
+    let journal = &status["detail"]["state"]["run"]["journal"];
+    assert!(journal["requests"][0]["page"].is_string(), "{journal}");
+    let outcome = detail(&scene.verb(10, "resume"));
+    assert_eq!(outcome["restored"], true, "{outcome}");
+    assert_eq!(scene.stages(), ["merg", "clos"]);
+    let journal = &scene.house.state()["run"]["journal"];
+    assert!(journal["requests"].is_null(), "{journal}");
+}
+
+#[test]
+fn an_alert_since_the_merge_is_heard_before_a_run_saw_that_and_after() {
+    for scene in Scene::both() {
+        scene.live("1");
+        for (version, seen) in [("2", false), ("3", true)] {
+            scene.promote(13, version);
+            let before = wait::now();
+            // A forge tells whole seconds.
+            wait::pause(Duration::from_millis(1_100));
+            scene.merge(Merge::Squash);
+            let since = wait::now();
+            if seen {
+                scene.verb(0, "resume");
+            }
+            scene.alert(0, version, before);
+            assert_eq!(scene.value(), scene.digest(version));
+            assert!(scene.house.state()["hold"].is_null());
+            let told = scene.alert(13, version, since).stdout;
+            assert!(told.contains("HighErrors"), "{told}");
+            let hold = scene.house.state()["hold"]["reason"].clone();
+            assert_eq!(hold, "an alert is firing: HighErrors");
+            scene.merge(Merge::Squash);
+            scene.verb(if seen { 0 } else { 10 }, "resume");
+            assert_eq!(scene.value(), scene.digest("1"));
+            // No schedule takes it up again.
+            scene.promote(14, version);
+            let lift = ["lift", "--environment", "production", "--reason", "mended"];
+            scene.run(0, "rollback", &lift);
+        }
+    }
+}
+
+#[test]
+fn a_merge_that_no_forge_tells_of_is_seen_by_its_value() {
+    let scene = Scene::github("1h", "");
+    scene.live("1");
+    scene.promote(13, "2");
+    let since = wait::now();
+    scene.order(Answer::new(403).body("{}"));
+    let told = scene.alert(14, "", since).stderr;
+    assert!(told.contains("was merged is not known"), "{told}");
+    scene.write(&scene.digest("2"));
+    scene.order(Answer::new(403).body("{}"));
+    scene.alert(13, "2", since);
 }
 
 #[test]

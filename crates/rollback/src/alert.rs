@@ -14,7 +14,7 @@ use liftlock_io::cli::Session;
 use liftlock_io::file;
 
 use crate::args::Moved;
-use crate::down::ended;
+use crate::down::{ended, left_open};
 use crate::render;
 
 /// The reason where nobody gave one.
@@ -22,6 +22,9 @@ const REASON: &str = "rolled back";
 
 /// As [`REASON`], for an alert.
 const ALERTED: &str = "an alert is firing";
+
+/// How often alerts are judged where a plan ends under their eyes.
+const TRIES: u32 = 2;
 
 /// Why a release is left, and since when that is known.
 #[derive(Debug)]
@@ -41,9 +44,17 @@ pub(crate) fn read(path: &Path) -> Result<Notification, Failure> {
     })
 }
 
-/// What a monitor's word comes to.
+/// What a word comes to.
 #[derive(Debug)]
 pub(crate) enum Answer {
+    /// The release is left.
+    Leave(Because),
+    /// It went back, or stays where it is, and why.
+    Ended(Box<Report>),
+}
+
+/// What alerts come to.
+enum Ruled {
     /// The release is left.
     Leave(Because),
     /// The promotion under way goes back.
@@ -53,17 +64,40 @@ pub(crate) enum Answer {
 }
 
 /// Whether the release is left, and why: without a notification because somebody
-/// runs the program; with one, where an alert in it counts.
+/// runs the program; with one, where an alert in it counts. A promotion that may
+/// be over by the time that it is to go back is judged once more: then another
+/// release is live.
 pub(crate) fn answer(
+    session: &Session,
+    engine: &mut Engine<'_>,
+    (moved, said): (&Moved, Option<&Notification>),
+    who: (&Owner, &Pen<'_>),
+) -> Result<Answer, Failure> {
+    for _ in 0..TRIES {
+        match rule(session, (engine.world(), engine.document()), moved, said)? {
+            Ruled::Leave(because) => return Ok(Answer::Leave(because)),
+            Ruled::Stay(report) => return Ok(Answer::Ended(report)),
+            Ruled::Abort(because) => {
+                if let Some(report) = abort(session, engine, (moved, &because), who)? {
+                    return Ok(Answer::Ended(Box::new(report)));
+                }
+            }
+        }
+    }
+    let message = "each plan that the alert is about was over before it could be taken back";
+    Err(Failure::new(Kind::Blocked, message).with_hint("run the same command again"))
+}
+
+fn rule(
     session: &Session,
     (world, state): (&World, &Document),
     moved: &Moved,
     said: Option<&Notification>,
-) -> Result<Answer, Failure> {
+) -> Result<Ruled, Failure> {
     let (reason, detected_at) = (moved.reason.as_deref(), moved.detected_at);
     let Some(said) = said else {
         let reason = reason.unwrap_or(REASON).to_owned();
-        return Ok(Answer::Leave(Because {
+        return Ok(Ruled::Leave(Because {
             reason,
             detected_at,
         }));
@@ -73,7 +107,7 @@ pub(crate) fn answer(
     if going.is_some_and(|run| run.plan.goes_down()) && said.fires() {
         // It is gone on with, for the reason that it was begun for.
         let reason = reason.to_owned();
-        return Ok(Answer::Leave(Because {
+        return Ok(Ruled::Leave(Because {
             reason,
             detected_at,
         }));
@@ -86,37 +120,56 @@ pub(crate) fn answer(
         reason: format!("{reason}: {name}"),
         detected_at: Some(at),
     };
+    // What people merged is there since then, whoever looked.
+    let seen = match said.fires() {
+        true => &world.with_merges(state, session),
+        false => state,
+    };
     let scene = Scene {
         service: &world.rules.service,
         environment: &world.environment.name,
-        state,
+        state: seen,
         within: moved.within,
         now: session.now(),
     };
     if let Some(fault) = alert::judge_waiting(said, scene).map_err(aside)? {
-        return Ok(Answer::Abort(noticed(fault)));
+        return Ok(Ruled::Abort(noticed(fault)));
     }
     Ok(match alert::judge(said, scene).map_err(aside)? {
-        Ruling::Back(fault) => Answer::Leave(noticed(fault)),
-        Ruling::Stay(against) => Answer::Stay(Box::new(render::stays(world, state, &against))),
+        Ruling::Back(fault) => Ruled::Leave(noticed(fault)),
+        Ruling::Stay(against) => Ruled::Stay(Box::new(render::stays(world, state, &against))),
     })
 }
 
-/// Has the promotion under way go back, which nobody judges.
-pub(crate) fn abort(
+/// Has the promotion under way go back, which nobody judges, and holds the
+/// environment as a rollback does: else a schedule takes the same release up
+/// again. Nothing where it is over by now.
+fn abort(
     session: &Session,
     engine: &mut Engine<'_>,
     (moved, because): (&Moved, &Because),
     (owner, pen): (&Owner, &Pen<'_>),
-) -> Result<Report, Failure> {
+) -> Result<Option<Report>, Failure> {
     let world = engine.world();
     let by = open::actor(session);
     let wish = Wish::new(What::Abort, &because.reason, by, session.now())?;
     if session.dry_run {
         let outcome = engine.pending(wish.to_string(), None)?;
         let report = render::outcome(&outcome, None, None);
-        return Ok(report.with_policy(world.rules.origin, false));
+        return Ok(Some(report.with_policy(world.rules.origin, false)));
     }
-    let outcome = engine.abort(&wish, owner)?;
-    Ok(ended(session, (world, engine), &outcome, (moved, pen)))
+    let outcome = match engine.abort_and_hold(&wish, owner) {
+        Ok(Some(outcome)) => outcome,
+        Ok(None) => return Ok(None),
+        Err(failure) => {
+            left_open(session, (world, engine), moved, &failure);
+            return Err(failure);
+        }
+    };
+    let report = ended(session, (world, engine), &outcome, (moved, pen));
+    let hold = engine.document().hold.as_ref();
+    Ok(Some(match hold {
+        Some(hold) => report.with_caution(&format!("{}; `rollback lift` ends it", hold.told())),
+        None => report,
+    }))
 }

@@ -86,12 +86,10 @@ fn go(
     let pen = Pen::hoped(&moved.signing, &world.rules, session)?;
     let mut engine = Engine::open(world, session)?;
     let owner = open::owner(session);
-    let because = match alert::answer(session, (world, engine.document()), moved, said)? {
+    let who = (&owner, &pen);
+    let because = match alert::answer(session, &mut engine, (moved, said), who)? {
         Answer::Leave(because) => because,
-        Answer::Abort(because) => {
-            return alert::abort(session, &mut engine, (moved, &because), (&owner, &pen));
-        }
-        Answer::Stay(report) => return Ok(*report),
+        Answer::Ended(report) => return Ok(*report),
     };
     let state = engine.document();
     let mut again = None;
@@ -110,7 +108,7 @@ fn go(
         Ok(Outcome::of(&run, engine.is_recorded()))
     } else {
         let wanted = (moved, &because);
-        let plan = match begin(session, &mut engine, wanted, copied, (&owner, &pen))? {
+        let plan = match begin(session, &mut engine, wanted, copied, who)? {
             Planned::Plan(plan) => plan,
             Planned::Report(report) => return Ok(*report),
         };
@@ -130,16 +128,26 @@ fn go(
             Ok(again.into_iter().fold(report, Report::with_caution))
         }
         Err(failure) => {
-            if failure.kind == Kind::Stuck
-                && let Some(lines) = world.tell_hold(engine.document()).lines()
-            {
-                session.tell(&lines);
-            }
-            if let Some(run) = engine.document().under_way() {
-                follow::open_still(run, moved.github.as_deref(), session);
-            }
+            left_open(session, (world, &engine), moved, &failure);
             Err(failure)
         }
+    }
+}
+
+/// Tells others of a plan that stays open, and of its hold.
+pub(crate) fn left_open(
+    session: &Session,
+    (world, engine): (&World, &Engine<'_>),
+    moved: &Moved,
+    failure: &Failure,
+) {
+    if failure.kind == Kind::Stuck
+        && let Some(lines) = world.tell_hold(engine.document()).lines()
+    {
+        session.tell(&lines);
+    }
+    if let Some(run) = engine.document().under_way() {
+        follow::open_still(run, moved.github.as_deref(), session);
     }
 }
 

@@ -571,9 +571,17 @@ fn an_alert_takes_back_a_promotion_that_waits_for_people() {
     run(14, "rollback", &["--alert", "alert.json"]);
     alert("shop-2");
     let told = run(10, "rollback", &["--alert", "alert.json"]).stdout;
-    for word in ["shop-2 did not go up", "an alert is firing: HighErrors"] {
+    for word in [
+        "shop-2 did not go up",
+        "an alert is firing: HighErrors; `rollback lift` ends it",
+    ] {
         assert!(told.contains(word), "{word}: {told}");
     }
+    // A schedule does not take it up again.
+    run(14, "promote", &["--release", "release-2.json"]);
+    let records = house.records();
+    let held = records.iter().filter(|one| one["kind"] == "hold-placed");
+    assert_eq!(held.count(), 1);
     assert_eq!(
         (serves(&house), live(&house)),
         ("api 1".to_owned(), json!("shop-1"))

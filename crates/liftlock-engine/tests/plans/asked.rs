@@ -177,6 +177,28 @@ fn an_abort_where_nobody_drives_takes_the_plan_back_itself() {
 }
 
 #[test]
+fn an_abort_that_holds_is_for_the_plan_that_was_seen_and_for_no_other_one() {
+    let scene = Scene::new();
+    let (died, _) = scene.stage.drive(&scene.plan, Way::Up, Death::After(9));
+    assert!(died.is_err());
+    let (first, second) = (scene.stage.sound(), scene.stage.sound());
+    let clock = &scene.stage.clock;
+    let mut late = Engine::open(&first, clock).unwrap();
+    let mut engine = Engine::open(&second, clock).unwrap();
+    let wish = wish(What::Abort, clock.now());
+    let outcome = engine.abort_and_hold(&wish, &gone()).unwrap().unwrap();
+    scene.is_back(&outcome, "with a hold");
+    let hold = scene.stage.document().hold.unwrap();
+    assert_eq!((hold.reason, hold.by), (wish.reason.clone(), gone().run));
+    let entries = scene.stage.sound().ledger.entries(0..u64::MAX).unwrap();
+    let kinds = entries.iter().map(|entry| entry.record.kind.word());
+    assert_eq!(kinds.filter(|kind| *kind == "hold-placed").count(), 1);
+    let before = scene.stage.document();
+    assert!(late.abort_and_hold(&wish, &gone()).unwrap().is_none());
+    assert_eq!(scene.stage.document(), before);
+}
+
+#[test]
 fn an_abort_of_a_dead_owner_elsewhere_waits_for_its_lease() {
     let scene = Scene::new();
     let world = scene.stage.sound();

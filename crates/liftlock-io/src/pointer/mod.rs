@@ -15,6 +15,7 @@ use liftlock::failure::{Failure, Kind};
 use liftlock::name::Name;
 use liftlock::pointer::Live;
 use liftlock::pointer::notice::Notice;
+use liftlock::pointer::request::Merged;
 use liftlock::pointer::tagged::Tags;
 use liftlock::release::Reference;
 use liftlock::time::Time;
@@ -256,6 +257,23 @@ pub fn withdraw(
             live: read(target, scope)?,
             merged_at: None,
         }),
+    }
+}
+
+/// The merge by which people made a move that they were asked to make; nothing is
+/// known of it where the pointer is there by other ways. Nothing is changed.
+///
+/// # Errors
+///
+/// Fails when neither forge nor repository tells.
+pub fn merged(
+    target: &Target,
+    moved: &Move<'_>,
+    scope: &Scope<'_>,
+) -> Result<Option<Merged>, Failure> {
+    match target.git().zip(target.request()) {
+        Some((value, asked)) => git::merged(value, asked, (moved, scope)),
+        None => Ok(None),
     }
 }
 

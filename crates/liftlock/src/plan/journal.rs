@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Step;
 use super::rest::Rest;
 use super::wish::Wish;
+use super::{Action, Step};
 use crate::approval::fresh::AskedAgain;
 use crate::canary::metric::Metric;
 use crate::time::Time;
@@ -60,6 +60,9 @@ pub struct Entry {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
+    /// When people merged what it asked for, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_at: Option<Time>,
     /// What is worth telling about it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
@@ -85,6 +88,18 @@ impl fmt::Display for Requested {
             Some(until) => write!(formatter, "; it goes back unless that is before {until}"),
             None => Ok(()),
         }
+    }
+}
+
+impl Entry {
+    /// When people moved what this step asked them to: within its time, as the
+    /// forge's clock is another one. Where nobody knows when, from its beginning
+    /// on they may have.
+    #[must_use]
+    pub fn moved_at(&self) -> Option<Time> {
+        let latest = self.ended_at.or(self.merged_at)?;
+        let merged = self.merged_at.unwrap_or(self.began_at);
+        Some(merged.min(latest).max(self.began_at))
     }
 }
 
@@ -123,6 +138,7 @@ impl Journal {
                 fence,
                 began_at: now,
                 ended_at: None,
+                merged_at: None,
                 note: String::new(),
             }),
         }
@@ -133,7 +149,16 @@ impl Journal {
         self.entries.retain(|entry| !steps.contains(&entry.step));
     }
 
-    /// Notes that a step ended.
+    /// Notes when people merged what a step asked for; where nobody knows when,
+    /// they may have from its beginning on.
+    pub fn merged(&mut self, step: &str, at: Option<Time>) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.step == step) {
+            entry.merged_at = Some(at.unwrap_or(entry.began_at));
+        }
+    }
+
+    /// Notes that a step ended. What it asked for, or withdrew, nobody merges any
+    /// more.
     pub fn end(&mut self, step: &str, note: String, now: Time) {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.step == step) {
             entry.ended_at = Some(now);
@@ -142,7 +167,27 @@ impl Journal {
         if self.rest.as_ref().is_some_and(|rest| rest.step == step) {
             self.rest = None;
         }
-        self.requests.retain(|request| request.step != step);
+        let withdraws = self.back.iter().find(|back| back.id == step);
+        let other = withdraws.and_then(withdrawn);
+        let is_over = |asked: &str| asked == step || Some(asked) == other;
+        self.requests.retain(|request| !is_over(&request.step));
+    }
+
+    /// What people can merge, one line each. What goes back does not wait for it.
+    #[must_use]
+    pub fn open_requests(&self) -> Vec<String> {
+        let is_withdrawn = |asked: &str| {
+            let mut back = self.back.iter();
+            back.any(|step| withdrawn(step) == Some(asked))
+        };
+        let told = |request: &Requested| match is_withdrawn(&request.step) {
+            true => format!(
+                "{} may still be open: nobody is to merge it any more",
+                request.page
+            ),
+            false => request.to_string(),
+        };
+        self.requests.iter().map(told).collect()
     }
 
     /// Notes what people have to merge before a step can end.
@@ -150,4 +195,12 @@ impl Journal {
         self.requests.retain(|other| other.step != request.step);
         self.requests.push(request);
     }
+}
+
+/// The step whose request a step withdraws.
+const fn withdrawn(step: &Step) -> Option<&str> {
+    let Action::Withdraw { step, .. } = &step.action else {
+        return None;
+    };
+    Some(step.as_str())
 }

@@ -49,8 +49,7 @@ impl Recovery {
 
 impl Plan {
     /// Since when the release is there for users: since it began to get a share of
-    /// requests, or else since a pointer began to move to it. When people merged
-    /// a move is not told; they did before its step ended.
+    /// requests, or else since a pointer began to move to it, or people merged that.
     #[must_use]
     pub fn up_since(&self, journal: &Journal) -> Option<Time> {
         let began = |step: &Step| journal.entry(&step.id).map(|entry| entry.began_at);
@@ -65,7 +64,7 @@ impl Plan {
             Action::Point {
                 reversible: Reversible::Request,
                 ..
-            } => journal.entry(&step.id)?.ended_at,
+            } => journal.entry(&step.id)?.moved_at(),
             Action::Point { .. } => began(step),
             Action::Copy { .. }
             | Action::Place { .. }

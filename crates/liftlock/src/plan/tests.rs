@@ -370,6 +370,29 @@ fn a_step_waits_for_one_request_until_it_ends() {
 }
 
 #[test]
+fn a_request_is_told_until_it_is_withdrawn() {
+    let made = plan(&by_people(), &live(), promotion).unwrap();
+    let mut journal = Journal::default();
+    journal.begin("01-point", 1, Time::EPOCH);
+    journal.request(Requested {
+        step: "01-point".to_owned(),
+        page: "the page".to_owned(),
+        until: Some(Time::EPOCH),
+    });
+    assert!(journal.open_requests()[0].starts_with("01-point waits until the page is merged"));
+    journal.back = back(&made, &journal);
+    let told = "the page may still be open: nobody is to merge it any more";
+    assert_eq!(journal.open_requests(), [told]);
+    for step in journal.back.clone() {
+        journal.begin(&step.id, 1, Time::EPOCH);
+    }
+    journal.end("back-02-point", String::new(), Time::EPOCH);
+    assert_eq!(journal.open_requests(), [told]);
+    journal.end("back-01-withdraw", String::new(), Time::EPOCH);
+    assert!(journal.requests.is_empty());
+}
+
+#[test]
 fn what_older_versions_do_not_know_is_written_only_where_it_is_used() {
     // Else a plan that an older version began would have another id here.
     let made = plan(TRAFFIC, &live(), promotion).unwrap();
@@ -699,6 +722,19 @@ fn a_rollback_stands_while_the_hold_does_that_it_left_behind() {
         });
         assert_eq!(stands(&state), expected, "{placed}");
     }
+    // Whoever finished it has a clock that is behind; it is its own hold.
+    let held = state.hold.clone();
+    let run = state.run.as_mut().unwrap();
+    run.held.clone_from(&held);
+    assert!(stands(&state));
+    let run = state.run.as_mut().unwrap();
+    run.held = None;
+    run.plan.made_at = at(11);
+    assert!(stands(&state), "it was there before the plan");
+    let run = state.run.as_mut().unwrap();
+    run.plan.made_at = at(10);
+    run.held = held.map(|hold| Hold { at: at(9), ..hold });
+    assert!(!stands(&state), "it is another one");
     state.hold.as_mut().unwrap().at = at(5);
     state.go_live(release("two"), How::Promoted, at(12));
     assert!(!stands(&state), "it was promoted since");

@@ -12,6 +12,7 @@ use liftlock::complaint::Cause;
 use liftlock::config::pointer::{GitValue, Request};
 use liftlock::digest::Digest;
 use liftlock::failure::{Failure, Kind};
+use liftlock::pointer::request::Merged;
 use liftlock::pointer::{Live, is_open};
 
 use super::{Move, Moved, Scope, Withdrawn};
@@ -61,6 +62,23 @@ pub(super) fn withdraw(
     who: (&Move<'_>, &Scope<'_>),
 ) -> Result<Withdrawn, Failure> {
     way(value, asked, who)?.withdraw()
+}
+
+/// How people merged a move, if they did.
+pub(super) fn merged(
+    value: &GitValue,
+    asked: &Request,
+    who: (&Move<'_>, &Scope<'_>),
+) -> Result<Option<Merged>, Failure> {
+    let merge = way(value, asked, who).and_then(|way| way.merge());
+    if let Ok(Some(_)) = &merge {
+        return merge;
+    }
+    let by_other_ways = read(value)?.is(Some(who.0.to));
+    match by_other_ways {
+        true => Ok(Some(Merged::default())),
+        false => merge,
+    }
 }
 
 fn way<'a>(

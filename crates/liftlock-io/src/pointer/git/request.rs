@@ -158,6 +158,15 @@ impl Way<'_> {
         Ok(Withdrawn { live, merged_at })
     }
 
+    /// The merge that the forge tells of.
+    pub(super) fn merge(&self) -> Result<Option<Merged>, Failure> {
+        let all = self.home.all(&self.head(), &self.value.branch)?;
+        Ok(match choose(all).map(|asked| asked.stage) {
+            Some(Stage::Merged(merged)) => Some(merged),
+            Some(Stage::Open | Stage::Closed) | None => None,
+        })
+    }
+
     fn head(&self) -> String {
         head(self.value, self.moved, self.scope)
     }

@@ -407,10 +407,23 @@ mod tests {
     #[test]
     fn what_waited_for_people_went_up_when_they_merged_it_and_not_when_it_was_planned() {
         let mut state = state(Kind::Promotion);
-        let before = |at| Ruling::Stay(vec![(alert(12), Doubt::Before(at))]);
+        let before = |minute, at| Ruling::Stay(vec![(alert(minute), Doubt::Before(at))]);
         let run = state.run.as_mut().unwrap();
         run.plan.steps = vec![point(Reversible::Request)];
-        assert_eq!(judged(vec![alert(12)], &state).unwrap(), before(at(14)));
+        let counts = |minute, state: &Document| {
+            matches!(judged(vec![alert(minute)], state), Ok(Ruling::Back(_)))
+        };
+        // The step began at 12:10, and a run saw at 12:14 that it was merged.
+        for (merged, up) in [(Some(12), 12), (Some(9), 10), (Some(30), 14), (None, 10)] {
+            let run = state.run.as_mut().unwrap();
+            run.journal.merged("01-point", merged.map(at));
+            assert!(counts(up, &state), "{merged:?}");
+            let ruling = judged(vec![alert(up - 1)], &state).unwrap();
+            assert_eq!(ruling, before(up - 1, at(up)), "{merged:?}");
+        }
+        let run = state.run.as_mut().unwrap();
+        run.journal.entries[0].merged_at = None;
+        assert!(counts(10, &state), "an older version kept no time");
         // A probe without users is no share; what comes after it is.
         let run = state.run.as_mut().unwrap();
         run.plan.steps = vec![shift("02-shift", "0%"), shift("03-shift", "5%")];
@@ -421,11 +434,9 @@ mod tests {
         for (step, minute) in [("02-shift", 2), ("03-shift", 13)] {
             run.journal.begin(step, 1, at(minute));
         }
-        assert_eq!(judged(vec![alert(12)], &state).unwrap(), before(at(13)));
-        assert!(matches!(
-            judged(vec![alert(13)], &state),
-            Ok(Ruling::Back(_))
-        ));
+        let ruling = judged(vec![alert(12)], &state).unwrap();
+        assert_eq!(ruling, before(12, at(13)));
+        assert!(counts(13, &state));
     }
 
     #[test]
@@ -456,6 +467,15 @@ mod tests {
         assert_eq!(noticed(named("shop-2"), &state), Some(at(20)));
         assert_eq!(noticed(named("shop-1"), &state), None);
         assert_eq!(noticed(alert(9), &state), None);
+        // Without traffic users are let in by people, whoever saw that.
+        let run = state.run.as_mut().unwrap();
+        run.plan.steps = vec![point(Reversible::Request)];
+        run.journal.entries[0].ended_at = None;
+        assert_eq!(noticed(alert(20), &state), None);
+        let run = state.run.as_mut().unwrap();
+        run.journal.merged("01-point", Some(at(18)));
+        assert_eq!(noticed(alert(20), &state), Some(at(20)));
+        assert_eq!(noticed(alert(17), &state), None);
         // Nobody is served by it yet.
         state.run.as_mut().unwrap().journal.entries.clear();
         assert_eq!(noticed(alert(20), &state), None);
