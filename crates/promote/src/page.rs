@@ -75,11 +75,11 @@ fn heading(rollout: &Rollout<'_>) -> Markup {
     };
     let word = Markup::element("span", &[("class", &class)], word);
     let what = match run.plan.kind {
-        Kind::Promotion | Kind::First => "promotion",
-        Kind::Rollback => "rollback",
+        Kind::Promotion | Kind::First => "promotion of",
+        Kind::Rollback => "rollback to",
     };
     let title = sign(found)
-        .and(format!("{what} of {}: ", run.plan.release.id))
+        .and(format!("{what} {}: ", run.plan.release.id))
         .and(word);
     let why = match &run.journal.turned {
         Some(turned) => format!("It went back: {}.", turned.reason),
@@ -268,7 +268,10 @@ fn around(state: &Document) -> Markup {
     }
     for live in state.good.iter().rev().take(10) {
         let told = format!("{} since {}", live.release.id, live.since);
-        lines.push(line("known good", told));
+        lines.push(match state.how_left(&live.release.digest) {
+            None => line("known good", told),
+            Some(left) => line("left", format!("{told}: {}", left.told())),
+        });
     }
     if lines.is_empty() {
         return Markup::new();

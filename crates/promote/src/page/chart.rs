@@ -5,7 +5,7 @@ use liftlock::page::Markup;
 use liftlock::page::figure::{self, Figure, Layer, Panel, Spacing, Stroke, draw};
 use liftlock::page::style::Ink;
 use liftlock::percent::Percent;
-use liftlock::plan::Action;
+use liftlock::plan::{Action, Kind};
 use liftlock::state::Run;
 use liftlock::time::Time;
 
@@ -45,12 +45,17 @@ pub(super) fn shares(run: &Run, now: Time) -> Markup {
     }
     let description = match (turned, shifts.last()) {
         (Some(_), _) => "The share went up and, where the ring is, the plan turned back.",
-        (None, Some(_)) => "The share went up step by step.",
+        (None, Some(_)) if run.plan.kind == Kind::Rollback => "Requests went back to it.",
+        (None, Some(_)) if shifts.len() > 1 => "The share went up step by step.",
+        (None, Some(_)) => "The share went up at once.",
         (None, None) => "Requests were not split yet.",
     };
     let drawn = draw(&Figure {
         id: "shares",
-        title: "Requests that the new version gets",
+        title: match run.plan.kind {
+            Kind::Promotion | Kind::First => "Requests that the new version gets",
+            Kind::Rollback => "Requests that the older version gets",
+        },
         description,
         from,
         to,
