@@ -7,7 +7,7 @@ use liftlock::failure::{Explain, Failure, Kind};
 use liftlock::ledger::LARGEST_ENTRY;
 use liftlock::name::Name;
 use liftlock::record::{self, Actor, Id, Record};
-use liftlock::release::{self, Identified, Reference};
+use liftlock::release::{self, Identified};
 use liftlock_io::cli::Session;
 use liftlock_io::{file, random};
 
@@ -138,11 +138,6 @@ fn release(path: &Path) -> Result<Identified, Failure> {
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let limit = u64::try_from(LARGEST_ENTRY).unwrap_or(u64::MAX);
     Ok(file::read(path, limit)?)
-}
-
-/// Whether a record names a release by its id.
-pub(crate) fn names(reference: Option<&Reference>, id: &str) -> bool {
-    reference.is_some_and(|reference| reference.id == id)
 }
 
 /// Why there is no record.

@@ -45,7 +45,7 @@ pub(crate) struct Stores {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Append one record; the same id again changes nothing
+    /// Append one record; the same record with the same id again changes nothing
     Append(Append),
     /// Check that no entry was altered, removed or moved
     Verify(Verify),
@@ -120,11 +120,15 @@ pub(crate) struct Verify {
     /// An entry that must still be there, as an earlier run told it: SEQ:DIGEST
     #[arg(long, value_name = "SEQ:DIGEST")]
     pub(crate) expect_head: Option<Head>,
+
+    /// Refuse to verify without `--expect-head`: nothing would tell that the end was cut off
+    #[arg(long)]
+    pub(crate) require_head: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Query {
-    /// Id of a release
+    /// Id or digest of a release
     #[arg(long, value_name = "ID")]
     pub(crate) release: Option<String>,
 
@@ -143,7 +147,7 @@ pub(crate) struct Query {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Report {
-    /// Id of the release
+    /// Id or digest of the release
     #[arg(long, value_name = "ID")]
     pub(crate) release: String,
 
@@ -160,7 +164,7 @@ pub(crate) struct Evidence {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
-    /// Id of the release whose story is to be whole
+    /// Id or digest of the release whose story is to be whole
     #[arg(long, value_name = "ID")]
     pub(crate) release: Option<String>,
 }

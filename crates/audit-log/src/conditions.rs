@@ -4,6 +4,7 @@ use liftlock::failure::Failure;
 use liftlock::report::Report;
 use liftlock::timeline::Timeline;
 use liftlock::verdict::Verdict;
+use liftlock_io::cli::Session;
 use serde::Serialize;
 
 use crate::args::Explain;
@@ -26,10 +27,16 @@ struct Explained<'a> {
     conditions: &'a [Condition],
 }
 
-pub(crate) fn explain(asked: &Explain, places: &Places) -> Result<Report, Failure> {
+pub(crate) fn explain(
+    asked: &Explain,
+    places: &Places,
+    session: &Session,
+) -> Result<Report, Failure> {
     let mut conditions = Vec::new();
     match everything(places) {
-        Ok((head, entries)) => {
+        Ok((head, mut entries)) => {
+            let service = session.service.as_ref();
+            entries.retain(|entry| service.is_none_or(|one| *one == entry.record.service));
             conditions.push(Condition {
                 met: head.seq > 0,
                 wanted: format!("entries in `{}`", places.ledger),
@@ -92,7 +99,21 @@ fn about(id: &str, told: Option<&Timeline>) -> Vec<Condition> {
         provided_by: provider(&gate.gate).to_owned(),
         command: command(&gate.gate).to_owned(),
     });
-    gates.collect()
+    std::iter::once(one(id, told)).chain(gates).collect()
+}
+
+/// That the gates let the same release through: an id is a label, and what the
+/// one was seen to pass says nothing about the other.
+fn one(id: &str, told: &Timeline) -> Condition {
+    let digests: Vec<String> = told.digests.iter().map(ToString::to_string).collect();
+    let services: Vec<&str> = told.services.iter().map(|name| name.as_str()).collect();
+    Condition {
+        met: digests.len() == 1 && services.len() == 1,
+        wanted: format!("one release that is called `{id}`"),
+        found: format!("{} of {}", digests.join(", "), services.join(", ")),
+        provided_by: "whoever names releases".to_owned(),
+        command: "audit-log explain --release DIGEST --service NAME".to_owned(),
+    }
 }
 
 fn provider(gate: &str) -> &'static str {

@@ -16,6 +16,7 @@ pub const OUTPUTS: &[&str] = &[
     "record-id",
     "seq",
     "head",
+    "head-expected",
     "entries",
     "broken-at",
     "count",

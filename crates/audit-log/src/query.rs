@@ -4,8 +4,8 @@ use liftlock::digest::Digest;
 use liftlock::ledger::Entry;
 use liftlock::name::Name;
 use liftlock::time::Time;
+use liftlock::timeline::names;
 
-use crate::append::names;
 use crate::args::Query;
 
 /// What an entry has to fit.

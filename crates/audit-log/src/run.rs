@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
         Command::Query(asked) => query(asked, &places, session),
         Command::Report(asked) => report(asked, &places, session),
         Command::Evidence(asked) => evidence(asked, &places),
-        Command::Explain(asked) => conditions::explain(asked, &places),
+        Command::Explain(asked) => conditions::explain(asked, &places, session),
         Command::Doctor => doctor::doctor(&places, session),
     };
     let report = match result {
@@ -39,41 +39,53 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Report, Failure> {
 }
 
 #[derive(Serialize)]
-struct Appended<'a> {
+struct Told<'a> {
     ledger: &'a str,
     position: Option<Position>,
+    head: Option<Head>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead_of: Option<u64>,
     cd_event_type: Option<&'static str>,
     record: &'a Record,
 }
 
 fn append(asked: &args::Append, places: &Places, session: &Session) -> Result<Report, Failure> {
     let ledger = places.ledger_to_write()?;
-    let record = append::record(asked, places, session)?;
+    let mut record = append::record(asked, places, session)?;
     session.check()?;
-    let position = if session.dry_run {
-        None
-    } else {
-        Some(ledger.append(&record)?)
+    let done = match session.dry_run {
+        true => None,
+        false => Some(ledger.append(&record)?),
     };
-    let headline = match position {
-        Some(position) => format!("{} is entry {}", record.kind, position.seq),
+    if let Some(done) = &done {
+        record.id.clone_from(&done.id);
+    }
+    let taken = done.as_ref().and_then(|done| done.taken);
+    let headline = match &done {
+        Some(done) => format!("{} is entry {}", record.kind, done.position.seq),
         None => format!("{} would be appended", record.kind),
     };
-    let detail = Appended {
+    let detail = Told {
         ledger: &places.ledger,
-        position,
+        position: done.as_ref().map(|done| done.position),
+        head: done.as_ref().map(|done| done.head),
+        instead_of: taken.map(|taken| taken.seq),
         cd_event_type: record.cd_event_type(),
         record: &record,
     };
-    let mut report = Report::new("append", Verdict::Pass, headline)
+    let report = Report::new("append", Verdict::Pass, headline)
         .with_scope(Some(record.service.clone()), record.environment.clone())
         .with_detail(&detail)
         .with_output("record-id", record.id.to_string());
-    if let Some(position) = position {
+    let mut report = match taken {
+        Some(taken) => report.with_caution(&format!("{taken}, so that it has a second id")),
+        None => report,
+    };
+    if let Some(done) = done {
         report = report
-            .with_output("seq", position.seq.to_string())
-            .with_output("head", position.to_string())
-            .with_human(format!("head {position}"));
+            .with_output("seq", done.position.seq.to_string())
+            .with_output("head", done.head.to_string())
+            .with_human(format!("head {}", done.head));
         report.recorded = true;
     }
     Ok(report)
@@ -83,46 +95,76 @@ fn append(asked: &args::Append, places: &Places, session: &Session) -> Result<Re
 struct Verified<'a> {
     ledger: &'a str,
     holds: bool,
+    expected: Option<Head>,
     head: Option<Head>,
+    /// Entries whose ids others had taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    second_ids: Vec<u64>,
     broken_at: Option<u64>,
     why: Option<String>,
 }
 
 fn verify(asked: &args::Verify, places: &Places) -> Result<Report, Failure> {
+    if asked.require_head && asked.expect_head.is_none() {
+        let message = "no head is expected: nothing would tell that the end was cut off";
+        return Err(Failure::new(Kind::Usage, message)
+            .with_hint("give `--expect-head` the `head` that an earlier run told"));
+    }
     let expected = asked.expect_head.unwrap_or_else(Head::genesis);
-    let (head, broken_at, why) = match places.ledger()?.verify_since(&expected) {
-        Ok(head) if head.seq == 0 && asked.expect_head.is_none() => return Err(empty(places)),
-        Ok(head) => (Some(head), None, None),
+    let ledger = places.ledger()?;
+    let mut detail = Verified {
+        ledger: &places.ledger,
+        holds: true,
+        expected: asked.expect_head,
+        head: None,
+        second_ids: Vec::new(),
+        broken_at: None,
+        why: None,
+    };
+    match ledger.verify_since(&expected) {
+        Ok(head) if head.seq == 0 && asked.expect_head.is_none() => Err(empty(places)),
+        Ok(head) => {
+            let entries = ledger.entries(1..head.seq.saturating_add(1))?;
+            let second = |entry: &&Entry| entry.record.instead_of().is_some();
+            detail.second_ids = entries.iter().filter(second).map(|one| one.seq).collect();
+            detail.head = Some(head);
+            Ok(holds(head, &detail).with_detail(&detail))
+        }
         Err(error) if error.kind() == Kind::Refuted => {
             let (seq, why) = broken(error);
-            (None, seq, Some(why))
+            detail.holds = false;
+            detail.broken_at = seq;
+            let headline = format!("`{}`: {why}", places.ledger);
+            detail.why = Some(why);
+            Ok(Report::new("verify", Verdict::Fail, headline)
+                .with_output("broken-at", seq.unwrap_or_default().to_string())
+                .with_detail(&detail))
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What it proves that a chain holds, which depends on what was known before.
+fn holds(head: Head, detail: &Verified<'_>) -> Report {
+    let proved = match detail.expected {
+        Some(expected) => format!("entry {} is as it was seen", expected.seq),
+        None => "no head was expected, so that its end may be cut off".to_owned(),
     };
-    let detail = Verified {
-        ledger: &places.ledger,
-        holds: why.is_none(),
-        head,
-        broken_at,
-        why: why.clone(),
-    };
-    let report = match (head, why) {
-        (Some(head), None) => Report::new(
-            "verify",
-            Verdict::Pass,
-            format!("`{}` holds: {} entries", places.ledger, head.seq),
-        )
+    let ledger = detail.ledger;
+    let headline = format!("`{ledger}` holds: {} entries; {proved}", head.seq);
+    let report = Report::new("verify", Verdict::Pass, headline)
         .with_output("entries", head.seq.to_string())
         .with_output("head", head.to_string())
-        .with_human(format!("head {head}")),
-        (_, why) => Report::new(
-            "verify",
-            Verdict::Fail,
-            format!("`{}`: {}", places.ledger, why.unwrap_or_default()),
-        )
-        .with_output("broken-at", broken_at.unwrap_or_default().to_string()),
-    };
-    Ok(report.with_detail(&detail))
+        .with_output("head-expected", detail.expected.is_some().to_string())
+        .with_human(format!("head {head}"));
+    if detail.second_ids.is_empty() {
+        return report;
+    }
+    let seqs: Vec<String> = detail.second_ids.iter().map(u64::to_string).collect();
+    report.with_caution(&format!(
+        "somebody had taken the ids of these records before: {}",
+        seqs.join(", ")
+    ))
 }
 
 /// The number of the entry that breaks the chain, and why in one line.

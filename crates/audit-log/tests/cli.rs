@@ -268,6 +268,73 @@ fn the_same_id_is_appended_once() {
 }
 
 #[test]
+fn a_known_id_tells_the_real_head_and_a_taken_one_keeps_nothing_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let append = |more: &[&str]| {
+        let words = ["append", LEDGER, "--service=shop", "--id=0123456789abcdef"];
+        json(folder.path(), 0, &[&words, more].concat())
+    };
+    append(&["--kind=note"]);
+    let end = note(folder.path(), "later");
+    let again = append(&["--kind=note"]);
+    assert_eq!(again["detail"]["position"]["seq"], 1);
+    assert_eq!(again["detail"]["head"], end["detail"]["head"]);
+    let failed = ["--kind=promotion-finished", "--verdict=fail"];
+    for _ in 0..2 {
+        let told = append(&failed);
+        assert_eq!(told["recorded"], true);
+        assert_eq!(told["detail"]["position"]["seq"], 3);
+        assert_eq!(told["detail"]["instead_of"], 1);
+        let headline = told["headline"].as_str().unwrap();
+        for word in [
+            "entry 1 has the id",
+            "`kind`",
+            "promotion-finished is entry 3",
+        ] {
+            assert!(headline.contains(word), "{headline}");
+        }
+    }
+    let verified = json(folder.path(), 0, &["verify", LEDGER]);
+    assert_eq!(verified["detail"]["second_ids"], serde_json::json!([3]));
+    let headline = verified["headline"].as_str().unwrap();
+    assert!(
+        headline.contains("somebody had taken the ids"),
+        "{headline}"
+    );
+}
+
+#[test]
+fn a_chain_without_an_expected_head_is_told_from_one_that_was_proved() {
+    let (folder, head) = ledger();
+    let pinned = format!("--expect-head={head}");
+    for (more, expected, word) in [
+        ("--mode=enforce", false, "no head was expected"),
+        (pinned.as_str(), true, "entry 4 is as it was seen"),
+    ] {
+        let told = json(folder.path(), 0, &["verify", LEDGER, more]);
+        assert_eq!(told["detail"]["expected"].is_null(), !expected);
+        let headline = told["headline"].as_str().unwrap();
+        assert!(headline.contains(word), "{headline}");
+    }
+    let required = ["verify", LEDGER, "--require-head", &pinned];
+    json(folder.path(), 0, &required);
+    // As an action passes it whose input was not given.
+    let output = Command::new(env!("CARGO_BIN_EXE_audit-log"))
+        .args(["verify", LEDGER, "--require-head"])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("LIFTLOCK_AUDIT_LOG_EXPECT_HEAD", "")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(
+        stderr(&output).contains("no head is expected"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
 fn a_record_comes_from_a_file_or_is_refused_with_the_file_named() {
     let folder = tempfile::tempdir().unwrap();
     let good = record("hold-placed", None);
@@ -394,6 +461,49 @@ fn explain_names_every_gate_that_is_missing_at_once() {
         "a pass of the gate `approval`",
     ];
     assert_eq!(missing, expected);
+}
+
+#[test]
+fn what_one_release_passed_is_not_told_of_another_of_its_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let digests = ["ab", "cd"].map(|byte| format!("sha256:{}", byte.repeat(32)));
+    let append = |number: usize, kind: &str, digest: &str| {
+        let mut record = record(kind, Some("pass"));
+        record["id"] = format!("{number:016}").into();
+        record["release"]["digest"] = digest.into();
+        record.as_object_mut().unwrap().remove("previous");
+        std::fs::write(folder.path().join("r.json"), record.to_string()).unwrap();
+        json(folder.path(), 0, &["append", LEDGER, "--record=r.json"]);
+    };
+    let gates = ["signed", "canary-judged", "approval-judged"];
+    for (number, gate) in gates.into_iter().enumerate() {
+        append(number, gate, &digests[0]);
+    }
+    let explain = |code: i32, release: &str, service: &str| {
+        let words = [
+            "explain",
+            LEDGER,
+            "--release",
+            release,
+            "--service",
+            service,
+        ];
+        json(folder.path(), code, &words)["detail"]["conditions"].clone()
+    };
+    explain(0, "shop-2", "shop");
+    append(3, "promotion-finished", &digests[1]);
+    let conditions = explain(10, "shop-2", "shop");
+    let open = conditions.as_array().unwrap().iter();
+    let mut open = open.filter(|condition| condition["met"] == false);
+    let found = open.next().unwrap()["found"].as_str().unwrap();
+    assert!(
+        digests.iter().all(|digest| found.contains(digest)),
+        "{found}"
+    );
+    assert!(open.next().is_none());
+    explain(0, &digests[0], "shop");
+    explain(10, &digests[1], "shop");
+    explain(10, "shop-2", "cart");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! The ledger in a store: many writers, one chain, every record once.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use liftlock::failure::{Explain, Kind};
 use liftlock::ledger::{Broken, Chain, Entry, Head, LARGEST_ENTRY, Position, Why};
-use liftlock::record::{self, Record};
+use liftlock::record::{self, Id, Record};
 
 use crate::store::{self, Put, Store};
 
@@ -27,11 +28,47 @@ pub struct Ledger {
     known: Mutex<Known>,
 }
 
+/// Where an appended record is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The entry of the record, written now or before.
+    pub position: Position,
+    /// The end of the chain.
+    pub head: Head,
+    /// The id that the entry has.
+    pub id: Id,
+    /// What has the record's own id instead, where that is something else.
+    pub taken: Option<Taken>,
+}
+
+/// An entry that has the id of a record and tells something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The number of the entry.
+    pub seq: u64,
+    /// The field in which the two differ.
+    pub differs: &'static str,
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seq, differs } = self;
+        write!(
+            formatter,
+            "entry {seq} has the id of this record and tells something else (`{differs}`)"
+        )
+    }
+}
+
 /// What was read and checked already.
 #[derive(Debug, Default)]
 struct Known {
     chain: Chain,
     entries: Vec<Entry>,
+    /// The line of the last entry.
+    last: Vec<u8>,
+    /// Whether the store was seen to refuse a second writer.
+    refuses: bool,
 }
 
 impl Ledger {
@@ -53,26 +90,34 @@ impl Ledger {
         Ok(Self::new(store::open(location)?))
     }
 
-    /// Appends a record and says where it is. A record whose id is there
-    /// already is not appended again.
+    /// Appends a record and says where it is. An event that was told already is
+    /// not told again. Where another record has its id, it gets a second one, so
+    /// that nobody can keep it out, and this is told.
     ///
     /// # Errors
     ///
     /// Fails when the chain does not hold, the record is too large, or the
     /// store cannot be written; then the same call again is safe.
-    pub fn append(&self, record: &Record) -> Result<Position, Error> {
+    pub fn append(&self, record: &Record) -> Result<Appended, Error> {
         let mut known = self.known();
         for _ in 0..ROUNDS {
             self.catch_up(&mut known)?;
-            if let Some(position) = known.chain.find(&record.id) {
-                return Ok(position);
+            let (record, taken) = known.room(record);
+            let id = record.id.clone();
+            if let Some(position) = known.chain.find(&id) {
+                return Ok(known.appended(position, id, taken));
             }
-            let line = known.chain.draft(record)?;
+            let line = known.chain.draft(&record)?;
+            self.prove(&mut known)?;
             let next = known.chain.head().seq.saturating_add(1);
             match self.store.put_if_absent(&key(next), &line)? {
                 Put::Written(_) => {
                     known.accept(&line)?;
-                    return Ok(known.chain.head());
+                    self.prove(&mut known)?;
+                    if let Some(taken) = taken {
+                        tracing::warn!("{taken}: it is entry {next} under a second id");
+                    }
+                    return Ok(known.appended(known.chain.head(), id, taken));
                 }
                 Put::Exists => {}
             }
@@ -108,10 +153,31 @@ impl Ledger {
     /// As [`Ledger::verify`], and when the entry is gone or was replaced.
     pub fn verify_since(&self, pinned: &Head) -> Result<Head, Error> {
         let mut known = self.known();
-        *known = Known::default();
+        *known = Known {
+            refuses: known.refuses,
+            ..Known::default()
+        };
         self.catch_up(&mut known)?;
         known.chain.expect(pinned)?;
         Ok(known.chain.head())
+    }
+
+    /// Proves once that the store refuses who writes an entry that is there:
+    /// otherwise two writers would overwrite each other's, and both call theirs
+    /// recorded. What is offered is what is there, so that nothing changes.
+    fn prove(&self, known: &mut Known) -> Result<(), Error> {
+        let seq = known.chain.head().seq;
+        if known.refuses || seq == 0 {
+            return Ok(());
+        }
+        match self.store.put_if_absent(&key(seq), &known.last)? {
+            Put::Exists => known.refuses = true,
+            Put::Written(_) => {
+                let what = "put-if-absent: it created a key twice";
+                return Err(store::Error::NotHonoured(what).into());
+            }
+        }
+        Ok(())
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -163,9 +229,43 @@ impl Ledger {
 }
 
 impl Known {
+    /// The record under the first of its ids that no other event has, and what
+    /// has its own. Ids follow from what everybody can read, so that anybody who
+    /// may append can take them first; each one costs such a person an entry.
+    fn room(&self, record: &Record) -> (Record, Option<Taken>) {
+        let (mut room, mut taken) = (record.clone(), None);
+        while let Some((seq, differs)) = self.other(&room) {
+            taken = taken.or(Some(Taken { seq, differs }));
+            room = Record {
+                id: room.id,
+                ..record.clone()
+            }
+            .instead(seq);
+        }
+        (room, taken)
+    }
+
+    /// The entry that has the id of a record and tells something else.
+    fn other(&self, record: &Record) -> Option<(u64, &'static str)> {
+        let seq = self.chain.find(&record.id)?.seq;
+        let index = usize::try_from(seq).ok()?.checked_sub(1)?;
+        let differs = self.entries.get(index)?.record.difference(record)?;
+        Some((seq, differs))
+    }
+
+    fn appended(&self, position: Position, id: Id, taken: Option<Taken>) -> Appended {
+        Appended {
+            position,
+            head: self.chain.head(),
+            id,
+            taken,
+        }
+    }
+
     fn accept(&mut self, line: &[u8]) -> Result<(), Broken> {
         let entry = self.chain.accept(line)?;
         self.entries.push(entry);
+        line.clone_into(&mut self.last);
         Ok(())
     }
 }
@@ -228,8 +328,9 @@ mod tests {
     use std::path::Path;
     use std::thread;
 
-    use liftlock::record::{Actor, Id};
+    use liftlock::record::Actor;
     use liftlock::time::Time;
+    use liftlock::verdict::Verdict;
 
     use super::*;
 
@@ -254,14 +355,92 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ledger = ledger(folder.path());
         assert_eq!(ledger.verify().unwrap(), Head::genesis());
-        let first = ledger.append(&record("a")).unwrap();
-        let second = ledger.append(&record("b")).unwrap();
-        assert_eq!(ledger.append(&record("a")).unwrap(), first);
+        let first = ledger.append(&record("a")).unwrap().position;
+        let second = ledger.append(&record("b")).unwrap().position;
+        let again = ledger.append(&record("a")).unwrap();
+        assert_eq!((again.position, again.head), (first, second));
+        assert_eq!(again.taken, None);
         assert_eq!((first.seq, second.seq), (1, 2));
         assert_eq!(ledger.verify_since(&first).unwrap(), second);
         let other = self::ledger(folder.path());
-        assert_eq!(other.append(&record("a")).unwrap(), first);
+        assert_eq!(other.append(&record("a")).unwrap().position, first);
         assert_eq!(other.entries(2..9).unwrap()[0].record, record("b"));
+    }
+
+    /// A folder that forgets to ask whether a key is there, as a bucket does that
+    /// does not know `If-None-Match`.
+    #[derive(Debug)]
+    struct Deaf(std::path::PathBuf);
+
+    impl Store for Deaf {
+        fn get(&self, key: &str) -> store::Result<Option<store::Stored>> {
+            store::Folder::new(&self.0).get(key)
+        }
+
+        fn put_if_absent(&self, key: &str, bytes: &[u8]) -> store::Result<Put> {
+            let place = self.0.join(key);
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            std::fs::write(place, bytes).unwrap();
+            Ok(Put::Written(store::Version::of(bytes)))
+        }
+
+        fn swap(&self, _: &str, _: &[u8], _: &store::Version) -> store::Result<store::Swap> {
+            Ok(store::Swap::Conflict)
+        }
+
+        fn list(&self, prefix: &str) -> store::Result<Vec<String>> {
+            store::Folder::new(&self.0).list(prefix)
+        }
+    }
+
+    #[test]
+    fn a_store_that_lets_two_writers_win_is_not_called_a_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        for entries in [1, 1] {
+            let deaf = Ledger::new(Box::new(Deaf(folder.path().to_owned())));
+            let error = deaf.append(&record("a")).err();
+            let error = error.or_else(|| deaf.append(&record("b")).err()).unwrap();
+            assert_eq!(error.kind(), Kind::Invalid);
+            let told = liftlock::failure::Failure::from(error).lines().join(": ");
+            assert!(
+                told.contains("store does not honour put-if-absent"),
+                "{told}"
+            );
+            // What was there is as it was.
+            assert_eq!(ledger(folder.path()).verify().unwrap().seq, entries);
+        }
+    }
+
+    #[test]
+    fn an_id_that_somebody_took_before_keeps_nothing_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(folder.path());
+        let mut honest = record("a");
+        honest.kind = record::Kind::PromotionFinished;
+        honest.verdict = Some(Verdict::Fail);
+        // Both the id and the one after it.
+        let squats = [record("a"), record("a").instead(1)];
+        for squat in &squats {
+            ledger.append(squat).unwrap();
+        }
+        let told = ledger.append(&honest).unwrap();
+        let taken = told.taken.unwrap();
+        assert_eq!(
+            (told.position.seq, taken.seq, taken.differs),
+            (3, 1, "kind")
+        );
+        assert!(squats.iter().all(|squat| squat.id != told.id));
+        let kept = ledger.entries(3..4).unwrap().remove(0).record;
+        assert_eq!((&kept.kind, kept.verdict), (&honest.kind, honest.verdict));
+        assert_eq!(
+            (kept.id, kept.detail["instead_of"].as_u64()),
+            (told.id, Some(2))
+        );
+        // Told again by whoever comes next, it is there once.
+        honest.actor.id = "another".to_owned();
+        let again = self::ledger(folder.path()).append(&honest).unwrap();
+        assert_eq!((again.position, again.head.seq), (told.position, 3));
+        assert_eq!(ledger.verify().unwrap(), again.head);
     }
 
     #[test]
@@ -347,7 +526,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ledger = ledger(folder.path());
         ledger.append(&record("a")).unwrap();
-        let pinned = ledger.append(&record("b")).unwrap();
+        let pinned = ledger.append(&record("b")).unwrap().head;
         std::fs::remove_file(folder.path().join("entries/000000000002.json")).unwrap();
         assert_eq!(ledger.verify().unwrap().seq, 1);
         let error = ledger.verify_since(&pinned).unwrap_err();

@@ -14,6 +14,7 @@ use crate::name::Name;
 use crate::plan;
 use crate::record::Kind;
 use crate::release::{Migration, Reference};
+use crate::span::Span;
 use crate::state::{Document, How, Left, Live, Run};
 use crate::time::Time;
 use crate::verdict::Verdict;
@@ -128,14 +129,23 @@ pub fn known_good(entries: &[Entry], service: &Name, environment: &Name) -> Vec<
     good
 }
 
+/// A clock that is further ahead than this is no clock of a writer.
+const AHEAD: Span = Span::seconds(24 * 60 * 60);
+
 /// The releases that the last rollback from them left, as the ledger tells, and
-/// that were not made live since.
+/// that were not made live since. Anybody who may append writes this: it is for
+/// releases that the state forgot.
 #[must_use]
-pub fn left(entries: &[Entry], service: &Name, environment: &Name) -> BTreeMap<Digest, Left> {
+pub fn left(
+    entries: &[Entry],
+    (service, environment): (&Name, &Name),
+    now: Time,
+) -> BTreeMap<Digest, Left> {
     let mut left = BTreeMap::new();
+    let latest = now.after(AHEAD);
     for Entry { record, .. } in entries {
         let here = record.service == *service && record.environment.as_ref() == Some(environment);
-        if !here || record.verdict != Some(Verdict::Pass) {
+        if !here || record.verdict != Some(Verdict::Pass) || record.at > latest {
             continue;
         }
         let is_back = record.kind == Kind::RollbackFinished;
@@ -345,11 +355,18 @@ mod tests {
             entry(down.clone(), ["two", "one"], Verdict::Pass),
         ];
         let gone = |entries: &[Entry]| -> Vec<Digest> {
-            left(entries, &service, &place).into_keys().collect()
+            let left = left(entries, (&service, &place), Time::EPOCH);
+            left.into_keys().collect()
         };
         assert_eq!(gone(&entries), [release("two").digest]);
         entries.push(entry(up.clone(), ["one", "two"], Verdict::Fail));
-        entries.push(entry(down, ["one", "zero"], Verdict::Fail));
+        entries.push(entry(down.clone(), ["one", "zero"], Verdict::Fail));
+        assert_eq!(gone(&entries), [release("two").digest]);
+        for (kind, ids) in [(&up, ["one", "two"]), (&down, ["one", "zero"])] {
+            let mut forged = entry(kind.clone(), ids, Verdict::Pass);
+            forged.record.at = "9999-01-01T00:00:00Z".parse().unwrap();
+            entries.push(forged);
+        }
         assert_eq!(gone(&entries), [release("two").digest]);
         entries.push(entry(up, ["one", "two"], Verdict::Pass));
         assert_eq!(gone(&entries), []);

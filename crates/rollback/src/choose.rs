@@ -40,7 +40,7 @@ pub(crate) fn candidates(
         world,
         state,
         now: pace.now(),
-        left: left(&entries, service, place),
+        left: left(&entries, (service, place), pace.now()),
         glass,
         away: None,
     };
@@ -78,7 +78,7 @@ struct Proofs<'a> {
     world: &'a World,
     state: &'a Document,
     now: Time,
-    /// What rollbacks left, as the ledger tells.
+    /// What rollbacks left, as the ledger tells of what the state forgot.
     left: BTreeMap<Digest, Left>,
     glass: Glass,
     /// Why the evidence store cannot be asked; it is asked only once then.
@@ -86,7 +86,7 @@ struct Proofs<'a> {
 }
 
 impl Proofs<'_> {
-    fn about(&mut self, (release, since): &(Reference, Time)) -> Result<Known, Failure> {
+    fn about(&mut self, (release, _): &(Reference, Time)) -> Result<Known, Failure> {
         let gathered = self.gathered(release)?;
         let moment = Moment {
             now: self.now,
@@ -96,9 +96,11 @@ impl Proofs<'_> {
         let chain = self.world.chain(release, &gathered, self.state, moment)?;
         let rejected = self.world.rejected(release)?;
         let rejected = rejected.map(|rejected| Obstacle::Rejected.because(rejected.told()));
-        let told = self.left.get(&release.digest).cloned();
-        let told = told.filter(|left| left.at >= *since);
-        let left = self.state.how_left(&release.digest).or(told);
+        // What the state knows as good, nobody's word in the ledger makes bad.
+        let left = match self.state.remembers(&release.digest) {
+            true => self.state.how_left(&release.digest),
+            false => self.left.get(&release.digest).cloned(),
+        };
         let left = left.map(|left| Obstacle::Left.because(left.told()));
         let lasting = [What::Signature.to_string(), What::Provenance.to_string()];
         let unproved = chain

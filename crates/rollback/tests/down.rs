@@ -152,18 +152,57 @@ fn what_a_rollback_left_is_gone_to_by_nobody_who_does_not_name_it() {
 }
 
 #[test]
-fn what_a_state_of_an_older_version_does_not_say_its_run_and_the_ledger_do() {
+fn what_a_state_of_an_older_version_does_not_say_its_run_does() {
     let house = house(&["1", "2"]);
     run(&house, 0, &[]);
     rollback(&house, 0, &["lift", "--reason", "mended"]);
     let path = ".liftlock/state/environments/shop/production.json";
-    for field in ["left", "run"] {
-        let mut state = house.state();
-        assert!(state.as_object_mut().unwrap().remove(field).is_some());
-        house.write(path, format!("{state}\n")).unwrap();
-        let refused = run(&house, 10, &[]).stdout;
-        assert!(refused.contains("rolled back on "), "{field}: {refused}");
+    let mut state = house.state();
+    assert!(state.as_object_mut().unwrap().remove("left").is_some());
+    house.write(path, format!("{state}\n")).unwrap();
+    let refused = run(&house, 10, &[]).stdout;
+    assert!(refused.contains("rolled back on "), "{refused}");
+}
+
+#[test]
+fn what_somebody_writes_into_the_ledger_takes_no_way_back_away() {
+    let house = house(&["1", "2"]);
+    let first = house.state()["good"][0]["release"].clone();
+    assert_eq!(first["id"], "shop-1");
+    for (number, at) in ["9999-01-01T00:00:00Z", "2026-01-01T00:00:00Z"]
+        .into_iter()
+        .enumerate()
+    {
+        let forged = json!({
+            "schema_version": 1, "id": format!("{number:016}"), "kind": "rollback-finished",
+            "at": at, "service": "shop", "environment": "production", "verdict": "pass",
+            "previous": first, "actor": { "id": "mallory", "proof": "asserted" },
+        });
+        house.write("forged.json", forged.to_string()).unwrap();
+        let append = ["append", "--record", "forged.json"];
+        house.expect(0, "audit-log", &append).unwrap();
     }
+    run(&house, 0, &[]);
+    assert_eq!(live(&house), "shop-1");
+}
+
+#[test]
+fn what_the_state_forgot_the_ledger_says_was_left() {
+    let house = house(&["1", "2"]);
+    run(&house, 0, &[]);
+    rollback(&house, 0, &["lift", "--reason", "mended"]);
+    let path = ".liftlock/state/environments/shop/production.json";
+    let mut state = house.state();
+    for field in ["left", "run"] {
+        assert!(state.as_object_mut().unwrap().remove(field).is_some());
+    }
+    let good = state["good"].as_array_mut().unwrap();
+    good.retain(|good| good["release"]["id"] != "shop-2");
+    house.write(path, format!("{state}\n")).unwrap();
+    let list = rollback(&house, 0, &["list"]).stdout;
+    assert!(list.contains("rolled back on "), "{list}");
+    run(&house, 10, &[]);
+    assert_eq!(live(&house), "shop-1");
 }
 
 #[test]

@@ -151,6 +151,10 @@ impl Instance {
             Err(error) => Err(error.into()),
         };
         let compiled = Self::public()?;
+        let kept = kept.and_then(|kept| match kept {
+            Some(kept) if repository.is_public => kept.not_back().map(Some),
+            kept => Ok(kept),
+        });
         match kept {
             Ok(Some(kept)) if !repository.is_public => Ok(kept),
             Ok(Some(kept)) if kept.origin.day() >= compiled.origin.day() => Ok(kept),
@@ -164,6 +168,24 @@ impl Instance {
                 Ok(compiled)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// This update of the public instance, unless it is older than what is
+    /// compiled in: whoever writes to the place where it is kept could bring
+    /// back whom nobody trusts any more. Its day is nobody's signed word.
+    fn not_back(self) -> Result<Self, Error> {
+        let known = (public::ROOT_VERSION, public::TARGETS_VERSION);
+        match &self.origin {
+            Origin::Update { versions, .. }
+                if versions.root < known.0 || versions.targets < known.1 =>
+            {
+                Err(Error::Back {
+                    found: versions.targets,
+                    known: known.1,
+                })
+            }
+            Origin::Update { .. } | Origin::Files | Origin::Compiled => Ok(self),
         }
     }
 
@@ -311,6 +333,14 @@ pub enum Error {
     /// A private instance that was never updated from.
     #[error("nothing is kept of the updates of `{0}`")]
     NothingKept(String),
+    /// An update from before this program.
+    #[error("it is of targets {found}, and targets {known} are compiled in")]
+    Back {
+        /// Of which version it is.
+        found: u64,
+        /// Of which version what is compiled in is.
+        known: u64,
+    },
     /// No update.
     #[error(transparent)]
     Tuf(#[from] tuf::Error),
@@ -325,6 +355,7 @@ impl Explain for Error {
             }
             Self::NoRoot | Self::NoConfig => Kind::Usage,
             Self::NothingKept(_) => Kind::Invalid,
+            Self::Back { .. } => Kind::Refuted,
             Self::Tuf(error) => error.kind(),
         }
     }
@@ -339,7 +370,42 @@ impl Explain for Error {
                     .to_owned(),
             ),
             Self::Tuf(error) => error.hint(),
-            Self::File(_) | Self::Root { .. } | Self::Config { .. } | Self::Services(_) => None,
+            Self::File(_)
+            | Self::Root { .. }
+            | Self::Config { .. }
+            | Self::Services(_)
+            | Self::Back { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_from_before_this_program_is_left_aside_whatever_day_it_claims() {
+        let (root, targets) = (public::ROOT_VERSION, public::TARGETS_VERSION);
+        let update = |root, targets| {
+            let mut instance = Instance::public().unwrap();
+            instance.origin = Origin::Update {
+                mirror: public::MIRROR.to_owned(),
+                versions: Versions {
+                    root,
+                    timestamp: u64::MAX,
+                    targets,
+                },
+                day: "9999-01-01T00:00:00Z".parse().unwrap(),
+            };
+            instance.not_back()
+        };
+        for (root, targets) in [(root, targets), (root + 1, targets), (root, targets + 1)] {
+            assert!(update(root, targets).is_ok());
+        }
+        for (root, targets) in [(root, targets - 1), (root - 1, targets)] {
+            let error = update(root, targets).unwrap_err();
+            assert_eq!(error.kind(), Kind::Refuted);
+        }
+        assert!(Instance::public().unwrap().not_back().is_ok());
     }
 }

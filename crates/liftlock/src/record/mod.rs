@@ -1,6 +1,7 @@
 //! One record about what happened to a release; unique by its id for ever.
 
 mod id;
+mod same;
 
 use std::fmt;
 use std::str::FromStr;

@@ -3,7 +3,7 @@
 mod approved;
 mod render;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::ledger::{Entry, Head};
 use crate::name::Name;
 use crate::record::{Kind, Record};
+use crate::release::Reference;
 use crate::time::Time;
 use crate::verdict::Verdict;
 
@@ -32,6 +33,8 @@ pub struct Timeline {
     pub release: String,
     /// The digests that were seen under this id; more than one is a warning.
     pub digests: Vec<Digest>,
+    /// The services that have a release of this id; more than one is a warning.
+    pub services: Vec<Name>,
     /// Up to which entry the ledger was verified.
     pub head: Head,
     /// What each gate said last, by environment.
@@ -124,7 +127,8 @@ pub struct Event {
 }
 
 impl Timeline {
-    /// Tells the story of a release; `None` when no entry names it.
+    /// Tells the story of a release, by its id or digest; `None` when no entry
+    /// names it.
     ///
     /// Entries have to come in their order, from a chain that was verified.
     #[must_use]
@@ -140,14 +144,17 @@ impl Timeline {
             .iter()
             .flat_map(|entry| [&entry.record.release, &entry.record.previous])
             .flatten()
-            .filter(|reference| reference.id == release)
+            .filter(|reference| names(Some(reference), release))
             .map(|reference| reference.digest)
             .collect();
         digests.sort();
         digests.dedup();
+        let services = about.iter().map(|entry| entry.record.service.clone());
+        let services: BTreeSet<Name> = services.collect();
         Some(Self {
             release: release.to_owned(),
             digests,
+            services: services.into_iter().collect(),
             head,
             gates: gates(&about, release),
             moves: about.iter().filter_map(|entry| movement(entry)).collect(),
@@ -158,8 +165,15 @@ impl Timeline {
     }
 }
 
-fn names(reference: Option<&crate::release::Reference>, release: &str) -> bool {
-    reference.is_some_and(|reference| reference.id == release)
+/// Whether a release has this id or digest. An id is a label, which two may have.
+#[must_use]
+pub fn names(reference: Option<&Reference>, release: &str) -> bool {
+    reference.is_some_and(|reference| {
+        reference.id == release
+            || release
+                .parse()
+                .is_ok_and(|one: Digest| one == reference.digest)
+    })
 }
 
 fn is_about(record: &Record, release: &str) -> bool {
@@ -232,9 +246,8 @@ fn is_movement(kind: &Kind) -> bool {
 
 fn movement(entry: &Entry) -> Option<Move> {
     let record = &entry.record;
-    let id = |reference: &Option<crate::release::Reference>| {
-        reference.as_ref().map(|reference| reference.id.clone())
-    };
+    let id =
+        |reference: &Option<Reference>| reference.as_ref().map(|reference| reference.id.clone());
     is_movement(&record.kind).then(|| Move {
         seq: entry.seq,
         at: record.at,
@@ -322,7 +335,6 @@ fn event(entry: &Entry) -> Event {
 mod tests {
     use super::*;
     use crate::record::{Actor, Id};
-    use crate::release::Reference;
 
     fn reference(id: &str) -> Reference {
         Reference {
@@ -441,8 +453,21 @@ mod tests {
     fn one_id_with_two_digests_is_a_warning() {
         let mut entries = story();
         entries[3].record.release.as_mut().unwrap().digest = Digest::of(b"other");
+        let warning = "more than one release has this id";
         let text = markdown(&timeline(&entries));
-        assert!(text.contains("more than one release has this id"), "{text}");
+        assert!(text.contains(warning), "{text}");
+        // By its digest each of them has a story of its own.
+        let digest = reference("shop-2").digest;
+        let told = Timeline::of(&entries, &digest.to_string(), Head::genesis()).unwrap();
+        assert_eq!(
+            (told.digests.as_slice(), told.events.len()),
+            (&[digest][..], 4)
+        );
+        let mut entries = story();
+        entries[3].record.service = "cart".parse().unwrap();
+        let told = timeline(&entries);
+        assert_eq!(told.services.len(), 2);
+        assert!(markdown(&told).contains(warning));
     }
 
     #[test]

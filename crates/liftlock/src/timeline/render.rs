@@ -12,7 +12,7 @@ pub fn markdown(timeline: &Timeline) -> String {
     let mut text = format!("# Release {}\n\n", escaped(&timeline.release));
     let digests: Vec<String> = timeline.digests.iter().map(Digest::to_string).collect();
     line(&mut text, format_args!("- digest: {}", digests.join(", ")));
-    if digests.len() > 1 {
+    if digests.len() > 1 || timeline.services.len() > 1 {
         text.push_str("- **warning: more than one release has this id**\n");
     }
     line(

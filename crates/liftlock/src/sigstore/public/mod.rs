@@ -6,6 +6,13 @@ use super::signing_config::{self, SigningConfig};
 /// The day on which the two files were the newest, RFC 3339.
 pub const DATE: &str = "2026-11-25T00:00:00Z";
 
+/// The version of [`ROOT`].
+pub const ROOT_VERSION: u64 = 15;
+
+/// The version of the targets that have the two files. An older one, however
+/// well signed, trusts whom these do not trust any more.
+pub const TARGETS_VERSION: u64 = 14;
+
 /// The compiled-in trusted root.
 pub const TRUSTED_ROOT: &[u8] = include_bytes!("trusted_root.json");
 
@@ -49,6 +56,8 @@ mod tests {
             (root.authorities.len(), root.timestamp_authorities.len()),
             (2, 1)
         );
+        let keys: serde_json::Value = serde_json::from_slice(ROOT).unwrap();
+        assert_eq!(keys["signed"]["version"], ROOT_VERSION);
         let now: Time = DATE.parse().unwrap();
         let chosen = signing_config().unwrap().logs(now).unwrap();
         assert_eq!(chosen.services[0].url, "https://rekor.sigstore.dev");

@@ -27,13 +27,16 @@ pub struct Kept {
     pub(super) files: BTreeMap<String, String>,
 }
 
-/// How new something is, to be compared: of the root, then of the timestamp.
+/// How new something is, to be compared: of the root, of the timestamp, then of
+/// the targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Versions {
     /// The version of the root.
     pub root: u64,
     /// The version of the timestamp.
     pub timestamp: u64,
+    /// The version of the targets: of whom to trust.
+    pub targets: u64,
 }
 
 impl Kept {
@@ -57,8 +60,8 @@ impl Kept {
         let timestamp = root.timestamp(self.timestamp.as_bytes(), verifier)?;
         let snapshot = self.snapshot.as_bytes();
         let snapshot = root.snapshot(snapshot, &timestamp.snapshot, verifier)?;
-        let targets = self.targets.as_bytes();
-        let targets = root.targets(targets, snapshot.targets()?, verifier)?;
+        let described = snapshot.targets()?;
+        let targets = root.targets(self.targets.as_bytes(), described, verifier)?;
         for (name, text) in &self.files {
             let target = targets.find(name);
             let target = target.ok_or_else(|| Refused::Unlisted(name.clone()))?;
@@ -70,6 +73,7 @@ impl Kept {
         Ok(Versions {
             root: root.version,
             timestamp: timestamp.version,
+            targets: described.version,
         })
     }
 
