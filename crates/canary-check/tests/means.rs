@@ -196,7 +196,7 @@ fn a_gauge_without_a_bound_a_slot_or_a_baseline_is_refused() {
         ),
         (
             r#"{name: m, gauge: 'g{version="{slot}"}', most: .nan}"#,
-            "no bound of values",
+            "`.nan` is not a finite number",
         ),
         (
             r#"{name: m, gauge: 'g', most: 1}"#,

@@ -119,10 +119,9 @@ impl Engine<'_> {
     pub fn health_record(&self, health: &Health) -> Option<Record> {
         let run = self.document().run.as_ref()?;
         let verdict = health.verdict()?;
-        let now = self.pace.now();
-        // Whoever looks again sees something else.
-        let id = Id::derived(&[&run.id.to_string(), "health", &now.to_string()]);
-        let mut record = self.world.record(id, Kind::CanaryJudged, now);
+        // Whoever looks again and sees the same tells nothing new.
+        let id = Id::derived(&[&run.id.to_string(), "health", verdict.word()]);
+        let mut record = self.world.record(id, Kind::CanaryJudged, self.pace.now());
         record.release = Some(run.plan.release.clone());
         record.plan = Some(run.id);
         record.verdict = Some(verdict);

@@ -20,7 +20,7 @@ fn reviews_of_a_pull_request_are_answers_that_the_approval_proves() {
     world.event_of("review", "submitted", (7, &yes));
     assert_eq!(world.judge_event().code, 13);
     world.event_of("review", "dismissed", (7, &yes));
-    assert_eq!(world.judge_event().code, 3);
+    assert_eq!(world.judge_event().code, 13);
     let first = world.github.with(|state| {
         state.review(pull, 8, "APPROVED", &yes);
         state.review(pull, 7, "APPROVED", &yes)
