@@ -204,7 +204,7 @@ fn a_rollback_says_by_whom_and_past_what() {
     }
     let told = page(&state);
     for wanted in [
-        "rollback of shop-2",
+        "rollback to shop-2",
         "alice: complaints",
         "past shop-3 changed data",
     ] {
