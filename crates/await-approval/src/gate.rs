@@ -10,6 +10,7 @@ use liftlock::ci;
 use liftlock::failure::{Failure, Kind};
 use liftlock::json;
 use liftlock::release;
+use liftlock::state::Hold;
 use liftlock::time::Time;
 use liftlock_io::cli::Session;
 use liftlock_io::github::{Error, GitHub, Ruling};
@@ -73,9 +74,9 @@ fn stands(asked: &Identified, end: &Closed, state: &dyn Store) -> Result<(), Fai
         let environment = &asked.request.environment;
         let reason = ci::line(&hold.reason);
         let message = format!("`{environment}` is on hold since {}: {reason}", hold.at);
-        return Err(Failure::new(Kind::Blocked, message).with_hint(format!(
-            "once that is settled, run `rollback lift --environment {environment} --reason TEXT`"
-        )));
+        let way_out = Hold::way_out(environment);
+        return Err(Failure::new(Kind::Blocked, message)
+            .with_hint(format!("once that is settled, {way_out}")));
     }
     match document.spent(&kept::names(asked, end)) {
         Some(plan) => {

@@ -12,7 +12,6 @@ use liftlock::state::{Document, Hold};
 use liftlock::time::Time;
 use liftlock_io::pointer::{self, Word};
 
-use crate::admit::lift;
 use crate::outcome::Outcome;
 use crate::pace::Pace;
 use crate::record::Emitted;
@@ -113,7 +112,7 @@ impl World {
                     "{} is held in git since {} by {}: {}",
                     self.environment.name, notice.since, notice.by, notice.reason
                 );
-                let hint = lift(&self.environment.name);
+                let hint = Hold::way_out(&self.environment.name);
                 return Err(Failure::new(Kind::Blocked, message).with_hint(hint));
             }
         }

@@ -176,6 +176,14 @@ pub struct Hold {
     pub at: Time,
 }
 
+impl Hold {
+    /// The command that ends one.
+    #[must_use]
+    pub fn way_out(environment: &Name) -> String {
+        format!("run `rollback lift --environment {environment} --reason TEXT`")
+    }
+}
+
 /// A plan with what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {

@@ -117,9 +117,7 @@ impl Outlook<'_> {
                 Some("wait for it to end; the same command then goes on".to_owned())
             }
             Self::Stuck(_) => Some(STRAY.to_owned()),
-            Self::Held(_) => Some(format!(
-                "run `rollback lift --environment {environment} --reason TEXT`"
-            )),
+            Self::Held(_) => Some(Hold::way_out(environment)),
         }
     }
 }
